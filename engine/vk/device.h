@@ -1,0 +1,78 @@
+/* The Vulkan device: which one, what it can do, and its life.
+ *
+ *     Gpu *gpu = gpu_open(&(GpuOptions){.select = NULL}, &error);
+ *     …buffers (memory.h), dispatches (stream.h)…
+ *     gpu_close(gpu);
+ *
+ * engine/vk is the only folder that includes <vulkan/vulkan.h>; nothing of it
+ * shows in these headers.
+ */
+#ifndef ENGINE_VK_DEVICE_H
+#define ENGINE_VK_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/error.h"
+
+typedef struct Gpu Gpu;
+
+typedef enum GpuType { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_OTHER } GpuType;
+
+/* What a device offers beyond the Vulkan 1.2 baseline; each is used where it is
+ * there, none is needed. */
+typedef struct GpuTier {
+    bool fp16_storage, fp16_arithmetic, bf16, int8_storage, cooperative_matrix, cooperative_matrix2;
+    bool subgroup_arithmetic, subgroup_size_control, buffer_address, timeline_semaphore, push_descriptor;
+    bool memory_budget, unified_memory, timestamps;
+} GpuTier;
+
+typedef struct GpuInfo {
+    int      index;             /* the N of --device N                           */
+    char     name[256];
+    char     driver[256];       /* driver name and version, as it calls itself   */
+    char     unusable[160];     /* why it cannot be used; empty if it can        */
+    GpuType  type;
+    uint32_t vendor_id, device_id, driver_id, driver_version, api_version;
+    uint64_t memory_bytes;      /* device-local heap                             */
+    uint64_t memory_free_bytes; /* budget left, if the driver tells; else 0      */
+    uint64_t max_binding_bytes; /* maxStorageBufferRange                         */
+    uint32_t subgroup_size, max_workgroup, shared_bytes, max_texels;
+    GpuTier  tier;
+    bool     duplicate;         /* the same card through a second driver         */
+} GpuInfo;
+
+typedef struct GpuOptions {
+    const char *select;   /* NULL or "": best; digits: index; else part of a name, any case */
+    bool        validate; /* Khronos validation layer, if installed; its messages are counted */
+    bool        profile;  /* time every kernel                                              */
+} GpuOptions;
+
+/* Lists devices, best first within each type order discrete, integrated,
+ * virtual, CPU; indices are positions in this list. Returns the number written,
+ * at most `capacity`; 0 with *error set if Vulkan cannot be loaded. */
+int gpu_list(GpuInfo *infos, int capacity, Error *error);
+
+/* Opens a device. Fails with STATUS_FAILED (no device, none usable, a missing
+ * feature) or STATUS_BAD_INPUT (`select` matches nothing, or a bad index). */
+Gpu *gpu_open(const GpuOptions *options, Error *error);
+void gpu_close(Gpu *gpu); /* NULL is allowed; frees pipelines, writes the pipeline cache */
+
+const GpuInfo *gpu_info(const Gpu *gpu);
+const char    *gpu_type_name(GpuType type);
+
+/* Validation messages (warnings and errors) seen since the device was opened;
+ * the text of the first is kept. */
+int         gpu_validation_count(const Gpu *gpu);
+const char *gpu_validation_first(const Gpu *gpu);
+
+/* --profile: one row per kernel since the last reset, longest first. */
+typedef struct GpuProfileRow {
+    const char *kernel;
+    uint64_t    calls;
+    double      seconds;
+} GpuProfileRow;
+int  gpu_profile_rows(const Gpu *gpu, GpuProfileRow *rows, int capacity);
+void gpu_profile_reset(Gpu *gpu);
+
+#endif

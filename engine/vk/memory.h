@@ -1,0 +1,64 @@
+/* Device memory: arenas (one per lifetime), spans in them, and copies.
+ *
+ *     GpuArena *params = gpu_arena_new(gpu, "parameters", GPU_MEMORY_DEVICE, bytes, &error);
+ *     GpuSpan   w      = gpu_arena_take(params, rows * cols * sizeof(float));
+ *     gpu_upload(gpu, w, host, w.size, &error);
+ *
+ * A span is a piece of one buffer, [offset, offset + size) in bytes; it owns
+ * nothing and is passed by value. Every span that an arena gives starts at a
+ * multiple of 256 bytes, which satisfies minStorageBufferOffsetAlignment and
+ * the texel-buffer alignment of all devices.
+ */
+#ifndef ENGINE_VK_MEMORY_H
+#define ENGINE_VK_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/error.h"
+#include "engine/vk/device.h"
+
+typedef struct GpuBuffer GpuBuffer;
+typedef struct GpuArena  GpuArena;
+
+typedef struct GpuSpan {
+    GpuBuffer *buffer; /* NULL: no span */
+    uint64_t   offset; /* bytes */
+    uint64_t   size;   /* bytes */
+} GpuSpan;
+
+typedef enum GpuMemoryKind {
+    GPU_MEMORY_DEVICE, /* tensors; host-visible as well where memory is unified */
+    GPU_MEMORY_HOST    /* small parameter and result buffers, always mapped     */
+} GpuMemoryKind;
+
+#define GPU_ALIGNMENT 256u
+
+/* One buffer of `bytes`, zeroed. STATUS_OUT_OF_MEMORY names the arena, what it
+ * wanted and what is free. */
+GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
+void      gpu_arena_free(GpuArena *arena); /* NULL is allowed; the device must be idle */
+
+/* Takes `bytes` (> 0), aligned. Taking more than was planned is a bug in the
+ * caller: asserts; in release the span has buffer NULL. */
+GpuSpan  gpu_arena_take(GpuArena *arena, uint64_t bytes);
+void     gpu_arena_reset(GpuArena *arena); /* forgets all spans, keeps the memory */
+uint64_t gpu_arena_used(const GpuArena *arena);
+uint64_t gpu_arena_size(const GpuArena *arena);
+uint64_t gpu_align(uint64_t bytes); /* rounded up to GPU_ALIGNMENT */
+
+GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size); /* a part; must lie inside */
+
+/* Pointer to a span of a GPU_MEMORY_HOST arena. */
+void *gpu_span_map(GpuSpan span);
+
+/* Blocking copies between host memory and a span, through mapped memory or a
+ * staging buffer in pieces; must not race with a submitted stream. */
+Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error);
+Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error);
+
+/* Bytes in all arenas now, and the largest that this has been. */
+uint64_t gpu_memory_used(const Gpu *gpu);
+uint64_t gpu_memory_peak(const Gpu *gpu);
+
+#endif

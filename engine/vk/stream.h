@@ -1,0 +1,96 @@
+/* Streams: command buffers that are recorded once and run as often as wanted.
+ *
+ *     GpuStream *stream = gpu_stream_new(gpu, &error);
+ *     gpu_stream_begin(stream);
+ *     gpu_dispatch(stream, &(GpuDispatch){
+ *         .kernel = "add", .spec = {256}, .spec_count = 1,
+ *         .bind   = {gpu_read(a), gpu_read(b), gpu_write(c)},
+ *         .push   = &push, .push_size = sizeof push,
+ *         .groups = gpu_groups(n, 256)});
+ *     if (gpu_stream_run(stream, &error) != STATUS_OK) …
+ *
+ * Recording functions return nothing: the first error sticks to the stream and
+ * is returned by gpu_stream_end / gpu_stream_run. Barriers are put in by the
+ * stream where a dispatch touches what an earlier one wrote (or writes what it
+ * read); the callers never think of them. A long recording is cut into several
+ * submissions so that no single one holds the device for long.
+ */
+#ifndef ENGINE_VK_STREAM_H
+#define ENGINE_VK_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/error.h"
+#include "engine/vk/device.h"
+#include "engine/vk/memory.h"
+
+typedef struct GpuStream GpuStream;
+
+typedef enum GpuAccess { GPU_READ = 1, GPU_WRITE = 2, GPU_READ_WRITE = 3 } GpuAccess;
+
+typedef enum GpuBindKind {
+    GPU_BIND_STORAGE, /* layout(std430, binding = i) buffer                      */
+    GPU_BIND_TEXEL,   /* layout(binding = i) uniform textureBuffer, RGBA32F       */
+    GPU_BIND_ADDRESS  /* no descriptor: the address travels in the push constants,
+                         the bind is only for the barriers                       */
+} GpuBindKind;
+
+typedef struct GpuBind {
+    GpuSpan     span;
+    GpuAccess   access;
+    GpuBindKind kind;
+} GpuBind;
+
+static inline GpuBind gpu_read(GpuSpan span) { return (GpuBind){span, GPU_READ, GPU_BIND_STORAGE}; }
+static inline GpuBind gpu_write(GpuSpan span) { return (GpuBind){span, GPU_WRITE, GPU_BIND_STORAGE}; }
+static inline GpuBind gpu_read_write(GpuSpan span) { return (GpuBind){span, GPU_READ_WRITE, GPU_BIND_STORAGE}; }
+static inline GpuBind gpu_texel(GpuSpan span) { return (GpuBind){span, GPU_READ, GPU_BIND_TEXEL}; }
+
+enum { GPU_MAX_BINDS = 12, GPU_MAX_SPECS = 10, GPU_MAX_PUSH_BYTES = 128 };
+
+typedef struct GpuGroups {
+    uint32_t x, y, z;
+} GpuGroups;
+
+/* Workgroups for `items` in groups of `per_group`, folded over x and y because
+ * a device may allow only 65535 in one direction. The shader's linear group is
+ * gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x (linear_group() in
+ * shaders/include/common.glsl) and must be checked against the item count. */
+GpuGroups gpu_groups(uint64_t items, uint32_t per_group);
+
+typedef struct GpuDispatch {
+    const char *kernel;                  /* file name in shaders/ without ".comp" */
+    uint32_t    spec[GPU_MAX_SPECS];     /* constant_id 0, 1, …                   */
+    uint32_t    spec_count;
+    GpuBind     bind[GPU_MAX_BINDS];     /* binding 0, 1, …; ends at the first NULL buffer */
+    const void *push;                    /* copied now                            */
+    uint32_t    push_size;               /* bytes, multiple of 4, at most 128     */
+    GpuGroups   groups;                  /* any of them 0: nothing is recorded    */
+} GpuDispatch;
+
+GpuStream *gpu_stream_new(Gpu *gpu, Error *error);
+void       gpu_stream_free(GpuStream *stream); /* NULL is allowed */
+
+void gpu_stream_begin(GpuStream *stream); /* drops what was recorded before */
+void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch);
+void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from);     /* from.size bytes           */
+void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value); /* span.size a multiple of 4 */
+void gpu_stream_fail(GpuStream *stream, Status status, const char *text); /* makes an op's own error stick */
+
+Status gpu_stream_end(GpuStream *stream, Error *error);    /* recording is complete          */
+Status gpu_stream_submit(GpuStream *stream, Error *error); /* starts it; ends it first if needed */
+Status gpu_stream_wait(GpuStream *stream, Error *error);   /* until the last submit is done  */
+Status gpu_stream_run(GpuStream *stream, Error *error);    /* end + submit + wait            */
+
+Gpu *gpu_stream_gpu(GpuStream *stream);
+
+/* The device address of a span, where tier.buffer_address holds; else 0. */
+uint64_t gpu_span_address(GpuSpan span);
+
+/* Compiles every embedded shader once with its default specialization, for
+ * devices that cannot run (null devices); returns the number of failures and
+ * reports each. */
+int gpu_compile_all(Gpu *gpu, void (*report)(void *user, const char *kernel, const char *statistics, const char *failure), void *user);
+
+#endif
