@@ -1,0 +1,238 @@
+#include "tests/support/gpu_fixture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/random.h"
+
+enum { ARENA_BYTES = 192 << 20, MAX_BLOCKS = 512 };
+
+static struct {
+    Gpu       *gpu;
+    GpuArena  *arena;
+    GpuStream *stream;
+    void      *blocks[MAX_BLOCKS];
+    int        block_count;
+} fixture;
+
+int gpu_fixture_open(void **state)
+{
+    (void)state;
+    const char *validate = getenv("RLSP_TEST_VALIDATE");
+    Error       error    = {0};
+    GpuOptions  options  = {.select = getenv("RLSP_TEST_DEVICE"), .validate = !validate || strcmp(validate, "0") != 0};
+    fixture.gpu          = gpu_open(&options, &error);
+    if (fixture.gpu) {
+        fixture.arena  = gpu_arena_new(fixture.gpu, "test", GPU_MEMORY_DEVICE, ARENA_BYTES, &error);
+        fixture.stream = gpu_stream_new(fixture.gpu, &error);
+    }
+    if (!fixture.gpu || !fixture.arena || !fixture.stream) {
+        print_error("no device for the test: %s\n", error.text);
+        return -1;
+    }
+    print_message("device: %s (%s)\n", gpu_info(fixture.gpu)->name, gpu_info(fixture.gpu)->driver);
+    return 0;
+}
+
+int gpu_fixture_close(void **state)
+{
+    (void)state;
+    gpu_stream_free(fixture.stream);
+    gpu_arena_free(fixture.arena);
+    int messages = gpu_validation_count(fixture.gpu);
+    if (messages > 0) {
+        print_error("%d validation messages; the first: %s\n", messages, gpu_validation_first(fixture.gpu));
+    }
+    gpu_close(fixture.gpu);
+    return messages > 0 ? -1 : 0;
+}
+
+int gpu_fixture_reset(void **state)
+{
+    (void)state;
+    for (int i = 0; i < fixture.block_count; i++) {
+        free(fixture.blocks[i]);
+    }
+    fixture.block_count = 0;
+    gpu_stream_begin(fixture.stream);
+    gpu_arena_reset(fixture.arena);
+    return 0;
+}
+
+Gpu *fixture_gpu(void)
+{
+    return fixture.gpu;
+}
+
+GpuStream *fixture_stream(void)
+{
+    gpu_stream_begin(fixture.stream);
+    return fixture.stream;
+}
+
+void fixture_run(void)
+{
+    Error error = {0};
+    if (gpu_stream_run(fixture.stream, &error) != STATUS_OK) {
+        fail_msg("the stream failed: %s", error.text);
+    }
+}
+
+double fixture_time(int runs)
+{
+    double best = INFINITY;
+    fixture_run();
+    for (int i = 0; i < runs; i++) {
+        struct timespec start, end;
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        fixture_run();
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        best = fmin(best, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    }
+    return best;
+}
+
+void *fixture_alloc(size_t bytes)
+{
+    assert_true(fixture.block_count < MAX_BLOCKS);
+    void *block = calloc(1, bytes ? bytes : 1);
+    assert_non_null(block);
+    fixture.blocks[fixture.block_count++] = block;
+    return block;
+}
+
+double *fixture_doubles(size_t count, uint32_t seed)
+{
+    double *values = fixture_alloc(count * sizeof *values);
+    Random  random = random_stream(20250601, RANDOM_TEST, seed, 0);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (double)(float)random_normal(&random);
+    }
+    return values;
+}
+
+static GpuSpan upload_bytes(const void *bytes, size_t size)
+{
+    Error   error = {0};
+    GpuSpan span  = gpu_arena_take(fixture.arena, size ? size : 4);
+    assert_non_null(span.buffer);
+    if (size && gpu_upload(fixture.gpu, span, bytes, size, &error) != STATUS_OK) {
+        fail_msg("upload: %s", error.text);
+    }
+    return span;
+}
+
+GpuSpan fixture_upload(const double *values, size_t count)
+{
+    float *floats = malloc((count ? count : 1) * sizeof *floats);
+    assert_non_null(floats);
+    for (size_t i = 0; i < count; i++) {
+        floats[i] = (float)values[i];
+    }
+    GpuSpan span = upload_bytes(floats, count * sizeof *floats);
+    free(floats);
+    return span;
+}
+
+static GpuSpan constant_span(size_t count, double value)
+{
+    double *values = malloc((count ? count : 1) * sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = value;
+    }
+    GpuSpan span = fixture_upload(values, count);
+    free(values);
+    return span;
+}
+
+GpuSpan fixture_empty(size_t count)
+{
+    return constant_span(count, NAN);
+}
+GpuSpan fixture_zeros(size_t count)
+{
+    return constant_span(count, 0);
+}
+GpuSpan fixture_words(const void *words, size_t count)
+{
+    return upload_bytes(words, count * 4);
+}
+
+float *fixture_download(GpuSpan span, size_t count)
+{
+    Error  error  = {0};
+    float *values = fixture_alloc(count * sizeof *values);
+    if (count && gpu_download(fixture.gpu, span, values, count * sizeof *values, &error) != STATUS_OK) {
+        fail_msg("download: %s", error.text);
+    }
+    return values;
+}
+
+double fixture_error(const float *got, const double *want, size_t count)
+{
+    double worst = 0, largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(got[i])) {
+            return INFINITY;
+        }
+        worst   = fmax(worst, fabs((double)got[i] - want[i]));
+        largest = fmax(largest, fabs(want[i]));
+    }
+    return largest > 0 ? worst / largest : worst;
+}
+
+void fixture_check(const char *name, GpuSpan span, const double *want, size_t count, double tolerance)
+{
+    const float *got   = fixture_download(span, count);
+    double       error = fixture_error(got, want, count);
+    if (!(error <= tolerance)) {
+        size_t at    = 0;
+        double worst = -1;
+        for (size_t i = 0; i < count; i++) {
+            double off = isfinite(got[i]) ? fabs((double)got[i] - want[i]) : INFINITY;
+            if (off > worst) {
+                worst = off;
+                at    = i;
+            }
+        }
+        fail_msg("%s: relative error %.3g, allowed %.3g; worst at %zu of %zu: got %.9g, want %.9g", name, error,
+                 tolerance, at, count, (double)got[at], want[at]);
+    }
+}
+
+void fixture_check_same(const char *name, GpuSpan a, const float *want, size_t count)
+{
+    const float *got = fixture_download(a, count);
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(&got[i], &want[i], sizeof *got) != 0) {
+            fail_msg("%s: element %zu of %zu is %.9g, was %.9g", name, i, count, (double)got[i], (double)want[i]);
+        }
+    }
+}
+
+void fixture_check_gradient(const char *name, double (*loss)(void *user), void *user, double *parameters,
+                            const double *gradient, size_t count, double tolerance)
+{
+    const double step    = 1e-5;
+    double       largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        largest = fmax(largest, fabs(gradient[i]));
+    }
+    size_t stride = count > fixture_gradient_samples ? count / fixture_gradient_samples | 1 : 1;
+    for (size_t i = 0; i < count; i += stride) {
+        double kept    = parameters[i];
+        parameters[i]  = kept + step;
+        double up      = loss(user);
+        parameters[i]  = kept - step;
+        double down    = loss(user);
+        parameters[i]  = kept;
+        double numeric = (up - down) / (2 * step);
+        if (!(fabs(numeric - gradient[i]) <= tolerance * largest)) {
+            fail_msg("%s: gradient of parameter %zu of %zu is %.9g, by finite differences %.9g", name, i, count,
+                     gradient[i], numeric);
+        }
+    }
+}
