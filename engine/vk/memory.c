@@ -1,0 +1,258 @@
+#include "engine/vk/private.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STAGING_BYTES = 16 << 20 };
+
+struct GpuArena {
+    GpuBuffer     buffer;
+    GpuMemoryKind kind;
+    uint64_t      used;
+    char          name[48];
+};
+
+uint64_t gpu_align(uint64_t bytes) { return (bytes + GPU_ALIGNMENT - 1) & ~(uint64_t)(GPU_ALIGNMENT - 1); }
+
+/* Index of the first memory type in `allowed` with all `flags`, or UINT32_MAX. */
+static uint32_t memory_type(const Gpu *gpu, uint32_t allowed, VkMemoryPropertyFlags flags)
+{
+    for (uint32_t i = 0; i < gpu->memory.memoryTypeCount; i++) {
+        if ((allowed & (1u << i)) && (gpu->memory.memoryTypes[i].propertyFlags & flags) == flags) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static uint32_t choose_memory_type(const Gpu *gpu, GpuMemoryKind kind, uint32_t allowed)
+{
+    const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+    const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    uint32_t                    type;
+    if (kind == GPU_MEMORY_HOST) {
+        type = memory_type(gpu, allowed, host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+        return type != UINT32_MAX ? type : memory_type(gpu, allowed, host);
+    }
+    if (gpu->info.tier.unified_memory) {
+        type = memory_type(gpu, allowed, local | host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+        if (type == UINT32_MAX) {
+            type = memory_type(gpu, allowed, local | host);
+        }
+        if (type != UINT32_MAX) {
+            return type;
+        }
+    }
+    type = memory_type(gpu, allowed, local);
+    return type != UINT32_MAX ? type : memory_type(gpu, allowed, 0);
+}
+
+static Status out_of_memory(Gpu *gpu, const char *name, uint64_t bytes, VkResult result, Error *error)
+{
+    return error_set(error, STATUS_OUT_OF_MEMORY,
+                     "device %d (%s): cannot allocate %.1f MiB for %s (%s); %.1f MiB are in use of %.1f MiB: use a "
+                     "smaller batch or model, or \"recompute\": \"block\"",
+                     gpu->info.index, gpu->info.name, (double)bytes / 1048576.0, name, gpu_result_text(result),
+                     (double)gpu->memory_used / 1048576.0, (double)gpu->info.memory_bytes / 1048576.0);
+}
+
+static void buffer_close(GpuBuffer *buffer)
+{
+    Gpu *gpu = buffer->gpu;
+    if (buffer->mapped != NULL) {
+        vkUnmapMemory(gpu->device, buffer->memory);
+    }
+    vkDestroyBuffer(gpu->device, buffer->buffer, NULL);
+    vkFreeMemory(gpu->device, buffer->memory, NULL);
+    gpu->memory_used -= buffer->bytes;
+}
+
+static Status buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
+{
+    *buffer = (GpuBuffer){.gpu = gpu};
+    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                               .size = bytes,
+                               .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                                        VK_BUFFER_USAGE_TRANSFER_DST_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT};
+    bool addressed = gpu->info.tier.buffer_address;
+    if (addressed) {
+        info.usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
+    }
+    VkResult result = vkCreateBuffer(gpu->device, &info, NULL, &buffer->buffer);
+    if (result != VK_SUCCESS) {
+        return out_of_memory(gpu, name, bytes, result, error);
+    }
+    VkMemoryRequirements needs;
+    vkGetBufferMemoryRequirements(gpu->device, buffer->buffer, &needs);
+    VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                       .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
+    VkMemoryAllocateInfo      allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                          .pNext = addressed ? &flags : NULL,
+                                          .allocationSize = needs.size,
+                                          .memoryTypeIndex = choose_memory_type(gpu, kind, needs.memoryTypeBits)};
+    if (allocate.memoryTypeIndex == UINT32_MAX) {
+        result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    } else {
+        result = vkAllocateMemory(gpu->device, &allocate, NULL, &buffer->memory);
+    }
+    if (result == VK_SUCCESS) {
+        result = vkBindBufferMemory(gpu->device, buffer->buffer, buffer->memory, 0);
+    }
+    VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    if (result == VK_SUCCESS &&
+        (gpu->memory.memoryTypes[allocate.memoryTypeIndex].propertyFlags & host) == host &&
+        (kind == GPU_MEMORY_HOST || gpu->info.tier.unified_memory)) {
+        result = vkMapMemory(gpu->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->mapped);
+    }
+    if (result != VK_SUCCESS) {
+        vkDestroyBuffer(gpu->device, buffer->buffer, NULL);
+        vkFreeMemory(gpu->device, buffer->memory, NULL);
+        return out_of_memory(gpu, name, bytes, result, error);
+    }
+    if (addressed) {
+        VkBufferDeviceAddressInfo address = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                             .buffer = buffer->buffer};
+        buffer->address = vkGetBufferDeviceAddress(gpu->device, &address);
+    }
+    buffer->bytes = bytes;
+    gpu->memory_used += bytes;
+    if (gpu->memory_used > gpu->memory_peak) {
+        gpu->memory_peak = gpu->memory_used;
+    }
+    return STATUS_OK;
+}
+
+GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
+{
+    GpuArena *arena = calloc(1, sizeof *arena);
+    if (arena == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "arena '%s': out of host memory", name);
+        return NULL;
+    }
+    bytes = gpu_align(bytes > 0 ? bytes : 1);
+    arena->kind = kind;
+    snprintf(arena->name, sizeof arena->name, "%s", name);
+    if (buffer_open(&arena->buffer, gpu, name, kind, bytes, error) != STATUS_OK) {
+        free(arena);
+        return NULL;
+    }
+    if (arena->buffer.mapped != NULL) {
+        memset(arena->buffer.mapped, 0, bytes);
+        return arena;
+    }
+    gpu_stream_begin(gpu->transfer);
+    gpu_fill(gpu->transfer, (GpuSpan){&arena->buffer, 0, bytes}, 0);
+    if (gpu_stream_run(gpu->transfer, error) != STATUS_OK) {
+        gpu_arena_free(arena);
+        return NULL;
+    }
+    return arena;
+}
+
+void gpu_arena_free(GpuArena *arena)
+{
+    if (arena != NULL) {
+        buffer_close(&arena->buffer);
+        free(arena);
+    }
+}
+
+GpuSpan gpu_arena_take(GpuArena *arena, uint64_t bytes)
+{
+    uint64_t size = gpu_align(bytes);
+    assert(bytes > 0 && size <= arena->buffer.bytes - arena->used);
+    if (bytes == 0 || size > arena->buffer.bytes - arena->used) {
+        return (GpuSpan){0};
+    }
+    GpuSpan span = {&arena->buffer, arena->used, bytes};
+    arena->used += size;
+    return span;
+}
+
+void gpu_arena_reset(GpuArena *arena) { arena->used = 0; }
+
+uint64_t gpu_arena_used(const GpuArena *arena) { return arena->used; }
+
+uint64_t gpu_arena_size(const GpuArena *arena) { return arena->buffer.bytes; }
+
+GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size)
+{
+    assert(offset <= span.size && size <= span.size - offset);
+    return (GpuSpan){span.buffer, span.offset + offset, size};
+}
+
+void *gpu_span_map(GpuSpan span)
+{
+    assert(span.buffer != NULL && span.buffer->mapped != NULL);
+    return (char *)span.buffer->mapped + span.offset;
+}
+
+uint64_t gpu_span_address(GpuSpan span)
+{
+    return span.buffer->address != 0 ? span.buffer->address + span.offset : 0;
+}
+
+/* The staging buffer, made when a device without unified memory first needs it. */
+static GpuArena *staging_of(Gpu *gpu, Error *error)
+{
+    if (gpu->staging == NULL) {
+        gpu->staging = gpu_arena_new(gpu, "staging", GPU_MEMORY_HOST, STAGING_BYTES, error);
+    }
+    return gpu->staging;
+}
+
+Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error)
+{
+    assert(bytes <= to.size);
+    if (to.buffer->mapped != NULL) {
+        memcpy(gpu_span_map(to), from, bytes);
+        return STATUS_OK;
+    }
+    GpuArena *staging = staging_of(gpu, error);
+    if (staging == NULL) {
+        return error->status;
+    }
+    for (uint64_t done = 0; done < bytes;) {
+        uint64_t piece = bytes - done < STAGING_BYTES ? bytes - done : STAGING_BYTES;
+        memcpy(staging->buffer.mapped, (const char *)from + done, piece);
+        gpu_stream_begin(gpu->transfer);
+        gpu_copy(gpu->transfer, gpu_span_slice(to, done, piece), (GpuSpan){&staging->buffer, 0, piece});
+        Status status = gpu_stream_run(gpu->transfer, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        done += piece;
+    }
+    return STATUS_OK;
+}
+
+Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error)
+{
+    assert(bytes <= from.size);
+    if (from.buffer->mapped != NULL) {
+        memcpy(to, gpu_span_map(from), bytes);
+        return STATUS_OK;
+    }
+    GpuArena *staging = staging_of(gpu, error);
+    if (staging == NULL) {
+        return error->status;
+    }
+    for (uint64_t done = 0; done < bytes;) {
+        uint64_t piece = bytes - done < STAGING_BYTES ? bytes - done : STAGING_BYTES;
+        gpu_stream_begin(gpu->transfer);
+        gpu_copy(gpu->transfer, (GpuSpan){&staging->buffer, 0, piece}, gpu_span_slice(from, done, piece));
+        Status status = gpu_stream_run(gpu->transfer, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        memcpy((char *)to + done, staging->buffer.mapped, piece);
+        done += piece;
+    }
+    return STATUS_OK;
+}
+
+uint64_t gpu_memory_used(const Gpu *gpu) { return gpu->memory_used; }
+
+uint64_t gpu_memory_peak(const Gpu *gpu) { return gpu->memory_peak; }

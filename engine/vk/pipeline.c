@@ -1,0 +1,347 @@
+#include "engine/vk/private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- what a shader binds, read from its SPIR-V ----------------------------- */
+
+enum {
+    OP_TYPE_IMAGE = 25,
+    OP_TYPE_SAMPLED_IMAGE = 27,
+    OP_VARIABLE = 59,
+    OP_DECORATE = 71,
+    DECORATION_BINDING = 33,
+    STORAGE_UNIFORM_CONSTANT = 0,
+    STORAGE_UNIFORM = 2,
+    STORAGE_BUFFER = 12
+};
+
+/* Fills bind_type/bind_count: storage buffers, and texel buffers for images. */
+static bool shader_bindings(const EmbeddedShader *shader, GpuPipeline *pipeline)
+{
+    size_t          words = shader->bytes / 4;
+    const uint32_t *w = shader->words;
+    uint32_t        seen = 0;
+    for (size_t i = 5; i < words;) {
+        uint32_t length = w[i] >> 16, op = w[i] & 0xffffu;
+        if (length == 0 || length > words - i) {
+            return false;
+        }
+        if (op == OP_DECORATE && w[i + 2] == DECORATION_BINDING) {
+            uint32_t variable = w[i + 1], binding = w[i + 3], storage = UINT32_MAX;
+            for (size_t j = 5; j < words; j += w[j] >> 16) {
+                if ((w[j] & 0xffffu) == OP_VARIABLE && w[j + 2] == variable) {
+                    storage = w[j + 3];
+                }
+            }
+            if (binding >= GPU_MAX_BINDS) {
+                return false;
+            }
+            pipeline->bind_type[binding] = storage == STORAGE_UNIFORM_CONSTANT
+                                               ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                               : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+            seen |= 1u << binding;
+            if (binding + 1 > pipeline->bind_count) {
+                pipeline->bind_count = binding + 1;
+            }
+        }
+        i += length;
+    }
+    for (uint32_t b = 0; b < pipeline->bind_count; b++) { /* a binding the compiler removed */
+        if (!(seen & (1u << b))) {
+            pipeline->bind_type[b] = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+        }
+    }
+    return true;
+}
+
+/* --- compiling --------------------------------------------------------------- */
+
+static const EmbeddedShader *shader_find(const char *name)
+{
+    for (size_t i = 0; i < embedded_shader_count; i++) {
+        if (strcmp(embedded_shaders[i].name, name) == 0) {
+            return &embedded_shaders[i];
+        }
+    }
+    return NULL;
+}
+
+static void pipeline_free(Gpu *gpu, GpuPipeline *pipeline)
+{
+    vkDestroyPipeline(gpu->device, pipeline->pipeline, NULL);
+    vkDestroyPipelineLayout(gpu->device, pipeline->layout, NULL);
+    vkDestroyDescriptorSetLayout(gpu->device, pipeline->set_layout, NULL);
+    free(pipeline);
+}
+
+static VkResult pipeline_compile(Gpu *gpu, GpuPipeline *pipeline)
+{
+    VkDescriptorSetLayoutBinding bindings[GPU_MAX_BINDS];
+    for (uint32_t i = 0; i < pipeline->bind_count; i++) {
+        bindings[i] = (VkDescriptorSetLayoutBinding){.binding = i,
+                                                     .descriptorType = pipeline->bind_type[i],
+                                                     .descriptorCount = 1,
+                                                     .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+    }
+    VkDescriptorSetLayoutCreateInfo set_info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                                .bindingCount = pipeline->bind_count,
+                                                .pBindings = bindings};
+    VkResult result = vkCreateDescriptorSetLayout(gpu->device, &set_info, NULL, &pipeline->set_layout);
+    if (result != VK_SUCCESS) {
+        return result;
+    }
+    VkPushConstantRange        push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = GPU_MAX_PUSH_BYTES};
+    VkPipelineLayoutCreateInfo layout_info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                              .setLayoutCount = 1,
+                                              .pSetLayouts = &pipeline->set_layout,
+                                              .pushConstantRangeCount = 1,
+                                              .pPushConstantRanges = &push};
+    result = vkCreatePipelineLayout(gpu->device, &layout_info, NULL, &pipeline->layout);
+    if (result != VK_SUCCESS) {
+        return result;
+    }
+    VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                            .codeSize = pipeline->shader->bytes,
+                                            .pCode = pipeline->shader->words};
+    VkShaderModule           module = VK_NULL_HANDLE;
+    result = vkCreateShaderModule(gpu->device, &module_info, NULL, &module);
+    if (result != VK_SUCCESS) {
+        return result;
+    }
+    VkSpecializationMapEntry entries[GPU_MAX_SPECS];
+    for (uint32_t i = 0; i < pipeline->spec_count; i++) {
+        entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
+    }
+    VkSpecializationInfo        specialization = {.mapEntryCount = pipeline->spec_count,
+                                                  .pMapEntries = entries,
+                                                  .dataSize = pipeline->spec_count * 4,
+                                                  .pData = pipeline->spec};
+    VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = gpu->executable_statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module,
+                  .pName = "main",
+                  .pSpecializationInfo = &specialization},
+        .layout = pipeline->layout};
+    result = vkCreateComputePipelines(gpu->device, gpu->cache, 1, &info, NULL, &pipeline->pipeline);
+    vkDestroyShaderModule(gpu->device, module, NULL);
+    return result;
+}
+
+static uint32_t pipeline_hash(const EmbeddedShader *shader, const uint32_t *spec, uint32_t spec_count)
+{
+    uint32_t hash = (uint32_t)(shader - embedded_shaders) * 2654435761u;
+    for (uint32_t i = 0; i < spec_count; i++) {
+        hash = (hash ^ spec[i]) * 16777619u;
+    }
+    return (hash ^ (hash >> 15)) % GPU_PIPELINE_BUCKETS;
+}
+
+GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, Error *error)
+{
+    const EmbeddedShader *shader = shader_find(kernel);
+    if (shader == NULL) {
+        error_set(error, STATUS_FAILED, "kernel '%s' is not in this build", kernel);
+        return NULL;
+    }
+    uint32_t bucket = pipeline_hash(shader, spec, spec_count);
+    for (GpuPipeline *p = gpu->pipelines[bucket]; p != NULL; p = p->next) {
+        if (p->shader == shader && p->spec_count == spec_count && memcmp(p->spec, spec, spec_count * 4) == 0) {
+            return p;
+        }
+    }
+    GpuPipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (pipeline == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "compiling kernel '%s': out of host memory", kernel);
+        return NULL;
+    }
+    pipeline->shader = shader;
+    pipeline->spec_count = spec_count;
+    memcpy(pipeline->spec, spec, spec_count * 4);
+    VkResult result = VK_ERROR_UNKNOWN;
+    if (shader_bindings(shader, pipeline)) {
+        result = pipeline_compile(gpu, pipeline);
+    }
+    if (result != VK_SUCCESS) {
+        char what[128];
+        snprintf(what, sizeof what, "compiling kernel '%s'", kernel);
+        gpu_error(gpu, result, what, error);
+        pipeline_free(gpu, pipeline);
+        return NULL;
+    }
+    pipeline->next = gpu->pipelines[bucket];
+    gpu->pipelines[bucket] = pipeline;
+    return pipeline;
+}
+
+/* --- the cache on disk ---------------------------------------------------------- */
+
+static void cache_path(Gpu *gpu, const uint8_t uuid[VK_UUID_SIZE])
+{
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char        folder[900];
+    if (base != NULL && base[0] == '/') {
+        snprintf(folder, sizeof folder, "%s", base);
+    } else if (home != NULL && home[0] == '/') {
+        snprintf(folder, sizeof folder, "%s/.cache", home);
+    } else {
+        return;
+    }
+    mkdir(folder, 0700);
+    size_t length = strlen(folder);
+    snprintf(folder + length, sizeof folder - length, "/rlsp");
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        return;
+    }
+    char hex[2 * VK_UUID_SIZE + 1];
+    for (unsigned i = 0; i < VK_UUID_SIZE; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", uuid[i]);
+    }
+    snprintf(gpu->cache_path, sizeof gpu->cache_path, "%s/pipelines-%s.bin", folder, hex);
+}
+
+/* The cache file's bytes if its header is this driver's, else NULL: drivers
+ * should check it themselves, and not all do. */
+static void *cache_read(const Gpu *gpu, const VkPhysicalDeviceProperties *properties, size_t *bytes)
+{
+    FILE *file = fopen(gpu->cache_path, "rb");
+    if (file == NULL) {
+        return NULL;
+    }
+    enum { HEADER = 16 + VK_UUID_SIZE, LARGEST = 256 << 20 };
+    void *data = NULL;
+    long  size = 0;
+    if (fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= HEADER && size <= LARGEST) {
+        rewind(file);
+        data = malloc((size_t)size);
+        uint32_t header[4];
+        if (data != NULL && fread(data, 1, (size_t)size, file) == (size_t)size) {
+            memcpy(header, data, sizeof header);
+            bool ours = header[0] >= HEADER && header[1] == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
+                        header[2] == properties->vendorID && header[3] == properties->deviceID &&
+                        memcmp((char *)data + 16, properties->pipelineCacheUUID, VK_UUID_SIZE) == 0;
+            if (!ours) {
+                free(data);
+                data = NULL;
+            }
+        } else {
+            free(data);
+            data = NULL;
+        }
+    }
+    fclose(file);
+    *bytes = data != NULL ? (size_t)size : 0;
+    return data;
+}
+
+void gpu_pipelines_open(Gpu *gpu)
+{
+    VkPhysicalDeviceProperties properties;
+    vkGetPhysicalDeviceProperties(gpu->physical, &properties);
+    cache_path(gpu, properties.pipelineCacheUUID);
+    void                     *data = gpu->cache_path[0] != 0 ? cache_read(gpu, &properties, &gpu->cache_loaded) : NULL;
+    VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                      .initialDataSize = gpu->cache_loaded,
+                                      .pInitialData = data};
+    if (vkCreatePipelineCache(gpu->device, &info, NULL, &gpu->cache) != VK_SUCCESS) {
+        info.initialDataSize = 0;
+        info.pInitialData = NULL;
+        if (vkCreatePipelineCache(gpu->device, &info, NULL, &gpu->cache) != VK_SUCCESS) {
+            gpu->cache = VK_NULL_HANDLE; /* works without */
+        }
+    }
+    free(data);
+}
+
+/* Written beside its name and renamed, so that two programs cannot mix. */
+static void cache_write(Gpu *gpu)
+{
+    size_t bytes = 0;
+    if (gpu->cache == VK_NULL_HANDLE || gpu->cache_path[0] == 0 || gpu->lost ||
+        vkGetPipelineCacheData(gpu->device, gpu->cache, &bytes, NULL) != VK_SUCCESS || bytes == gpu->cache_loaded ||
+        bytes <= 16 + VK_UUID_SIZE) {
+        return;
+    }
+    void *data = malloc(bytes);
+    char  temporary[1100];
+    snprintf(temporary, sizeof temporary, "%s.%ld", gpu->cache_path, (long)getpid());
+    if (data != NULL && vkGetPipelineCacheData(gpu->device, gpu->cache, &bytes, data) == VK_SUCCESS) {
+        FILE *file = fopen(temporary, "wb");
+        if (file != NULL) {
+            bool written = fwrite(data, 1, bytes, file) == bytes;
+            written = fclose(file) == 0 && written;
+            if (!written || rename(temporary, gpu->cache_path) != 0) {
+                remove(temporary);
+            }
+        }
+    }
+    free(data);
+}
+
+void gpu_pipelines_close(Gpu *gpu)
+{
+    cache_write(gpu);
+    for (int i = 0; i < GPU_PIPELINE_BUCKETS; i++) {
+        for (GpuPipeline *p = gpu->pipelines[i], *next; p != NULL; p = next) {
+            next = p->next;
+            pipeline_free(gpu, p);
+        }
+        gpu->pipelines[i] = NULL;
+    }
+    if (gpu->cache != VK_NULL_HANDLE) {
+        vkDestroyPipelineCache(gpu->device, gpu->cache, NULL);
+    }
+}
+
+/* --- every pipeline, for devices that only compile -------------------------------- */
+
+static void statistics_text(Gpu *gpu, VkPipeline pipeline, char *text, size_t size)
+{
+    text[0] = 0;
+    PFN_vkGetPipelineExecutableStatisticsKHR get =
+        (PFN_vkGetPipelineExecutableStatisticsKHR)vkGetDeviceProcAddr(gpu->device, "vkGetPipelineExecutableStatisticsKHR");
+    if (!gpu->executable_statistics || get == NULL) {
+        return;
+    }
+    VkPipelineExecutableInfoKHR      info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR, .pipeline = pipeline};
+    VkPipelineExecutableStatisticKHR rows[64];
+    uint32_t                         count = 64;
+    for (uint32_t i = 0; i < count; i++) {
+        rows[i] = (VkPipelineExecutableStatisticKHR){.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_STATISTIC_KHR};
+    }
+    if (get(gpu->device, &info, &count, rows) < 0) {
+        return;
+    }
+    size_t length = 0;
+    for (uint32_t i = 0; i < count && length < size; i++) {
+        unsigned long long value = rows[i].format == VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_FLOAT64_KHR
+                                       ? (unsigned long long)rows[i].value.f64
+                                       : (unsigned long long)rows[i].value.u64;
+        length += (size_t)snprintf(text + length, size - length, "%s%s=%llu", i > 0 ? "; " : "", rows[i].name, value);
+    }
+}
+
+int gpu_compile_all(Gpu *gpu, void (*report)(void *user, const char *kernel, const char *statistics, const char *failure), void *user)
+{
+    int failures = 0;
+    for (size_t i = 0; i < embedded_shader_count; i++) {
+        const uint32_t spec[1] = {64};
+        Error          error = {0};
+        char           statistics[2048] = "";
+        GpuPipeline   *pipeline = gpu_pipeline(gpu, embedded_shaders[i].name, spec, 1, &error);
+        if (pipeline == NULL) {
+            failures++;
+        } else {
+            statistics_text(gpu, pipeline->pipeline, statistics, sizeof statistics);
+        }
+        report(user, embedded_shaders[i].name, statistics, pipeline == NULL ? error.text : NULL);
+    }
+    return failures;
+}

@@ -1,0 +1,80 @@
+/* What the files of engine/vk share. Nothing outside this folder includes it. */
+#ifndef ENGINE_VK_PRIVATE_H
+#define ENGINE_VK_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <vulkan/vulkan.h>
+
+#include "engine/vk/device.h"
+#include "engine/vk/embedded_shaders.h"
+#include "engine/vk/memory.h"
+#include "engine/vk/stream.h"
+
+/* One specialised compute pipeline. Found by (shader, specialization values). */
+typedef struct GpuPipeline {
+    const EmbeddedShader *shader;
+    uint32_t              spec[GPU_MAX_SPECS];
+    uint32_t              spec_count;
+    uint32_t              bind_count;
+    VkDescriptorType      bind_type[GPU_MAX_BINDS];
+    VkDescriptorSetLayout set_layout;
+    VkPipelineLayout      layout;
+    VkPipeline            pipeline;
+    struct GpuPipeline   *next; /* in its hash bucket */
+} GpuPipeline;
+
+enum { GPU_PIPELINE_BUCKETS = 256, GPU_PROFILE_KERNELS = 128 };
+
+struct Gpu {
+    VkInstance                       instance;
+    VkDebugUtilsMessengerEXT         messenger;
+    VkPhysicalDevice                 physical;
+    VkDevice                         device;
+    VkQueue                          queue;
+    uint32_t                         queue_family;
+    VkPhysicalDeviceMemoryProperties memory;
+    VkPhysicalDeviceLimits           limits;
+    GpuInfo                          info;
+    bool                             executable_statistics; /* VK_KHR_pipeline_executable_properties is on */
+    bool                             lost;                  /* VK_ERROR_DEVICE_LOST was seen                */
+
+    VkPipelineCache cache;
+    char            cache_path[1024]; /* empty: none */
+    size_t          cache_loaded;     /* bytes that were read from it */
+    GpuPipeline    *pipelines[GPU_PIPELINE_BUCKETS];
+
+    uint64_t   memory_used, memory_peak; /* bytes in arenas */
+    GpuStream *transfer;                 /* for uploads, downloads and zeroing */
+    GpuArena  *staging;                  /* made when first needed */
+
+    bool          profile;
+    GpuProfileRow profile_rows[GPU_PROFILE_KERNELS];
+    int           profile_count;
+
+    atomic_int validation_count;
+    char       validation_first[800];
+};
+
+struct GpuBuffer {
+    Gpu           *gpu;
+    VkBuffer       buffer;
+    VkDeviceMemory memory;
+    uint64_t       bytes;
+    uint64_t       address; /* 0 where addresses are not supported */
+    void          *mapped;  /* NULL: not host-visible */
+};
+
+/* The text of a VkResult, for errors. */
+const char *gpu_result_text(VkResult result);
+
+/* Turns a failed VkResult into an Error: device loss and out-of-memory get their
+ * own status. `what` says what was being done. */
+Status gpu_error(Gpu *gpu, VkResult result, const char *what, Error *error);
+
+/* Finds or compiles a pipeline. NULL with *error set on failure. */
+GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, Error *error);
+void         gpu_pipelines_open(Gpu *gpu);  /* loads the on-disk cache */
+void         gpu_pipelines_close(Gpu *gpu); /* writes it, frees everything */
+
+#endif

@@ -1,0 +1,131 @@
+/* The Vulkan layer: devices, memory, streams, barriers, replay, errors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/vk/stream.h"
+
+static Gpu *open_device(void)
+{
+    Error error = {0};
+    Gpu  *gpu = gpu_open(&(GpuOptions){.validate = true}, &error);
+    if (gpu == NULL) {
+        fail_msg("%s", error.text);
+    }
+    return gpu;
+}
+
+static void close_device(Gpu *gpu)
+{
+    if (gpu_validation_count(gpu) > 0) {
+        fail_msg("validation: %s", gpu_validation_first(gpu));
+    }
+    gpu_close(gpu);
+}
+
+static void iota(GpuStream *stream, GpuSpan x, uint32_t count, float start)
+{
+    struct {
+        uint32_t count;
+        float    start;
+    } push = {count, start};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel = "fill_iota",
+                                        .spec = {64},
+                                        .spec_count = 1,
+                                        .bind = {gpu_write(x)},
+                                        .push = &push,
+                                        .push_size = sizeof push,
+                                        .groups = gpu_groups(count, 64)});
+}
+
+static void lists_and_refuses_devices(void **state)
+{
+    (void)state;
+    Error   error = {0};
+    GpuInfo infos[8];
+    int     n = gpu_list(infos, 8, &error);
+    assert_true(n > 0);
+    assert_null(gpu_open(&(GpuOptions){.select = "no such card"}, &error));
+    assert_int_equal(error.status, STATUS_BAD_INPUT);
+    assert_non_null(strstr(error.text, "no such card"));
+    error = (Error){0};
+    assert_null(gpu_open(&(GpuOptions){.select = "99"}, &error));
+    assert_int_equal(error.status, STATUS_BAD_INPUT);
+}
+
+/* Writes, overwrites, copies within one recording come out in order, and the
+ * recording can be run again. */
+static void runs_in_order_and_replays(void **state)
+{
+    (void)state;
+    Error      error = {0};
+    Gpu       *gpu = open_device();
+    GpuArena  *arena = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 3 << 20, &error);
+    GpuStream *stream = gpu_stream_new(gpu, &error);
+    enum { N = 200000 };
+    GpuSpan a = gpu_arena_take(arena, N * 4), b = gpu_arena_take(arena, N * 4);
+    gpu_stream_begin(stream);
+    iota(stream, a, N, 0.0f);
+    gpu_copy(stream, b, a);
+    iota(stream, a, N, 5.0f);
+    gpu_fill(stream, gpu_span_slice(b, 0, 16), 0);
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    static float host[N];
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(gpu_download(gpu, a, host, sizeof host, &error), STATUS_OK);
+        for (int i = 0; i < N; i++) {
+            assert_true(host[i] == (float)i + 5.0f);
+        }
+        assert_int_equal(gpu_download(gpu, b, host, sizeof host, &error), STATUS_OK);
+        for (int i = 0; i < N; i++) {
+            assert_true(host[i] == (i < 4 ? 0.0f : (float)i));
+        }
+        memset(host, 0, sizeof host);
+        assert_int_equal(gpu_upload(gpu, a, host, sizeof host, &error), STATUS_OK);
+        assert_int_equal(gpu_upload(gpu, b, host, sizeof host, &error), STATUS_OK);
+        assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    }
+    assert_true(gpu_memory_peak(gpu) >= 3 << 20);
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    assert_int_equal(gpu_memory_used(gpu), 0);
+    close_device(gpu);
+}
+
+static void reports_errors_of_a_recording(void **state)
+{
+    (void)state;
+    Error      error = {0};
+    Gpu       *gpu = open_device();
+    GpuArena  *arena = gpu_arena_new(gpu, "test", GPU_MEMORY_HOST, 4096, &error);
+    GpuSpan    a = gpu_arena_take(arena, 256);
+    GpuStream *stream = gpu_stream_new(gpu, &error);
+    gpu_stream_begin(stream);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel = "no_such_kernel", .bind = {gpu_write(a)}, .groups = {1, 1, 1}});
+    iota(stream, a, 1, 0.0f);
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_FAILED);
+    assert_non_null(strstr(error.text, "no_such_kernel"));
+    gpu_stream_begin(stream); /* and is usable afterwards */
+    iota(stream, a, 64, 3.0f);
+    error = (Error){0};
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    assert_true(((float *)gpu_span_map(a))[63] == 66.0f);
+    assert_null(gpu_arena_new(gpu, "too much", GPU_MEMORY_DEVICE, (uint64_t)1 << 50, &error));
+    assert_int_equal(error.status, STATUS_OUT_OF_MEMORY);
+    assert_non_null(strstr(error.text, "too much"));
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    gpu_close(gpu); /* the absurd size is itself a validation message */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lists_and_refuses_devices),
+                                       cmocka_unit_test(runs_in_order_and_replays),
+                                       cmocka_unit_test(reports_errors_of_a_recording)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
