@@ -1,0 +1,267 @@
+/* One safetensors file: mapping it and checking its header. */
+#include "engine/io/safetensors_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEADER_LIMIT 100000000u /* bytes, as the reference implementation has it */
+
+static const struct {
+    const char *name;
+    uint32_t    bits;
+} dtypes[DTYPE_COUNT] = {
+    [DTYPE_BOOL]        = {"BOOL", 8},
+    [DTYPE_F4]          = {"F4", 4},
+    [DTYPE_F6_E2M3]     = {"F6_E2M3", 6},
+    [DTYPE_F6_E3M2]     = {"F6_E3M2", 6},
+    [DTYPE_U8]          = {"U8", 8},
+    [DTYPE_I8]          = {"I8", 8},
+    [DTYPE_F8_E5M2]     = {"F8_E5M2", 8},
+    [DTYPE_F8_E4M3]     = {"F8_E4M3", 8},
+    [DTYPE_F8_E8M0]     = {"F8_E8M0", 8},
+    [DTYPE_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 8},
+    [DTYPE_F8_E5M2FNUZ] = {"F8_E5M2FNUZ", 8},
+    [DTYPE_I16]         = {"I16", 16},
+    [DTYPE_U16]         = {"U16", 16},
+    [DTYPE_F16]         = {"F16", 16},
+    [DTYPE_BF16]        = {"BF16", 16},
+    [DTYPE_I32]         = {"I32", 32},
+    [DTYPE_U32]         = {"U32", 32},
+    [DTYPE_F32]         = {"F32", 32},
+    [DTYPE_C64]         = {"C64", 64},
+    [DTYPE_F64]         = {"F64", 64},
+    [DTYPE_I64]         = {"I64", 64},
+    [DTYPE_U64]         = {"U64", 64},
+};
+
+const char *dtype_name(Dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+uint32_t dtype_bits(Dtype dtype)
+{
+    return dtypes[dtype].bits;
+}
+
+void mapping_close(Mapping *mapping)
+{
+    if (mapping->bytes != NULL) {
+        munmap(mapping->bytes, mapping->length);
+    }
+    cJSON_Delete(mapping->header);
+    free(mapping->path);
+    *mapping = (Mapping){0};
+}
+
+static Status map_file(Mapping *mapping, const char *path, Error *error)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return error_set(error, STATUS_BAD_INPUT, "cannot open %s: %s", path, strerror(errno));
+    }
+    struct stat info;
+    Status      status = STATUS_OK;
+    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
+        status = error_set(error, STATUS_BAD_INPUT, "%s is not a regular file", path);
+    } else if (info.st_size < 8) {
+        status = error_set(error, STATUS_BAD_INPUT, "%s: %jd bytes are too few for a safetensors file (truncated?)",
+                           path, (intmax_t)info.st_size);
+    } else if ((uintmax_t)info.st_size > SIZE_MAX) {
+        status = error_set(error, STATUS_FAILED, "%s is too large for this machine's address space", path);
+    } else {
+        void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (bytes == MAP_FAILED) {
+            status = error_set(error, STATUS_FAILED, "cannot map %s: %s", path, strerror(errno));
+        } else {
+            mapping->bytes  = bytes;
+            mapping->length = (size_t)info.st_size;
+        }
+    }
+    close(descriptor);
+    return status;
+}
+
+static uint64_t read_u64(const unsigned char *bytes)
+{
+    uint64_t value = 0;
+    for (int i = 7; i >= 0; i--) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+static Status read_header(Mapping *mapping, Error *error)
+{
+    uint64_t length = read_u64(mapping->bytes);
+    if (length > HEADER_LIMIT || length > mapping->length - 8) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: its header should have %ju bytes, but the file ends after %zu (truncated, or not a "
+                         "safetensors file)",
+                         mapping->path, (uintmax_t)length, mapping->length - 8);
+    }
+    mapping->data_at = 8 + length;
+    Error  own       = {0};
+    Status status    = json_parse((const char *)mapping->bytes + 8, (size_t)length, "header", &mapping->header, &own);
+    if (status == STATUS_OK && (!cJSON_IsObject(mapping->header) || mapping->bytes[8] != '{')) {
+        status = error_set(&own, STATUS_BAD_INPUT, "header: wanted a JSON object at its first byte");
+    }
+    return status == STATUS_OK ? status : error_set(error, status, "%s: %s", mapping->path, own.text);
+}
+
+static Status check_metadata(const JsonObject *header, const cJSON *metadata, Error *error)
+{
+    if (!cJSON_IsObject(metadata)) {
+        return json_fail(header, "__metadata__", error, "wanted an object of strings");
+    }
+    for (const cJSON *item = metadata->child; item != NULL; item = item->next) {
+        if (!cJSON_IsString(item)) {
+            return json_fail(header, "__metadata__", error, "'%s' is not a string", item->string);
+        }
+    }
+    return STATUS_OK;
+}
+
+static Status read_shape(const JsonObject *entry, Safetensor *tensor, Error *error)
+{
+    const cJSON *shape;
+    Status       status = json_get_array(entry, "shape", JSON_REQUIRED, &shape, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    tensor->elements = 1;
+    for (const cJSON *item = shape->child; item != NULL; item = item->next) {
+        int64_t size;
+        if (tensor->rank == SAFETENSORS_MAX_RANK) {
+            return json_fail(entry, "shape", error, "more than %d dimensions", SAFETENSORS_MAX_RANK);
+        }
+        status = json_integer(item, entry->file, tensor->name, 0, INT64_MAX, &size, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (size != 0 && tensor->elements > UINT64_MAX / (uint64_t)size) {
+            return json_fail(entry, "shape", error, "the number of elements overflows");
+        }
+        tensor->elements *= (uint64_t)size;
+        tensor->shape[tensor->rank++] = (uint64_t)size;
+    }
+    if (tensor->elements > UINT64_MAX / dtype_bits(tensor->dtype) ||
+        tensor->elements * dtype_bits(tensor->dtype) % 8 != 0) {
+        return json_fail(entry, "shape", error, "its size in bytes overflows or is not whole");
+    }
+    tensor->bytes = tensor->elements * dtype_bits(tensor->dtype) / 8;
+    return STATUS_OK;
+}
+
+/* Reads one entry of the header. */
+static Status read_entry(const Mapping *mapping, const JsonObject *header, const cJSON *item, Safetensor *tensor,
+                         Error *error)
+{
+    const char *names[DTYPE_COUNT];
+    for (int i = 0; i < DTYPE_COUNT; i++) {
+        names[i] = dtypes[i].name;
+    }
+    *tensor = (Safetensor){.name = item->string, .file = mapping->path};
+    JsonObject   entry;
+    const cJSON *offsets = NULL;
+    uint32_t     dtype   = 0;
+    Status       status  = json_get_object(header, item->string, JSON_REQUIRED, &entry, error);
+    if (status == STATUS_OK) {
+        status        = json_get_choice(&entry, "dtype", JSON_REQUIRED, names, DTYPE_COUNT, &dtype, error);
+        tensor->dtype = (Dtype)dtype;
+    }
+    if (status == STATUS_OK) {
+        status = read_shape(&entry, tensor, error);
+    }
+    if (status == STATUS_OK) {
+        status = json_get_array(&entry, "data_offsets", JSON_REQUIRED, &offsets, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (cJSON_GetArraySize(offsets) != 2) {
+        return json_fail(&entry, "data_offsets", error, "found %d values, wanted 2", cJSON_GetArraySize(offsets));
+    }
+    int64_t  from, to;
+    uint64_t available = mapping->length - mapping->data_at;
+    if ((status = json_integer(offsets->child, entry.file, tensor->name, 0, INT64_MAX, &from, error)) != STATUS_OK ||
+        (status = json_integer(offsets->child->next, entry.file, tensor->name, 0, INT64_MAX, &to, error)) !=
+            STATUS_OK) {
+        return status;
+    }
+    if (to < from || (uint64_t)to > available) {
+        return json_fail(&entry, "data_offsets", error, "[%jd, %jd] does not lie in the file's %ju bytes of data",
+                         (intmax_t)from, (intmax_t)to, (uintmax_t)available);
+    }
+    if ((uint64_t)(to - from) != tensor->bytes) {
+        return json_fail(&entry, "data_offsets", error, "%jd bytes, but shape and dtype need %ju",
+                         (intmax_t)(to - from), (uintmax_t)tensor->bytes);
+    }
+    tensor->data = mapping->bytes + mapping->data_at + from;
+    return STATUS_OK;
+}
+
+/* By place, an empty tensor before the one that begins where it lies. */
+static int compare_places(const void *a, const void *b)
+{
+    const Safetensor *x = a, *y = b;
+    if (x->data != y->data) {
+        return (uintptr_t)x->data < (uintptr_t)y->data ? -1 : 1;
+    }
+    return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
+/* The tensors, in order of place, must follow each other from the first byte of the data to the last. */
+static Status check_cover(const Mapping *mapping, Safetensor *tensors, size_t count, Error *error)
+{
+    qsort(tensors, count, sizeof *tensors, compare_places);
+    const unsigned char *next = mapping->bytes + mapping->data_at;
+    for (size_t i = 0; i < count; i++) {
+        if (tensors[i].data != (const void *)next) {
+            return error_set(error, STATUS_BAD_INPUT, "%s: tensor '%s': a hole or an overlap lies before its data",
+                             mapping->path, tensors[i].name);
+        }
+        next += tensors[i].bytes;
+    }
+    if (next != mapping->bytes + mapping->length) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: %zu bytes follow the last tensor", mapping->path,
+                         (size_t)(mapping->bytes + mapping->length - next));
+    }
+    return STATUS_OK;
+}
+
+Status mapping_open(Mapping *mapping, const char *path, Error *error)
+{
+    *mapping = (Mapping){.path = malloc(strlen(path) + 1)};
+    if (mapping->path == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while opening %s", path);
+    }
+    strcpy(mapping->path, path);
+    Status status = map_file(mapping, path, error);
+    return status == STATUS_OK ? read_header(mapping, error) : status;
+}
+
+size_t mapping_entries(const Mapping *mapping)
+{
+    return (size_t)cJSON_GetArraySize(mapping->header);
+}
+
+Status mapping_tensors(const Mapping *mapping, Safetensor *tensors, size_t *count, Error *error)
+{
+    JsonObject header = {.json = mapping->header, .file = mapping->path};
+    *count            = 0;
+    for (const cJSON *item = mapping->header->child; item != NULL; item = item->next) {
+        Status status = strcmp(item->string, "__metadata__") == 0
+                            ? check_metadata(&header, item, error)
+                            : read_entry(mapping, &header, item, &tensors[(*count)++], error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return check_cover(mapping, tensors, *count, error);
+}
