@@ -1,0 +1,42 @@
+// norm = sqrt(sum of partial sums of squares) and the clip coefficient
+// min(1, max_norm / (norm + 1e-6)); one workgroup. A norm that is not finite gives
+// coefficient 0 and the mark that makes adamw skip the step.
+#version 460
+#include "common.glsl"
+#include "reduce.glsl"
+#include "precise.glsl"
+
+layout(std430, binding = 0) writeonly buffer Norm // GradNorm in engine/ops/adamw.h
+{
+    float norm;
+    float coefficient;
+    uint  not_finite;
+    uint  unused;
+};
+layout(std430, binding = 1) readonly buffer Partial { float partial[]; }; // [blocks]
+layout(push_constant) uniform Push
+{
+    uint  blocks;
+    float max_norm; // 0: no clipping
+};
+
+void main()
+{
+    float sum = 0.0;
+    for (uint i = gl_LocalInvocationID.x; i < blocks;) { // inner sums of 64, so that rounding grows slowly
+        float inner = 0.0;
+        for (uint j = 0; j < 64 && i < blocks; j++, i += gl_WorkGroupSize.x) {
+            inner += partial[i];
+        }
+        sum += inner;
+    }
+    sum = workgroup_sum(sum);
+    if (gl_LocalInvocationID.x == 0) {
+        float root = sqrt(sum);
+        bool  finite = is_finite(sum);
+        norm = finite ? root : sum;
+        coefficient = finite ? (max_norm > 0.0 ? min(1.0, max_norm / (root + 1e-6)) : 1.0) : 0.0;
+        not_finite = finite ? 0 : 1;
+        unused = 0;
+    }
+}
