@@ -22,15 +22,11 @@ layout(push_constant) uniform Push
 
 void main()
 {
-    float sum = 0.0;
-    for (uint i = gl_LocalInvocationID.x; i < blocks;) { // inner sums of 64, so that rounding grows slowly
-        float inner = 0.0;
-        for (uint j = 0; j < 64 && i < blocks; j++, i += gl_WorkGroupSize.x) {
-            inner += partial[i];
-        }
-        sum += inner;
+    vec2 sums = vec2(0.0);
+    for (uint i = gl_LocalInvocationID.x; i < blocks; i += gl_WorkGroupSize.x) {
+        compensated_add(sums, partial[i]);
     }
-    sum = workgroup_sum(sum);
+    float sum = workgroup_sum(sums.x);
     if (gl_LocalInvocationID.x == 0) {
         float root = sqrt(sum);
         bool  finite = is_finite(sum);

@@ -2,6 +2,7 @@
 #version 460
 #include "common.glsl"
 #include "reduce.glsl"
+#include "precise.glsl"
 
 layout(constant_id = 1) const uint BLOCK = 8192;
 
@@ -17,12 +18,12 @@ void main()
     }
     uint  begin = block * BLOCK;
     uint  end = min(begin + BLOCK, count);
-    float sum = 0.0;
+    vec2  sums = vec2(0.0);
     for (uint i = begin + gl_LocalInvocationID.x; i < end; i += gl_WorkGroupSize.x) {
         float g = gradient[i];
-        sum += g * g;
+        compensated_add(sums, g * g);
     }
-    sum = workgroup_sum(sum);
+    float sum = workgroup_sum(sums.x);
     if (gl_LocalInvocationID.x == 0) {
         partial[first_block + block] = sum;
     }

@@ -1,4 +1,4 @@
-// exp and log to a few units in the last place on every device. Vulkan allows the
+// exp, log and long sums to a few units in the last place on every device. Vulkan allows the
 // built-in ones 3 + 2|x| units and an absolute error of 2^-21 near 1: too coarse
 // for a log-probability or a probability ratio, of which there is one per token.
 // (Per vocabulary entry the built-in exp is used.)
@@ -7,6 +7,16 @@
 
 // By the bits: isnan() may be assumed away by a compiler.
 bool is_finite(float x) { return (floatBitsToUint(x) & 0x7F800000u) != 0x7F800000u; }
+
+// total.x += value with the rounding error kept in total.y (Kahan 1965): an invocation
+// may add up tens of thousands of terms of one sign, where a plain f32 sum loses 1e-3.
+void compensated_add(inout vec2 total, float value)
+{
+    precise float term = value - total.y;
+    precise float sum = total.x + term;
+    precise float lost = (sum - total.x) - term;
+    total = vec2(sum, lost);
+}
 
 // log(x), x > 0 and normal (NaN and infinity come back as they are). x = m 2^k, m in [sqrt(1/2), sqrt(2));
 // log m = 2 atanh(s), s = (m - 1) / (m + 1), |s| < 0.1716, series to s^9.
