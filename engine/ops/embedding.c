@@ -1,0 +1,93 @@
+#include "engine/ops/embedding.h"
+
+#include <string.h>
+
+#include "engine/ops/ops.h"
+
+/* Rows of a table that fit one binding; a multiple of 64, so that every piece
+ * starts at a multiple of GPU_ALIGNMENT bytes. */
+static uint32_t rows_per_piece(GpuStream *stream, uint32_t width, uint32_t vocab)
+{
+    const uint64_t row_bytes = (uint64_t)width * sizeof(float);
+    const uint64_t fit       = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes / row_bytes;
+    return fit >= vocab ? vocab : (uint32_t)(fit & ~UINT64_C(63));
+}
+
+static GpuSpan piece(GpuSpan table, uint32_t width, uint32_t first_row, uint32_t rows)
+{
+    const uint64_t row_bytes = (uint64_t)width * sizeof(float);
+    return gpu_span_slice(table, first_row * row_bytes, rows * row_bytes);
+}
+
+void embedding_forward(GpuStream *stream, GpuSpan y, GpuSpan table, GpuSpan ids, uint32_t tokens, uint32_t width,
+                       uint32_t vocab)
+{
+    const uint32_t at_once = rows_per_piece(stream, width, vocab);
+    if (at_once == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED, "embedding: 64 rows of the table exceed what the device can bind");
+        return;
+    }
+    for (uint32_t first = 0; first < vocab; first += at_once) {
+        const uint32_t rows    = vocab - first < at_once ? vocab - first : at_once;
+        const uint32_t push[4] = {tokens, width, first, rows};
+        gpu_dispatch(stream,
+                     &(GpuDispatch){.kernel     = "embedding",
+                                    .spec       = {ops_group_row(stream)},
+                                    .spec_count = 1,
+                                    .bind = {gpu_write(y), gpu_read(piece(table, width, first, rows)), gpu_read(ids)},
+                                    .push = push,
+                                    .push_size = sizeof push,
+                                    .groups    = gpu_groups(tokens, 1)});
+    }
+}
+
+uint32_t embedding_index_build(EmbeddingIndex *index, const int32_t *ids, uint32_t tokens, uint32_t vocab,
+                               uint32_t *counts)
+{
+    memset(counts, 0, ((size_t)vocab + 1) * sizeof *counts);
+    for (uint32_t t = 0; t < tokens; t++) {
+        counts[ids[t]]++;
+    }
+    uint32_t unique = 0, start = 0;
+    for (uint32_t id = 0; id < vocab; id++) {
+        const uint32_t count = counts[id];
+        if (count == 0) {
+            continue;
+        }
+        index->unique_ids[unique] = id;
+        index->starts[unique++]   = start;
+        counts[id]                = start; /* from here: where the id's next token goes */
+        start += count;
+    }
+    index->starts[unique] = start;
+    for (uint32_t t = 0; t < tokens; t++) {
+        index->order[counts[ids[t]]++] = t;
+    }
+    return unique;
+}
+
+void embedding_backward(GpuStream *stream, GpuSpan dtable, GpuSpan dy, GpuSpan unique_ids, GpuSpan starts,
+                        GpuSpan order, uint32_t unique, uint32_t width, uint32_t vocab)
+{
+    const uint32_t at_once = rows_per_piece(stream, width, vocab);
+    if (at_once == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED, "embedding: 64 rows of the table exceed what the device can bind");
+        return;
+    }
+    const bool     cpu           = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
+    const uint32_t group         = cpu ? ops_group_row(stream) : 256;
+    const uint32_t columns       = cpu ? group : 32;
+    const uint32_t column_blocks = (width + columns - 1) / columns;
+    for (uint32_t first = 0; first < vocab; first += at_once) {
+        const uint32_t rows    = vocab - first < at_once ? vocab - first : at_once;
+        const uint32_t push[5] = {unique, width, column_blocks, first, rows};
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "embedding_backward",
+                                            .spec       = {group, columns},
+                                            .spec_count = 2,
+                                            .bind = {gpu_read_write(piece(dtable, width, first, rows)), gpu_read(dy),
+                                                     gpu_read(unique_ids), gpu_read(starts), gpu_read(order)},
+                                            .push = push,
+                                            .push_size = sizeof push,
+                                            .groups    = gpu_groups((uint64_t)unique * column_blocks, 1)});
+    }
+}

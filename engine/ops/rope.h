@@ -1,0 +1,28 @@
+/* Rotary position embedding (Su et al. 2021) in the half-split form of the
+ * Llama family, in place on the q and k heads of packed qkv.
+ *
+ *     float *table = malloc(rope_table_bytes(positions, head_dim));
+ *     rope_table_fill(table, &config->rope, positions, head_dim);    // and upload it once
+ *     rope_forward(stream, qkv, table, position, tokens, heads, kv_heads, head_dim, positions);
+ */
+#ifndef ENGINE_OPS_ROPE_H
+#define ENGINE_OPS_ROPE_H
+
+#include "engine/model/config.h"
+#include "engine/vk/stream.h"
+
+/* table[positions, head_dim / 2, 2] = cos, sin of position * frequency, computed
+ * in double; plain or with Llama-3 scaling of the frequencies. */
+void     rope_table_fill(float *table, const RopeConfig *rope, uint32_t positions, uint32_t head_dim);
+uint64_t rope_table_bytes(uint32_t positions, uint32_t head_dim);
+
+/* qkv[tokens, (heads + 2 kv_heads) * head_dim]: turns the first heads + kv_heads
+ * heads of each token by the angles of position[tokens] (int32, below `positions`). */
+void rope_forward(GpuStream *stream, GpuSpan qkv, GpuSpan table, GpuSpan position, uint32_t tokens, uint32_t heads,
+                  uint32_t kv_heads, uint32_t head_dim, uint32_t positions);
+
+/* The same on dqkv, by the opposite angles. */
+void rope_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan table, GpuSpan position, uint32_t tokens, uint32_t heads,
+                   uint32_t kv_heads, uint32_t head_dim, uint32_t positions);
+
+#endif
