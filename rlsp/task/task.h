@@ -1,0 +1,111 @@
+/* Task: a family of problems that the program can draw, pose, judge and read.
+ *
+ *     const Task *task = task_find("countdown");
+ *     TaskConfig  config = {0};                               // 0: the task's own values
+ *     task_config_resolve(task, &config, &error);
+ *     Random      random = random_stream(seed, RANDOM_TASK, step, row);
+ *     Problem     problem;
+ *     task->draw(&config, &problem, &random, SPLIT_TRAIN);
+ *     task->prompt(&problem, prompt, sizeof prompt);          // "Numbers 3,7,20. Target 53.\n"
+ *     TaskVerdict verdict;
+ *     task->verify(&problem, response, length, &verdict);     // verdict.correct
+ *
+ * Task, texts and splits are those of the recipes: countdown (three numbers, + - *)
+ * and pick-three (three of six numbers that add up). Judging is exact integer and
+ * rational arithmetic, linear in the response, allocates nothing, reads nothing
+ * past `length`, and takes any bytes.
+ */
+#ifndef RLSP_TASK_TASK_H
+#define RLSP_TASK_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/error.h"
+#include "engine/random.h"
+#include "rlsp/trace/trace.h"
+
+enum {
+    TASK_NUMBERS_MAX   = 8,
+    TASK_PROMPT_BYTES  = 128, /* a prompt with its NUL, at most      */
+    TASK_ANSWER_BYTES  = 128, /* an answer kept in a verdict, with NUL */
+    TASK_PIECE_BYTES   = 16,  /* a token's text with its NUL         */
+    TASK_SPECIAL_COUNT = 3    /* <pad> <bos> <eos>: ids 0, 1, 2      */
+};
+
+typedef struct Problem {
+    uint32_t count; /* of numbers, 1..TASK_NUMBERS_MAX                    */
+    int64_t  numbers[TASK_NUMBERS_MAX];
+    int64_t  target;
+} Problem;
+
+typedef enum Split { SPLIT_TRAIN, SPLIT_HELD_OUT, SPLIT_ANY } Split;
+
+typedef struct TaskConfig {
+    uint32_t numbers;    /* countdown: 3 (or 4); pick-three: 6                           */
+    uint32_t max_number; /* countdown: 20 (up to 99); pick-three: 12 (up to 33)          */
+    uint32_t max_target; /* countdown: 99 (up to 999), also of intermediate results      */
+    double   intuition;  /* pick-three: share of targets made by the three largest, .3;
+                            negative: the task's own (0 is a value here)                 */
+} TaskConfig;
+
+typedef struct TaskVerdict {
+    bool        correct;
+    bool        answered;                     /* there is a complete, non-empty \boxed{…}               */
+    const char *reason;                       /* static text: "correct", "no answer", "wrong value", …  */
+    char        answer[TASK_ANSWER_BYTES];    /* of the judged box, trimmed; cut if longer; bytes as written */
+    size_t      answer_offset, answer_length; /* where it lies in the response, trimmed   */
+    size_t      box_offset;                   /* of the judged box's backslash; the response's length if none */
+    size_t      first_box_offset;             /* of the first complete box, likewise                 */
+    uint32_t    boxes;                        /* complete ones                                       */
+    bool        has_value;                    /* the answer is an expression over the right numbers  */
+    int64_t     numerator, denominator;       /* its exact value, in lowest terms, if has_value */
+} TaskVerdict;
+
+typedef struct Task {
+    const char *kind;                                   /* "countdown", "pick-three" */
+    uint32_t    max_prompt_tokens, max_response_tokens; /* for the default config; see task_prompt_tokens */
+    TaskConfig  defaults;
+
+    /* Draws a problem of the split; always solvable. SPLIT_ANY does not look. */
+    void (*draw)(const TaskConfig *config, Problem *problem, Random *random, Split split);
+    bool (*held_out)(const Problem *problem);
+    /* Writes the prompt's text (without <bos>); its length in bytes. Problems that
+     * draw makes always fit TASK_PROMPT_BYTES; otherwise the text is cut. */
+    size_t (*prompt)(const Problem *problem, char *out, size_t size);
+    /* Judges the last complete \boxed{…} of a response, or a bare answer. */
+    void (*verify)(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict);
+    void (*verify_answer)(const Problem *problem, const char *answer, size_t length, TaskVerdict *verdict);
+    /* Reads the evidence in a response; see trace.h. `spans` may be NULL. */
+    void (*trace)(const Problem *problem, const char *response, size_t length, TraceStats *stats, TraceSpans *spans);
+    /* Text of token `index` of the task's own tokenizer; false past the last one.
+     * The first TASK_SPECIAL_COUNT are special. Every piece that the split regex
+     * of llama-3 cuts from a text of the task is one token. */
+    bool (*piece)(const TaskConfig *config, size_t index, char out[TASK_PIECE_BYTES]);
+} Task;
+
+extern const Task task_countdown, task_pick_three;
+
+/* By kind; NULL: no such task. */
+const Task *task_find(const char *kind);
+/* All tasks, NULL-terminated. */
+extern const Task *const task_all[];
+
+/* Puts the task's own values where a field is 0 and checks the rest. */
+Status task_config_resolve(const Task *task, TaskConfig *config, Error *error);
+
+/* Tokens of the task's tokenizer: 141 for countdown, 57 for pick-three. */
+size_t task_piece_count(const Task *task, const TaskConfig *config);
+
+/* Tokens of a prompt with <bos>; the same for all problems: 13, 19. */
+uint32_t task_prompt_tokens(const TaskConfig *config);
+
+/* The split regex those pieces go with (PCRE / Hugging Face Split, isolated). */
+extern const char task_split_regex[];
+
+/* Problem index `index` of the fixed evaluation set of `seed`: always the same,
+ * held out. (RANDOM_EVAL, step 0, row index.) */
+void task_eval_problem(const Task *task, const TaskConfig *config, uint64_t seed, uint32_t index, Problem *problem);
+
+#endif
