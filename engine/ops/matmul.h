@@ -1,0 +1,43 @@
+/* Matrix products: one interface, several kernels, chosen per device.
+ *
+ *     matmul(stream, &(Matmul){.layout = MATMUL_NT, .c = y, .a = x, .b = w,
+ *                              .m = tokens, .n = out, .k = in});     // y = x·wᵀ
+ *
+ * fp32 in and out. Row strides default to the packed width (0). C may be one of:
+ * overwritten, added to (accumulate), or written as product + `add`.
+ */
+#ifndef ENGINE_OPS_MATMUL_H
+#define ENGINE_OPS_MATMUL_H
+
+#include "engine/vk/stream.h"
+
+typedef enum MatmulLayout {
+    MATMUL_NN, /* C[m,n] = A[m,k] · B[k,n]  : input gradients, dx = dy · W          */
+    MATMUL_NT, /* C[m,n] = A[m,k] · B[n,k]ᵀ : forward, y = x · Wᵀ                   */
+    MATMUL_TN  /* C[m,n] = A[k,m]ᵀ · B[k,n] : weight gradients, dW = dyᵀ · x, long k */
+} MatmulLayout;
+
+typedef struct Matmul {
+    MatmulLayout layout;
+    GpuSpan      c;          /* [m, n] f32                                           */
+    GpuSpan      a, b;       /* f32, shapes by layout                                */
+    GpuSpan      bias;       /* [n] added to every row; buffer NULL: none            */
+    GpuSpan      add;        /* [m, n] added, row stride ldc; buffer NULL: none      */
+    bool         accumulate; /* C += instead of C =                                  */
+    uint32_t     m, n, k;
+    uint32_t     lda, ldb, ldc; /* row strides in floats; 0: packed                  */
+    GpuSpan      workspace;  /* for split-K (matmul_workspace bytes); NULL: no split  */
+} Matmul;
+
+/* Records the product. Any m, n, k >= 1 (0: nothing is recorded). Deterministic
+ * on one device: the same inputs give the same bits. */
+void matmul(GpuStream *stream, const Matmul *matmul);
+
+/* Bytes of workspace with which a product may be split along k (weight
+ * gradients); 0 if this device would not split it. */
+uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+
+/* Name of the kernel that a product would use, for `rlsp devices` and benches. */
+const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+
+#endif
