@@ -1,0 +1,109 @@
+/* Compiles every shader on one device and runs none of them.
+ *
+ *     compile_all NAME        (a part of the device's name)
+ *
+ * Prints a row per kernel with what the driver says about it (registers, spills,
+ * instructions; VK_KHR_pipeline_executable_properties). Exit status: 0 all
+ * compiled, 1 some did not, 77 there is no such device.
+ *
+ * Meant for devices without hardware, such as Mesa's AMD driver with
+ * RADV_FORCE_FAMILY set: see amd_null_compile.sh.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/vk/device.h"
+#include "engine/vk/stream.h"
+
+enum { NO_DEVICE = 77, MAX_DEVICES = 16 };
+
+typedef struct Column {
+    const char *title;
+    const char *statistic; /* as Mesa's AMD driver names it */
+} Column;
+
+static const Column columns[] = {{"VGPRs", "VGPRs"},
+                                 {"spilled VGPRs", "Spilled VGPRs"},
+                                 {"spilled SGPRs", "Spilled SGPRs"},
+                                 {"scratch bytes", "Scratch size"},
+                                 {"shared bytes", "LDS size"},
+                                 {"waves per SIMD", "Subgroups per SIMD"},
+                                 {"instructions", "Instructions"}};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+/* The value of `name` in "name=value; name=value…", "-" where it is not there. */
+static void statistic(const char *statistics, const char *name, char *value, size_t size)
+{
+    size_t      length = strlen(name);
+    const char *at     = statistics;
+    while (at != NULL && (strncmp(at, name, length) != 0 || at[length] != '=')) {
+        at = strstr(at, "; ");
+        at = at == NULL ? NULL : at + 2;
+    }
+    if (at == NULL) {
+        snprintf(value, size, "-");
+        return;
+    }
+    at += length + 1;
+    snprintf(value, size, "%.*s", (int)strcspn(at, ";"), at);
+}
+
+static void print_row(void *user, const char *kernel, const char *statistics, const char *failure)
+{
+    int *compiled = user;
+    if (failure != NULL) {
+        printf("%-26s FAILED: %s\n", kernel, failure);
+        return;
+    }
+    (*compiled)++;
+    printf("%-26s", kernel);
+    for (int i = 0; i < COLUMNS; i++) {
+        char value[32];
+        statistic(statistics, columns[i].statistic, value, sizeof value);
+        printf(" %*s", (int)strlen(columns[i].title), value);
+    }
+    printf("\n");
+}
+
+static bool is_there(const char *name)
+{
+    GpuInfo infos[MAX_DEVICES];
+    int     count = gpu_list(infos, MAX_DEVICES, NULL);
+    for (int i = 0; i < count; i++) {
+        if (strstr(infos[i].name, name) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: compile_all NAME\n");
+        return 2;
+    }
+    if (!is_there(argv[1])) {
+        fprintf(stderr, "compile_all: no device here is called \"%s\"\n", argv[1]);
+        return NO_DEVICE;
+    }
+    Error error = {0};
+    Gpu  *gpu   = gpu_open(&(GpuOptions){.select = argv[1]}, &error);
+    if (gpu == NULL) {
+        fprintf(stderr, "compile_all: %s\n", error.text);
+        return 1;
+    }
+    printf("%s, %s, subgroups of %u\n%-26s", gpu_info(gpu)->name, gpu_info(gpu)->driver, gpu_info(gpu)->subgroup_size,
+           "");
+    for (int i = 0; i < COLUMNS; i++) {
+        printf(" %s", columns[i].title);
+    }
+    printf("\n");
+    int compiled = 0;
+    int failures = gpu_compile_all(gpu, print_row, &compiled);
+    printf("%d compiled, %d failed\n", compiled, failures);
+    fflush(stdout);
+    /* The device stays open: Mesa's null device crashes when it is destroyed. */
+    _Exit(compiled > 0 && failures == 0 ? 0 : 1);
+}
