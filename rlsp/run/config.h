@@ -12,8 +12,8 @@
  *
  *   extends   another config, its path relative to the file that names it. Objects
  *             are merged key by key; a value or an array replaces the inherited one.
- *   --set     a.b=v: v is JSON, or bare text; array elements by index
- *             (sft.phases.0.steps=20). Applied last.
+ *   --set     a.b=v: v is JSON, or bare text; phases by index or all at once
+ *             (sft.phases.0.steps=20, sft.phases.*.steps=20). Applied last.
  *   paths     (model.path, data, …) are looked for beside the file that names them,
  *             then in the working directory, and become absolute. In --set: the
  *             working directory.
@@ -70,7 +70,6 @@ typedef struct RunModel {
     char         tokenizer[RUN_PATH_SIZE]; /* "" : beside path; "task": the task's own; else a directory */
     RunModelInit init;
     RunCritic    critic;
-    char         critic_path[RUN_PATH_SIZE]; /* "": a copy of the model                           */
 } RunModel;
 
 typedef struct RunTask {
@@ -125,6 +124,7 @@ typedef struct SftPhase {
 typedef struct RunSft {
     SftPhase phases[SFT_PHASES_MAX];
     uint32_t phase_count;            /* at least 1                                                */
+    bool     phases_given;           /* false: phases[0] is the block itself                      */
     SftPhase base;                   /* the sft block itself: what phases inherit                 */
     uint32_t tokens_per_micro_batch; /* gradient accumulation: at most so many tokens at once; 0: by memory */
 } RunSft;
@@ -238,8 +238,7 @@ typedef struct RunConfig {
 Status run_config_read(const char *path, const char *const *overrides, int override_count, RunConfig *config,
                        Error *error);
 
-/* The same for text in memory; `origin` names it in errors and `extends` is
- * relative to the working directory. */
+/* The same for text in memory, which cannot extend a file; `origin` names it in errors. */
 Status run_config_parse(const char *text, const char *origin, const char *const *overrides, int override_count,
                         RunConfig *config, Error *error);
 
