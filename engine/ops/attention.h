@@ -1,0 +1,59 @@
+/* Causal grouped-query attention over packed sequences, forward and backward
+ * (Dao et al. 2022, "FlashAttention": nothing of size [tokens, tokens] exists),
+ * and over a KV cache.
+ *
+ * Which tokens belong together is a list of tiles, made on the host per batch:
+ *
+ *     uint32_t lanes = attention_lanes(stream);
+ *     uint32_t tiles = attention_plan(NULL, starts, sequences, lanes);      // how many
+ *     attention_plan(host, starts, sequences, lanes);                       // upload these
+ *     attention_forward(stream, o, lse, qkv, tile_span, tiles, shape);
+ *     …
+ *     attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, tile_span, tiles, shape);
+ *
+ * Shapes: qkv and dqkv [tokens, (heads + 2 kv_heads) * head_dim], a token's query
+ * heads, key heads, value heads; o and d_o [tokens, heads * head_dim]; lse and
+ * delta [tokens, heads]. Scores are scaled by 1 / sqrt(head_dim). All spans must
+ * start at a multiple of 16 bytes.
+ */
+#ifndef ENGINE_OPS_ATTENTION_H
+#define ENGINE_OPS_ATTENTION_H
+
+#include "engine/vk/stream.h"
+
+typedef struct AttentionShape {
+    uint32_t heads, kv_heads; /* kv_heads divides heads    */
+    uint32_t head_dim;        /* even, at most 256         */
+} AttentionShape;
+
+/* Consecutive tokens [first, first + count) of the sequence [begin, end); count <= lanes. */
+typedef struct AttentionTile {
+    uint32_t first, count, begin, end; /* token numbers in the packed batch */
+} AttentionTile;
+
+/* Tokens per tile on this stream's device. */
+uint32_t attention_lanes(GpuStream *stream);
+
+/* Cuts sequence s = tokens [starts[s], starts[s + 1]) into tiles,
+ * in order; writes them unless `tiles` is NULL; returns their number. Sequences may
+ * be empty. */
+uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t sequences, uint32_t lanes);
+
+/* o, lse from qkv. */
+void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, GpuSpan tiles, uint32_t tile_count,
+                       AttentionShape shape);
+
+/* dqkv (set, not added to) from d_o and the forward's o, lse and qkv; delta is scratch
+ * that ends as rowsum(d_o * o). */
+void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
+                        GpuSpan qkv, GpuSpan tiles, uint32_t tile_count, AttentionShape shape);
+
+/* One new token per slot: appends its k and v to the cache at position
+ * lengths[slot] - 1 and attends over positions [0, lengths[slot]). lengths is
+ * int32 [slots] and counts the new token; a slot of length 0 is idle (its o is
+ * zero). qkv [slots, (heads + 2 kv_heads) * head_dim] is already rotated; k_cache and
+ * v_cache are [slots, max_length, kv_heads * head_dim]; o [slots, heads * head_dim]. */
+void attention_decode(GpuStream *stream, GpuSpan o, GpuSpan k_cache, GpuSpan v_cache, GpuSpan qkv, GpuSpan lengths,
+                      uint32_t slots, uint32_t max_length, AttentionShape shape);
+
+#endif

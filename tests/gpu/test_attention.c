@@ -1,0 +1,307 @@
+/* Ragged causal grouped-query attention against float64: forward, backward, and
+ * over a KV cache. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/ops/attention.h"
+#include "tests/support/gpu_fixture.h"
+
+typedef struct Problem {
+    AttentionShape  shape;
+    const uint32_t *starts; /* [sequences + 1] */
+    uint32_t        sequences, tokens;
+    double         *qkv, *d_o, *o, *lse;
+} Problem;
+
+static size_t stride_of(AttentionShape s)
+{
+    return (size_t)(s.heads + 2 * s.kv_heads) * s.head_dim;
+}
+
+static const double *query_of(const Problem *p, size_t token, uint32_t head)
+{
+    return p->qkv + token * stride_of(p->shape) + head * p->shape.head_dim;
+}
+
+static size_t key_at(const Problem *p, size_t token, uint32_t head)
+{
+    const AttentionShape s = p->shape;
+    return token * stride_of(s) + (s.heads + head / (s.heads / s.kv_heads)) * s.head_dim;
+}
+
+static double dot(const double *a, const double *b, uint32_t n)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += a[i] * b[i];
+    }
+    return sum;
+}
+
+static void reference_forward(const Problem *p)
+{
+    const AttentionShape s     = p->shape;
+    const size_t         value = (size_t)s.kv_heads * s.head_dim; /* from a key to its value */
+    const double         scale = 1 / sqrt(s.head_dim);
+    for (uint32_t q = 0; q < p->sequences; q++) {
+        for (uint32_t t = p->starts[q]; t < p->starts[q + 1]; t++) {
+            for (uint32_t h = 0; h < s.heads; h++) {
+                double  score[1024], largest = -INFINITY, total = 0;
+                double *o = p->o + ((size_t)t * s.heads + h) * s.head_dim;
+                for (uint32_t k = p->starts[q]; k <= t; k++) {
+                    score[k - p->starts[q]] = scale * dot(query_of(p, t, h), p->qkv + key_at(p, k, h), s.head_dim);
+                    largest                 = fmax(largest, score[k - p->starts[q]]);
+                }
+                memset(o, 0, s.head_dim * sizeof *o);
+                for (uint32_t k = p->starts[q]; k <= t; k++) {
+                    const double weight = exp(score[k - p->starts[q]] - largest);
+                    total += weight;
+                    for (uint32_t i = 0; i < s.head_dim; i++) {
+                        o[i] += weight * p->qkv[key_at(p, k, h) + value + i];
+                    }
+                }
+                for (uint32_t i = 0; i < s.head_dim; i++) {
+                    o[i] /= total;
+                }
+                p->lse[(size_t)t * s.heads + h] = largest + log(total);
+            }
+        }
+    }
+}
+
+static void reference_backward(double *dqkv, const Problem *p)
+{
+    const AttentionShape s     = p->shape;
+    const size_t         value = (size_t)s.kv_heads * s.head_dim;
+    const double         scale = 1 / sqrt(s.head_dim);
+    for (uint32_t q = 0; q < p->sequences; q++) {
+        for (uint32_t t = p->starts[q]; t < p->starts[q + 1]; t++) {
+            for (uint32_t h = 0; h < s.heads; h++) {
+                const size_t  row = (size_t)t * s.heads + h;
+                const double *d_o = p->d_o + row * s.head_dim, *query = query_of(p, t, h);
+                double       *dq    = dqkv + (query - p->qkv);
+                const double  delta = dot(d_o, p->o + row * s.head_dim, s.head_dim);
+                for (uint32_t k = p->starts[q]; k <= t; k++) {
+                    const size_t  at     = key_at(p, k, h);
+                    const double *key    = p->qkv + at;
+                    const double  weight = exp(scale * dot(query, key, s.head_dim) - p->lse[row]);
+                    const double  dscore = scale * weight * (dot(d_o, key + value, s.head_dim) - delta);
+                    for (uint32_t i = 0; i < s.head_dim; i++) {
+                        dq[i] += dscore * key[i];
+                        dqkv[at + i] += dscore * query[i];
+                        dqkv[at + value + i] += weight * d_o[i];
+                    }
+                }
+            }
+        }
+    }
+}
+
+static double loss(void *user)
+{
+    Problem *p = user;
+    reference_forward(p);
+    return dot(p->d_o, p->o, p->tokens * p->shape.heads * p->shape.head_dim);
+}
+
+static Problem problem(AttentionShape shape, const uint32_t *starts, uint32_t sequences, double spread)
+{
+    const uint32_t tokens = starts[sequences];
+    const size_t   width  = (size_t)shape.heads * shape.head_dim;
+    Problem        p      = {shape,
+                             starts,
+                             sequences,
+                             tokens,
+                             fixture_doubles(tokens * stride_of(shape), 1),
+                             fixture_doubles(tokens * width, 2),
+                             fixture_alloc(tokens * width * sizeof(double)),
+                             fixture_alloc((size_t)tokens * shape.heads * sizeof(double))};
+    for (size_t i = 0; i < tokens * stride_of(shape); i++) {
+        p.qkv[i] = (double)(float)(spread * p.qkv[i]);
+    }
+    reference_forward(&p);
+    return p;
+}
+
+static void check(AttentionShape shape, const uint32_t *starts, uint32_t sequences, double spread)
+{
+    Problem        p    = problem(shape, starts, sequences, spread);
+    const size_t   size = p.tokens * stride_of(shape), width = (size_t)shape.heads * shape.head_dim;
+    const size_t   rows   = (size_t)p.tokens * shape.heads;
+    GpuStream     *stream = fixture_stream();
+    const uint32_t lanes = attention_lanes(stream), tile_count = attention_plan(NULL, starts, sequences, lanes);
+    AttentionTile *plan = fixture_alloc(tile_count * sizeof *plan);
+    assert_int_equal(attention_plan(plan, starts, sequences, lanes), tile_count);
+    GpuSpan tiles = fixture_words(plan, tile_count * sizeof *plan / 4), qkv = fixture_upload(p.qkv, size);
+    GpuSpan d_o = fixture_upload(p.d_o, p.tokens * width), o = fixture_empty(p.tokens * width),
+            lse   = fixture_empty(rows);
+    GpuSpan delta = fixture_empty(rows), dqkv = fixture_empty(size);
+    attention_forward(stream, o, lse, qkv, tiles, tile_count, shape);
+    attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, tiles, tile_count, shape);
+    fixture_run();
+    double *want = fixture_alloc(size * sizeof *want);
+    reference_backward(want, &p);
+    /* Scores are sums of head_dim products, their error grows with their size. */
+    fixture_check("o", o, p.o, p.tokens * width, 3e-6 * fmax(1, spread * spread));
+    fixture_check("lse", lse, p.lse, rows, 3e-6);
+    fixture_check("dqkv", dqkv, want, size, 6e-6 * fmax(1, spread * spread));
+    const float *first = fixture_download(dqkv, size);
+    fixture_run();
+    fixture_check_same("dqkv, again", dqkv, first, size);
+}
+
+static const uint32_t one_token[] = {0, 1};
+static const uint32_t seven[]     = {0, 7};
+static const uint32_t ragged[]    = {0, 1, 9, 9, 41, 42, 58, 133}; /* lengths 1, 8, 0, 32, 1, 16, 75 */
+
+static void reference_gradient_is_right(void **state)
+{
+    (void)state;
+    static const uint32_t starts[] = {0, 1, 6, 13};
+    Problem               p        = problem((AttentionShape){4, 2, 6}, starts, 3, 1);
+    const size_t          size     = p.tokens * stride_of(p.shape);
+    double               *dqkv     = fixture_alloc(size * sizeof *dqkv);
+    reference_backward(dqkv, &p);
+    fixture_check_gradient("dqkv", loss, &p, p.qkv, dqkv, size, 1e-6);
+}
+
+static void head_dims(void **state)
+{
+    (void)state;
+    static const uint32_t dims[] = {2, 10, 16, 24, 32, 64};
+    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
+        check((AttentionShape){4, 2, dims[i]}, ragged, 7, 1);
+        gpu_fixture_reset(NULL);
+    }
+}
+
+static void wide_heads(void **state)
+{
+    (void)state;
+    check((AttentionShape){2, 1, 128}, ragged, 7, 1);
+}
+
+static void widest_heads(void **state)
+{
+    (void)state;
+    check((AttentionShape){1, 1, 256}, ragged, 5, 1);
+}
+
+static void groups(void **state)
+{
+    (void)state;
+    check((AttentionShape){4, 1, 24}, ragged, 7, 1);
+    check((AttentionShape){4, 4, 24}, ragged, 7, 1);
+    check((AttentionShape){6, 2, 16}, seven, 1, 1);
+    check((AttentionShape){1, 1, 10}, one_token, 1, 1);
+}
+
+static void peaked_scores(void **state)
+{
+    (void)state;
+    check((AttentionShape){4, 2, 24}, ragged, 7, 5); /* scores up to a few hundred: the softmax must not overflow */
+}
+
+static void long_sequence(void **state)
+{
+    (void)state;
+    static const uint32_t starts[] = {0, 3, 700};
+    check((AttentionShape){2, 1, 16}, starts, 2, 1);
+}
+
+static void plan_keeps_sequences_apart(void **state)
+{
+    (void)state;
+    AttentionTile tiles[32];
+    uint32_t      covered = 0, count = attention_plan(tiles, ragged, 7, 8);
+    assert_int_equal(count, 1 + 1 + 0 + 4 + 1 + 2 + 10);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(tiles[i].first, covered);
+        assert_in_range(tiles[i].count, 1, 8);
+        covered += tiles[i].count;
+        assert_true(tiles[i].begin <= tiles[i].first && covered <= tiles[i].end);
+        uint32_t s = 0;
+        while (ragged[s + 1] <= tiles[i].first) {
+            s++;
+        }
+        assert_int_equal(tiles[i].begin, ragged[s]);
+        assert_int_equal(tiles[i].end, ragged[s + 1]);
+    }
+    assert_int_equal(covered, 133);
+}
+
+static void odd_head_dim_fails(void **state)
+{
+    (void)state;
+    GpuStream *stream = fixture_stream();
+    GpuSpan    span   = fixture_zeros(64);
+    Error      error  = {0};
+    attention_forward(stream, span, span, span, span, 1, (AttentionShape){1, 1, 3});
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_BAD_INPUT);
+    assert_non_null(strstr(error.text, "head_dim"));
+}
+
+/* Feeds a sequence per slot token by token; every step must give what the whole
+ * sequence gives at that position. Slots start late and stop early. */
+static void check_decode(AttentionShape shape)
+{
+    enum { SLOTS = 5, MAX_LENGTH = 40 };
+    static const uint32_t starts[] = {0, 1, 30, 70, 77, 95};
+    Problem               p        = problem(shape, starts, SLOTS, 1);
+    const size_t          stride = stride_of(shape), width = (size_t)shape.heads * shape.head_dim;
+    const size_t          cache   = (size_t)SLOTS * MAX_LENGTH * shape.kv_heads * shape.head_dim;
+    GpuSpan               k_cache = fixture_empty(cache), v_cache = fixture_empty(cache);
+    GpuSpan    qkv = fixture_empty(SLOTS * stride), lengths = fixture_zeros(SLOTS), o = fixture_empty(SLOTS * width);
+    GpuStream *stream = fixture_stream();
+    attention_decode(stream, o, k_cache, v_cache, qkv, lengths, SLOTS, MAX_LENGTH, shape);
+    float  *host = fixture_alloc(SLOTS * stride * sizeof *host);
+    double *want = fixture_alloc(SLOTS * width * sizeof *want);
+    float  *got  = fixture_alloc(SLOTS * width * sizeof *got);
+    for (uint32_t step = 0; step < MAX_LENGTH; step++) {
+        int32_t length[SLOTS];
+        Error   error = {0};
+        memset(want, 0, SLOTS * width * sizeof *want);
+        for (uint32_t s = 0; s < SLOTS; s++) {
+            const uint32_t token = starts[s] + step;
+            length[s]            = token < starts[s + 1] ? (int32_t)step + 1 : 0;
+            for (size_t i = 0; length[s] && i < stride; i++) {
+                host[s * stride + i] = (float)p.qkv[token * stride + i];
+            }
+            if (length[s]) {
+                memcpy(want + s * width, p.o + token * width, width * sizeof *want);
+            }
+        }
+        assert_int_equal(gpu_upload(fixture_gpu(), qkv, host, SLOTS * stride * sizeof *host, &error), STATUS_OK);
+        assert_int_equal(gpu_upload(fixture_gpu(), lengths, length, sizeof length, &error), STATUS_OK);
+        fixture_run();
+        assert_int_equal(gpu_download(fixture_gpu(), o, got, SLOTS * width * sizeof *got, &error), STATUS_OK);
+        if (!(fixture_error(got, want, SLOTS * width) <= 3e-6)) {
+            fail_msg("step %u: relative error %g", step, fixture_error(got, want, SLOTS * width));
+        }
+    }
+}
+
+static void decodes(void **state)
+{
+    (void)state;
+    check_decode((AttentionShape){4, 2, 24});
+    check_decode((AttentionShape){4, 1, 64});
+    check_decode((AttentionShape){3, 3, 10});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fixture_test(reference_gradient_is_right),
+        fixture_test(head_dims),
+        fixture_test(wide_heads),
+        fixture_test(widest_heads),
+        fixture_test(groups),
+        fixture_test(peaked_scores),
+        fixture_test(long_sequence),
+        cmocka_unit_test(plan_keeps_sequences_apart),
+        fixture_test(odd_head_dim_fails),
+        fixture_test(decodes),
+    };
+    return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
+}

@@ -1,0 +1,141 @@
+/* RoPE: the table against the reference models, the rotation against float64. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/io/safetensors.h"
+#include "engine/ops/rope.h"
+#include "tests/support/gpu_fixture.h"
+
+static void check_table(const char *path, const RopeConfig *rope, uint32_t head_dim)
+{
+    Error           error = {0};
+    SafetensorsSet *set   = safetensors_open(path, &error);
+    if (!set) {
+        fail_msg("%s", error.text);
+    }
+    const Safetensor *positions = safetensors_find(set, "rope.positions"), *cosines = safetensors_find(set, "rope.cos");
+    const Safetensor *sines = safetensors_find(set, "rope.sin");
+    assert_true(positions && cosines && sines);
+    const uint32_t half = head_dim / 2;
+    assert_int_equal(cosines->elements, positions->elements * half);
+
+    uint32_t rows = 0;
+    for (uint64_t i = 0; i < positions->elements; i++) {
+        int64_t position;
+        memcpy(&position, (const char *)positions->data + 8 * i, 8);
+        rows = (uint32_t)position + 1 > rows ? (uint32_t)position + 1 : rows;
+    }
+    assert_true(rows > 100);
+    float *table = fixture_alloc(rope_table_bytes(rows, head_dim));
+    rope_table_fill(table, rope, rows, head_dim);
+    for (uint64_t i = 0; i < positions->elements; i++) {
+        int64_t position;
+        memcpy(&position, (const char *)positions->data + 8 * i, 8);
+        /* The frequencies that the reference multiplies are rounded to float32. */
+        const double tolerance = 1e-7 + 1e-7 * (double)position;
+        for (uint32_t j = 0; j < half; j++) {
+            float cosine, sine;
+            memcpy(&cosine, (const char *)cosines->data + 4 * (i * half + j), 4);
+            memcpy(&sine, (const char *)sines->data + 4 * (i * half + j), 4);
+            const float *turn = table + ((size_t)position * half + j) * 2;
+            if (!(fabs((double)turn[0] - cosine) <= tolerance && fabs((double)turn[1] - sine) <= tolerance)) {
+                fail_msg("%s: position %d, pair %u: %.9g %.9g, want %.9g %.9g", path, (int)position, j, (double)turn[0],
+                         (double)turn[1], (double)cosine, (double)sine);
+            }
+        }
+    }
+    safetensors_close(set);
+}
+
+static void tables_match_reference(void **state)
+{
+    (void)state;
+    const RopeConfig llama3 = {500000, true, 8, 1, 4, 8192}, plain = {.theta = 1e6};
+    check_table(TEST_DATA "/parity/models/tiny-llama/expected.safetensors", &llama3, 16);
+    check_table(TEST_DATA "/parity/models/tiny-qwen2/expected.safetensors", &plain, 16);
+    check_table(TEST_DATA "/parity/models/tiny-qwen3/expected.safetensors", &plain, 32);
+}
+
+typedef struct Problem {
+    uint32_t       tokens, heads, kv_heads, head_dim;
+    const float   *table;
+    const int32_t *position;
+    double        *qkv, *d;
+} Problem;
+
+static void reference(double *out, const double *in, const Problem *p, double sign)
+{
+    const uint32_t half   = p->head_dim / 2;
+    const size_t   stride = (size_t)(p->heads + 2 * p->kv_heads) * p->head_dim;
+    memcpy(out, in, p->tokens * stride * sizeof *out);
+    for (uint32_t t = 0; t < p->tokens; t++) {
+        for (uint32_t h = 0; h < p->heads + p->kv_heads; h++) {
+            const size_t at = t * stride + h * p->head_dim;
+            for (uint32_t i = 0; i < half; i++) {
+                const float *turn   = p->table + ((size_t)p->position[t] * half + i) * 2;
+                const double cosine = turn[0], sine = sign * turn[1];
+                out[at + i]        = in[at + i] * cosine - in[at + half + i] * sine;
+                out[at + half + i] = in[at + half + i] * cosine + in[at + i] * sine;
+            }
+        }
+    }
+}
+
+static double loss(void *user)
+{
+    const Problem *p = user;
+    static double  out[1 << 17];
+    const size_t   size = (size_t)p->tokens * (p->heads + 2 * p->kv_heads) * p->head_dim;
+    assert_true(size <= 1 << 17);
+    reference(out, p->qkv, p, 1);
+    double sum = 0;
+    for (size_t i = 0; i < size; i++) {
+        sum += p->d[i] * out[i];
+    }
+    return sum;
+}
+
+static void check(uint32_t tokens, uint32_t heads, uint32_t kv_heads, uint32_t head_dim)
+{
+    enum { POSITIONS = 300 };
+    const size_t     size     = (size_t)tokens * (heads + 2 * kv_heads) * head_dim;
+    const RopeConfig rope     = {.theta = 10000};
+    float           *table    = fixture_alloc(rope_table_bytes(POSITIONS, head_dim));
+    int32_t         *position = fixture_alloc(tokens * sizeof *position);
+    rope_table_fill(table, &rope, POSITIONS, head_dim);
+    for (uint32_t t = 0; t < tokens; t++) {
+        position[t] = (int32_t)((t * 13 + 299) % POSITIONS);
+    }
+    Problem p = {
+        tokens, heads, kv_heads, head_dim, table, position, fixture_doubles(size, 1), fixture_doubles(size, 2)};
+    double *want = fixture_alloc(size * sizeof *want), *gradient = fixture_alloc(size * sizeof *gradient);
+    reference(want, p.qkv, &p, 1);
+    reference(gradient, p.d, &p, -1);
+    fixture_check_gradient("dqkv", loss, &p, p.qkv, gradient, size, 1e-6);
+
+    GpuSpan gtable    = fixture_words(table, rope_table_bytes(POSITIONS, head_dim) / 4);
+    GpuSpan gposition = fixture_words(position, tokens), qkv = fixture_upload(p.qkv, size),
+            d         = fixture_upload(p.d, size);
+    GpuStream *stream = fixture_stream();
+    rope_forward(stream, qkv, gtable, gposition, tokens, heads, kv_heads, head_dim, POSITIONS);
+    rope_backward(stream, d, gtable, gposition, tokens, heads, kv_heads, head_dim, POSITIONS);
+    fixture_run();
+    fixture_check("qkv", qkv, want, size, 3e-7); /* two products and a sum */
+    fixture_check("dqkv", d, gradient, size, 3e-7);
+}
+
+static void rotates(void **state)
+{
+    (void)state;
+    check(1, 4, 2, 10);
+    check(7, 4, 4, 24);
+    check(133, 4, 1, 16);
+    check(20, 4, 2, 128);
+    check(5, 1, 1, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {fixture_test(tables_match_reference), fixture_test(rotates)};
+    return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
+}
