@@ -1,0 +1,162 @@
+#include "engine/ops/matmul.h"
+
+#include "engine/ops/ops.h"
+
+/* Bits of EPILOGUE, as in shaders/include/gemm.glsl. */
+enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
+
+enum { MAX_SLICES = 32 };
+
+/* How one kernel covers a product. */
+typedef struct Plan {
+    const char *kernel;
+    uint32_t    tile_m, tile_n, tile_k; /* of one workgroup; slices of k are multiples of tile_k */
+    uint32_t    slices;                 /* of k; each has a plane in the workspace if more than one */
+    uint32_t    k_slice;
+} Plan;
+
+static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
+
+/* Slices of k so that the device has enough workgroups: a weight gradient has
+ * few tiles and a long k. No slice is shorter than 256. */
+static void plan_split(Plan *plan, const GpuInfo *info, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint64_t wanted = info->type == GPU_CPU ? 16 : 512; /* workgroups */
+    const uint64_t tiles = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
+    uint64_t       slices = tiles < wanted ? (wanted + tiles - 1) / tiles : 1;
+    slices = slices < MAX_SLICES ? slices : MAX_SLICES;
+    slices = slices < k / 256 ? slices : k / 256;
+    plan->slices = slices > 1 ? (uint32_t)slices : 1;
+    plan->k_slice = ceil_div(ceil_div(k, plan->slices), plan->tile_k) * plan->tile_k;
+    plan->slices = ceil_div(k, plan->k_slice);
+}
+
+static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
+    Plan           plan = {.kernel = "gemm_tiled", .tile_m = 64, .tile_n = 64, .tile_k = 16};
+    (void)layout;
+    plan_split(&plan, info, m, n, k);
+    return plan;
+}
+
+static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
+{
+    const bool     cpu = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
+    const uint32_t reg = cpu ? 8 : 4, side = plan->tile_m / reg;
+    const uint32_t push[8] = {p->m, p->n, p->k, p->lda, p->ldb, plan->slices > 1 ? p->n : p->ldc, plan->k_slice,
+                              plan->slices > 1 ? p->m * p->n : 0};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_tiled",
+                                        .spec = {side * side, p->layout, epilogue, plan->tile_m, reg},
+                                        .spec_count = 5,
+                                        .bind = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(p->a),
+                                                 gpu_read(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
+                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
+                                        .push = push,
+                                        .push_size = sizeof push,
+                                        .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
+}
+
+static void record_reduce(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan planes, uint32_t epilogue)
+{
+    const uint32_t push[4] = {p->m, p->n, p->ldc, plan->slices};
+    const uint32_t group = ops_group_elements(stream);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_reduce",
+                                        .spec = {group, p->layout, epilogue},
+                                        .spec_count = 3,
+                                        .bind = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c), gpu_read(planes),
+                                                 gpu_read(epilogue & ADD_MATRIX ? p->add : planes),
+                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : planes)},
+                                        .push = push,
+                                        .push_size = sizeof push,
+                                        .groups = gpu_groups((uint64_t)p->m * p->n, group)});
+}
+
+static uint64_t planes_bytes(const Plan *plan, uint32_t m, uint32_t n) { return (uint64_t)plan->slices * m * n * 4; }
+
+/* A product whose tensors each fit one binding, strides filled in. */
+static void matmul_piece(GpuStream *stream, const Matmul *p)
+{
+    Plan plan = plan_make(stream, p->layout, p->m, p->n, p->k);
+    if (plan.slices > 1 && (p->workspace.buffer == NULL || p->workspace.size < planes_bytes(&plan, p->m, p->n))) {
+        plan.slices = 1;
+        plan.k_slice = p->k;
+    }
+    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
+                              (p->accumulate ? ADD_C : 0);
+    if (plan.slices > 1) {
+        GpuSpan planes = gpu_span_slice(p->workspace, 0, planes_bytes(&plan, p->m, p->n));
+        record_tiled(stream, p, &plan, planes, 0);
+        record_reduce(stream, p, &plan, planes, epilogue);
+    } else {
+        record_tiled(stream, p, &plan, p->c, epilogue);
+    }
+}
+
+/* The floats of a matrix with `rows` rows of `width`, `stride` apart. */
+static GpuSpan matrix_rows(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t width, uint64_t stride)
+{
+    return gpu_span_slice(matrix, first * stride * 4, ((rows - 1) * stride + width) * 4);
+}
+
+void matmul(GpuStream *stream, const Matmul *matmul)
+{
+    Matmul p = *matmul;
+    if (p.m == 0 || p.n == 0 || p.k == 0) {
+        return;
+    }
+    const bool     tn = p.layout == MATMUL_TN, nt = p.layout == MATMUL_NT;
+    const uint32_t b_rows = nt ? p.n : p.k, b_width = nt ? p.k : p.n;
+    p.lda = p.lda != 0 ? p.lda : tn ? p.m : p.k;
+    p.ldb = p.ldb != 0 ? p.ldb : b_width;
+    p.ldc = p.ldc != 0 ? p.ldc : p.n;
+
+    /* Rows of A per piece: for TN these run along k (and so do B's), else along m (and so do C's). */
+    const uint64_t limit = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes;
+    const uint64_t widest = tn ? (p.lda > p.ldb ? p.lda : p.ldb) : (p.lda > p.ldc ? p.lda : p.ldc);
+    const uint32_t rows = tn ? p.k : p.m;
+    const uint64_t fit = limit / (4 * widest) & ~(uint64_t)63; /* 64 rows: pieces start at multiples of 256 bytes */
+    const uint32_t step = fit < rows ? (uint32_t)fit : rows;
+    if (step == 0 || (!tn && (uint64_t)b_rows * p.ldb * 4 > limit) || (tn && (uint64_t)p.m * p.ldc * 4 > limit)) {
+        gpu_stream_fail(stream, STATUS_FAILED, "matrix product: 64 rows, or the weight, are more than the device binds at once");
+        return;
+    }
+    for (uint32_t row = 0; row < rows; row += step) {
+        Matmul         piece = p;
+        const uint32_t count = rows - row < step ? rows - row : step;
+        if (tn) {
+            piece.k = count;
+            piece.a = matrix_rows(p.a, row, count, p.m, p.lda);
+            piece.b = matrix_rows(p.b, row, count, p.n, p.ldb);
+            piece.c = matrix_rows(p.c, 0, p.m, p.n, p.ldc);
+            if (row > 0) { /* the first piece brought in the rest */
+                piece.accumulate = true;
+                piece.add.buffer = NULL;
+                piece.bias.buffer = NULL;
+            }
+        } else {
+            piece.m = count;
+            piece.a = matrix_rows(p.a, row, count, p.k, p.lda);
+            piece.b = matrix_rows(p.b, 0, b_rows, b_width, p.ldb);
+            piece.c = matrix_rows(p.c, row, count, p.n, p.ldc);
+            if (p.add.buffer != NULL) {
+                piece.add = matrix_rows(p.add, row, count, p.n, p.ldc);
+            }
+        }
+        matmul_piece(stream, &piece);
+    }
+}
+
+uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    if (m == 0 || n == 0 || k == 0) {
+        return 0;
+    }
+    const Plan plan = plan_make(stream, layout, m, n, k);
+    return plan.slices > 1 ? planes_bytes(&plan, m, n) : 0;
+}
+
+const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    return plan_make(stream, layout, m, n, k).kernel;
+}

@@ -1,0 +1,94 @@
+// C = A · B in square tiles through shared memory; the variant for GPUs, and the one
+// that any device can run. Any m, n, k, strides. Layouts as in engine/ops/matmul.h.
+//
+// One workgroup computes TILE x TILE of C over one slice of k; an invocation holds
+// REG x REG of them, at rows and columns that are TILE / REG apart, so that
+// neighbours write neighbours. (TILE / REG)^2 invocations.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "common.glsl"
+#include "gemm.glsl"
+layout(constant_id = 3) const uint TILE = 64;
+layout(constant_id = 4) const uint REG = 4;
+
+layout(std430, binding = 0) buffer C { float c[]; };
+layout(std430, binding = 1) readonly buffer A { float a[]; };
+layout(std430, binding = 2) readonly buffer B { float b[]; };
+layout(std430, binding = 3) readonly buffer Add { float add[]; };
+layout(std430, binding = 4) readonly buffer Bias { float bias[]; };
+layout(push_constant) uniform Push {
+    uint m, n, k;
+    uint lda, ldb, ldc;
+    uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
+    uint c_plane; // floats between the products of two slices
+};
+
+const uint STEP = 16; // of k
+const uint SIDE = TILE / REG;
+const uint PITCH = TILE + 1;
+shared float tile_a[STEP * PITCH]; // [k][row]
+shared float tile_b[STEP * PITCH]; // [k][column]
+
+void main()
+{
+    const uint id = gl_LocalInvocationID.x, threads = SIDE * SIDE;
+    const uint row0 = gl_WorkGroupID.y * TILE, column0 = gl_WorkGroupID.x * TILE;
+    const uint k_begin = gl_WorkGroupID.z * k_slice, k_end = min(k, k_begin + k_slice);
+    const uint y = id / SIDE, x = id % SIDE;
+    float acc[REG * REG];
+    [[unroll]] for (uint i = 0; i < REG * REG; i++) {
+        acc[i] = 0.0;
+    }
+    for (uint k0 = k_begin; k0 < k_end; k0 += STEP) {
+        for (uint e = id; e < TILE * STEP; e += threads) {
+            const uint kk = LAYOUT == TN ? e / TILE : e % STEP, i = LAYOUT == TN ? e % TILE : e / STEP;
+            float value = 0.0;
+            if (row0 + i < m && k0 + kk < k_end) {
+                value = a[LAYOUT == TN ? (k0 + kk) * lda + row0 + i : (row0 + i) * lda + k0 + kk];
+            }
+            tile_a[kk * PITCH + i] = value;
+        }
+        for (uint e = id; e < TILE * STEP; e += threads) {
+            const uint kk = LAYOUT == NT ? e % STEP : e / TILE, j = LAYOUT == NT ? e / STEP : e % TILE;
+            float value = 0.0;
+            if (column0 + j < n && k0 + kk < k_end) {
+                value = b[LAYOUT == NT ? (column0 + j) * ldb + k0 + kk : (k0 + kk) * ldb + column0 + j];
+            }
+            tile_b[kk * PITCH + j] = value;
+        }
+        barrier();
+        for (uint kk = 0; kk < STEP; kk++) {
+            float u[REG], v[REG];
+            [[unroll]] for (uint i = 0; i < REG; i++) {
+                u[i] = tile_a[kk * PITCH + i * SIDE + y];
+                v[i] = tile_b[kk * PITCH + i * SIDE + x];
+            }
+            [[unroll]] for (uint i = 0; i < REG; i++) {
+                [[unroll]] for (uint j = 0; j < REG; j++) {
+                    acc[i * REG + j] = fma(u[i], v[j], acc[i * REG + j]);
+                }
+            }
+        }
+        barrier();
+    }
+    [[unroll]] for (uint i = 0; i < REG; i++) {
+        [[unroll]] for (uint j = 0; j < REG; j++) {
+            const uint row = row0 + i * SIDE + y, column = column0 + j * SIDE + x;
+            if (row < m && column < n) {
+                const uint at = row * ldc + column;
+                float value = acc[i * REG + j];
+                if ((EPILOGUE & ADD_BIAS) != 0) {
+                    value += bias[column];
+                }
+                if ((EPILOGUE & ADD_MATRIX) != 0) {
+                    value += add[at];
+                }
+                if ((EPILOGUE & ADD_C) != 0) {
+                    value += c[at];
+                }
+                c[gl_WorkGroupID.z * c_plane + at] = value;
+            }
+        }
+    }
+}
