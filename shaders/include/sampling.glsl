@@ -8,14 +8,13 @@
 #ifndef SAMPLING_GLSL
 #define SAMPLING_GLSL
 #include "reduce.glsl"
+#include "reduce4.glsl"
 #include "precise.glsl"
 
 layout(constant_id = 1) const bool FILTERED = true; // false: no filter is on, their code falls away
 
 const uint NO_TOKEN = 0xFFFFFFFFu;
 const uint LOWEST_FINITE = 0x00800000u; // ordered() of -3.4e38: every finite z is kept, -infinity is not
-
-shared vec4 sampling_scratch[256];
 
 // A float's bits, so that a < b as floats iff ordered(a) < ordered(b) as integers.
 uint ordered(float z)
@@ -32,24 +31,6 @@ float tempered(uint base, uint j)
     uint  bits = floatBitsToUint(z);
     bool  is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
     return is_nan ? uintBitsToFloat(0xFF800000u) : min(z, 3.0e38);
-}
-
-vec4 workgroup_sum4(vec4 value)
-{
-    value = subgroupAdd(value);
-    if (gl_NumSubgroups == 1) {
-        return value;
-    }
-    barrier();
-    if (subgroupElect()) {
-        sampling_scratch[gl_SubgroupID] = value;
-    }
-    barrier();
-    vec4 total = vec4(0.0);
-    for (uint i = 0; i < gl_NumSubgroups; i++) {
-        total += sampling_scratch[i];
-    }
-    return total;
 }
 
 // Largest z of the row.
@@ -73,11 +54,11 @@ uint row_argmax(uint base, float largest)
     if (gl_NumSubgroups > 1) {
         barrier();
         if (subgroupElect()) {
-            sampling_scratch[gl_SubgroupID].x = uintBitsToFloat(lowest);
+            reduce4_scratch[gl_SubgroupID].x = uintBitsToFloat(lowest);
         }
         barrier();
         for (uint i = 0; i < gl_NumSubgroups; i++) {
-            lowest = min(lowest, floatBitsToUint(sampling_scratch[i].x));
+            lowest = min(lowest, floatBitsToUint(reduce4_scratch[i].x));
         }
     }
     return lowest;

@@ -1,0 +1,46 @@
+// Advantage of one sequence against the others of its group (the samples of one
+// prompt), one sequence per invocation. Everything is relative to the sequence's own
+// score, so that a group without spread gives exactly 0 and not magnified rounding.
+#version 460
+#include "common.glsl"
+
+const uint CENTER = 0, GRPO_UNBIASED = 1, GRPO_POPULATION = 2, RLOO = 3; // GroupForm in engine/ops/group_advantage.h
+layout(constant_id = 1) const uint FORM = CENTER;
+
+layout(std430, binding = 0) writeonly buffer Advantage { float advantage[]; }; // [sequences]
+layout(std430, binding = 1) readonly buffer Score { float score[]; };          // [sequences]
+layout(std430, binding = 2) readonly buffer Group { uint group_of[]; };        // [sequences]
+layout(push_constant) uniform Push
+{
+    uint  sequences;
+    float eps;
+};
+
+void main()
+{
+    uint s = linear_id();
+    if (s >= sequences) {
+        return;
+    }
+    uint  mine = group_of[s];
+    float own = score[s], sum = 0.0, count = 0.0;
+    for (uint j = 0; j < sequences; j++) { // the same address in all invocations
+        bool member = group_of[j] == mine;
+        sum += member ? score[j] - own : 0.0;
+        count += member ? 1.0 : 0.0;
+    }
+    float mean = sum / count; // of score - own
+    float value = -mean;
+    if (FORM == RLOO) {
+        value = count > 1.0 ? -sum / (count - 1.0) : 0.0;
+    } else if (FORM != CENTER) {
+        float squares = 0.0;
+        for (uint j = 0; j < sequences; j++) {
+            float off = score[j] - own - mean;
+            squares += group_of[j] == mine ? off * off : 0.0;
+        }
+        float variance = squares / max(FORM == GRPO_UNBIASED ? count - 1.0 : count, 1.0);
+        value = -mean / (sqrt(variance) + eps);
+    }
+    advantage[s] = value;
+}
