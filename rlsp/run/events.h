@@ -1,7 +1,7 @@
 /* The event stream of a run: what the trainer says and everyone else reads.
  *
  *     Events *events = events_open(run_path, NULL, &error);
- *     events_emit(events, "rl_step", 12, (EventField[]){{"reward", 0.5}, {"kl", 1.9}, {"stage", .text = "rl"}}, 3,
+ *     events_emit(events, "rl_step", 12, (EventField[]){{"reward", 0.5}, {"stage", 0, "rl"}}, 3,
  * &error); events_trace(events, &(EventTrace){.stage = "rl", .step = 12, .prompt = p, …}, &error);
  *     events_close(events);
  *
@@ -96,7 +96,8 @@ const char          *event_text(const Event *event, const char *name);          
  * number in an inner object). */
 void event_each_number(const Event *event, void (*visit)(void *context, const char *name, double value), void *context);
 
-/* Reads a file from its start, and on as it grows. */
+/* Reads a file from its start, and on as it grows. Where a resumed run has cut it
+ * back in the meantime, goes on at its new end: steps that are trained again come again. */
 typedef struct EventReader EventReader;
 EventReader               *event_reader_open(const char *path, Error *error);
 /* The next event, to be freed by the caller; NULL: no whole line (yet). Lines
