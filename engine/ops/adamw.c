@@ -31,13 +31,14 @@ void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partia
         struct {
             uint32_t first_block, count;
         } push = {(uint32_t)(first / NORM_BLOCK), (uint32_t)piece};
-        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "grad_norm_partial",
-                                            .spec       = {ops_group_row(stream), NORM_BLOCK},
-                                            .spec_count = 2,
-                                            .bind = {gpu_write(partial), gpu_read(ops_row_slice(gradient, first, piece, 1))},
-                                            .push = &push,
-                                            .push_size = sizeof push,
-                                            .groups    = gpu_groups(norm_blocks(piece), 1)});
+        gpu_dispatch(stream,
+                     &(GpuDispatch){.kernel     = "grad_norm_partial",
+                                    .spec       = {ops_group_row(stream), NORM_BLOCK},
+                                    .spec_count = 2,
+                                    .bind = {gpu_write(partial), gpu_read(ops_row_slice(gradient, first, piece, 1))},
+                                    .push = &push,
+                                    .push_size = sizeof push,
+                                    .groups    = gpu_groups(norm_blocks(piece), 1)});
     }
     struct {
         uint32_t blocks;
@@ -74,15 +75,16 @@ void adamw(GpuStream *stream, GpuSpan parameter, GpuSpan first_moment, GpuSpan s
                   .step_size       = (float)(options->lr / correction1),
                   .inverse_root    = (float)(1.0 / sqrt(correction2)),
                   .eps             = (float)options->eps};
-        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "adamw",
-                                            .spec       = {ops_group_elements(stream)},
-                                            .spec_count = 1,
-                                            .bind       = {gpu_read_write(ops_row_slice(parameter, first, piece, 1)),
-                                                           gpu_read_write(ops_row_slice(first_moment, first, piece, 1)),
-                                                           gpu_read_write(ops_row_slice(second_moment, first, piece, 1)),
-                                                           gpu_read(ops_row_slice(gradient, first, piece, 1)), gpu_read(norm)},
-                                            .push       = &push,
-                                            .push_size  = sizeof push,
-                                            .groups     = gpu_groups(piece, ops_group_elements(stream))});
+        gpu_dispatch(stream,
+                     &(GpuDispatch){.kernel     = "adamw",
+                                    .spec       = {ops_group_elements(stream)},
+                                    .spec_count = 1,
+                                    .bind       = {gpu_read_write(ops_row_slice(parameter, first, piece, 1)),
+                                                   gpu_read_write(ops_row_slice(first_moment, first, piece, 1)),
+                                                   gpu_read_write(ops_row_slice(second_moment, first, piece, 1)),
+                                                   gpu_read(ops_row_slice(gradient, first, piece, 1)), gpu_read(norm)},
+                                    .push       = &push,
+                                    .push_size  = sizeof push,
+                                    .groups     = gpu_groups(piece, ops_group_elements(stream))});
     }
 }

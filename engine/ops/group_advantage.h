@@ -26,6 +26,7 @@ void group_advantage(GpuStream *stream, GpuSpan advantage, GpuSpan score, GpuSpa
                      uint32_t sequences);
 
 /* token_value [tokens] = sequence_value[sequence_of[t]], f32. */
-void broadcast_sequences(GpuStream *stream, GpuSpan token_value, GpuSpan sequence_value, GpuSpan sequence_of, uint32_t tokens);
+void broadcast_sequences(GpuStream *stream, GpuSpan token_value, GpuSpan sequence_value, GpuSpan sequence_of,
+                         uint32_t tokens);
 
 #endif

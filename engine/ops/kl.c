@@ -1,6 +1,7 @@
 #include "engine/ops/kl.h"
 
-void kl_tokens(GpuStream *stream, GpuSpan kl, GpuSpan logprob, GpuSpan ref_logprob, KlEstimator estimator, uint32_t tokens)
+void kl_tokens(GpuStream *stream, GpuSpan kl, GpuSpan logprob, GpuSpan ref_logprob, KlEstimator estimator,
+               uint32_t tokens)
 {
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "kl_tokens",
                                         .spec       = {ops_group_elements(stream), estimator},
@@ -21,9 +22,9 @@ void token_rewards(GpuStream *stream, GpuSpan reward, GpuSpan kl, GpuSpan score,
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "token_rewards",
                                         .spec       = {ops_group_elements(stream)},
                                         .spec_count = 1,
-                                        .bind       = {gpu_write(reward), gpu_read(kl.buffer ? kl : score), gpu_read(score),
-                                                       gpu_read(resp_start), gpu_read(sequence_of)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(tokens, ops_group_elements(stream))});
+                                        .bind = {gpu_write(reward), gpu_read(kl.buffer ? kl : score), gpu_read(score),
+                                                 gpu_read(resp_start), gpu_read(sequence_of)},
+                                        .push = &push,
+                                        .push_size = sizeof push,
+                                        .groups    = gpu_groups(tokens, ops_group_elements(stream))});
 }

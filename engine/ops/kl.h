@@ -21,7 +21,8 @@ typedef enum KlEstimator {
 } KlEstimator;
 
 /* kl [tokens] from logprob, ref_logprob [tokens]; estimator is not KL_NONE. */
-void kl_tokens(GpuStream *stream, GpuSpan kl, GpuSpan logprob, GpuSpan ref_logprob, KlEstimator estimator, uint32_t tokens);
+void kl_tokens(GpuStream *stream, GpuSpan kl, GpuSpan logprob, GpuSpan ref_logprob, KlEstimator estimator,
+               uint32_t tokens);
 
 /* reward_t = -kl_coef kl_t, plus score_s at the last token of its sequence. kl_coef 0 (KL in the
  * loss, or none): kl is not read and may have buffer NULL. score f32 [sequences]. A sequence

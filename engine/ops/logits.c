@@ -12,7 +12,8 @@ static uint32_t piece_rows(GpuStream *stream, uint32_t vocab)
 {
     uint32_t rows = ops_rows_per_binding(stream, vocab);
     if (rows == 0) {
-        gpu_stream_fail(stream, STATUS_FAILED, "logits: 64 rows of the vocabulary do not fit one buffer binding of this device");
+        gpu_stream_fail(stream, STATUS_FAILED,
+                        "logits: 64 rows of the vocabulary do not fit one buffer binding of this device");
     }
     return rows;
 }
@@ -24,37 +25,36 @@ void logits_statistics(GpuStream *stream, GpuSpan logprob, GpuSpan entropy, GpuS
     for (uint32_t row = 0; step > 0 && row < rows; row += step) {
         uint32_t   count = rows - row < step ? rows - row : step;
         LogitsPush push  = {first_row + row, count, vocab, 1.0f / temperature};
-        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "logits_statistics",
-                                            .spec       = {ops_group_row(stream)},
-                                            .spec_count = 1,
-                                            .bind       = {gpu_write(logprob), gpu_write(entropy), gpu_write(lse),
-                                                           gpu_read(ops_row_slice(logits, row, count, vocab)),
-                                                           gpu_read(targets)},
-                                            .push       = &push,
-                                            .push_size  = sizeof push,
-                                            .groups     = gpu_groups(count, 1)});
+        gpu_dispatch(stream,
+                     &(GpuDispatch){.kernel     = "logits_statistics",
+                                    .spec       = {ops_group_row(stream)},
+                                    .spec_count = 1,
+                                    .bind       = {gpu_write(logprob), gpu_write(entropy), gpu_write(lse),
+                                                   gpu_read(ops_row_slice(logits, row, count, vocab)), gpu_read(targets)},
+                                    .push       = &push,
+                                    .push_size  = sizeof push,
+                                    .groups     = gpu_groups(count, 1)});
     }
 }
 
-void logits_backward(GpuStream *stream, GpuSpan logits, GpuSpan lse, GpuSpan entropy, GpuSpan targets,
-                     GpuSpan dlogprob, GpuSpan dentropy, float temperature, uint32_t first_row, uint32_t rows,
-                     uint32_t vocab)
+void logits_backward(GpuStream *stream, GpuSpan logits, GpuSpan lse, GpuSpan entropy, GpuSpan targets, GpuSpan dlogprob,
+                     GpuSpan dentropy, float temperature, uint32_t first_row, uint32_t rows, uint32_t vocab)
 {
     bool     has_entropy = dentropy.buffer != NULL;
     uint32_t step        = piece_rows(stream, vocab);
     for (uint32_t row = 0; step > 0 && row < rows; row += step) {
         uint32_t   count = rows - row < step ? rows - row : step;
         LogitsPush push  = {first_row + row, count, vocab, 1.0f / temperature};
-        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "logits_backward",
-                                            .spec       = {ops_group_row(stream), has_entropy},
-                                            .spec_count = 2,
-                                            .bind = {gpu_read_write(ops_row_slice(logits, row, count, vocab)),
-                                                     gpu_read(lse), gpu_read(has_entropy ? entropy : lse),
-                                                     gpu_read(targets), gpu_read(dlogprob),
-                                                     gpu_read(has_entropy ? dentropy : dlogprob)},
-                                            .push      = &push,
-                                            .push_size = sizeof push,
-                                            .groups    = gpu_groups(count, 1)});
+        gpu_dispatch(stream,
+                     &(GpuDispatch){.kernel     = "logits_backward",
+                                    .spec       = {ops_group_row(stream), has_entropy},
+                                    .spec_count = 2,
+                                    .bind = {gpu_read_write(ops_row_slice(logits, row, count, vocab)), gpu_read(lse),
+                                             gpu_read(has_entropy ? entropy : lse), gpu_read(targets),
+                                             gpu_read(dlogprob), gpu_read(has_entropy ? dentropy : dlogprob)},
+                                    .push = &push,
+                                    .push_size = sizeof push,
+                                    .groups    = gpu_groups(count, 1)});
     }
 }
 
@@ -63,12 +63,12 @@ void cross_entropy(GpuStream *stream, GpuSpan dlogprob, GpuSpan sums, GpuSpan lo
     if (rows == 0) {
         return;
     }
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "cross_entropy",
-                                        .spec       = {ops_group_row(stream)},
-                                        .spec_count = 1,
-                                        .bind       = {gpu_write(dlogprob), gpu_read_write(sums), gpu_read(logprob),
-                                                       gpu_read(weight)},
-                                        .push       = &rows,
-                                        .push_size  = sizeof rows,
-                                        .groups     = {1, 1, 1}});
+    gpu_dispatch(
+        stream, &(GpuDispatch){.kernel     = "cross_entropy",
+                               .spec       = {ops_group_row(stream)},
+                               .spec_count = 1,
+                               .bind = {gpu_write(dlogprob), gpu_read_write(sums), gpu_read(logprob), gpu_read(weight)},
+                               .push = &rows,
+                               .push_size = sizeof rows,
+                               .groups    = {1, 1, 1}});
 }

@@ -26,9 +26,8 @@ void logits_statistics(GpuStream *stream, GpuSpan logprob, GpuSpan entropy, GpuS
  *     dlogit_j = (g (1[j = target] - p_j) - e p_j (log p_j + H)) / temperature
  * with g = dlogprob = dL/dlogprob and e = dentropy = dL/dentropy of the row (span with
  * buffer NULL: 0). Cross-entropy with weight w is g = -w. Rows whose target is -1 become 0. */
-void logits_backward(GpuStream *stream, GpuSpan logits, GpuSpan lse, GpuSpan entropy, GpuSpan targets,
-                     GpuSpan dlogprob, GpuSpan dentropy, float temperature, uint32_t first_row, uint32_t rows,
-                     uint32_t vocab);
+void logits_backward(GpuStream *stream, GpuSpan logits, GpuSpan lse, GpuSpan entropy, GpuSpan targets, GpuSpan dlogprob,
+                     GpuSpan dentropy, float temperature, uint32_t first_row, uint32_t rows, uint32_t vocab);
 
 /* Weighted cross-entropy over all rows: dlogprob = -weight, and sums += {sum of -weight * logprob,
  * sum of weight} (f32 [2], zeroed by the caller; adds up over micro-batches). Summed in one

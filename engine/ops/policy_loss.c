@@ -14,17 +14,17 @@ void policy_loss(GpuStream *stream, const PolicyLoss *loss, const PolicyLossOpti
         float    clip_low, clip_high, kl_coef, entropy_coef;
     } push = {tokens, options->clip_low, options->clip_high, options->kl_coef, options->entropy_coef};
     /* spans that are not wanted are neither read nor written; another holds their place */
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "policy_loss",
-                                        .spec       = {ops_group_row(stream), LOSS_BLOCK, has_dentropy, options->kl_estimator},
-                                        .spec_count = 4,
-                                        .bind       = {gpu_write(loss->dlogprob),
-                                                       gpu_write(has_dentropy ? loss->dentropy : loss->dlogprob),
-                                                       gpu_write(loss->partial), gpu_read(loss->logprob), gpu_read(loss->entropy),
-                                                       gpu_read(loss->old_logprob),
-                                                       gpu_read(has_ref ? loss->ref_logprob : loss->old_logprob),
-                                                       gpu_read(loss->advantage), gpu_read(loss->weight)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(tokens, LOSS_BLOCK)});
+    gpu_dispatch(
+        stream,
+        &(GpuDispatch){.kernel     = "policy_loss",
+                       .spec       = {ops_group_row(stream), LOSS_BLOCK, has_dentropy, options->kl_estimator},
+                       .spec_count = 4,
+                       .bind = {gpu_write(loss->dlogprob), gpu_write(has_dentropy ? loss->dentropy : loss->dlogprob),
+                                gpu_write(loss->partial), gpu_read(loss->logprob), gpu_read(loss->entropy),
+                                gpu_read(loss->old_logprob), gpu_read(has_ref ? loss->ref_logprob : loss->old_logprob),
+                                gpu_read(loss->advantage), gpu_read(loss->weight)},
+                       .push = &push,
+                       .push_size = sizeof push,
+                       .groups    = gpu_groups(tokens, LOSS_BLOCK)});
     loss_stats_add(stream, loss->stats, loss->partial, offsetof(PolicyStats, ratio_max) / sizeof(float), tokens);
 }

@@ -26,14 +26,14 @@ typedef struct PolicyLossOptions {
 
 /* All f32 [tokens] but stats and partial. */
 typedef struct PolicyLoss {
-    GpuSpan dlogprob;      /* out: dL/dlogprob                                             */
-    GpuSpan dentropy;      /* out: dL/dentropy; buffer NULL: not written (entropy_coef 0)  */
-    GpuSpan stats;         /* in, out: one PolicyStats, added to                           */
-    GpuSpan partial;       /* work space of loss_stats_bytes(tokens)                       */
-    GpuSpan logprob;       /* of the policy that is trained                                */
-    GpuSpan entropy;       /* nats                                                         */
-    GpuSpan old_logprob;   /* of the policy that sampled                                   */
-    GpuSpan ref_logprob;   /* of the reference; buffer NULL only with KL_NONE              */
+    GpuSpan dlogprob;    /* out: dL/dlogprob                                             */
+    GpuSpan dentropy;    /* out: dL/dentropy; buffer NULL: not written (entropy_coef 0)  */
+    GpuSpan stats;       /* in, out: one PolicyStats, added to                           */
+    GpuSpan partial;     /* work space of loss_stats_bytes(tokens)                       */
+    GpuSpan logprob;     /* of the policy that is trained                                */
+    GpuSpan entropy;     /* nats                                                         */
+    GpuSpan old_logprob; /* of the policy that sampled                                   */
+    GpuSpan ref_logprob; /* of the reference; buffer NULL only with KL_NONE              */
     GpuSpan advantage;
     GpuSpan weight;
 } PolicyLoss;
@@ -42,18 +42,18 @@ typedef struct PolicyLoss {
  * by `tokens`; those marked w are weighted and need no division. */
 typedef struct PolicyStats {
     float tokens;
-    float loss;                      /* w: policy loss                                        */
-    float entropy;                   /* nats                                                  */
-    float ratio;                     /* rho                                                   */
-    float clipped_surrogate;         /* tokens whose clipped term is strictly the smaller one */
-    float clipped_ratio;             /* tokens with rho outside the range                     */
-    float approx_kl1, approx_kl2;    /* -l, l^2 / 2 with l = logprob - old_logprob            */
-    float approx_kl3;                /* rho - 1 - l                                           */
-    float ref_kl;                    /* the chosen estimator of KL to the reference           */
-    float kl_loss;                   /* w: the same, before kl_coef                           */
-    float weighted_entropy;          /* w: entropy                                            */
-    float not_finite;                /* tokens whose loss is not finite: the gradient is not either */
-    float ratio_max;                 /* largest rho, not a sum                                */
+    float loss;                   /* w: policy loss                                        */
+    float entropy;                /* nats                                                  */
+    float ratio;                  /* rho                                                   */
+    float clipped_surrogate;      /* tokens whose clipped term is strictly the smaller one */
+    float clipped_ratio;          /* tokens with rho outside the range                     */
+    float approx_kl1, approx_kl2; /* -l, l^2 / 2 with l = logprob - old_logprob            */
+    float approx_kl3;             /* rho - 1 - l                                           */
+    float ref_kl;                 /* the chosen estimator of KL to the reference           */
+    float kl_loss;                /* w: the same, before kl_coef                           */
+    float weighted_entropy;       /* w: entropy                                            */
+    float not_finite;             /* tokens whose loss is not finite: the gradient is not either */
+    float ratio_max;              /* largest rho, not a sum                                */
     float unused[2];
 } PolicyStats;
 

@@ -42,7 +42,8 @@ static uint32_t piece_slots(GpuStream *stream, uint32_t vocab)
 {
     uint32_t slots = ops_rows_per_binding(stream, vocab);
     if (slots == 0) {
-        gpu_stream_fail(stream, STATUS_FAILED, "sampling: 64 rows of the vocabulary do not fit one buffer binding of this device");
+        gpu_stream_fail(stream, STATUS_FAILED,
+                        "sampling: 64 rows of the vocabulary do not fit one buffer binding of this device");
     }
     return slots;
 }
@@ -58,8 +59,8 @@ void sample_tokens(GpuStream *stream, GpuSpan token, GpuSpan logprob, GpuSpan fi
         push.slots      = slots - slot < step ? slots - slot : step;
         /* without filtered_logprob its binding is never written; another buffer holds the place */
         gpu_dispatch(stream,
-                     &(GpuDispatch){.kernel     = "sample",
-                                    .spec       = {group_size(stream, vocab), is_filtered(options, vocab), has_filtered},
+                     &(GpuDispatch){.kernel = "sample",
+                                    .spec   = {group_size(stream, vocab), is_filtered(options, vocab), has_filtered},
                                     .spec_count = 3,
                                     .bind       = {gpu_write(token), gpu_write(logprob),
                                                    gpu_write(has_filtered ? filtered_logprob : logprob),
@@ -85,7 +86,7 @@ void sample_probabilities(GpuStream *stream, GpuSpan probability, GpuSpan keep, 
                                             .bind = {gpu_write(ops_row_slice(probability, slot, push.slots, vocab)),
                                                      gpu_write(ops_row_slice(keep, slot, push.slots, vocab)),
                                                      gpu_read(ops_row_slice(logits, slot, push.slots, vocab))},
-                                            .push      = &push,
+                                            .push = &push,
                                             .push_size = sizeof push,
                                             .groups    = gpu_groups(push.slots, 1)});
     }

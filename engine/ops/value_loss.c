@@ -11,14 +11,15 @@ void value_loss(GpuStream *stream, const ValueLoss *loss, float clip, uint32_t t
         uint32_t tokens;
         float    clip;
     } push = {tokens, clip};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "value_loss",
-                                        .spec       = {ops_group_row(stream), LOSS_BLOCK},
-                                        .spec_count = 2,
-                                        .bind       = {gpu_write(loss->dvalue), gpu_write(loss->partial), gpu_read(loss->value),
-                                                       gpu_read(loss->old_value), gpu_read(loss->returns), gpu_read(loss->weight)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(tokens, LOSS_BLOCK)});
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "value_loss",
+                                .spec       = {ops_group_row(stream), LOSS_BLOCK},
+                                .spec_count = 2,
+                                .bind       = {gpu_write(loss->dvalue), gpu_write(loss->partial), gpu_read(loss->value),
+                                               gpu_read(loss->old_value), gpu_read(loss->returns), gpu_read(loss->weight)},
+                                .push       = &push,
+                                .push_size  = sizeof push,
+                                .groups     = gpu_groups(tokens, LOSS_BLOCK)});
     loss_stats_add(stream, loss->stats, loss->partial, UINT32_MAX, tokens);
 }
 

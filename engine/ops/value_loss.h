@@ -22,13 +22,13 @@ typedef struct ValueLoss {
 /* Sums over the tokens of weight other than 0 that are finite; w: weighted. */
 typedef struct ValueStats {
     float tokens;
-    float loss;                              /* w                                                   */
-    float clipped;                           /* tokens where the clip is active and its term the larger one */
-    float value;                             /* V                                                   */
-    float returns, returns_squared;          /* R, R^2                                              */
-    float residual, residual_squared;        /* R - V                                               */
+    float loss;                               /* w                                                   */
+    float clipped;                            /* tokens where the clip is active and its term the larger one */
+    float value;                              /* V                                                   */
+    float returns, returns_squared;           /* R, R^2                                              */
+    float residual, residual_squared;         /* R - V                                               */
     float old_residual, old_residual_squared; /* R - V_old                                          */
-    float not_finite;                        /* tokens whose loss is not finite                     */
+    float not_finite;                         /* tokens whose loss is not finite                     */
     float unused[5];
 } ValueStats;
 

@@ -61,7 +61,7 @@ static void clip_coefficient(void **state)
         GpuSpan norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(MANY) / 4);
         grad_norm(fixture_stream(), norm, fixture_upload(g, MANY), partial, limits[i], MANY);
         fixture_run();
-        float *got = fixture_download(norm, 4), again[4];
+        float *got     = fixture_download(norm, 4), again[4];
         double want[2] = {1, limits[i] > 0 ? fmin(1, (double)limits[i] / (sqrt(sum) + 1e-6)) : 1};
         got[0] /= (float)sqrt(sum);
         reference_check("norm / float64, clip coefficient", got, want, 2, 1e-6);
@@ -85,8 +85,8 @@ static void clipping_scales(void **state)
         v[i] = (double)(float)fabs(m[i] * p[i]);
         sum += g[i] * g[i];
     }
-    GpuSpan    gp = fixture_upload(p, N), gm = fixture_upload(m, N), gv = fixture_upload(v, N), gg = fixture_upload(g, N);
-    GpuSpan    norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(N) / 4);
+    GpuSpan gp = fixture_upload(p, N), gm = fixture_upload(m, N), gv = fixture_upload(v, N), gg = fixture_upload(g, N);
+    GpuSpan norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(N) / 4);
     GpuStream *stream = fixture_stream();
     grad_norm(stream, norm, gg, partial, 1, N);
     adamw(stream, gp, gm, gv, gg, norm, &options, 7, DECAY, N);
@@ -112,9 +112,10 @@ static void not_finite_skips_the_step(void **state)
     for (size_t k = 0; k < 3; k++) {
         double      *g = fixture_doubles(N, 5), *p = fixture_doubles(N, 6);
         AdamwOptions options = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-8, .weight_decay = 0.05};
-        g[123] = bad[k];
-        GpuSpan gp = fixture_upload(p, N), gm = fixture_upload(p, N), gv = fixture_upload(p, N), gg = fixture_upload(g, N);
-        GpuSpan norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(N) / 4);
+        g[123]               = bad[k];
+        GpuSpan gp = fixture_upload(p, N), gm = fixture_upload(p, N), gv = fixture_upload(p, N),
+                gg        = fixture_upload(g, N);
+        GpuSpan      norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(N) / 4);
         const float *before = fixture_download(gp, N);
         GpuStream   *stream = fixture_stream();
         grad_norm(stream, norm, gg, partial, 1, N);

@@ -31,8 +31,8 @@ typedef struct Case {
 } Case;
 
 static const Case cases[] = {
-    {0, 5, 141, 1, 4},     {3, 7, 29, 0.7f, 3},     {64, 2, 5003, 1.8f, 5},
-    {0, 3, 151936, 1, 3},  {1, 4, 1, 1, 1},         {0, 4, 300, 0.25f, 30},
+    {0, 5, 141, 1, 4},    {3, 7, 29, 0.7f, 3}, {64, 2, 5003, 1.8f, 5},
+    {0, 3, 151936, 1, 3}, {1, 4, 1, 1, 1},     {0, 4, 300, 0.25f, 30},
 };
 
 static void statistics_and_gradient(void **state)
@@ -40,7 +40,7 @@ static void statistics_and_gradient(void **state)
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         uint32_t first = cases[c].first_row, rows = cases[c].rows, vocab = cases[c].vocab, total = first + rows;
-        size_t   count = (size_t)rows * vocab;
+        size_t   count  = (size_t)rows * vocab;
         double  *logits = fixture_doubles(count, (uint32_t)c), t = (double)cases[c].temperature;
         double  *g = fixture_doubles(total, 11), *e = fixture_doubles(total, 12);
         int32_t *targets = fixture_alloc(total * sizeof *targets);
@@ -72,9 +72,11 @@ static void statistics_and_gradient(void **state)
         GpuSpan gtargets = fixture_words(targets, total), gg = fixture_upload(g, total), ge = fixture_upload(e, total);
         GpuSpan glogprob = fixture_zeros(total), gentropy = fixture_zeros(total), glse = fixture_zeros(total);
         GpuStream *stream = fixture_stream();
-        logits_statistics(stream, glogprob, gentropy, glse, glogits, gtargets, cases[c].temperature, first, rows, vocab);
+        logits_statistics(stream, glogprob, gentropy, glse, glogits, gtargets, cases[c].temperature, first, rows,
+                          vocab);
         logits_backward(stream, glogits, glse, gentropy, gtargets, gg, ge, cases[c].temperature, first, rows, vocab);
-        logits_backward(stream, glogits2, glse, gentropy, gtargets, gg, (GpuSpan){0}, cases[c].temperature, first, rows, vocab);
+        logits_backward(stream, glogits2, glse, gentropy, gtargets, gg, (GpuSpan){0}, cases[c].temperature, first, rows,
+                        vocab);
         fixture_run();
         print_message("  rows %u vocab %u temperature %g\n", rows, vocab, t);
         /* f32 logits near 85 / t are spaced 2^-17 / t apart, and lse carries that too */
@@ -83,7 +85,8 @@ static void statistics_and_gradient(void **state)
         reference_check("entropy", fixture_download(gentropy, total), entropy, total, 2e-5);
         reference_check("lse", fixture_download(glse, total), lse, total, 2 * spacing);
         reference_check("dlogits", fixture_download(glogits, count), dlogits, count, 2 * spacing / t);
-        reference_check("dlogits without entropy", fixture_download(glogits2, count), dlogits_no_entropy, count, 2 * spacing / t);
+        reference_check("dlogits without entropy", fixture_download(glogits2, count), dlogits_no_entropy, count,
+                        2 * spacing / t);
     }
 }
 
@@ -106,12 +109,12 @@ static void gradient_is_the_derivative(void **state)
 {
     (void)state;
     enum { VOCAB = 50 };
-    double  *logits = fixture_doubles(VOCAB, 21), *gradient = fixture_alloc(VOCAB * sizeof *gradient);
-    double   g = -0.75, e = 1.25;
-    int32_t  target = 17;
-    GpuSpan  glogits = fixture_upload(logits, VOCAB), gtarget = fixture_words(&target, 1);
-    GpuSpan  logprob = fixture_empty(1), entropy = fixture_empty(1), lse = fixture_empty(1);
-    GpuSpan  gg = fixture_upload(&g, 1), ge = fixture_upload(&e, 1);
+    double *logits = fixture_doubles(VOCAB, 21), *gradient = fixture_alloc(VOCAB * sizeof *gradient);
+    double  g = -0.75, e = 1.25;
+    int32_t target  = 17;
+    GpuSpan glogits = fixture_upload(logits, VOCAB), gtarget = fixture_words(&target, 1);
+    GpuSpan logprob = fixture_empty(1), entropy = fixture_empty(1), lse = fixture_empty(1);
+    GpuSpan gg = fixture_upload(&g, 1), ge = fixture_upload(&e, 1);
     logits_statistics(fixture_stream(), logprob, entropy, lse, glogits, gtarget, 0.5f, 0, 1, VOCAB);
     fixture_run();
     logits_backward(fixture_stream(), glogits, lse, entropy, gtarget, gg, ge, 0.5f, 0, 1, VOCAB);
@@ -129,10 +132,10 @@ static void masked_rows_are_zero(void **state)
 {
     (void)state;
     enum { VOCAB = 33 };
-    double  *logits = fixture_doubles(2 * VOCAB, 3), zero[2 * VOCAB] = {0}, ones[2] = {1, 1};
-    int32_t  targets[2] = {-1, -1};
-    logits[5] = (double)NAN;
-    logits[40] = (double)INFINITY;
+    double *logits = fixture_doubles(2 * VOCAB, 3), zero[2 * VOCAB] = {0}, ones[2] = {1, 1};
+    int32_t targets[2] = {-1, -1};
+    logits[5]          = (double)NAN;
+    logits[40]         = (double)INFINITY;
     GpuSpan glogits = fixture_upload(logits, 2 * VOCAB), gtargets = fixture_words(targets, 2);
     GpuSpan logprob = fixture_empty(2), entropy = fixture_empty(2), lse = fixture_empty(2), g = fixture_upload(ones, 2);
     GpuStream *stream = fixture_stream();
@@ -148,11 +151,12 @@ static void nan_logits_give_nan(void **state)
 {
     (void)state;
     enum { VOCAB = 70 };
-    double *logits = fixture_doubles(VOCAB, 4);
-    int32_t target = 3;
-    logits[69] = (double)NAN;
+    double *logits  = fixture_doubles(VOCAB, 4);
+    int32_t target  = 3;
+    logits[69]      = (double)NAN;
     GpuSpan logprob = fixture_zeros(1), entropy = fixture_zeros(1), lse = fixture_zeros(1);
-    logits_statistics(fixture_stream(), logprob, entropy, lse, fixture_upload(logits, VOCAB), fixture_words(&target, 1), 1, 0, 1, VOCAB);
+    logits_statistics(fixture_stream(), logprob, entropy, lse, fixture_upload(logits, VOCAB), fixture_words(&target, 1),
+                      1, 0, 1, VOCAB);
     fixture_run();
     assert_false(isfinite(fixture_download(logprob, 1)[0]));
 }
@@ -162,14 +166,15 @@ static void chunk_larger_than_a_binding(void **state)
 {
     (void)state;
     enum { ROWS = 300, VOCAB = 120000 };
-    GpuSpan  logits = fixture_empty(1);
-    Error    error  = {0};
-    int32_t *targets = fixture_alloc(ROWS * sizeof *targets);
-    double  *want = fixture_alloc(ROWS * sizeof *want);
-    GpuArena *arena = gpu_arena_new(fixture_gpu(), "large logits", GPU_MEMORY_DEVICE, gpu_align((uint64_t)ROWS * VOCAB * 4), &error);
+    GpuSpan   logits  = fixture_empty(1);
+    Error     error   = {0};
+    int32_t  *targets = fixture_alloc(ROWS * sizeof *targets);
+    double   *want    = fixture_alloc(ROWS * sizeof *want);
+    GpuArena *arena =
+        gpu_arena_new(fixture_gpu(), "large logits", GPU_MEMORY_DEVICE, gpu_align((uint64_t)ROWS * VOCAB * 4), &error);
     assert_non_null(arena);
-    logits = gpu_arena_take(arena, (uint64_t)ROWS * VOCAB * 4);
-    GpuSpan logprob = fixture_empty(ROWS), entropy = fixture_empty(ROWS), lse = fixture_empty(ROWS);
+    logits             = gpu_arena_take(arena, (uint64_t)ROWS * VOCAB * 4);
+    GpuSpan    logprob = fixture_empty(ROWS), entropy = fixture_empty(ROWS), lse = fixture_empty(ROWS);
     GpuStream *stream = fixture_stream();
     gpu_fill(stream, logits, 0);
     fixture_run();
@@ -178,12 +183,13 @@ static void chunk_larger_than_a_binding(void **state)
         uint32_t at   = (r * 397u) % VOCAB;
         targets[r]    = (int32_t)at;
         want[r]       = 12 - log(exp(12) + VOCAB - 1);
-        assert_int_equal(gpu_upload(fixture_gpu(), gpu_span_slice(logits, ((uint64_t)r * VOCAB + at) * 4, 4), &high, 4, &error), STATUS_OK);
+        assert_int_equal(
+            gpu_upload(fixture_gpu(), gpu_span_slice(logits, ((uint64_t)r * VOCAB + at) * 4, 4), &high, 4, &error),
+            STATUS_OK);
     }
     logits_statistics(fixture_stream(), logprob, entropy, lse, logits, fixture_words(targets, ROWS), 1, 0, ROWS, VOCAB);
     fixture_run();
     reference_check("logprob of 300 rows of 120000", fixture_download(logprob, ROWS), want, ROWS, 1e-5);
-    gpu_stream_begin(stream); /* forgets the spans */
     gpu_arena_free(arena);
 }
 
@@ -191,17 +197,18 @@ static void cross_entropy_sums(void **state)
 {
     (void)state;
     enum { ROWS = 1234 };
-    double *logprob = fixture_doubles(ROWS, 6), *weight = fixture_doubles(ROWS, 7), *minus = fixture_alloc(ROWS * sizeof *minus);
-    double  want[2] = {0, 0};
+    double *logprob = fixture_doubles(ROWS, 6), *weight = fixture_doubles(ROWS, 7),
+           *minus  = fixture_alloc(ROWS * sizeof *minus);
+    double want[2] = {0, 0};
     for (size_t r = 0; r < ROWS; r++) {
         weight[r] = r % 3 == 0 ? 0 : (double)(float)(fabs(weight[r]) / ROWS);
         minus[r]  = -weight[r];
         want[0] += 2 * minus[r] * logprob[r]; /* two micro-batches */
         want[1] += 2 * weight[r];
     }
-    logprob[0] = (double)NAN; /* weight 0: does not count */
-    GpuSpan sums = fixture_zeros(2), dlogprob = fixture_empty(ROWS);
-    GpuSpan glogprob = fixture_upload(logprob, ROWS), gweight = fixture_upload(weight, ROWS);
+    logprob[0]      = (double)NAN; /* weight 0: does not count */
+    GpuSpan    sums = fixture_zeros(2), dlogprob = fixture_empty(ROWS);
+    GpuSpan    glogprob = fixture_upload(logprob, ROWS), gweight = fixture_upload(weight, ROWS);
     GpuStream *stream = fixture_stream();
     cross_entropy(stream, dlogprob, sums, glogprob, gweight, ROWS);
     cross_entropy(stream, dlogprob, sums, glogprob, gweight, ROWS);
@@ -213,8 +220,8 @@ static void cross_entropy_sums(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(statistics_and_gradient), fixture_test(gradient_is_the_derivative),
-        fixture_test(masked_rows_are_zero),    fixture_test(nan_logits_give_nan),
+        fixture_test(statistics_and_gradient),     fixture_test(gradient_is_the_derivative),
+        fixture_test(masked_rows_are_zero),        fixture_test(nan_logits_give_nan),
         fixture_test(chunk_larger_than_a_binding), fixture_test(cross_entropy_sums)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

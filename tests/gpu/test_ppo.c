@@ -30,19 +30,19 @@ static Batch batch_open(char name)
     snprintf(path, sizeof path, TEST_DATA "/parity/rl/ppo-%c.safetensors", name);
     batch.data = reference_open(path);
     snprintf(path, sizeof path, TEST_DATA "/parity/rl/ppo-%c.json", name);
-    batch.json       = reference_json(path);
-    batch.sequences  = reference_dim(batch.data, "in.mask", 0);
-    batch.width      = reference_dim(batch.data, "in.mask", 1);
-    batch.tokens     = 0;
-    size_t  cells    = batch.sequences * batch.width;
-    double *mask     = reference_get(batch.data, "in.mask", NULL);
-    batch.resp_start = fixture_alloc((batch.sequences + 1) * 4);
+    batch.json        = reference_json(path);
+    batch.sequences   = reference_dim(batch.data, "in.mask", 0);
+    batch.width       = reference_dim(batch.data, "in.mask", 1);
+    batch.tokens      = 0;
+    size_t  cells     = batch.sequences * batch.width;
+    double *mask      = reference_get(batch.data, "in.mask", NULL);
+    batch.resp_start  = fixture_alloc((batch.sequences + 1) * 4);
     batch.sequence_of = fixture_alloc(cells * 4);
     batch.cell        = fixture_alloc(cells * 4);
     for (size_t i = 0; i < cells; i++) {
         if (mask[i] != 0) {
-            batch.sequence_of[batch.tokens] = (uint32_t)(i / batch.width);
-            batch.cell[batch.tokens++]      = (uint32_t)i;
+            batch.sequence_of[batch.tokens]       = (uint32_t)(i / batch.width);
+            batch.cell[batch.tokens++]            = (uint32_t)i;
             batch.resp_start[i / batch.width + 1] = (uint32_t)batch.tokens;
         }
     }
@@ -72,7 +72,8 @@ static GpuSpan upload_packed(const Batch *batch, const char *name)
 
 static double scalar(const Batch *batch, const char *name)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(batch->json, "scalars"), name);
+    const cJSON *item =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(batch->json, "scalars"), name);
     assert_non_null(item);
     return item->valuedouble;
 }
@@ -94,7 +95,7 @@ static GpuSpan weights(const Batch *batch, bool per_sequence)
     double *weight = fixture_alloc(batch->tokens * sizeof *weight);
     for (size_t t = 0; t < batch->tokens; t++) {
         uint32_t s = batch->sequence_of[t], length = batch->resp_start[s + 1] - batch->resp_start[s];
-        weight[t]  = per_sequence ? 1 / ((double)batch->sequences * length) : 1 / (double)batch->tokens;
+        weight[t] = per_sequence ? 1 / ((double)batch->sequences * length) : 1 / (double)batch->tokens;
     }
     return fixture_upload(weight, batch->tokens);
 }
@@ -105,13 +106,14 @@ static void rewards_and_advantages(void **state)
     for (char name = 'a'; name <= 'b'; name++) {
         Batch    batch  = batch_open(name);
         uint32_t tokens = (uint32_t)batch.tokens, sequences = (uint32_t)batch.sequences;
-        GpuSpan  resp_start = fixture_words(batch.resp_start, sequences + 1), sequence_of = fixture_words(batch.sequence_of, tokens);
-        GpuSpan  old = upload_packed(&batch, "in.old_logprobs"), ref = upload_packed(&batch, "in.ref_logprobs");
-        GpuSpan  value = upload_packed(&batch, "in.old_values");
-        GpuSpan  score = fixture_upload(reference_get(batch.data, "in.scores", NULL), sequences);
-        GpuSpan  kl = fixture_empty(tokens), reward = fixture_empty(tokens), moments = fixture_empty(4);
-        GpuSpan  advantage = fixture_empty(tokens), returns = fixture_empty(tokens);
-        GpuSpan  whitened = fixture_empty(tokens), unbiased = fixture_empty(tokens);
+        GpuSpan  resp_start = fixture_words(batch.resp_start, sequences + 1),
+                sequence_of = fixture_words(batch.sequence_of, tokens);
+        GpuSpan old = upload_packed(&batch, "in.old_logprobs"), ref = upload_packed(&batch, "in.ref_logprobs");
+        GpuSpan value = upload_packed(&batch, "in.old_values");
+        GpuSpan score = fixture_upload(reference_get(batch.data, "in.scores", NULL), sequences);
+        GpuSpan kl = fixture_empty(tokens), reward = fixture_empty(tokens), moments = fixture_empty(4);
+        GpuSpan advantage = fixture_empty(tokens), returns = fixture_empty(tokens);
+        GpuSpan whitened = fixture_empty(tokens), unbiased = fixture_empty(tokens);
         for (int k = 3; k >= 1; k--) { /* k1 last: its rewards are the ones the advantages are of */
             char       label[64];
             GpuStream *stream = fixture_stream();
@@ -175,10 +177,10 @@ static void policy_losses(void **state)
 {
     (void)state;
     for (char name = 'a'; name <= 'b'; name++) {
-        Batch      batch  = batch_open(name);
-        uint32_t   tokens = (uint32_t)batch.tokens;
-        PolicyLoss loss   = policy_spans(&batch);
-        double     n      = (double)tokens;
+        Batch             batch   = batch_open(name);
+        uint32_t          tokens  = (uint32_t)batch.tokens;
+        PolicyLoss        loss    = policy_spans(&batch);
+        double            n       = (double)tokens;
         PolicyLossOptions options = {.clip_low = 0.2f, .clip_high = 0.2f};
 
         policy_loss(fixture_stream(), &loss, &options, tokens);
@@ -186,10 +188,14 @@ static void policy_losses(void **state)
         PolicyStats stats = policy_stats(loss.stats);
         check_packed(&batch, "out.grad_new_logprobs.policy.token_mean", loss.dlogprob, GRADIENT_TOLERANCE);
         assert_true((double)stats.tokens == n && stats.not_finite == 0 && stats.ref_kl == 0);
-        check_scalar("policy_loss.token_mean", (double)stats.loss, scalar(&batch, "policy_loss.token_mean"), ARRAY_TOLERANCE);
-        check_scalar("entropy.token_mean", (double)stats.entropy / n, scalar(&batch, "entropy.token_mean"), ARRAY_TOLERANCE);
-        check_scalar("clipfrac.surrogate", (double)stats.clipped_surrogate / n, scalar(&batch, "clipfrac.surrogate"), ARRAY_TOLERANCE);
-        check_scalar("clipfrac.ratio", (double)stats.clipped_ratio / n, scalar(&batch, "clipfrac.ratio"), ARRAY_TOLERANCE);
+        check_scalar("policy_loss.token_mean", (double)stats.loss, scalar(&batch, "policy_loss.token_mean"),
+                     ARRAY_TOLERANCE);
+        check_scalar("entropy.token_mean", (double)stats.entropy / n, scalar(&batch, "entropy.token_mean"),
+                     ARRAY_TOLERANCE);
+        check_scalar("clipfrac.surrogate", (double)stats.clipped_surrogate / n, scalar(&batch, "clipfrac.surrogate"),
+                     ARRAY_TOLERANCE);
+        check_scalar("clipfrac.ratio", (double)stats.clipped_ratio / n, scalar(&batch, "clipfrac.ratio"),
+                     ARRAY_TOLERANCE);
         check_scalar("approx_kl.k1", (double)stats.approx_kl1 / n, scalar(&batch, "approx_kl.k1"), ARRAY_TOLERANCE);
         check_scalar("approx_kl.k2", (double)stats.approx_kl2 / n, scalar(&batch, "approx_kl.k2"), ARRAY_TOLERANCE);
         check_scalar("approx_kl.k3", (double)stats.approx_kl3 / n, scalar(&batch, "approx_kl.k3"), ARRAY_TOLERANCE);
@@ -207,8 +213,10 @@ static void policy_losses(void **state)
         fixture_run();
         stats = policy_stats(loss.stats);
         check_packed(&batch, "out.grad_new_logprobs.policy.seq_mean", loss.dlogprob, GRADIENT_TOLERANCE);
-        check_scalar("policy_loss.seq_mean", (double)stats.loss, scalar(&batch, "policy_loss.seq_mean"), ARRAY_TOLERANCE);
-        check_scalar("entropy.seq_mean", (double)stats.weighted_entropy, scalar(&batch, "entropy.seq_mean"), ARRAY_TOLERANCE);
+        check_scalar("policy_loss.seq_mean", (double)stats.loss, scalar(&batch, "policy_loss.seq_mean"),
+                     ARRAY_TOLERANCE);
+        check_scalar("entropy.seq_mean", (double)stats.weighted_entropy, scalar(&batch, "entropy.seq_mean"),
+                     ARRAY_TOLERANCE);
         batch_close(&batch);
     }
 }
@@ -223,7 +231,8 @@ static void kl_losses(void **state)
         loss.advantage    = fixture_zeros(tokens);
         for (int k = 1; k <= 3; k++) {
             char              label[64];
-            PolicyLossOptions options = {.clip_low = 0.2f, .clip_high = 0.2f, .kl_estimator = (KlEstimator)k, .kl_coef = 1};
+            PolicyLossOptions options = {
+                .clip_low = 0.2f, .clip_high = 0.2f, .kl_estimator = (KlEstimator)k, .kl_coef = 1};
             for (int per_sequence = 0; per_sequence < 2; per_sequence++) {
                 loss.weight = weights(&batch, per_sequence);
                 loss.stats  = fixture_zeros(LOSS_STATS);
@@ -233,7 +242,8 @@ static void kl_losses(void **state)
                 snprintf(label, sizeof label, "kl_loss.k%d.%s", k, per_sequence ? "seq_mean" : "token_mean");
                 check_scalar(label, (double)stats.kl_loss, scalar(&batch, label), ARRAY_TOLERANCE);
                 if (!per_sequence) {
-                    check_scalar("the same, measured", (double)stats.ref_kl / (double)tokens, scalar(&batch, label), ARRAY_TOLERANCE);
+                    check_scalar("the same, measured", (double)stats.ref_kl / (double)tokens, scalar(&batch, label),
+                                 ARRAY_TOLERANCE);
                     snprintf(label, sizeof label, "out.grad_new_logprobs.kl_loss.k%d.token_mean", k);
                     check_packed(&batch, label, loss.dlogprob, GRADIENT_TOLERANCE);
                 }
@@ -250,8 +260,9 @@ static void gradient_of_the_logits(void **state)
     for (char name = 'a'; name <= 'b'; name++) {
         Batch    batch  = batch_open(name);
         uint32_t tokens = (uint32_t)batch.tokens, vocab = (uint32_t)reference_dim(batch.data, "in.new_logits", 2);
-        size_t   count  = (size_t)tokens * vocab;
-        double  *all_logits = reference_get(batch.data, "in.new_logits", NULL), *all_want = reference_get(batch.data, "out.grad_new_logits.total", NULL);
+        size_t   count      = (size_t)tokens * vocab;
+        double  *all_logits = reference_get(batch.data, "in.new_logits", NULL),
+               *all_want    = reference_get(batch.data, "out.grad_new_logits.total", NULL);
         double  *logits = fixture_alloc(count * sizeof *logits), *want = fixture_alloc(count * sizeof *want);
         double  *actions = packed(&batch, "in.actions");
         int32_t *targets = fixture_alloc(tokens * sizeof *targets);
@@ -260,16 +271,18 @@ static void gradient_of_the_logits(void **state)
             memcpy(want + (size_t)t * vocab, all_want + (size_t)batch.cell[t] * vocab, vocab * sizeof *want);
             targets[t] = (int32_t)actions[t];
         }
-        GpuSpan    glogits = fixture_upload(logits, count), gtargets = fixture_words(targets, tokens), lse = fixture_empty(tokens);
-        PolicyLoss loss = policy_spans(&batch);
-        loss.logprob    = fixture_empty(tokens);
-        loss.entropy    = fixture_empty(tokens);
-        loss.dentropy   = fixture_empty(tokens);
+        GpuSpan glogits = fixture_upload(logits, count), gtargets = fixture_words(targets, tokens),
+                lse               = fixture_empty(tokens);
+        PolicyLoss loss           = policy_spans(&batch);
+        loss.logprob              = fixture_empty(tokens);
+        loss.entropy              = fixture_empty(tokens);
+        loss.dentropy             = fixture_empty(tokens);
         PolicyLossOptions options = {.clip_low = 0.2f, .clip_high = 0.2f, .entropy_coef = 0.01f};
         GpuStream        *stream  = fixture_stream();
         logits_statistics(stream, loss.logprob, loss.entropy, lse, glogits, gtargets, 1, 0, tokens, vocab);
         policy_loss(stream, &loss, &options, tokens);
-        logits_backward(stream, glogits, lse, loss.entropy, gtargets, loss.dlogprob, loss.dentropy, 1, 0, tokens, vocab);
+        logits_backward(stream, glogits, lse, loss.entropy, gtargets, loss.dlogprob, loss.dentropy, 1, 0, tokens,
+                        vocab);
         fixture_run();
         PolicyStats stats = policy_stats(loss.stats);
         check_packed(&batch, "out.entropy", loss.entropy, ARRAY_TOLERANCE);
@@ -295,8 +308,9 @@ static void value_losses(void **state)
         for (int i = 0; i < 2; i++) {
             char label[64];
             snprintf(label, sizeof label, "out.returns.%s", gammas[i]);
-            loss.returns = upload_packed(&batch, label);
-            double *returns = packed(&batch, label), *old = packed(&batch, "in.old_values"), mean = 0, off_mean = 0, var = 0, off_var = 0;
+            loss.returns    = upload_packed(&batch, label);
+            double *returns = packed(&batch, label), *old = packed(&batch, "in.old_values"), mean = 0, off_mean = 0,
+                   var = 0, off_var = 0;
             for (uint32_t t = 0; t < tokens; t++) {
                 mean += returns[t] / n;
                 off_mean += (returns[t] - old[t]) / n;
@@ -318,7 +332,8 @@ static void value_losses(void **state)
                 check_scalar(label, (double)stats.loss, scalar(&batch, label), ARRAY_TOLERANCE);
                 snprintf(label, sizeof label, "value_clipfrac.%s", gammas[i]);
                 check_scalar(label, (double)stats.clipped / n, scalar(&batch, label), ARRAY_TOLERANCE);
-                check_scalar("explained variance", value_explained_variance(&stats), 1 - off_var / var, ARRAY_TOLERANCE);
+                check_scalar("explained variance", value_explained_variance(&stats), 1 - off_var / var,
+                             ARRAY_TOLERANCE);
                 assert_true((double)stats.tokens == n && stats.not_finite == 0);
             }
         }

@@ -27,9 +27,9 @@ static SampleOptions case_options(const cJSON *item)
 static void filters_match_pytorch(void **state)
 {
     (void)state;
-    Reference   *data  = reference_open(TEST_DATA "/parity/sampling/sampling.safetensors");
-    cJSON       *root  = reference_json(TEST_DATA "/parity/sampling/sampling.json");
-    const cJSON *cases = cJSON_GetObjectItemCaseSensitive(root, "cases"), *item;
+    Reference   *data     = reference_open(TEST_DATA "/parity/sampling/sampling.safetensors");
+    cJSON       *root     = reference_json(TEST_DATA "/parity/sampling/sampling.json");
+    const cJSON *cases    = cJSON_GetObjectItemCaseSensitive(root, "cases"), *item;
     int          filtered = 0;
     cJSON_ArrayForEach(item, cases)
     {
@@ -39,16 +39,19 @@ static void filters_match_pytorch(void **state)
         for (int i = 0; i < 3; i++) {
             tensor[i] = reference_get(data, cJSON_GetObjectItemCaseSensitive(item, names[i])->valuestring, &count);
         }
-        uint32_t slots = (uint32_t)reference_dim(data, cJSON_GetObjectItemCaseSensitive(item, "logits")->valuestring, 0);
-        uint32_t vocab = (uint32_t)(count / slots);
-        SampleOptions options = case_options(item);
+        uint32_t slots =
+            (uint32_t)reference_dim(data, cJSON_GetObjectItemCaseSensitive(item, "logits")->valuestring, 0);
+        uint32_t      vocab       = (uint32_t)(count / slots);
+        SampleOptions options     = case_options(item);
         GpuSpan       probability = fixture_empty(count), keep = fixture_empty(count);
-        sample_probabilities(fixture_stream(), probability, keep, fixture_upload(tensor[0], count), &options, slots, vocab);
+        sample_probabilities(fixture_stream(), probability, keep, fixture_upload(tensor[0], count), &options, slots,
+                             vocab);
         fixture_run();
         const uint32_t *kept = (const uint32_t *)(const void *)fixture_download(keep, count);
         char            name[120];
-        snprintf(name, sizeof name, "%s T %g k %u p %g min %g", cJSON_GetObjectItemCaseSensitive(item, "probs")->valuestring,
-                 (double)options.temperature, options.top_k, (double)options.top_p, (double)options.min_p);
+        snprintf(name, sizeof name, "%s T %g k %u p %g min %g",
+                 cJSON_GetObjectItemCaseSensitive(item, "probs")->valuestring, (double)options.temperature,
+                 options.top_k, (double)options.top_p, (double)options.min_p);
         for (size_t i = 0; i < count; i++) {
             if (kept[i] != (uint32_t)tensor[2][i]) {
                 fail_msg("%s: token %zu of slot %zu is %s", name, i % vocab, i / vocab, kept[i] ? "kept" : "dropped");
@@ -89,8 +92,8 @@ enum { SLOTS = 200 };
 
 static void check_draws(uint32_t vocab, SampleOptions options, double scale)
 {
-    size_t    count  = (size_t)SLOTS * vocab;
-    double   *logits = fixture_doubles(count, vocab);
+    size_t    count    = (size_t)SLOTS * vocab;
+    double   *logits   = fixture_doubles(count, vocab);
     uint32_t *sequence = fixture_alloc(SLOTS * sizeof *sequence), *position = fixture_alloc(SLOTS * sizeof *position);
     for (size_t i = 0; i < count; i++) {
         logits[i] = (double)(float)(scale * logits[i]);
@@ -99,15 +102,15 @@ static void check_draws(uint32_t vocab, SampleOptions options, double scale)
         sequence[s] = 1000 + s / 3;
         position[s] = 17 * s % 5;
     }
-    GpuSpan token = fixture_empty(SLOTS), logprob = fixture_empty(SLOTS), filtered = fixture_empty(SLOTS);
-    GpuSpan probability = fixture_empty(count), keep = fixture_empty(count), glogits = fixture_upload(logits, count);
-    GpuSpan gsequence = fixture_words(sequence, SLOTS), gposition = fixture_words(position, SLOTS);
+    GpuSpan    token = fixture_empty(SLOTS), logprob = fixture_empty(SLOTS), filtered = fixture_empty(SLOTS);
+    GpuSpan    probability = fixture_empty(count), keep = fixture_empty(count), glogits = fixture_upload(logits, count);
+    GpuSpan    gsequence = fixture_words(sequence, SLOTS), gposition = fixture_words(position, SLOTS);
     GpuStream *stream = fixture_stream();
     sample_tokens(stream, token, logprob, filtered, glogits, gsequence, gposition, &options, SLOTS, vocab);
     sample_probabilities(stream, probability, keep, glogits, &options, SLOTS, vocab);
     fixture_run();
-    const uint32_t *got = (const uint32_t *)(const void *)fixture_download(token, SLOTS);
-    const float    *p   = fixture_download(probability, count);
+    const uint32_t *got  = (const uint32_t *)(const void *)fixture_download(token, SLOTS);
+    const float    *p    = fixture_download(probability, count);
     double         *want = fixture_alloc(SLOTS * sizeof *want), *want_filtered = fixture_alloc(SLOTS * sizeof *want);
     int             too_close = 0;
     for (uint32_t s = 0; s < SLOTS; s++) {
@@ -127,7 +130,8 @@ static void check_draws(uint32_t vocab, SampleOptions options, double scale)
         want_filtered[s] = log((double)p[(size_t)s * vocab + got[s]]);
     }
     print_message("  vocab %u, T %g, k %u, p %g, min %g: %d of %d draws too close to a cut to tell\n", vocab,
-                  (double)options.temperature, options.top_k, (double)options.top_p, (double)options.min_p, too_close, SLOTS);
+                  (double)options.temperature, options.top_k, (double)options.top_p, (double)options.min_p, too_close,
+                  SLOTS);
     assert_true(too_close < SLOTS / 4);
     reference_check("logprob before the filters", fixture_download(logprob, SLOTS), want, SLOTS, 2e-5);
     reference_check("logprob after the filters", fixture_download(filtered, SLOTS), want_filtered, SLOTS, 2e-5);
@@ -195,8 +199,9 @@ static void slot_does_not_matter(void **state)
         position2[s] = position[N - 1 - s];
     }
     SampleOptions options = {.temperature = 1, .top_p = 0.95f, .seed = 3};
-    GpuSpan       token = fixture_empty(N), token2 = fixture_empty(N), logprob = fixture_empty(N), logprob2 = fixture_empty(N);
-    GpuStream    *stream = fixture_stream();
+    GpuSpan       token = fixture_empty(N), token2 = fixture_empty(N), logprob = fixture_empty(N),
+            logprob2  = fixture_empty(N);
+    GpuStream *stream = fixture_stream();
     sample_tokens(stream, token, logprob, (GpuSpan){0}, fixture_upload(logits, VOCAB * N), fixture_words(sequence, N),
                   fixture_words(position, N), &options, N, VOCAB);
     sample_tokens(stream, token2, logprob2, (GpuSpan){0}, fixture_upload(mirrored, VOCAB * (N - 1)),
@@ -219,8 +224,8 @@ static void greedy_and_broken_rows(void **state)
     uint32_t want[ROWS] = {57, 0, 299, 11, 200, 0};
     logits[57] = logits[58] = logits[250] = 9; /* ties */
     for (int j = 0; j < VOCAB; j++) {
-        logits[VOCAB + j]     = -4;                /* all equal */
-        logits[5 * VOCAB + j] = -INFINITY;         /* nothing to draw */
+        logits[VOCAB + j]     = -4;        /* all equal */
+        logits[5 * VOCAB + j] = -INFINITY; /* nothing to draw */
     }
     logits[2 * VOCAB + 299] = 1e30;
     logits[3 * VOCAB + 11]  = INFINITY;

@@ -78,8 +78,9 @@ double *reference_get(Reference *reference, const char *name, size_t *count)
     const cJSON *tensor  = find(reference, name);
     const cJSON *dtype   = cJSON_GetObjectItemCaseSensitive(tensor, "dtype");
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(tensor, "data_offsets");
-    size_t       begin = (size_t)cJSON_GetArrayItem(offsets, 0)->valuedouble, end = (size_t)cJSON_GetArrayItem(offsets, 1)->valuedouble;
-    bool         is_f32 = strcmp(dtype->valuestring, "F32") == 0, is_i64 = strcmp(dtype->valuestring, "I64") == 0;
+    size_t       begin   = (size_t)cJSON_GetArrayItem(offsets, 0)->valuedouble,
+           end           = (size_t)cJSON_GetArrayItem(offsets, 1)->valuedouble;
+    bool is_f32 = strcmp(dtype->valuestring, "F32") == 0, is_i64 = strcmp(dtype->valuestring, "I64") == 0;
     assert_true(is_f32 || is_i64 || strcmp(dtype->valuestring, "U8") == 0);
     size_t  width  = is_f32 ? 4 : is_i64 ? 8 : 1;
     size_t  total  = (end - begin) / width;
