@@ -13,6 +13,7 @@ static struct {
     Gpu       *gpu;
     GpuArena  *arena;
     GpuStream *stream;
+    bool       recording;
     void      *blocks[MAX_BLOCKS];
     int        block_count;
 } fixture;
@@ -56,7 +57,10 @@ int gpu_fixture_reset(void **state)
         free(fixture.blocks[i]);
     }
     fixture.block_count = 0;
-    gpu_stream_begin(fixture.stream);
+    if (fixture.recording) { /* the test failed before it ran its stream */
+        gpu_stream_end(fixture.stream, NULL);
+        fixture.recording = false;
+    }
     gpu_arena_reset(fixture.arena);
     return 0;
 }
@@ -69,12 +73,14 @@ Gpu *fixture_gpu(void)
 GpuStream *fixture_stream(void)
 {
     gpu_stream_begin(fixture.stream);
+    fixture.recording = true;
     return fixture.stream;
 }
 
 void fixture_run(void)
 {
     Error error = {0};
+    fixture.recording = false;
     if (gpu_stream_run(fixture.stream, &error) != STATUS_OK) {
         fail_msg("the stream failed: %s", error.text);
     }
