@@ -81,7 +81,7 @@ typedef struct RunTask {
     char        system[RUN_TEXT_SIZE];                                /* jsonl, chat              */
     char        prefix[RUN_TEXT_SIZE], suffix[RUN_TEXT_SIZE];         /* jsonl: around the problem */
     uint32_t    max_prompt_tokens;      /* longer prompts are left out, and counted             */
-    uint32_t    numbers;                /* countdown: how many                                  */
+    uint32_t    numbers;                /* 0: the task's own                                  */
     uint32_t    max_number, max_target; /* 0: the task's own                                    */
     double      intuition;              /* pick-three: share of targets that the three largest make */
 } RunTask;
@@ -170,12 +170,14 @@ typedef struct RunRl {
 typedef struct RunExploreReward {
     RunExplore kind;
     double     weight;
-    uint32_t   cap;       /* effort: distinct valid attempts that earn full credit               */
-    double     c;         /* length: -c / response length                                        */
-    uint32_t   limit;     /* fraction: min(n, limit) / limit; 0: rl.max_new_tokens               */
-    bool       until_hit; /* effort: full credit once an attempt hits and is answered            */
-    bool       verified;  /* effort: an attempt counts only if its own verdict is right          */
-    bool       compat;    /* the authors' formula to the letter (PAPER.md section 2)             */
+    uint32_t   cap;         /* effort: distinct valid attempts that earn full credit               */
+    double     c;           /* length: -c / response length                                        */
+    uint32_t   limit;       /* fraction: min(n, limit) / limit; 0: rl.max_new_tokens               */
+    bool       of_attempts; /* length: by distinct valid attempts instead of tokens */
+    bool       before_box;  /* length, fraction: count the tokens before the answer's box only */
+    bool       until_hit;   /* effort: full credit once an attempt hits and is answered            */
+    bool       verified;    /* effort: an attempt counts only if its own verdict is right          */
+    bool       compat;      /* the authors' formula to the letter (PAPER.md section 2)             */
     char       endpoint[RUN_TEXT_SIZE], model[RUN_NAME_SIZE], key_env[RUN_NAME_SIZE]; /* judge    */
     double     timeout;     /* judge: seconds                                                      */
     uint32_t   retries;     /* judge                                                               */
