@@ -115,12 +115,15 @@ static void policy_gradient_is_the_derivative(void **state)
         fixture_check_gradient("dlogprob", policy_reference, &policy, policy.logprob, dlogprob, TOKENS, 1e-5);
         fixture_check_gradient("dentropy", policy_reference, &policy, policy.entropy, dentropy, TOKENS, 1e-5);
         assert_int_equal((int)got.tokens, TOKENS * 2 / 3);
-        int outside = 0;
+        int    outside = 0;
+        double largest = 0;
         for (size_t t = 0; t < TOKENS; t++) {
             double rho = exp(policy.logprob[t] - policy.old_logprob[t]);
+            largest    = policy.weight[t] != 0 ? fmax(largest, rho) : largest;
             outside += policy.weight[t] != 0 && (rho < 0.8 || rho > 1.28);
         }
         assert_int_equal((int)got.clipped_ratio, outside);
+        check_value("largest ratio", (double)got.ratio_max, largest, 1e-5);
     }
 }
 
