@@ -56,6 +56,8 @@ GpuGroups gpu_groups(uint64_t items, uint32_t per_group)
 
 Gpu *gpu_stream_gpu(GpuStream *stream) { return stream->gpu; }
 
+GpuStream *gpu_transfer_stream(Gpu *gpu) { return gpu->transfer; }
+
 GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
 {
     GpuStream *stream = calloc(1, sizeof *stream);

@@ -85,6 +85,9 @@ Status gpu_stream_run(GpuStream *stream, Error *error);    /* end + submit + wai
 
 Gpu *gpu_stream_gpu(GpuStream *stream);
 
+/* The stream that uploads and downloads go through; for asking ops about this device. */
+GpuStream *gpu_transfer_stream(Gpu *gpu);
+
 /* The device address of a span, where tier.buffer_address holds; else 0. */
 uint64_t gpu_span_address(GpuSpan span);
 

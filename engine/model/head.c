@@ -1,0 +1,87 @@
+/* The output heads: log-probabilities chunk by chunk, and the critic's value. */
+#include "engine/model/workspace.h"
+#include "engine/ops/logits.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/value_head.h"
+
+static GpuSpan head_weight(const Model *model, GpuSpan range)
+{
+    return model_span(range, model->head, (uint64_t)model->config.vocab_size * model->config.hidden_size);
+}
+
+void head_logits(GpuStream *s, Workspace *work, const Model *model, uint32_t first, uint32_t count)
+{
+    const uint32_t d = model->config.hidden_size, vocab = model->config.vocab_size;
+    matmul(s, &(Matmul){.layout = MATMUL_NT,
+                        .c = work->logits,
+                        .a = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
+                        .b = head_weight(model, model->parameters),
+                        .m = count, .n = vocab, .k = d});
+}
+
+/* Rows per chunk of this batch. Chunks start at multiples of 64 rows, where spans may be bound. */
+static uint32_t chunk_of(const Workspace *work, const Batch *batch)
+{
+    if (batch->rows <= work->chunk_rows) {
+        return batch->rows;
+    }
+    return work->chunk_rows > 64 ? work->chunk_rows & ~63u : work->chunk_rows;
+}
+
+void head_logprobs(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, float temperature, GpuSpan logprob,
+                   GpuSpan entropy, GpuSpan lse)
+{
+    const uint32_t chunk = chunk_of(work, batch);
+    for (uint32_t first = 0; first < batch->rows; first += chunk) {
+        const uint32_t count = batch->rows - first < chunk ? batch->rows - first : chunk;
+        head_logits(s, work, model, first, count);
+        logits_statistics(s, logprob, entropy, lse, work->logits, batch->targets, temperature, first, count,
+                          model->config.vocab_size);
+    }
+}
+
+/* d_rows is written by the first head of a batch and added to by the next. */
+void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch, float temperature,
+                   GpuSpan lse, GpuSpan entropy, GpuSpan dlogprob, GpuSpan dentropy)
+{
+    const uint32_t d = model->config.hidden_size, vocab = model->config.vocab_size, chunk = chunk_of(work, batch);
+    for (uint32_t first = 0; first < batch->rows; first += chunk) {
+        const uint32_t count = batch->rows - first < chunk ? batch->rows - first : chunk;
+        const uint64_t at = (uint64_t)first * d * 4, bytes = (uint64_t)count * d * 4;
+        head_logits(s, work, model, first, count);
+        logits_backward(s, work->logits, lse, entropy, batch->targets, dlogprob, dentropy, temperature, first, count, vocab);
+        matmul(s, &(Matmul){.layout = MATMUL_NN,
+                            .c = gpu_span_slice(work->d_rows, at, bytes),
+                            .a = work->logits,
+                            .b = head_weight(model, model->parameters),
+                            .accumulate = work->d_started,
+                            .m = count, .n = d, .k = vocab});
+        matmul(s, &(Matmul){.layout = MATMUL_TN,
+                            .c = head_weight(model, gradients),
+                            .a = work->logits,
+                            .b = gpu_span_slice(work->rows_norm, at, bytes),
+                            .accumulate = true,
+                            .m = vocab, .n = d, .k = count,
+                            .workspace = work->scratch});
+    }
+    work->d_started = true;
+}
+
+void value_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, GpuSpan value)
+{
+    const uint32_t d = model->config.hidden_size;
+    value_head_forward(s, value, work->rows_norm, model_span(model->parameters, model->value_weight, d),
+                       model_span(model->parameters, model->value_bias, 1), batch->rows, d);
+}
+
+void value_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch, GpuSpan dvalue)
+{
+    const uint32_t d = model->config.hidden_size;
+    if (!work->d_started) {
+        gpu_fill(s, gpu_span_slice(work->d_rows, 0, (uint64_t)batch->rows * d * 4), 0);
+        work->d_started = true;
+    }
+    value_head_backward(s, work->d_rows, model_span(gradients, model->value_weight, d), model_span(gradients, model->value_bias, 1),
+                        dvalue, work->rows_norm, model_span(model->parameters, model->value_weight, d), batch->rows, d,
+                        work->scratch);
+}

@@ -1,0 +1,351 @@
+#include "engine/model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/io/file.h"
+#include "engine/random.h"
+#include "engine/vk/stream.h"
+
+enum { PIECE_FLOATS = 1 << 20 }; /* host buffer for loading and saving */
+
+/* --- layout ------------------------------------------------------------------ */
+
+static uint64_t align_floats(uint64_t floats) { return gpu_align(floats * 4) / 4; }
+
+/* Appends a tensor at the model's current end; returns its offset. */
+static uint64_t add_tensor(Model *model, const char *name, uint32_t rank, uint64_t rows, uint64_t cols)
+{
+    ModelTensor *tensor = &model->tensors[model->tensor_count++];
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    tensor->offset = model->floats;
+    tensor->rank = rank;
+    tensor->shape[0] = rows;
+    tensor->shape[1] = cols;
+    tensor->elements = rows * cols;
+    model->floats += tensor->elements;
+    return tensor->offset;
+}
+
+static uint64_t add_layer_tensor(Model *model, uint32_t layer, const char *name, uint32_t rank, uint64_t rows, uint64_t cols)
+{
+    char full[96];
+    snprintf(full, sizeof full, "model.layers.%u.%s", layer, name);
+    return add_tensor(model, full, rank, rows, cols);
+}
+
+static void end_group(Model *model) { model->floats = align_floats(model->floats); }
+
+static void layout_matrices(Model *model)
+{
+    const ModelConfig *c = &model->config;
+    const uint64_t     d = c->hidden_size, q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
+    model->embedding = add_tensor(model, "model.embed_tokens.weight", 2, c->vocab_size, d);
+    end_group(model);
+    model->head = model->embedding;
+    if (!c->tie_embeddings) {
+        model->head = add_tensor(model, "lm_head.weight", 2, c->vocab_size, d);
+        end_group(model);
+    }
+    for (uint32_t l = 0; l < c->layers; l++) {
+        ModelLayer *layer = &model->layers[l];
+        layer->qkv = add_layer_tensor(model, l, "self_attn.q_proj.weight", 2, q, d);
+        add_layer_tensor(model, l, "self_attn.k_proj.weight", 2, kv, d);
+        add_layer_tensor(model, l, "self_attn.v_proj.weight", 2, kv, d);
+        end_group(model);
+        layer->o = add_layer_tensor(model, l, "self_attn.o_proj.weight", 2, d, q);
+        end_group(model);
+        layer->gate_up = add_layer_tensor(model, l, "mlp.gate_proj.weight", 2, c->intermediate_size, d);
+        add_layer_tensor(model, l, "mlp.up_proj.weight", 2, c->intermediate_size, d);
+        end_group(model);
+        layer->down = add_layer_tensor(model, l, "mlp.down_proj.weight", 2, d, c->intermediate_size);
+        end_group(model);
+    }
+    model->decay_floats = model->floats;
+}
+
+static void layout_vectors(Model *model)
+{
+    const ModelConfig *c = &model->config;
+    const uint64_t     q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
+    for (uint32_t l = 0; l < c->layers; l++) {
+        ModelLayer *layer = &model->layers[l];
+        layer->input_norm = add_layer_tensor(model, l, "input_layernorm.weight", 1, c->hidden_size, 1);
+        end_group(model);
+        layer->post_norm = add_layer_tensor(model, l, "post_attention_layernorm.weight", 1, c->hidden_size, 1);
+        end_group(model);
+        if (c->qkv_bias) {
+            layer->qkv_bias = add_layer_tensor(model, l, "self_attn.q_proj.bias", 1, q, 1);
+            add_layer_tensor(model, l, "self_attn.k_proj.bias", 1, kv, 1);
+            add_layer_tensor(model, l, "self_attn.v_proj.bias", 1, kv, 1);
+            end_group(model);
+        }
+        if (c->qk_norm) {
+            layer->q_norm = add_layer_tensor(model, l, "self_attn.q_norm.weight", 1, c->head_dim, 1);
+            end_group(model);
+            layer->k_norm = add_layer_tensor(model, l, "self_attn.k_norm.weight", 1, c->head_dim, 1);
+            end_group(model);
+        }
+    }
+    model->final_norm = add_tensor(model, "model.norm.weight", 1, c->hidden_size, 1);
+    end_group(model);
+    if (model->value_head) {
+        model->value_weight = add_tensor(model, "value_head.weight", 1, c->hidden_size, 1);
+        end_group(model);
+        model->value_bias = add_tensor(model, "value_head.bias", 1, 1, 1);
+        end_group(model);
+    }
+}
+
+static bool is_norm(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 11 && strcmp(name + length - 11, "norm.weight") == 0;
+}
+
+/* --- life ----------------------------------------------------------------------- */
+
+Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
+{
+    if (model_config_check(config, "model", error) != STATUS_OK) {
+        return NULL;
+    }
+    Model *model = calloc(1, sizeof *model);
+    float *ones = malloc(config->hidden_size > config->head_dim ? config->hidden_size * sizeof *ones : config->head_dim * sizeof *ones);
+    if (model != NULL) {
+        model->gpu = gpu;
+        model->config = *config;
+        model->value_head = value_head;
+        model->tensors = calloc((size_t)config->layers * 14 + 8, sizeof *model->tensors);
+        model->layers = calloc(config->layers, sizeof *model->layers);
+    }
+    if (model == NULL || ones == NULL || model->tensors == NULL || model->layers == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
+        goto fail;
+    }
+    layout_matrices(model);
+    layout_vectors(model);
+    model->arena = gpu_arena_new(gpu, "parameters", GPU_MEMORY_DEVICE, model->floats * 4, error);
+    if (model->arena == NULL) {
+        goto fail;
+    }
+    model->parameters = gpu_arena_take(model->arena, model->floats * 4);
+    for (uint32_t i = 0; i < config->hidden_size || i < config->head_dim; i++) {
+        ones[i] = 1.0f;
+    }
+    for (uint32_t i = 0; i < model->tensor_count; i++) {
+        const ModelTensor *t = &model->tensors[i];
+        if (is_norm(t->name) &&
+            gpu_upload(gpu, model_span(model->parameters, t->offset, t->elements), ones, t->elements * 4, error) != STATUS_OK) {
+            goto fail;
+        }
+    }
+    free(ones);
+    return model;
+fail:
+    free(ones);
+    model_free(model);
+    return NULL;
+}
+
+void model_free(Model *model)
+{
+    if (model != NULL) {
+        gpu_arena_free(model->arena);
+        free(model->tensors);
+        free(model->layers);
+        free(model);
+    }
+}
+
+const ModelTensor *model_tensor(const Model *model, const char *name)
+{
+    for (uint32_t i = 0; i < model->tensor_count; i++) {
+        if (strcmp(model->tensors[i].name, name) == 0) {
+            return &model->tensors[i];
+        }
+    }
+    return NULL;
+}
+
+uint64_t model_parameter_count(const Model *model)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < model->tensor_count; i++) {
+        sum += model->tensors[i].elements;
+    }
+    return sum;
+}
+
+static double init_std(const Model *model, const ModelTensor *tensor, const ModelInit *init)
+{
+    if (tensor->rank != 2) {
+        return 0.0;
+    }
+    if (strstr(tensor->name, "embed_tokens") != NULL || strcmp(tensor->name, "lm_head.weight") == 0) {
+        return init->embedding_std;
+    }
+    double std = init->linear_scale / sqrt((double)tensor->shape[1]);
+    if (strstr(tensor->name, "o_proj") != NULL || strstr(tensor->name, "down_proj") != NULL) {
+        std *= init->residual_scale > 0.0 ? init->residual_scale : 1.0 / sqrt(2.0 * model->config.layers);
+    }
+    return std;
+}
+
+Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *error)
+{
+    float *piece = malloc(PIECE_FLOATS * sizeof *piece);
+    if (piece == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "initialising a model: out of host memory");
+    }
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i < model->tensor_count && status == STATUS_OK; i++) {
+        const ModelTensor *tensor = &model->tensors[i];
+        const double       std = init_std(model, tensor, init);
+        if (std == 0.0) {
+            continue;
+        }
+        Random random = random_stream(seed, RANDOM_INIT, i, 0);
+        for (uint64_t done = 0; done < tensor->elements && status == STATUS_OK;) {
+            uint64_t count = tensor->elements - done < PIECE_FLOATS ? tensor->elements - done : PIECE_FLOATS;
+            for (uint64_t j = 0; j < count; j++) {
+                piece[j] = (float)(std * random_normal(&random));
+            }
+            status = gpu_upload(model->gpu, model_span(model->parameters, tensor->offset + done, count), piece, count * 4, error);
+            done += count;
+        }
+    }
+    free(piece);
+    return status;
+}
+
+Status model_copy(Model *to, const Model *from, Error *error)
+{
+    GpuStream *stream = gpu_stream_new(to->gpu, error);
+    if (stream == NULL) {
+        return STATUS_FAILED;
+    }
+    gpu_stream_begin(stream);
+    for (uint32_t i = 0; i < from->tensor_count; i++) {
+        const ModelTensor *source = &from->tensors[i], *target = model_tensor(to, source->name);
+        if (target != NULL) {
+            gpu_copy(stream, model_span(to->parameters, target->offset, target->elements),
+                     model_span(from->parameters, source->offset, source->elements));
+        }
+    }
+    Status status = gpu_stream_run(stream, error);
+    gpu_stream_free(stream);
+    return status;
+}
+
+/* --- files -------------------------------------------------------------------------- */
+
+static Status load_tensor(Model *model, const ModelTensor *tensor, const Safetensor *source, float *piece, Error *error)
+{
+    for (uint64_t done = 0; done < tensor->elements;) {
+        uint64_t count = tensor->elements - done < PIECE_FLOATS ? tensor->elements - done : PIECE_FLOATS;
+        Status   status = safetensor_to_f32(source, piece, done, count, error);
+        if (status == STATUS_OK) {
+            status = gpu_upload(model->gpu, model_span(model->parameters, tensor->offset + done, count), piece, count * 4, error);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+        done += count;
+    }
+    return STATUS_OK;
+}
+
+static Status load_tensors(Model *model, const SafetensorsSet *set, Error *error)
+{
+    float *piece = malloc(PIECE_FLOATS * sizeof *piece);
+    if (piece == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
+    }
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i < model->tensor_count && status == STATUS_OK; i++) {
+        const ModelTensor *tensor = &model->tensors[i];
+        bool               value = strncmp(tensor->name, "value_head.", 11) == 0;
+        if (value && safetensors_find(set, tensor->name) == NULL) {
+            continue;
+        }
+        const Safetensor *source = safetensors_expect(set, tensor->name, tensor->rank, tensor->shape, error);
+        status = source != NULL ? load_tensor(model, tensor, source, piece, error) : STATUS_BAD_INPUT;
+    }
+    free(piece);
+    return status;
+}
+
+Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error)
+{
+    ModelConfig config;
+    char       *path = path_join(directory, "config.json");
+    if (path == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
+        return NULL;
+    }
+    Status status = model_config_read(&config, path, error);
+    free(path);
+    if (status != STATUS_OK) {
+        return NULL;
+    }
+    SafetensorsSet *set = safetensors_open(directory, error);
+    if (set == NULL) {
+        return NULL;
+    }
+    Model *model = model_new(gpu, &config, value_head, error);
+    if (model != NULL && load_tensors(model, set, error) != STATUS_OK) {
+        model_free(model);
+        model = NULL;
+    }
+    safetensors_close(set);
+    return model;
+}
+
+/* A tensor on the device, as the writer of safetensors asks for it. */
+typedef struct TensorSource {
+    const Model       *model;
+    const ModelTensor *tensor;
+} TensorSource;
+
+static Status read_tensor(void *context, uint64_t first, uint64_t count, float *out, Error *error)
+{
+    const TensorSource *source = context;
+    return gpu_download(source->model->gpu, model_span(source->model->parameters, source->tensor->offset + first, count), out,
+                        count * 4, error);
+}
+
+Status model_save(const Model *model, const char *directory, Dtype dtype, Error *error)
+{
+    SafetensorsEntry *entries = calloc(model->tensor_count, sizeof *entries);
+    TensorSource     *sources = calloc(model->tensor_count, sizeof *sources);
+    char             *path = path_join(directory, "config.json");
+    Status            status = STATUS_OK;
+    if (entries == NULL || sources == NULL || path == NULL) {
+        status = error_set(error, STATUS_OUT_OF_MEMORY, "saving a model: out of host memory");
+    } else {
+        for (uint32_t i = 0; i < model->tensor_count; i++) {
+            const ModelTensor *tensor = &model->tensors[i];
+            sources[i] = (TensorSource){model, tensor};
+            entries[i] = (SafetensorsEntry){.name = tensor->name,
+                                            .dtype = dtype,
+                                            .rank = tensor->rank,
+                                            .shape = {tensor->shape[0], tensor->shape[1]},
+                                            .read_f32 = read_tensor,
+                                            .context = &sources[i]};
+        }
+        status = file_make_directories(directory, error);
+    }
+    if (status == STATUS_OK) {
+        status = model_config_write(&model->config, path, error);
+    }
+    if (status == STATUS_OK) {
+        status = safetensors_write_model(directory, entries, model->tensor_count, NULL, (uint64_t)5 << 30, error);
+    }
+    free(entries);
+    free(sources);
+    free(path);
+    return status;
+}

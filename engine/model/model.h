@@ -1,0 +1,86 @@
+/* Model: a Llama-family decoder's parameters on the device.
+ *
+ *     Model *model = model_load(gpu, "dir", false, &error);          // or model_new + model_init
+ *     …Workspace (workspace.h) runs it forward and backward…
+ *     model_save(model, "out", DTYPE_F32, &error);
+ *     model_free(model);
+ *
+ * All parameters lie in one flat f32 range, each tensor at a multiple of 64
+ * floats (what every device can bind): first everything that weight decay applies
+ * to (matrices), then the rest (norms, biases, value head). q, k and v of a layer
+ * are neighbours without a gap, and so are gate and up, so that each group is one
+ * matrix to the kernels. Gradients and optimizer moments are ranges of the same
+ * layout (model_tensor_span).
+ */
+#ifndef ENGINE_MODEL_MODEL_H
+#define ENGINE_MODEL_MODEL_H
+
+#include "engine/io/safetensors.h"
+#include "engine/model/config.h"
+#include "engine/vk/memory.h"
+
+typedef struct ModelTensor {
+    char     name[96]; /* as in Hugging Face files; "value_head.weight", "value_head.bias" */
+    uint64_t offset;   /* floats from the start of the range */
+    uint32_t rank;
+    uint64_t shape[2];
+    uint64_t elements;
+} ModelTensor;
+
+/* Where a layer's pieces start, in floats. Fields that a family lacks are unused. */
+typedef struct ModelLayer {
+    uint64_t input_norm, qkv, qkv_bias, q_norm, k_norm, o, post_norm, gate_up, down;
+} ModelLayer;
+
+typedef struct Model {
+    Gpu         *gpu;
+    ModelConfig  config;
+    bool         value_head; /* has value_head.weight [hidden_size] and value_head.bias [1] */
+    ModelTensor *tensors;
+    uint32_t     tensor_count;
+    ModelLayer  *layers;
+    uint64_t     embedding, head, final_norm, value_weight, value_bias; /* floats; head == embedding if tied */
+    uint64_t     floats;       /* of the whole range                                   */
+    uint64_t     decay_floats; /* leading part that weight decay applies to            */
+    GpuArena    *arena;
+    GpuSpan      parameters; /* f32 [floats] */
+} Model;
+
+/* How model_init draws: normal distributions with these standard deviations. */
+typedef struct ModelInit {
+    double embedding_std;  /* embeddings and an untied head                                  */
+    double linear_scale;   /* other matrices: this / sqrt(fan_in)                            */
+    double residual_scale; /* attention o and mlp down: times this; 0: 1 / sqrt(2 layers)    */
+} ModelInit;
+
+/* Parameters zeroed, norms 1. NULL with *error set on failure. */
+Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error);
+
+/* Random parameters from (seed, RANDOM_INIT, tensor). */
+Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *error);
+
+/* From a Hugging Face directory (config.json and safetensors of f32, bf16, f16).
+ * With `value_head`, the file's value head if it has one, else zeros. */
+Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error);
+
+/* Writes config.json and the weights; what the directory holds besides stays. */
+Status model_save(const Model *model, const char *directory, Dtype dtype, Error *error);
+
+/* Parameters of `from` into `to`; same config. A value head that only one of them
+ * has stays as it is. */
+Status model_copy(Model *to, const Model *from, Error *error);
+
+void model_free(Model *model); /* NULL is allowed; the device must be idle */
+
+/* The tensor named so, or NULL. */
+const ModelTensor *model_tensor(const Model *model, const char *name);
+
+/* A part of a range of the model's layout, `floats` long. */
+static inline GpuSpan model_span(GpuSpan range, uint64_t offset, uint64_t floats)
+{
+    return gpu_span_slice(range, offset * 4, floats * 4);
+}
+
+uint64_t model_parameter_count(const Model *model);
+
+#endif

@@ -1,0 +1,209 @@
+/* Forward and backward of the decoder, one function per block. */
+#include "engine/model/workspace.h"
+#include "engine/ops/attention.h"
+#include "engine/ops/columns.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/rmsnorm.h"
+#include "engine/ops/rope.h"
+#include "engine/ops/rows.h"
+#include "engine/ops/swiglu.h"
+
+/* The widths of a block, in floats per token. */
+typedef struct Widths {
+    uint32_t d, q, kv, qkv, ff;
+} Widths;
+
+static Widths widths_of(const ModelConfig *c)
+{
+    const uint32_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    return (Widths){c->hidden_size, q, kv, q + 2 * kv, c->intermediate_size};
+}
+
+static AttentionShape attention_shape(const ModelConfig *c) { return (AttentionShape){c->heads, c->kv_heads, c->head_dim}; }
+
+/* The first `count` floats of a span planned for more. */
+static GpuSpan head_of(GpuSpan span, uint64_t count) { return gpu_span_slice(span, 0, count * 4); }
+
+/* The q heads (k false) or the k heads inside packed qkv. */
+static RmsnormRows head_rows(const ModelConfig *c, uint32_t tokens, bool k)
+{
+    const Widths w = widths_of(c);
+    return (RmsnormRows){.rows = tokens * (k ? c->kv_heads : c->heads),
+                         .width = c->head_dim,
+                         .per_token = k ? c->kv_heads : c->heads,
+                         .token_stride = w.qkv,
+                         .offset = k ? w.q : 0};
+}
+
+/* --- forward --------------------------------------------------------------------- */
+
+/* middle = x + attention(norm(x)) Wo, keeping what the backward reads. */
+static void attention_block_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, uint32_t l)
+{
+    const ModelConfig      *c = &model->config;
+    const Widths            w = widths_of(c);
+    const uint32_t          t = batch->tokens;
+    const ModelLayer       *layer = &model->layers[l];
+    const BlockActivations *a = &work->blocks[l];
+    const GpuSpan           p = model->parameters, x = work->residual[l];
+    rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
+    matmul(s, &(Matmul){.layout = MATMUL_NT,
+                        .c = c->qk_norm ? a->qkv_raw : a->qkv,
+                        .a = work->norm,
+                        .b = model_span(p, layer->qkv, (uint64_t)w.qkv * w.d),
+                        .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
+                        .m = t, .n = w.qkv, .k = w.d});
+    if (c->qk_norm) {
+        gpu_copy(s, head_of(a->qkv, (uint64_t)t * w.qkv), head_of(a->qkv_raw, (uint64_t)t * w.qkv));
+        rmsnorm_forward(s, a->qkv, a->q_rstd, a->qkv_raw, model_span(p, layer->q_norm, c->head_dim), head_rows(c, t, false), c->rms_norm_eps);
+        rmsnorm_forward(s, a->qkv, a->k_rstd, a->qkv_raw, model_span(p, layer->k_norm, c->head_dim), head_rows(c, t, true), c->rms_norm_eps);
+    }
+    rope_forward(s, a->qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
+    attention_forward(s, a->attention, a->lse, a->qkv, batch->tiles, batch->tile_count, attention_shape(c));
+    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention,
+                        .b = model_span(p, layer->o, (uint64_t)w.d * w.q), .add = x, .m = t, .n = w.d, .k = w.q});
+}
+
+/* next = middle + mlp(norm(middle)). */
+static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, uint32_t l, GpuSpan next)
+{
+    const ModelConfig      *c = &model->config;
+    const Widths            w = widths_of(c);
+    const uint32_t          t = batch->tokens;
+    const ModelLayer       *layer = &model->layers[l];
+    const BlockActivations *a = &work->blocks[l];
+    const GpuSpan           p = model->parameters;
+    rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
+    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm,
+                        .b = model_span(p, layer->gate_up, (uint64_t)2 * w.ff * w.d), .m = t, .n = 2 * w.ff, .k = w.d});
+    if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
+        return;
+    }
+    swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
+    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation,
+                        .b = model_span(p, layer->down, (uint64_t)w.d * w.ff), .add = a->middle, .m = t, .n = w.d, .k = w.ff});
+}
+
+void transformer_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch)
+{
+    const ModelConfig *c = &model->config;
+    const uint32_t     d = c->hidden_size;
+    const GpuSpan      p = model->parameters;
+    embedding_forward(s, work->residual[0], model_span(p, model->embedding, (uint64_t)c->vocab_size * d), batch->ids,
+                      batch->tokens, d, c->vocab_size);
+    for (uint32_t l = 0; l < c->layers; l++) {
+        attention_block_forward(s, work, model, batch, l);
+        mlp_block_forward(s, work, model, batch, l, work->residual[l + 1]);
+    }
+    rows_gather(s, work->rows_hidden, work->residual[c->layers], batch->row_index, batch->rows, d);
+    rmsnorm_forward(s, work->rows_norm, work->rows_rstd, work->rows_hidden, model_span(p, model->final_norm, d),
+                    rmsnorm_rows(batch->rows, d), c->rms_norm_eps);
+    work->d_started = false;
+}
+
+/* --- backward ----------------------------------------------------------------------- */
+
+/* dW += dyᵀ x over the tokens. */
+static void weight_gradient(GpuStream *s, const Workspace *work, GpuSpan dw, GpuSpan dy, GpuSpan x, uint32_t out, uint32_t in,
+                            uint32_t tokens)
+{
+    matmul(s, &(Matmul){.layout = MATMUL_TN, .c = dw, .a = dy, .b = x, .accumulate = true, .m = out, .n = in, .k = tokens,
+                        .workspace = work->scratch});
+}
+
+/* dx = dy W. */
+static void input_gradient(GpuStream *s, GpuSpan dx, GpuSpan dy, GpuSpan weight, uint32_t out, uint32_t in, uint32_t tokens)
+{
+    matmul(s, &(Matmul){.layout = MATMUL_NN, .c = dx, .a = dy, .b = weight, .m = tokens, .n = in, .k = out});
+}
+
+/* d_residual: gradient after the MLP -> gradient of `middle`. */
+static void mlp_block_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g, const Batch *batch, uint32_t l)
+{
+    const ModelConfig      *c = &model->config;
+    const Widths            w = widths_of(c);
+    const uint32_t          t = batch->tokens;
+    const ModelLayer       *layer = &model->layers[l];
+    const BlockActivations *a = &work->blocks[l];
+    const GpuSpan           p = model->parameters, dx = work->d_residual;
+    const uint64_t          down = (uint64_t)w.d * w.ff, gate_up = 2 * down;
+    input_gradient(s, work->d_activation, dx, model_span(p, layer->down, down), w.d, w.ff, t);
+    swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
+    weight_gradient(s, work, model_span(g, layer->down, down), dx, work->activation, w.d, w.ff, t);
+    swiglu_backward(s, work->d_gate_up, work->d_activation, a->gate_up, t, w.ff);
+    rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
+    weight_gradient(s, work, model_span(g, layer->gate_up, gate_up), work->d_gate_up, work->norm, 2 * w.ff, w.d, t);
+    input_gradient(s, work->d_norm, work->d_gate_up, model_span(p, layer->gate_up, gate_up), 2 * w.ff, w.d, t);
+    rmsnorm_backward_weight(s, model_span(g, layer->post_norm, w.d), work->d_norm, a->middle, a->rstd2, rmsnorm_rows(t, w.d), work->scratch);
+    rmsnorm_backward(s, dx, work->d_norm, a->middle, model_span(p, layer->post_norm, w.d), a->rstd2, rmsnorm_rows(t, w.d), true);
+}
+
+/* Through q/k norm, in place on d_qkv. */
+static void qk_norm_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g, uint32_t tokens, uint32_t l)
+{
+    const ModelConfig      *c = &model->config;
+    const ModelLayer       *layer = &model->layers[l];
+    const BlockActivations *a = &work->blocks[l];
+    for (int k = 0; k < 2; k++) {
+        const uint64_t    at = k ? layer->k_norm : layer->q_norm;
+        const GpuSpan     rstd = k ? a->k_rstd : a->q_rstd;
+        const RmsnormRows rows = head_rows(c, tokens, k == 1);
+        rmsnorm_backward_weight(s, model_span(g, at, c->head_dim), work->d_qkv, a->qkv_raw, rstd, rows, work->scratch);
+        rmsnorm_backward(s, work->d_qkv, work->d_qkv, a->qkv_raw, model_span(model->parameters, at, c->head_dim), rstd, rows, false);
+    }
+}
+
+/* d_residual: gradient of `middle` -> gradient before the layer. */
+static void attention_block_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g, const Batch *batch, uint32_t l)
+{
+    const ModelConfig      *c = &model->config;
+    const Widths            w = widths_of(c);
+    const uint32_t          t = batch->tokens;
+    const ModelLayer       *layer = &model->layers[l];
+    const BlockActivations *a = &work->blocks[l];
+    const GpuSpan           p = model->parameters, dx = work->d_residual, x = work->residual[l];
+    const uint64_t          o = (uint64_t)w.d * w.q, qkv = (uint64_t)w.qkv * w.d;
+    weight_gradient(s, work, model_span(g, layer->o, o), dx, a->attention, w.d, w.q, t);
+    input_gradient(s, work->d_attention, dx, model_span(p, layer->o, o), w.d, w.q, t);
+    attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, batch->tiles,
+                       batch->tile_count, attention_shape(c));
+    rope_backward(s, work->d_qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
+    if (c->qk_norm) {
+        qk_norm_backward(s, work, model, g, t, l);
+    }
+    if (c->qkv_bias) {
+        columns_sum(s, model_span(g, layer->qkv_bias, w.qkv), work->d_qkv, t, w.qkv, work->scratch);
+    }
+    rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
+    weight_gradient(s, work, model_span(g, layer->qkv, qkv), work->d_qkv, work->norm, w.qkv, w.d, t);
+    input_gradient(s, work->d_norm, work->d_qkv, model_span(p, layer->qkv, qkv), w.qkv, w.d, t);
+    rmsnorm_backward_weight(s, model_span(g, layer->input_norm, w.d), work->d_norm, x, a->rstd1, rmsnorm_rows(t, w.d), work->scratch);
+    rmsnorm_backward(s, dx, work->d_norm, x, model_span(p, layer->input_norm, w.d), a->rstd1, rmsnorm_rows(t, w.d), true);
+}
+
+void transformer_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g, const Batch *batch)
+{
+    const ModelConfig *c = &model->config;
+    const uint32_t     d = c->hidden_size;
+    const RmsnormRows  rows = rmsnorm_rows(batch->rows, d);
+    const GpuSpan      weight = model_span(model->parameters, model->final_norm, d);
+    if (!work->d_started) {
+        gpu_stream_fail(s, STATUS_FAILED, "transformer_backward: no head has given a gradient");
+        return;
+    }
+    rmsnorm_backward_weight(s, model_span(g, model->final_norm, d), work->d_rows, work->rows_hidden, work->rows_rstd, rows, work->scratch);
+    rmsnorm_backward(s, work->d_norm, work->d_rows, work->rows_hidden, weight, work->rows_rstd, rows, false);
+    gpu_fill(s, head_of(work->d_residual, (uint64_t)batch->tokens * d), 0);
+    rows_scatter_add(s, work->d_residual, work->d_norm, batch->row_index, batch->rows, d);
+    for (uint32_t l = c->layers; l-- > 0;) {
+        if (work->recompute == RECOMPUTE_BLOCKS && l + 1 < c->layers) {
+            attention_block_forward(s, work, model, batch, l);
+            mlp_block_forward(s, work, model, batch, l, (GpuSpan){0});
+        }
+        mlp_block_backward(s, work, model, g, batch, l);
+        attention_block_backward(s, work, model, g, batch, l);
+    }
+    embedding_backward(s, model_span(g, model->embedding, (uint64_t)c->vocab_size * d), work->d_residual, batch->unique_ids,
+                       batch->id_starts, batch->id_order, batch->unique, d, c->vocab_size);
+}

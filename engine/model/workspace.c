@@ -1,0 +1,189 @@
+#include "engine/model/workspace.h"
+
+#include <stdlib.h>
+
+#include "engine/ops/columns.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/rmsnorm.h"
+#include "engine/ops/rope.h"
+#include "engine/ops/value_head.h"
+
+enum { LOGITS_BYTES = 64 << 20 };
+
+/* Lays spans out, or only counts their bytes while `arena` is NULL. */
+typedef struct Planner {
+    GpuArena *arena;
+    uint64_t  bytes;
+} Planner;
+
+static GpuSpan plan(Planner *planner, uint64_t floats)
+{
+    floats = floats > 0 ? floats : 1;
+    planner->bytes += gpu_align(floats * 4);
+    return planner->arena != NULL ? gpu_arena_take(planner->arena, floats * 4) : (GpuSpan){0};
+}
+
+static BlockActivations plan_block(Planner *p, const Workspace *w)
+{
+    const ModelConfig *c = &w->config;
+    const uint64_t     t = w->max_tokens, q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
+    BlockActivations   block = {.rstd1 = plan(p, t),
+                                .qkv = plan(p, t * (q + 2 * kv)),
+                                .lse = plan(p, t * c->heads),
+                                .attention = plan(p, t * q),
+                                .middle = plan(p, t * c->hidden_size),
+                                .rstd2 = plan(p, t),
+                                .gate_up = plan(p, t * 2 * c->intermediate_size)};
+    if (c->qk_norm) {
+        block.qkv_raw = plan(p, t * (q + 2 * kv));
+        block.q_rstd = plan(p, t * c->heads);
+        block.k_rstd = plan(p, t * c->kv_heads);
+    }
+    return block;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* The most that any reduction or split product of the backward needs, in bytes. */
+static uint64_t scratch_bytes(const Workspace *w)
+{
+    const ModelConfig *c = &w->config;
+    GpuStream         *s = gpu_transfer_stream(w->gpu);
+    const uint32_t     t = w->max_tokens, d = c->hidden_size, ff = c->intermediate_size, q = c->heads * c->head_dim;
+    const uint32_t     qkv = q + 2 * c->kv_heads * c->head_dim;
+    uint64_t           bytes = 256;
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, qkv, d, t));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, d, q, t));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, 2 * ff, d, t));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, d, ff, t));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, c->vocab_size, d, w->max_rows));
+    bytes = larger(bytes, rmsnorm_workspace_bytes(rmsnorm_rows(t, d)));
+    bytes = larger(bytes, columns_workspace_bytes(t, qkv));
+    bytes = larger(bytes, value_head_workspace_bytes(w->max_rows, d));
+    if (c->qk_norm) {
+        RmsnormRows heads = {.rows = t * c->heads, .width = c->head_dim, .per_token = c->heads, .token_stride = qkv};
+        bytes = larger(bytes, rmsnorm_workspace_bytes(heads));
+    }
+    return bytes;
+}
+
+static void plan_all(Planner *p, Workspace *w)
+{
+    const ModelConfig *c = &w->config;
+    const uint64_t     t = w->max_tokens, r = w->max_rows, d = c->hidden_size, ff = c->intermediate_size;
+    const uint64_t     q = (uint64_t)c->heads * c->head_dim, qkv = q + 2 * (uint64_t)c->kv_heads * c->head_dim;
+    for (uint32_t l = 0; l <= c->layers; l++) {
+        bool own = w->backward || l < 2; /* inference needs only two, in turn */
+        w->residual[l] = own ? plan(p, t * d) : w->residual[l - 2];
+    }
+    for (uint32_t l = 0; l < c->layers; l++) {
+        bool own = l == 0 || (w->backward && w->recompute == KEEP_ACTIVATIONS);
+        w->blocks[l] = own ? plan_block(p, w) : w->blocks[0];
+    }
+    w->norm = plan(p, t * d);
+    w->activation = plan(p, t * ff);
+    w->rows_hidden = plan(p, r * d);
+    w->rows_norm = plan(p, r * d);
+    w->rows_rstd = plan(p, r);
+    w->logits = plan(p, (uint64_t)w->chunk_rows * c->vocab_size);
+    w->rope = plan(p, rope_table_bytes(w->rope_positions, c->head_dim) / 4);
+    w->scratch = plan(p, scratch_bytes(w) / 4 + 1);
+    if (w->backward) {
+        w->d_residual = plan(p, t * d);
+        w->d_norm = plan(p, larger(t, r) * d);
+        w->d_qkv = plan(p, t * qkv);
+        w->d_attention = plan(p, t * q);
+        w->d_delta = plan(p, t * c->heads);
+        w->d_gate_up = plan(p, t * 2 * ff);
+        w->d_activation = plan(p, t * ff);
+        w->d_rows = plan(p, r * d);
+    }
+}
+
+static Workspace shape_of(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
+                          bool backward, Recompute recompute)
+{
+    Workspace work = {.gpu = gpu,
+                      .config = *config,
+                      .max_tokens = max_tokens,
+                      .max_rows = max_rows > 0 ? max_rows : 1,
+                      .backward = backward,
+                      .recompute = recompute,
+                      .rope_positions = longest};
+    uint64_t limit = gpu_info(gpu)->max_binding_bytes;
+    uint64_t bytes = limit < LOGITS_BYTES ? limit : LOGITS_BYTES;
+    uint64_t chunk = bytes / (4 * (uint64_t)config->vocab_size);
+    chunk = chunk > 0 ? chunk : 1;
+    work.chunk_rows = chunk < work.max_rows ? (uint32_t)chunk : work.max_rows;
+    return work;
+}
+
+static Status upload_rope(Workspace *work, Error *error)
+{
+    uint64_t bytes = rope_table_bytes(work->rope_positions, work->config.head_dim);
+    float   *table = malloc(bytes);
+    if (table == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "planning activations: out of host memory");
+    }
+    rope_table_fill(table, &work->config.rope, work->rope_positions, work->config.head_dim);
+    Status status = gpu_upload(work->gpu, work->rope, table, bytes, error);
+    free(table);
+    return status;
+}
+
+Workspace *workspace_new(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
+                         bool backward, Recompute recompute, Error *error)
+{
+    Workspace *work = malloc(sizeof *work);
+    if (work == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "planning activations: out of host memory");
+        return NULL;
+    }
+    *work = shape_of(gpu, config, max_tokens, max_rows, longest, backward, recompute);
+    work->residual = calloc((size_t)config->layers + 1, sizeof *work->residual);
+    work->blocks = calloc(config->layers, sizeof *work->blocks);
+    if (work->residual == NULL || work->blocks == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "planning activations: out of host memory");
+        workspace_free(work);
+        return NULL;
+    }
+    Planner counting = {0};
+    plan_all(&counting, work);
+    Planner placing = {.arena = gpu_arena_new(gpu, "activations", GPU_MEMORY_DEVICE, counting.bytes, error)};
+    work->arena = placing.arena;
+    if (placing.arena == NULL) {
+        workspace_free(work);
+        return NULL;
+    }
+    plan_all(&placing, work);
+    if (upload_rope(work, error) != STATUS_OK) {
+        workspace_free(work);
+        return NULL;
+    }
+    return work;
+}
+
+void workspace_free(Workspace *work)
+{
+    if (work != NULL) {
+        gpu_arena_free(work->arena);
+        free(work->residual);
+        free(work->blocks);
+        free(work);
+    }
+}
+
+uint64_t workspace_bytes(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
+                         bool backward, Recompute recompute)
+{
+    Workspace work = shape_of(gpu, config, max_tokens, max_rows, longest, backward, recompute);
+    work.residual = calloc((size_t)config->layers + 1, sizeof *work.residual);
+    work.blocks = calloc(config->layers, sizeof *work.blocks);
+    Planner counting = {0};
+    if (work.residual != NULL && work.blocks != NULL) {
+        plan_all(&counting, &work);
+    }
+    free(work.residual);
+    free(work.blocks);
+    return counting.bytes;
+}
