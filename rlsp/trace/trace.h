@@ -107,8 +107,8 @@ void trace_words(const char *text, size_t length, uint32_t counts[TRACE_WORDS_CO
 /* Share of n-grams that are a copy of an earlier one, in [0, 1]; 0 where there
  * are fewer than two n-grams. Words are what white space separates. The default
  * n of 6 words is one line of a built-in task's search, so that the fixed words of
- * honest misses ("Not 53. Go back. Try") are no repetition. Allocates 8 bytes per
- * n-gram; -1 when out of memory. */
+ * honest misses ("Not 53. Go back. Try") are no repetition. Allocates up to 40 bytes
+ * per word; -1 when out of memory. */
 double repetition_of_tokens(const int32_t *ids, size_t count, uint32_t n);
 double repetition_of_words(const char *text, size_t length, uint32_t n);
 
@@ -122,6 +122,7 @@ typedef struct TraceAttempt {
     bool     legal;          /* the problem's numbers, well-formed                   */
     bool     right;          /* legal, and all arithmetic right                      */
     bool     hit;            /* right, and makes the target                          */
+    bool     makes_target;   /* legal, and its true value is the target, whatever the trace says it is */
     uint64_t key;            /* equal for attempts that are the same; if right       */
 } TraceAttempt;
 
@@ -137,23 +138,21 @@ typedef enum TraceClaim {
  * they occur; end. */
 typedef struct TraceBuilder {
     TraceStats  *stats;
-    TraceSpans  *spans; /* may be NULL */
-    bool         open;  /* there is a last attempt, and it is `last`               */
-    bool         last_new;
-    TraceClaim   last_claim;
-    bool         last_states_truth; /* the distance, where the task has one: true      */
+    TraceSpans  *spans; /* may be NULL                                              */
+    bool         open;  /* `last` is an attempt; the following fields are about it  */
     TraceAttempt last;
-    uint32_t     seen_count;
-    uint64_t     seen[2 * TRACE_DISTINCT_MAX];          /* open addressing; 0: free        */
-    bool         seen_verified[2 * TRACE_DISTINCT_MAX]; /* already counted in `verified`   */
-    size_t       last_slot;
+    size_t       last_slot; /* in `seen`; SIZE_MAX: not there                        */
+    TraceClaim   claim;
+    bool         claim_right, states_distance, distance_right;
+    uint64_t     seen[2 * TRACE_DISTINCT_MAX];          /* keys, open addressing; 0: free */
+    bool         seen_verified[2 * TRACE_DISTINCT_MAX]; /* counted in stats->verified     */
 } TraceBuilder;
 
 void trace_begin(TraceBuilder *builder, TraceStats *stats, TraceSpans *spans);
 void trace_attempt(TraceBuilder *builder, const TraceAttempt *attempt);
 /* The stated distance of the last attempt. */
 void trace_distance(TraceBuilder *builder, size_t offset, size_t length, bool right);
-/* The verdict on the last attempt; the first one after an attempt counts. */
+/* The verdict on the last attempt; the first one after an attempt counts. Length 0: no span. */
 void trace_claim(TraceBuilder *builder, size_t offset, size_t length, TraceClaim claim);
 void trace_go_back(TraceBuilder *builder, size_t offset, size_t length);
 void trace_check(TraceBuilder *builder, size_t offset, size_t length, bool right);

@@ -1,0 +1,160 @@
+#include "rlsp/task/common.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rlsp/task/expression.h"
+
+const char *const task_special_pieces[TASK_SPECIAL_COUNT] = {"<pad>", "<bos>", "<eos>"};
+
+void task_draw_numbers(Random *random, uint32_t count, uint32_t max, int64_t *numbers)
+{
+    for (uint32_t n = 0; n < count;) {
+        int64_t  number = 1 + (int64_t)random_below(random, max);
+        uint32_t place  = 0;
+        while (place < n && numbers[place] < number) {
+            place++;
+        }
+        if (place < n && numbers[place] == number) {
+            continue;
+        }
+        memmove(numbers + place + 1, numbers + place, (n - place) * sizeof *numbers);
+        numbers[place] = number;
+        n++;
+    }
+}
+
+__attribute__((format(printf, 4, 5))) static void append(char *out, size_t size, size_t *length, const char *format,
+                                                         ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(out + *length, size - *length, format, args);
+    va_end(args);
+    if (n > 0) {
+        *length += (size_t)n;
+        *length = *length < size ? *length : size - 1;
+    }
+}
+
+size_t task_write_prompt(const Problem *problem, bool with_target, char *out, size_t size)
+{
+    size_t length = 0;
+    if (size == 0) {
+        return 0;
+    }
+    append(out, size, &length, "Numbers ");
+    for (uint32_t i = 0; i < problem->count; i++) {
+        append(out, size, &length, "%s%" PRId64, i == 0 ? "" : ",", problem->numbers[i]);
+    }
+    append(out, size, &length, ".");
+    if (with_target) {
+        append(out, size, &length, " Target %" PRId64 ".", problem->target);
+    }
+    append(out, size, &length, "\n");
+    return length;
+}
+
+static bool verdict_answer(TaskVerdict *verdict, const char *text, size_t offset, size_t length)
+{
+    verdict->answer_offset = offset;
+    verdict->answer_length = length;
+    size_t kept            = length < sizeof verdict->answer ? length : sizeof verdict->answer - 1;
+    memcpy(verdict->answer, text + offset, kept);
+    verdict->answer[kept] = '\0';
+    verdict->answered     = length > 0;
+    if (length == 0) {
+        verdict->reason = "no answer: the box is empty";
+    } else if (length > BOX_CONTENT_LIMIT) {
+        verdict->reason = "limit: the answer is longer than 4096 bytes";
+    }
+    return length > 0 && length <= BOX_CONTENT_LIMIT;
+}
+
+bool task_verdict_begin(TaskVerdict *verdict, const char *response, size_t length)
+{
+    memset(verdict, 0, sizeof *verdict);
+    Boxes boxes;
+    bool  found               = boxes_find(response, length, &boxes);
+    verdict->box_offset       = boxes.offset;
+    verdict->first_box_offset = boxes.first;
+    verdict->boxes            = boxes.count;
+    verdict->denominator      = 1;
+    verdict->reason           = "no answer: no complete \\boxed{…}";
+    return found && verdict_answer(verdict, response, boxes.content, boxes.content_length);
+}
+
+bool task_verdict_begin_bare(TaskVerdict *verdict, const char *answer, size_t length)
+{
+    memset(verdict, 0, sizeof *verdict);
+    verdict->box_offset = verdict->first_box_offset = length;
+    verdict->denominator                            = 1;
+    size_t begin = 0, end = length;
+    while (begin < end && (answer[begin] == ' ' || answer[begin] == '\n')) {
+        begin++;
+    }
+    while (end > begin && (answer[end - 1] == ' ' || answer[end - 1] == '\n')) {
+        end--;
+    }
+    return verdict_answer(verdict, answer, begin, end - begin);
+}
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool task_word_at(const char *text, size_t length, size_t i, const char *word)
+{
+    size_t n = strlen(word);
+    if (length - i < n || memcmp(text + i, word, n) != 0) {
+        return false;
+    }
+    bool glued_before = i > 0 && is_letter(word[0]) && is_letter(text[i - 1]);
+    bool glued_after  = i + n < length && is_letter(word[n - 1]) && is_letter(text[i + n]);
+    return !glued_before && !glued_after;
+}
+
+bool task_read_equation(const char *text, size_t length, size_t *position, Equation *equation)
+{
+    size_t i = *position;
+    if (!digits_read(text, length, &i, &equation->left) || i >= length) {
+        return false;
+    }
+    equation->op = text[i++];
+    if (strchr("+-*/", equation->op) == NULL || equation->op == '\0' ||
+        !digits_read(text, length, &i, &equation->right) || i >= length || text[i++] != '=' ||
+        !digits_read(text, length, &i, &equation->result)) {
+        return false;
+    }
+    *position = i;
+    return true;
+}
+
+void task_trace_finish(const char *response, size_t length, const Boxes *boxes, TraceStats *stats, TraceSpans *spans)
+{
+    if (boxes->count > 0) {
+        trace_span_add(spans, boxes->offset, boxes->end - boxes->offset, TRACE_SPAN_ANSWER);
+    }
+    trace_words(response, length, stats->words, spans);
+    double share      = repetition_of_words(response, length, 6);
+    stats->repetition = share < 0 ? 0 : share;
+}
+
+bool task_piece_of(const char *const *pieces, size_t count, uint32_t last, size_t index, char out[TASK_PIECE_BYTES])
+{
+    if (index < TASK_SPECIAL_COUNT) {
+        snprintf(out, TASK_PIECE_BYTES, "%s", task_special_pieces[index]);
+        return true;
+    }
+    index -= TASK_SPECIAL_COUNT;
+    if (index < count) {
+        snprintf(out, TASK_PIECE_BYTES, "%s", pieces[index]);
+        return true;
+    }
+    index -= count;
+    if (index <= last) {
+        snprintf(out, TASK_PIECE_BYTES, "%zu", index);
+        return true;
+    }
+    return false;
+}

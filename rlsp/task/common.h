@@ -1,0 +1,37 @@
+/* What the built-in tasks share; not for others. */
+#ifndef RLSP_TASK_COMMON_H
+#define RLSP_TASK_COMMON_H
+
+#include "rlsp/task/box.h"
+#include "rlsp/task/task.h"
+
+/* `count` distinct numbers from 1..max, all sets equally likely, ascending. */
+void task_draw_numbers(Random *random, uint32_t count, uint32_t max, int64_t *numbers);
+
+/* "Numbers 3,7,20. Target 53.\n", or without target "Numbers 3,7,20.\n". */
+size_t task_write_prompt(const Problem *problem, bool with_target, char *out, size_t size);
+
+/* Fills what the boxes say of a verdict. True: there is an answer to judge. */
+bool task_verdict_begin(TaskVerdict *verdict, const char *response, size_t length);
+/* The same where the whole text is the answer. */
+bool task_verdict_begin_bare(TaskVerdict *verdict, const char *answer, size_t length);
+
+/* `word` stands at text[i] and is not part of a longer word (where its ends are letters). */
+bool task_word_at(const char *text, size_t length, size_t i, const char *word);
+
+/* An equation "20*3=60" at text[*position], which moves past it. */
+typedef struct Equation {
+    char    op;
+    int64_t left, right, result;
+} Equation;
+bool task_read_equation(const char *text, size_t length, size_t *position, Equation *equation);
+
+/* All of it that is not evidence of one task: words, repetition, the answer's span. */
+void task_trace_finish(const char *response, size_t length, const Boxes *boxes, TraceStats *stats, TraceSpans *spans);
+
+/* Token `index` of a table: specials, `pieces` (count), integers 0..last. */
+bool task_piece_of(const char *const *pieces, size_t count, uint32_t last, size_t index, char out[TASK_PIECE_BYTES]);
+
+extern const char *const task_special_pieces[TASK_SPECIAL_COUNT];
+
+#endif
