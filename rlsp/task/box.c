@@ -4,7 +4,10 @@
 
 enum { OPEN_MAX = 64 };
 
-static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
 
 /* If \boxed{ begins at `i`: the index past its brace, else 0. */
 static size_t box_opens(const char *text, size_t length, size_t i)

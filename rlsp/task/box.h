@@ -29,7 +29,6 @@ bool boxes_find(const char *text, size_t length, Boxes *boxes);
 
 /* The authors' search: the first \boxed{…} that holds at most one level of braces,
  * not trimmed. False if there is none. */
-bool boxes_find_first_shallow(const char *text, size_t length, size_t *offset, size_t *content,
-                              size_t *content_length);
+bool boxes_find_first_shallow(const char *text, size_t length, size_t *offset, size_t *content, size_t *content_length);
 
 #endif

@@ -46,10 +46,13 @@ void chains_find(ChainList *list, const int64_t *numbers, uint32_t count, uint32
     }
 }
 
-int32_t chain_value(const Chain *chain) { return chain->step[chain->steps - 1].value; }
+int32_t chain_value(const Chain *chain)
+{
+    return chain->step[chain->steps - 1].value;
+}
 
-__attribute__((format(printf, 3, 4))) static void append(char out[CHAIN_TEXT_BYTES], size_t *length,
-                                                         const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void append(char out[CHAIN_TEXT_BYTES], size_t *length, const char *format,
+                                                         ...)
 {
     va_list args;
     va_start(args, format);

@@ -101,7 +101,10 @@ bool task_verdict_begin_bare(TaskVerdict *verdict, const char *answer, size_t le
     return verdict_answer(verdict, answer, begin, end - begin);
 }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 bool task_word_at(const char *text, size_t length, size_t i, const char *word)
 {

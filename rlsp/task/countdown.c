@@ -113,15 +113,15 @@ static size_t read_attempt(Reader *reader, size_t begin)
         } else {
             int64_t result = 0;
             size_t  at     = from;
-            equal          = equal && digits_read(text, to, &at, &result) && at == to &&
-                    value_equal(value_of(result), first.value);
+            equal =
+                equal && digits_read(text, to, &at, &result) && at == to && value_equal(value_of(result), first.value);
         }
         sides++;
         from = to + 1;
     }
-    bool closed   = end < reader->length && text[end] == '.' && sides == reader->problem->count;
-    attempt.legal = attempt.legal && closed;
-    attempt.right = attempt.legal && equal;
+    bool closed          = end < reader->length && text[end] == '.' && sides == reader->problem->count;
+    attempt.legal        = attempt.legal && closed;
+    attempt.right        = attempt.legal && equal;
     attempt.makes_target = attempt.legal && expression_value_is(&first, reader->problem->target);
     attempt.hit          = attempt.right && attempt.makes_target;
     attempt.key          = first.key;
@@ -139,8 +139,8 @@ static size_t read_not(Reader *reader, size_t begin)
     size_t  at = begin + strlen("Not");
     int64_t target;
     size_t  digits = at + 1;
-    bool    stated = at < reader->length && reader->text[at] == ' ' &&
-                  digits_read(reader->text, reader->length, &digits, &target);
+    bool    stated =
+        at < reader->length && reader->text[at] == ' ' && digits_read(reader->text, reader->length, &digits, &target);
     bool same = stated && target == reader->problem->target;
     at        = stated ? digits : at;
     if (at == reader->length && reader->cut) {
@@ -218,13 +218,13 @@ static void countdown_trace(const Problem *problem, const char *response, size_t
 /* The recipe's table has 141 entries and names 139; " Wait" and " Wrong" fill it,
  * for a second look that finds a slip. */
 static const char *const pieces[] = {
-    "Numbers", " ",  ",",  ".",  " Target", ".\n", "Answer", ":",    " \\",    "boxed",  "{",     "{(",
-    "}",       ")}", "+",  "-",  "*",       "/",   ")+",     ")-",   ")*",     ")/",     "+(",    "-(",
-    "*(",      "/(", " (", ")=", "Try",     "=",   " Not",   " Go",  " back",  " Check", " Yes",  "\n",
-    " Wait",   " Wrong",
+    "Numbers", " ",  ",",   ".", " Target", ".\n", "Answer", ":",      " \\",  "boxed", "{",     "{(",     "}",
+    ")}",      "+",  "-",   "*", "/",       ")+",  ")-",     ")*",     ")/",   "+(",    "-(",    "*(",     "/(",
+    " (",      ")=", "Try", "=", " Not",    " Go", " back",  " Check", " Yes", "\n",    " Wait", " Wrong",
 };
 /* What the parentheses of a fourth number add. */
-static const char *const pieces_of_four[] = {" ((", "{((", "=(", "-((", "+((", "*((", "))=", "))}", "))+", "))-", "))*"};
+static const char *const pieces_of_four[] = {" ((", "{((", "=(",  "-((", "+((", "*((",
+                                             "))=", "))}", "))+", "))-", "))*"};
 
 static bool countdown_piece(const TaskConfig *config, size_t index, char out[TASK_PIECE_BYTES])
 {

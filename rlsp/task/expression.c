@@ -50,7 +50,10 @@ static int64_t greatest_common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-static Value value_failed(ValueState state) { return (Value){.state = state, .denominator = 1}; }
+static Value value_failed(ValueState state)
+{
+    return (Value){.state = state, .denominator = 1};
+}
 
 /* n / d in lowest terms; d is not 0. */
 static Value value_reduced(int64_t n, int64_t d)
@@ -66,7 +69,10 @@ static Value value_reduced(int64_t n, int64_t d)
     return (Value){.numerator = n / divisor, .denominator = d / divisor};
 }
 
-Value value_of(int64_t integer) { return (Value){.numerator = integer, .denominator = 1}; }
+Value value_of(int64_t integer)
+{
+    return (Value){.numerator = integer, .denominator = 1};
+}
 
 static Value value_product(int64_t an, int64_t ad, int64_t bn, int64_t bd)
 {

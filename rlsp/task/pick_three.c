@@ -79,7 +79,10 @@ static bool are_members(const Problem *problem, const int64_t triple[3])
 }
 
 /* Three numbers of at most 18 digits: their sum fits. */
-static int64_t sum_of(const int64_t triple[3]) { return triple[0] + triple[1] + triple[2]; }
+static int64_t sum_of(const int64_t triple[3])
+{
+    return triple[0] + triple[1] + triple[2];
+}
 
 static void judge(const Problem *problem, const char *answer, TaskVerdict *verdict)
 {
@@ -160,8 +163,8 @@ static size_t read_distance(Reader *reader, size_t begin, int64_t true_sum)
         return begin;
     }
     int64_t difference = true_sum - reader->problem->target;
-    bool    right      = reader->last_legal && (over ? difference > 0 && distance == difference
-                                                     : difference <= 0 && distance == -difference);
+    bool    right      = reader->last_legal &&
+                 (over ? difference > 0 && distance == difference : difference <= 0 && distance == -difference);
     trace_distance(&reader->builder, begin + 1, at - begin - 1, right);
     return at;
 }
@@ -170,8 +173,8 @@ static size_t read_distance(Reader *reader, size_t begin, int64_t true_sum)
  * of numbers without "=" is none. */
 static size_t read_attempt(Reader *reader, size_t begin)
 {
-    const char *text = reader->text;
-    size_t      at   = begin;
+    const char *text      = reader->text;
+    size_t      at        = begin;
     int64_t     triple[3] = {0}, sum = 0;
     uint32_t    terms;
     bool        three = read_triple(text, reader->length, &at, triple, &terms);
@@ -265,8 +268,8 @@ static void pick_three_trace(const Problem *problem, const char *response, size_
 /* --- tokens -------------------------------------------------------------------- */
 
 static const char *const before_numbers[] = {
-    "Numbers", " ", ",", ".", " Target", ".\n", "Answer", ":",   " \\",   "boxed",
-    "{",       "}", "+", "=", " short",  " Yes", " Go",   " back", " Check",
+    "Numbers", " ", ",", ".", " Target", ".\n",  "Answer", ":",     " \\",    "boxed",
+    "{",       "}", "+", "=", " short",  " Yes", " Go",    " back", " Check",
 };
 
 /* In the recipe's order: " over" comes last. */

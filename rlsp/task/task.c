@@ -58,7 +58,10 @@ size_t task_piece_count(const Task *task, const TaskConfig *config)
 }
 
 /* <bos> "Numbers" " " n "," … n "." " Target" " " t ".\n" */
-uint32_t task_prompt_tokens(const TaskConfig *config) { return 2 * config->numbers + 7; }
+uint32_t task_prompt_tokens(const TaskConfig *config)
+{
+    return 2 * config->numbers + 7;
+}
 
 void task_eval_problem(const Task *task, const TaskConfig *config, uint64_t seed, uint32_t index, Problem *problem)
 {

@@ -56,7 +56,10 @@ double repetition_of_tokens(const int32_t *ids, size_t count, uint32_t n)
     return share;
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
 
 double repetition_of_words(const char *text, size_t length, uint32_t n)
 {

@@ -19,7 +19,10 @@ static const char *const kind_names[TRACE_SPAN_KIND_COUNT] = {
     [TRACE_SPAN_WORDS_SUBGOAL]         = "words_subgoal",
 };
 
-const char *trace_span_kind_name(TraceSpanKind kind) { return kind_names[kind]; }
+const char *trace_span_kind_name(TraceSpanKind kind)
+{
+    return kind_names[kind];
+}
 
 void trace_span_add(TraceSpans *spans, size_t offset, size_t length, TraceSpanKind kind)
 {
@@ -87,7 +90,7 @@ void trace_attempt(TraceBuilder *builder, const TraceAttempt *attempt)
         stats->errors++;
         *(attempt->legal ? &stats->wrong_arithmetic : &stats->illegal) += 1;
     } else {
-        size_t slot = slot_of(builder, attempt->key);
+        size_t slot   = slot_of(builder, attempt->key);
         bool   is_new = builder->seen[slot] == 0;
         stats->valid++;
         if (is_new && stats->distinct < TRACE_DISTINCT_MAX) {

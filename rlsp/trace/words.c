@@ -78,7 +78,10 @@ static const Phrase phrases[] = {
     {"it remains to", TRACE_WORDS_SUBGOAL},
 };
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* Part of a word; bytes beyond ASCII belong to letters of other alphabets. */
 static bool is_word(char c)

@@ -1,0 +1,90 @@
+/* rlsp verify: judges answers, a line of JSON each. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rlsp/cli/args.h"
+#include "rlsp/cli/cli.h"
+#include "rlsp/task/verify_line.h"
+
+static const char summary[] =
+    "Reads JSON Lines from standard input and writes one line for each, in order:\n"
+    "  {\"correct\":true,\"answer\":\"(20*3)-7\",\"reason\":\"correct\"}\n"
+    "\n"
+    "  {\"numbers\":[3,7,20],\"target\":53,\"response\":\"…\"}  a whole response: its last \\boxed{…} is judged\n"
+    "  {\"numbers\":[3,7,20],\"target\":53,\"pred\":\"…\"}      a bare answer\n"
+    "\n"
+    "countdown   all numbers, each once, with + - * /, every parenthesis written and no spaces\n"
+    "pick-three  a+b+c, three different members of the list\n"
+    "\n"
+    "Comparing with a LaTeX reference ({\"gt\":…,\"pred\":…}) is not built yet. Empty lines are\n"
+    "passed over. A line that cannot be judged gets {\"correct\":false,…,\"error\":…}, and the\n"
+    "exit code is 2 at the end.";
+
+static bool is_blank(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+int cli_verify(int argc, char **argv)
+{
+    static const char *const kinds[] = {"countdown", "pick-three", NULL};
+    int                      kind    = 0;
+    bool                     explain = false, json = false;
+    const ArgsOption         options[] = {
+                {.name        = "task",
+                 .type        = ARGS_CHOICE,
+                 .value       = &kind,
+                 .placeholder = "T",
+                 .help        = "countdown (the default) or pick-three",
+                 .choices     = kinds},
+                {.name  = "explain",
+                 .type  = ARGS_FLAG,
+                 .value = &explain,
+                 .help  = "also the answer's value and what the trace shows: attempts, backtracks, checks"},
+                {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print JSON (it always is)"},
+    };
+    const ArgsCommand command = {.name         = "verify",
+                                 .usage        = "[--task T] [--explain] < LINES.jsonl",
+                                 .summary      = summary,
+                                 .options      = options,
+                                 .option_count = 3};
+    int               exit_code;
+    if (!args_begin(&command, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    const Task *task     = task_find(kinds[kind]);
+    char       *line     = NULL;
+    size_t      capacity = 0;
+    ssize_t     length;
+    uint64_t    number = 0;
+    JsonLine    out    = {0};
+    Error       first  = {0};
+    while (first.status != STATUS_OUT_OF_MEMORY && (length = getline(&line, &capacity, stdin)) >= 0) {
+        number++;
+        if (is_blank(line, (size_t)length)) {
+            continue;
+        }
+        Error error = {0};
+        if (verify_line(task, explain, line, (size_t)length, number, &out, &error) != STATUS_OUT_OF_MEMORY) {
+            fwrite(out.data, 1, out.size, stdout);
+        }
+        if (error.status != STATUS_OK) {
+            fprintf(stderr, "rlsp verify: %s\n", error.text);
+            first = first.status == STATUS_OK || error.status == STATUS_OUT_OF_MEMORY ? error : first;
+        }
+    }
+    if (ferror(stdin)) {
+        fprintf(stderr, "rlsp verify: cannot read standard input: %s\n", strerror(errno));
+        error_set(&first, STATUS_FAILED, "cannot read standard input");
+    }
+    free(line);
+    json_line_free(&out);
+    exit_code = cli_finish_output(command.name);
+    return first.status != STATUS_OK ? error_exit_code(first.status) : exit_code;
+}

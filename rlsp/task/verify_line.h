@@ -1,0 +1,21 @@
+/* Judging one line of JSON, as `rlsp verify` does for each line of its input.
+ *
+ *     {"numbers":[3,7,20],"target":53,"response":"…\\boxed{(20*3)-7}"}   a whole trace
+ *     {"numbers":[3,7,20],"target":53,"pred":"(20*3)-7"}                a bare answer
+ *  -> {"correct":true,"answer":"(20*3)-7","reason":"correct"}
+ */
+#ifndef RLSP_TASK_VERIFY_LINE_H
+#define RLSP_TASK_VERIFY_LINE_H
+
+#include "rlsp/run/json_line.h"
+#include "rlsp/task/task.h"
+
+/* Judges `text` and leaves the answer, a line with its newline, in *out (which the
+ * caller frees by json_line_free). `task` NULL: countdown. `explain` adds the value,
+ * the boxes and what the trace shows. A line that cannot be judged gives
+ * {"correct":false,"answer":null,"reason":"error","error":"line N: …"} and
+ * STATUS_BAD_INPUT with that text; STATUS_OUT_OF_MEMORY gives no line. */
+Status verify_line(const Task *task, bool explain, const char *text, size_t length, uint64_t line_number, JsonLine *out,
+                   Error *error);
+
+#endif
