@@ -1,1 +1,72 @@
-int main(void) { return 0; }
+/* rlsp SUBCOMMAND: the table of subcommands, --help and --version. */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/io/json.h"
+#include "rlsp/cli/cli.h"
+#include "rlsp/version.h"
+
+typedef struct Command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} Command;
+
+static const Command commands[] = {
+    {"devices", cli_devices, "the Vulkan devices, what they offer and why one cannot be used"},
+    {"config", cli_config, "a config as it is understood, or all keys there are"},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *out)
+{
+    fprintf(out,
+            "rlsp %s: trains reasoning into language models on any Vulkan GPU\n\n"
+            "usage: rlsp SUBCOMMAND [options]\n\n",
+            rlsp_version);
+    for (int i = 0; i < COMMANDS; i++) {
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    }
+    fprintf(out, "\nrlsp SUBCOMMAND --help says more; rlsp --version prints the version.\n");
+}
+
+int cli_finish_output(const char *name)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+        fprintf(stderr, "rlsp %s: cannot write the output: %s\n", name, strerror(errno));
+        return 1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a reader that stops early ends the output, not a run in the middle of saving */
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return cli_finish_output("help");
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("rlsp %s\n", rlsp_version);
+        return cli_finish_output("--version");
+    }
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+        names[i] = commands[i].name;
+    }
+    const char *nearest = json_nearest(argv[1], names, COMMANDS);
+    fprintf(stderr, "rlsp: unknown subcommand \"%.80s\"; %s%s%s\n", argv[1], nearest != NULL ? "did you mean \"" : "",
+            nearest != NULL ? nearest : "rlsp --help lists them", nearest != NULL ? "\"?" : "");
+    return 2;
+}

@@ -1,0 +1,205 @@
+#include "rlsp/cli/args.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/io/json.h"
+
+enum { OPTIONS_MAX = 64 };
+
+static const ArgsOption *find(const ArgsCommand *command, const char *name, size_t length)
+{
+    for (int i = 0; i < command->option_count; i++) {
+        const ArgsOption *option = &command->options[i];
+        if (strlen(option->name) == length && strncmp(option->name, name, length) == 0) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static Status unknown(const ArgsCommand *command, const char *name, size_t length, Error *error)
+{
+    const char *names[OPTIONS_MAX];
+    char        word[80];
+    size_t      count = 0;
+    for (; count < (size_t)command->option_count && count < OPTIONS_MAX; count++) {
+        names[count] = command->options[count].name;
+    }
+    snprintf(word, sizeof word, "%.*s", (int)(length < 79 ? length : 79), name);
+    const char *nearest = json_nearest(word, names, count);
+    return nearest != NULL
+               ? error_set(error, STATUS_BAD_INPUT, "unknown option --%s; did you mean --%s?", word, nearest)
+               : error_set(error, STATUS_BAD_INPUT, "unknown option --%s; see rlsp %s --help", word, command->name);
+}
+
+static Status store_number(const ArgsOption *option, const char *text, Error *error)
+{
+    bool  integer   = option->type == ARGS_INTEGER;
+    bool  limited   = option->min != 0 || option->max != 0;
+    char *end       = NULL;
+    errno           = 0;
+    double    real  = integer ? 0 : strtod(text, &end);
+    long long whole = integer ? strtoll(text, &end, 10) : 0;
+    double    value = integer ? (double)whole : real;
+    bool      blank = text[0] == '\0' || strchr(" \t\n\r\f\v", text[0]) != NULL;
+    if (blank || *end != '\0' || errno == ERANGE || !isfinite(value)) {
+        return error_set(error, STATUS_BAD_INPUT, "--%s: found \"%.80s\", wanted %s", option->name, text,
+                         integer ? "a whole number" : "a number");
+    }
+    if (limited && (value < option->min || value > option->max)) {
+        return error_set(error, STATUS_BAD_INPUT, "--%s: found %.80s, wanted %.15g to %.15g", option->name, text,
+                         option->min, option->max);
+    }
+    if (integer) {
+        *(int64_t *)option->value = whole;
+    } else {
+        *(double *)option->value = real;
+    }
+    return STATUS_OK;
+}
+
+static Status store(const ArgsOption *option, const char *text, Error *error)
+{
+    ArgsList *list;
+    char      wanted[200] = "";
+    switch (option->type) {
+    case ARGS_FLAG: *(bool *)option->value = true; return STATUS_OK;
+    case ARGS_TEXT: *(const char **)option->value = text; return STATUS_OK;
+    case ARGS_INTEGER:
+    case ARGS_REAL: return store_number(option, text, error);
+    case ARGS_CHOICE:
+        for (int i = 0; option->choices[i] != NULL; i++) {
+            if (strcmp(option->choices[i], text) == 0) {
+                *(int *)option->value = i;
+                return STATUS_OK;
+            }
+            size_t used = strlen(wanted);
+            snprintf(wanted + used, sizeof wanted - used, "%s%s", i > 0 ? ", " : "", option->choices[i]);
+        }
+        return error_set(error, STATUS_BAD_INPUT, "--%s: found \"%.80s\", wanted one of %s", option->name, text,
+                         wanted);
+    case ARGS_LIST:
+        list = option->value;
+        if (list->count == ARGS_LIST_MAX) {
+            return error_set(error, STATUS_BAD_INPUT, "--%s is given more than %d times", option->name, ARGS_LIST_MAX);
+        }
+        list->items[list->count++] = text;
+        return STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+/* One option at argv[*i]; moves *i to the last argument it used. */
+static Status parse_option(const ArgsCommand *command, int argc, char **argv, int *i, uint64_t *given, Error *error)
+{
+    const char       *name   = argv[*i] + 2;
+    size_t            length = strcspn(name, "=");
+    const char       *value  = name[length] == '=' ? name + length + 1 : NULL;
+    const ArgsOption *option = find(command, name, length);
+    if (option == NULL) {
+        return unknown(command, name, length, error);
+    }
+    if (option->type == ARGS_FLAG && value != NULL) {
+        return error_set(error, STATUS_BAD_INPUT, "--%s takes no value", option->name);
+    }
+    if (option->type != ARGS_FLAG && value == NULL) {
+        if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0) {
+            return error_set(error, STATUS_BAD_INPUT, "--%s needs a value: --%s %s%s", option->name, option->name,
+                             option->placeholder, *i + 1 >= argc ? "" : " (--name=value if it starts with --)");
+        }
+        value = argv[++*i];
+    }
+    *given |= (uint64_t)1 << (option - command->options);
+    return store(option, value, error);
+}
+
+Status args_parse(const ArgsCommand *command, int argc, char **argv, bool *help, Error *error)
+{
+    uint64_t given = 0;
+    int      count = 0;
+    bool     ended = false;
+    *help          = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            *help = true;
+            return STATUS_OK;
+        }
+    }
+    for (int i = 1; i < argc; i++) {
+        Status status = STATUS_OK;
+        if (!ended && strcmp(argv[i], "--") == 0) {
+            ended = true;
+        } else if (!ended && strncmp(argv[i], "--", 2) == 0) {
+            status = parse_option(command, argc, argv, &i, &given, error);
+        } else if (!ended && argv[i][0] == '-' && argv[i][1] != '\0') {
+            status = error_set(error, STATUS_BAD_INPUT, "unknown option %.80s; options start with --", argv[i]);
+        } else if (count == command->max_positionals) {
+            status = error_set(error, STATUS_BAD_INPUT, "unexpected argument \"%.80s\"; see rlsp %s --help", argv[i],
+                               command->name);
+        } else {
+            command->positionals[count++] = argv[i];
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    for (int i = 0; i < command->option_count; i++) {
+        if (command->options[i].required && (given >> i & 1) == 0) {
+            return error_set(error, STATUS_BAD_INPUT, "--%s %s is missing; see rlsp %s --help",
+                             command->options[i].name, command->options[i].placeholder, command->name);
+        }
+    }
+    if (count < command->min_positionals) {
+        return error_set(error, STATUS_BAD_INPUT, "an argument is missing: rlsp %s %s", command->name, command->usage);
+    }
+    if (command->positional_count != NULL) {
+        *command->positional_count = count;
+    }
+    return STATUS_OK;
+}
+
+void args_print_help(const ArgsCommand *command, FILE *out)
+{
+    fprintf(out, "usage: rlsp %s %s\n\n%s\n\noptions:\n", command->name, command->usage, command->summary);
+    for (int i = 0; i <= command->option_count; i++) {
+        const ArgsOption *option = i < command->option_count ? &command->options[i] : NULL;
+        char              left[80];
+        if (option == NULL) {
+            snprintf(left, sizeof left, "--help");
+        } else if (option->type == ARGS_FLAG) {
+            snprintf(left, sizeof left, "--%s", option->name);
+        } else {
+            snprintf(left, sizeof left, "--%s %s", option->name, option->placeholder);
+        }
+        fprintf(out, "  %-24s %s", left, option != NULL ? option->help : "print this");
+        for (int j = 0; option != NULL && option->choices != NULL && option->choices[j] != NULL; j++) {
+            fprintf(out, "%s%s", j == 0 ? ": " : ", ", option->choices[j]);
+        }
+        fprintf(out, "\n");
+    }
+}
+
+int args_fail(const ArgsCommand *command, const Error *error)
+{
+    fprintf(stderr, "rlsp %s: %s\n", command->name, error->text);
+    return error_exit_code(error->status);
+}
+
+bool args_begin(const ArgsCommand *command, int argc, char **argv, int *exit_code)
+{
+    Error error = {0};
+    bool  help  = false;
+    *exit_code  = 0;
+    if (args_parse(command, argc, argv, &help, &error) != STATUS_OK) {
+        *exit_code = args_fail(command, &error);
+        return false;
+    }
+    if (help) {
+        args_print_help(command, stdout);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,22 @@
+/* The subcommands: a function in a file of its own each, called with argv[0] the
+ * subcommand's name. They return the process's exit code (DESIGN.md section 4):
+ * data goes to stdout, everything else to stderr. A new one gets a prototype here
+ * and a row in main.c. */
+#ifndef RLSP_CLI_CLI_H
+#define RLSP_CLI_CLI_H
+
+int cli_train(int argc, char **argv);
+int cli_eval(int argc, char **argv);
+int cli_generate(int argc, char **argv);
+int cli_score(int argc, char **argv);
+int cli_tokenize(int argc, char **argv);
+int cli_verify(int argc, char **argv);
+int cli_devices(int argc, char **argv);
+int cli_config(int argc, char **argv);
+int cli_bench(int argc, char **argv);
+
+/* Flushes stdout; 0, or 1 with a message if it could not be written (a full disk;
+ * a reader that went away is no error). For the end of every subcommand. */
+int cli_finish_output(const char *name);
+
+#endif
