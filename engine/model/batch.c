@@ -120,5 +120,11 @@ Status batch_set(Batch *batch, const BatchInput *input, Error *error)
                             .starts = host_of(batch, batch->id_starts),
                             .order = host_of(batch, batch->id_order)};
     batch->unique = embedding_index_build(&index, input->ids, batch->tokens, batch->config.vocab_size, batch->counts);
+    for (uint32_t u = 0; u < batch->unique; u++) {
+        /* As torch.nn.Embedding(padding_idx): looking the padding token up trains nothing. */
+        if ((int64_t)index.unique_ids[u] == batch->config.pad_token_id) {
+            index.unique_ids[u] = UINT32_MAX;
+        }
+    }
     return gpu_upload(batch->gpu, batch->blob, batch->host, batch->blob.size, error);
 }
