@@ -1,0 +1,63 @@
+/* Decoder: batched generation with a KV cache per slot.
+ *
+ *     Decoder *decoder = decoder_new(gpu, &config, slots, max_length, max_requests, prompt_tokens, max_new, &error);
+ *     decoder_run(decoder, model, &(DecodeInput){.prompts = …, .sample = options}, &output, &error);
+ *     …output.tokens[r * output.max_new + i], output.lengths[r]…
+ *
+ * Requests queue up; each slot works on one, first feeding its prompt, then its own
+ * samples, token by token, and takes the next request when it is done, all on the
+ * device. The host looks only every `steps_per_submit` tokens. A token depends on
+ * (seed, sequence, position) and the weights, never on slot or neighbours.
+ */
+#ifndef ENGINE_MODEL_DECODE_H
+#define ENGINE_MODEL_DECODE_H
+
+#include "engine/model/model.h"
+#include "engine/ops/sample.h"
+#include "engine/vk/stream.h"
+
+typedef struct Decoder Decoder;
+
+typedef struct DecodeLimits {
+    uint32_t slots;            /* sequences at once; 0: 256, fewer if there are fewer requests */
+    uint32_t max_length;       /* prompt + completion, tokens                      */
+    uint32_t max_requests;     /* of one run                                       */
+    uint32_t max_prompt_tokens;/* of all prompts of one run together               */
+    uint32_t max_new;          /* tokens generated per request, at most            */
+    uint32_t steps_per_submit; /* 0: 16                                            */
+} DecodeLimits;
+
+typedef struct DecodeInput {
+    const int32_t  *prompts;        /* all prompts, one after another                  */
+    const uint32_t *prompt_starts;  /* [requests + 1]                                  */
+    const uint32_t *sequence;       /* [requests] names the random stream of each       */
+    const uint32_t *max_new;        /* [requests], or NULL: the decoder's limit         */
+    uint32_t        requests;
+    const int32_t  *stop_ids;       /* at most 8                                       */
+    uint32_t        stop_count;
+    bool            ignore_stop;
+    SampleOptions   sample;
+    /* Called after every submit with what is finished so far; may be NULL. True: stop now
+     * (what is not finished keeps length 0). */
+    bool (*progress)(void *user, uint32_t active);
+    void *user;
+} DecodeInput;
+
+/* Owned by the decoder, until its next run. */
+typedef struct DecodeOutput {
+    uint32_t        max_new;  /* row stride                                                    */
+    const int32_t  *tokens;   /* [requests, max_new], stop token included                      */
+    const float    *logprobs; /* [requests, max_new] at the sampling temperature, before filters */
+    const uint32_t *lengths;  /* [requests] tokens generated, stop token included              */
+    const uint32_t *stopped;  /* [requests] 1: ended by a stop token; 0: cut off at the limit  */
+    uint64_t        steps;    /* decode steps that were run                                    */
+} DecodeOutput;
+
+Decoder *decoder_new(Gpu *gpu, const ModelConfig *config, const DecodeLimits *limits, Error *error);
+void     decoder_free(Decoder *decoder); /* NULL is allowed */
+
+/* Generates for all requests. `model` may differ from call to call (same config).
+ * STATUS_BAD_INPUT if a prompt is empty, too long for max_length, or has bad ids. */
+Status decoder_run(Decoder *decoder, const Model *model, const DecodeInput *input, DecodeOutput *output, Error *error);
+
+#endif
