@@ -1,7 +1,6 @@
 // Attention backward, for keys and values, after attention_backward_q:
 //   dv = sum_queries p dO,   dk = scale sum_queries p (dO . v - delta) q
-// over the later queries of the sequence and the query heads of the group. An
-// invocation owns one key of one key head.
+// over the later queries of the sequence and the query heads of the group.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -9,10 +8,14 @@
 
 layout(std430, binding = 0) writeonly buffer DQkv { vec2 dqkv[]; };   // [tokens, STRIDE]
 layout(std430, binding = 1) readonly buffer Delta { float delta[]; }; // [tokens, HEADS]
-layout(std430, binding = 2) readonly buffer DO { vec2 d_o[]; };       // [tokens, HEADS, PAIRS]
+layout(std430, binding = 2) readonly buffer DO2 { vec2 do2[]; };      // [tokens, HEADS, PAIRS]
+layout(std430, binding = 2) readonly buffer DO4 { vec4 do4[]; };
 layout(std430, binding = 3) readonly buffer Lse { float lse[]; };     // [tokens, HEADS]
-layout(std430, binding = 4) readonly buffer Qkv { vec2 qkv[]; };      // [tokens, STRIDE]
-layout(std430, binding = 5) readonly buffer Tiles { Tile tiles[]; };
+layout(std430, binding = 4) readonly buffer Qkv2 { vec2 qkv2[]; };    // [tokens, STRIDE]
+layout(std430, binding = 4) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(binding = 5) uniform textureBuffer do_texels;
+layout(binding = 6) uniform textureBuffer qkv_texels;
+layout(std430, binding = 7) readonly buffer Tiles { Tile tiles[]; };
 
 layout(push_constant) uniform Push
 {
@@ -20,46 +23,80 @@ layout(push_constant) uniform Push
     float scale;
 };
 
+#define QKV(at, i) ROW_QUAD(qkv_texels, qkv4, qkv2, at, i)
+#define D_O(at, i) ROW_QUAD(do_texels, do4, do2, at, i)
+
 void main()
 {
     uint group = linear_group();
-    if (group >= tile_count * KV_HEADS) {
+    if (group >= tile_count * KV_HEADS * PARTS) {
         return;
     }
     uint kv_head = group % KV_HEADS;
-    Tile tile = tiles[group / KV_HEADS];
-    uint key = min(tile.first + gl_LocalInvocationID.x, tile.first + tile.count - 1);
-    uint key_at = key * STRIDE + KEYS + kv_head * PAIRS, value_at = key * STRIDE + VALUES + kv_head * PAIRS;
+    Tile tile = tiles[group / (KV_HEADS * PARTS)];
+    uint end = tile.first + tile.count;
+    uint part = gl_WorkGroupSize.x * PER_LANE;
+    uint part_first = tile.first + group / KV_HEADS % PARTS * part;
+    if (part_first >= end) {
+        return;
+    }
+    uint last = min(part_first + part, end) - 1;
+    uint first = part_first + gl_LocalInvocationID.x * PER_LANE; // of the invocation's keys
+    uint key_at = KEYS + kv_head * PAIRS, value_at = VALUES + kv_head * PAIRS;
 
-    vec2 k[PAIRS], v[PAIRS], dk[PAIRS], dv[PAIRS];
-    [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-        k[i] = qkv[key_at + i] * scale;
-        v[i] = qkv[value_at + i];
-        dk[i] = vec2(0.0);
-        dv[i] = vec2(0.0);
+    vec4 k[PER_LANE * QUADS], v[PER_LANE * QUADS], dk[PER_LANE * QUADS], dv[PER_LANE * QUADS];
+    [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+        uint at = min(first + r, last) * STRIDE;
+        [[unroll]] for (uint i = 0; i < QUADS; i++) {
+            k[r * QUADS + i] = QKV(at + key_at, i) * (scale * LOG2_E);
+            v[r * QUADS + i] = QKV(at + value_at, i);
+            dk[r * QUADS + i] = vec4(0.0);
+            dv[r * QUADS + i] = vec4(0.0);
+        }
     }
     // One loop over (query, head of the group), query-major.
-    uint steps = (tile.end - tile.first) * GROUP;
-    for (uint step = 0; step < steps; step++) {
-        uint safe_step = min(step, steps - 1);
-        uint query = tile.first + safe_step / GROUP, head = kv_head * GROUP + safe_step % GROUP;
-        uint q_at = query * STRIDE + head * PAIRS, row = query * HEADS + head;
-        vec2 score = vec2(0.0), dweight = vec2(0.0);
-        [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-            score += k[i] * qkv[q_at + i];
-            dweight += v[i] * d_o[row * PAIRS + i];
-        }
-        float weight = key <= query ? exp(score.x + score.y - lse[row]) : 0.0;
-        float dscore = weight * (dweight.x + dweight.y - delta[row]);
-        [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-            dv[i] += weight * d_o[row * PAIRS + i];
-            dk[i] += dscore * qkv[q_at + i];
+    uint steps = (tile.end - part_first) * GROUP;
+    for (uint block = 0; block < steps; block += BLOCK) {
+        [[unroll]] for (uint j = 0; j < BLOCK; j++) {
+            uint step = min(block + j, steps - 1);
+            uint query = part_first + step / GROUP, head = kv_head * GROUP + step % GROUP;
+            uint q_at = query * STRIDE + head * PAIRS, row = query * HEADS + head;
+            vec4 score[PER_LANE], dweight[PER_LANE];
+            [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+                score[r] = vec4(0.0);
+                dweight[r] = vec4(0.0);
+            }
+            [[unroll]] for (uint i = 0; i < QUADS; i++) {
+                vec4 q = QKV(q_at, i), dout = D_O(row * PAIRS, i);
+                [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+                    score[r] = fma(k[r * QUADS + i], q, score[r]);
+                    dweight[r] = fma(v[r * QUADS + i], dout, dweight[r]);
+                }
+            }
+            float row_lse = lse[row] * LOG2_E, row_delta = delta[row];
+            float weight[PER_LANE], dscore[PER_LANE];
+            [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+                bool seen = first + r <= query && block + j < steps;
+                weight[r] = seen ? exp2(sum4(score[r]) - row_lse) : 0.0;
+                dscore[r] = weight[r] * (sum4(dweight[r]) - row_delta);
+            }
+            [[unroll]] for (uint i = 0; i < QUADS; i++) {
+                vec4 q = QKV(q_at, i), dout = D_O(row * PAIRS, i);
+                [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+                    dk[r * QUADS + i] = fma(vec4(dscore[r]), q, dk[r * QUADS + i]);
+                    dv[r * QUADS + i] = fma(vec4(weight[r]), dout, dv[r * QUADS + i]);
+                }
+            }
         }
     }
-    if (gl_LocalInvocationID.x < tile.count) {
-        [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-            dqkv[key_at + i] = dk[i] * scale;
-            dqkv[value_at + i] = dv[i];
+    [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+        if (first + r <= last) {
+            uint at = (first + r) * STRIDE;
+            [[unroll]] for (uint i = 0; i < PAIRS; i++) {
+                vec4 key_quad = dk[r * QUADS + i / 2], value_quad = dv[r * QUADS + i / 2];
+                dqkv[at + key_at + i] = (i % 2 == 0 ? key_quad.xy : key_quad.zw) * scale;
+                dqkv[at + value_at + i] = i % 2 == 0 ? value_quad.xy : value_quad.zw;
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 // Attention of one new token per slot over its KV cache. A workgroup owns a
 // (slot, query head); an invocation takes every workgroup-size-th key with its
-// own online softmax, and the parts are merged at the end.
+// own online softmax, and the invocations' parts are merged at the end.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -8,10 +8,16 @@
 #include "reduce.glsl"
 
 layout(std430, binding = 0) writeonly buffer O { vec2 o[]; };           // [slots, HEADS, PAIRS]
-layout(std430, binding = 1) readonly buffer Qkv { vec2 qkv[]; };        // [slots, STRIDE]
-layout(std430, binding = 2) readonly buffer K { vec2 k_cache[]; };      // [slots, max_length, KV_HEADS, PAIRS]
-layout(std430, binding = 3) readonly buffer V { vec2 v_cache[]; };      // [slots, max_length, KV_HEADS, PAIRS]
+layout(std430, binding = 1) readonly buffer Qkv2 { vec2 qkv2[]; };      // [slots, STRIDE]
+layout(std430, binding = 1) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout(std430, binding = 2) readonly buffer K2 { vec2 k2[]; };          // [slots, max_length, KV_HEADS, PAIRS]
+layout(std430, binding = 2) readonly buffer K4 { vec4 k4[]; };
+layout(std430, binding = 3) readonly buffer V2 { vec2 v2[]; };          // [slots, max_length, KV_HEADS, PAIRS]
+layout(std430, binding = 3) readonly buffer V4 { vec4 v4[]; };
 layout(std430, binding = 4) readonly buffer Lengths { int lengths[]; }; // [slots]
+layout(binding = 5) uniform textureBuffer qkv_texels;
+layout(binding = 6) uniform textureBuffer k_texels;
+layout(binding = 7) uniform textureBuffer v_texels;
 
 layout(push_constant) uniform Push
 {
@@ -35,34 +41,34 @@ void main()
         return;
     }
     uint base = slot * max_length * KV_HEADS * PAIRS + head / GROUP * PAIRS;
-    uint q_at = slot * STRIDE + head * PAIRS;
 
-    vec2 sum[PAIRS];
-    [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-        sum[i] = vec2(0.0);
+    vec4 q[QUADS], sum[QUADS];
+    [[unroll]] for (uint i = 0; i < QUADS; i++) {
+        q[i] = ROW_QUAD(qkv_texels, qkv4, qkv2, slot * STRIDE + head * PAIRS, i) * (scale * LOG2_E);
+        sum[i] = vec4(0.0);
     }
     float largest = NEVER, total = 0.0;
     for (uint block = 0; block < length; block += gl_WorkGroupSize.x) {
         uint key = block + lane;
         uint at = base + min(key, length - 1) * KV_HEADS * PAIRS;
-        vec2 product = vec2(0.0);
-        [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-            product += qkv[q_at + i] * k_cache[at + i];
+        vec4 product = vec4(0.0);
+        [[unroll]] for (uint i = 0; i < QUADS; i++) {
+            product = fma(q[i], ROW_QUAD(k_texels, k4, k2, at, i), product);
         }
-        float score = key < length ? (product.x + product.y) * scale : NEVER;
+        float score = key < length ? sum4(product) : NEVER;
         float grown = max(largest, score);
-        float shrink = exp(largest - grown), weight = key < length ? exp(score - grown) : 0.0;
+        float shrink = exp2(largest - grown), weight = key < length ? exp2(score - grown) : 0.0;
         largest = grown;
         total = total * shrink + weight;
-        [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-            sum[i] = sum[i] * shrink + weight * v_cache[at + i];
+        [[unroll]] for (uint i = 0; i < QUADS; i++) {
+            sum[i] = fma(vec4(weight), ROW_QUAD(v_texels, v4, v2, at, i), sum[i] * shrink);
         }
     }
-    float all_largest = workgroup_max(largest);
-    float share = exp(largest - all_largest);
-    float inverse = 1.0 / workgroup_sum(total * share);
+    float share = exp2(largest - workgroup_max(largest));
+    share /= workgroup_sum(total * share);
     [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-        vec2 pair = vec2(workgroup_sum(sum[i].x * share), workgroup_sum(sum[i].y * share)) * inverse;
+        vec2 pair = (i % 2 == 0 ? sum[i / 2].xy : sum[i / 2].zw) * share;
+        pair = vec2(workgroup_sum(pair.x), workgroup_sum(pair.y));
         if (lane == 0) {
             o[o_at + i] = pair;
         }

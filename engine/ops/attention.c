@@ -3,14 +3,25 @@
 #include <math.h>
 
 #include "engine/ops/ops.h"
+#include "engine/ops/texels.h"
 
-/* Keys between two rescalings of the forward's accumulator. */
-enum { FORWARD_BLOCK = 4 };
+/* How a kernel divides a tile, see shaders/include/attention.glsl. */
+typedef struct Division {
+    uint32_t per_lane; /* tokens an invocation owns             */
+    uint32_t block;    /* tokens of the other side at a time    */
+} Division;
 
 typedef struct Push {
     uint32_t tile_count;
     float    scale;
 } Push;
+
+enum { CPU_TILE = 4 }; /* tokens of a tile per invocation on CPU devices */
+
+static bool on_cpu(GpuStream *stream)
+{
+    return gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
+}
 
 static float score_scale(AttentionShape shape)
 {
@@ -30,7 +41,7 @@ static bool shape_ok(GpuStream *stream, AttentionShape shape)
 
 uint32_t attention_lanes(GpuStream *stream)
 {
-    return ops_group_lanes(stream);
+    return ops_group_lanes(stream) * (on_cpu(stream) ? CPU_TILE : 1);
 }
 
 uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t sequences, uint32_t lanes)
@@ -48,21 +59,58 @@ uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t s
     return count;
 }
 
+/* Texel loads where they pay and where rows are whole texels. */
+static bool use_texels(GpuStream *stream, GpuSpan largest, AttentionShape shape)
+{
+    return texels_preferred(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, largest);
+}
+
+static void dispatch(GpuStream *stream, GpuDispatch *d, Division division, uint32_t tile_count, uint32_t heads_per_tile,
+                     bool read_texels, AttentionShape shape)
+{
+    const uint32_t group = ops_group_lanes(stream), parts = attention_lanes(stream) / (group * division.per_lane);
+    const uint32_t spec[] = {group, shape.heads,       shape.kv_heads, shape.head_dim,
+                             parts, division.per_lane, division.block, read_texels};
+    const Push     push   = {tile_count, score_scale(shape)};
+    d->spec_count         = sizeof spec / sizeof *spec;
+    for (uint32_t i = 0; i < d->spec_count; i++) {
+        d->spec[i] = spec[i];
+    }
+    d->push      = &push;
+    d->push_size = sizeof push;
+    d->groups    = gpu_groups((uint64_t)tile_count * heads_per_tile * parts, 1);
+    gpu_dispatch(stream, d);
+}
+
+/* Measured on lavapipe with 3000 tokens in sequences of 250 (SPEED.md). Larger
+ * heads own fewer tokens to keep the code, all of it unrolled, small. */
+static Division forward_division(GpuStream *stream, AttentionShape shape)
+{
+    if (!on_cpu(stream)) {
+        return (Division){1, 4};
+    }
+    return shape.head_dim <= 32 ? (Division){4, 2} : shape.head_dim <= 64 ? (Division){2, 2} : (Division){1, 2};
+}
+
+static Division backward_division(GpuStream *stream, AttentionShape shape)
+{
+    if (!on_cpu(stream)) {
+        return (Division){1, 1};
+    }
+    return shape.head_dim <= 32 ? (Division){4, 1} : shape.head_dim <= 64 ? (Division){2, 1} : (Division){1, 1};
+}
+
 void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, GpuSpan tiles, uint32_t tile_count,
                        AttentionShape shape)
 {
     if (!shape_ok(stream, shape)) {
         return;
     }
-    const Push push = {tile_count, score_scale(shape)};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "attention",
-                                        .spec   = {attention_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim,
-                                                   FORWARD_BLOCK},
-                                        .spec_count = 5,
-                                        .bind       = {gpu_write(o), gpu_write(lse), gpu_read(qkv), gpu_read(tiles)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups((uint64_t)tile_count * shape.heads, 1)});
+    const bool  read_texels = use_texels(stream, qkv, shape);
+    GpuDispatch d           = {
+                  .kernel = "attention",
+                  .bind   = {gpu_write(o), gpu_write(lse), gpu_read(qkv), texels_bind(qkv, read_texels), gpu_read(tiles)}};
+    dispatch(stream, &d, forward_division(stream, shape), tile_count, shape.heads, read_texels, shape);
 }
 
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
@@ -71,23 +119,17 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
     if (!shape_ok(stream, shape)) {
         return;
     }
-    const Push push = {tile_count, score_scale(shape)};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "attention_backward_q",
-                                        .spec = {attention_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim},
-                                        .spec_count = 4,
-                                        .bind       = {gpu_write(dqkv), gpu_write(delta), gpu_read(d_o), gpu_read(o),
-                                                       gpu_read(lse), gpu_read(qkv), gpu_read(tiles)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups((uint64_t)tile_count * shape.heads, 1)});
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "attention_backward_kv",
-                                        .spec = {attention_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim},
-                                        .spec_count = 4,
-                                        .bind       = {gpu_write(dqkv), gpu_read(delta), gpu_read(d_o), gpu_read(lse),
-                                                       gpu_read(qkv), gpu_read(tiles)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups((uint64_t)tile_count * shape.kv_heads, 1)});
+    const bool     read_texels = use_texels(stream, qkv, shape);
+    const Division division    = backward_division(stream, shape);
+    GpuDispatch    queries     = {.kernel = "attention_backward_q",
+                                  .bind   = {gpu_write(dqkv), gpu_write(delta), gpu_read(d_o), gpu_read(o), gpu_read(lse),
+                                             gpu_read(qkv), texels_bind(d_o, read_texels), texels_bind(o, read_texels),
+                                             texels_bind(qkv, read_texels), gpu_read(tiles)}};
+    dispatch(stream, &queries, division, tile_count, shape.heads, read_texels, shape);
+    GpuDispatch keys = {.kernel = "attention_backward_kv",
+                        .bind   = {gpu_write(dqkv), gpu_read(delta), gpu_read(d_o), gpu_read(lse), gpu_read(qkv),
+                                   texels_bind(d_o, read_texels), texels_bind(qkv, read_texels), gpu_read(tiles)}};
+    dispatch(stream, &keys, division, tile_count, shape.kv_heads, read_texels, shape);
 }
 
 void attention_decode(GpuStream *stream, GpuSpan o, GpuSpan k_cache, GpuSpan v_cache, GpuSpan qkv, GpuSpan lengths,
@@ -108,12 +150,15 @@ void attention_decode(GpuStream *stream, GpuSpan o, GpuSpan k_cache, GpuSpan v_c
     const struct {
         uint32_t slots, max_length;
         float    scale;
-    } push = {slots, max_length, score_scale(shape)};
+    } push                 = {slots, max_length, score_scale(shape)};
+    const bool read_texels = use_texels(stream, k_cache, shape);
     gpu_dispatch(stream, &(GpuDispatch){.kernel = "attention_decode",
-                                        .spec = {attention_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim},
-                                        .spec_count = 4,
+                                        .spec   = {ops_group_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim,
+                                                   1, 1, 1, read_texels},
+                                        .spec_count = 8,
                                         .bind      = {gpu_write(o), gpu_read(qkv), gpu_read(k_cache), gpu_read(v_cache),
-                                                      gpu_read(lengths)},
+                                                      gpu_read(lengths), texels_bind(qkv, read_texels),
+                                                      texels_bind(k_cache, read_texels), texels_bind(v_cache, read_texels)},
                                         .push      = &push,
                                         .push_size = sizeof push,
                                         .groups    = gpu_groups((uint64_t)slots * shape.heads, 1)});

@@ -40,6 +40,9 @@ int gpu_fixture_open(void **state)
 int gpu_fixture_close(void **state)
 {
     (void)state;
+    if (!fixture.gpu) {
+        return -1;
+    }
     gpu_stream_free(fixture.stream);
     gpu_arena_free(fixture.arena);
     int messages = gpu_validation_count(fixture.gpu);
