@@ -36,7 +36,7 @@ void main()
     uint  base = slot * vocab;
     uint  lane = gl_LocalInvocationID.x;
     float largest = row_largest(base);
-    uint  threshold = FILTERED ? row_threshold(base, largest) : LOWEST_FINITE;
+    uint  limit = FILTERED ? row_limit(base, largest) : FARTHEST;
 
     // Invocation i owns the tokens [i length, (i + 1) length).
     uint  length = (vocab + gl_WorkGroupSize.x - 1) / gl_WorkGroupSize.x;
@@ -47,7 +47,7 @@ void main()
         float weight = exp(z - largest);
         compensated_add(sum, weight);
         if (FILTERED) {
-            compensated_add(kept_sum, ordered(z) >= threshold ? weight : 0.0);
+            compensated_add(kept_sum, distance_key(largest, z) <= limit ? weight : 0.0);
         }
     }
     segment_mass[lane] = FILTERED ? kept_sum.x : sum.x;
@@ -76,15 +76,22 @@ void main()
             }
             below += segment_mass[i];
         }
-        // Every invocation walks that segment: the loads are then uniform. Likewise,
-        // the last token with any mass, if the sum does not pass the target.
-        vec2  running = vec2(start, 0.0);
+        // Every subgroup walks that segment, a token per invocation. Should the sum not pass
+        // the target there (rounding), it is the segment's last token with any mass.
+        uint  width = min(gl_SubgroupSize, gl_WorkGroupSize.x);
         uint  last = min((owner + 1) * length, vocab);
-        for (uint j = min(owner * length, vocab); j < last && running.x <= target; j++) {
-            float z = tempered(base, j);
-            float weight = ordered(z) >= threshold ? exp(z - largest) : 0.0;
-            compensated_add(running, weight);
-            chosen = weight > 0.0 ? j : chosen;
+        bool  passed = false;
+        for (uint first = owner * length; first < last && !passed; first += width) {
+            uint  j = first + gl_SubgroupInvocationID;
+            float z = tempered(base, min(j, last - 1));
+            bool  stays = j < last && (!FILTERED || distance_key(largest, z) <= limit);
+            float weight = stays ? exp(z - largest) : 0.0;
+            float running = start + subgroupInclusiveAdd(weight);
+            uint  passing = subgroupMin(weight > 0.0 && running > target ? j : NO_TOKEN);
+            uint  massive = subgroupMax(weight > 0.0 ? j + 1 : 0);
+            passed = passing != NO_TOKEN;
+            chosen = passed ? passing : massive > 0 ? massive - 1 : chosen;
+            start += subgroupAdd(weight);
         }
     }
     if (lane == 0) {

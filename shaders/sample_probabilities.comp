@@ -24,17 +24,17 @@ void main()
     }
     uint  base = slot * vocab;
     float largest = row_largest(base);
-    uint  threshold = FILTERED ? row_threshold(base, largest) : LOWEST_FINITE;
+    uint  limit = FILTERED ? row_limit(base, largest) : FARTHEST;
     uint  greedy = temperature == 0.0 ? row_argmax(base, largest) : NO_TOKEN;
     float kept = 0.0;
     for (uint j = gl_LocalInvocationID.x; j < vocab; j += gl_WorkGroupSize.x) {
         float z = tempered(base, j);
-        kept += ordered(z) >= threshold ? exp(z - largest) : 0.0;
+        kept += distance_key(largest, z) <= limit ? exp(z - largest) : 0.0;
     }
     kept = workgroup_sum(kept);
     for (uint j = gl_LocalInvocationID.x; j < vocab; j += gl_WorkGroupSize.x) {
         float z = tempered(base, j);
-        bool  stays = temperature == 0.0 ? j == greedy : ordered(z) >= threshold;
+        bool  stays = temperature == 0.0 ? j == greedy : distance_key(largest, z) <= limit;
         keep[base + j] = stays ? 1 : 0;
         probability[base + j] = !stays ? 0.0 : temperature == 0.0 ? 1.0 : exp(z - largest) / kept;
     }

@@ -1,7 +1,7 @@
 // Filtered softmax of one row of logits per workgroup: temperature, top-k, top-p and
-// min-p. Each filter keeps the tokens whose tempered logit z is at least some
-// threshold, so together they keep z >= the largest of the three: the row is never
-// sorted. Tokens equal at a threshold are kept together. Include after common.glsl.
+// min-p. Each filter keeps the tokens whose tempered logit z is within some distance of
+// the largest, so together they keep those within the smallest of the three distances:
+// the row is never sorted. Include after common.glsl.
 //
 // Needs, declared by the including shader: float logits[] ([slots, vocab]), and from
 // the push constants uint vocab, top_k, float temperature, inverse_temperature, top_p, min_p.
@@ -14,13 +14,15 @@
 layout(constant_id = 1) const bool FILTERED = true; // false: no filter is on, their code falls away
 
 const uint NO_TOKEN = 0xFFFFFFFFu;
-const uint LOWEST_FINITE = 0x00800000u; // ordered() of -3.4e38: every finite z is kept, -infinity is not
+const uint FARTHEST = 0x7D7FFFFFu; // distance_key() of the largest finite distance
 
-// A float's bits, so that a < b as floats iff ordered(a) < ordered(b) as integers.
-uint ordered(float z)
+// An integer that grows with largest - z: fixed-point steps of 2^-25 up to 32, so that
+// cutting an interval of keys in parts splits the tokens evenly, the float's bits above.
+// -infinity is beyond FARTHEST. Tokens with the same key are kept or dropped together.
+uint distance_key(float largest, float z)
 {
-    uint bits = floatBitsToUint(z);
-    return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+    float distance = largest - z;
+    return distance < 32.0 ? uint(distance * 33554432.0) : floatBitsToUint(distance) - 0x42000000u + 0x40000000u;
 }
 
 // The tempered logit; NaN counts as -infinity and +infinity as 3e38, so that a broken
@@ -64,12 +66,12 @@ uint row_argmax(uint base, float largest)
     return lowest;
 }
 
-// The threshold of all filters, as ordered(). Top-k and top-p look for the largest t with
-//   sum over {z >= t} of weight >= wanted,   weight = 1 (top-k) or e^(z - largest) (top-p),
-// by cutting the integer interval [low, high] in five at a time.
-uint row_threshold(uint base, float largest)
+// The largest distance_key() that all filters keep. Top-k and top-p look for the smallest t with
+//   sum over {key <= t} of weight >= wanted,   weight = 1 (top-k) or e^(z - largest) (top-p).
+// t is in [low, high], which is cut in five until one token is left in it.
+uint row_limit(uint base, float largest)
 {
-    uint threshold = LOWEST_FINITE;
+    uint limit = FARTHEST;
     for (uint stage = 0; stage < 2; stage++) {
         bool by_count = stage == 0;
         if (by_count ? top_k == 0 || top_k >= vocab : !(top_p < 1.0)) {
@@ -80,34 +82,44 @@ uint row_threshold(uint base, float largest)
             float mass = 0.0;
             for (uint j = gl_LocalInvocationID.x; j < vocab; j += gl_WorkGroupSize.x) {
                 float z = tempered(base, j);
-                mass += ordered(z) >= threshold ? exp(z - largest) : 0.0;
+                mass += distance_key(largest, z) <= limit ? exp(z - largest) : 0.0;
             }
             wanted = top_p * workgroup_sum(mass);
         }
-        uint low = threshold, high = max(ordered(largest), threshold);
-        while (low < high) {
+        uint  low = 0, high = limit;
+        float count_below = 0.0, count_high = 3.0e38; // tokens with key < low, key <= high
+        while (low < high && count_high - count_below > 1.0) {
             uint  step = (high - low) / 5 + 1;
-            uvec4 cut = uvec4(low) + step * uvec4(1, 2, 3, 4);
-            vec4  sum = vec4(0.0);
+            uvec4 cut = uvec4(low - 1) + step * uvec4(1, 2, 3, 4);
+            vec4  sum = vec4(0.0), count = vec4(0.0);
             for (uint j = gl_LocalInvocationID.x; j < vocab; j += gl_WorkGroupSize.x) {
                 float z = tempered(base, j);
-                uint  key = ordered(z);
+                bvec4 inside = lessThanEqual(uvec4(distance_key(largest, z)), cut);
                 float weight = by_count ? 1.0 : exp(z - largest);
-                sum += mix(vec4(0.0), vec4(weight), greaterThanEqual(uvec4(key), cut));
+                sum += mix(vec4(0.0), vec4(weight), inside);
+                count += mix(vec4(0.0), vec4(1.0), inside);
             }
             sum = workgroup_sum4(sum);
-            bvec4 reached = bvec4(cut.x <= high && sum.x >= wanted, cut.y <= high && sum.y >= wanted,
-                                  cut.z <= high && sum.z >= wanted, cut.w <= high && sum.w >= wanted);
-            uint  cuts = reached.w ? 4 : reached.z ? 3 : reached.y ? 2 : reached.x ? 1 : 0;
-            low += cuts * step;
-            high = min(high, low + step - 1);
+            count = workgroup_sum4(count);
+            for (int i = 3; i >= 0; i--) { // the lowest cut that reaches is the new high
+                if (cut[i] < high && sum[i] >= wanted) {
+                    high = cut[i];
+                    count_high = count[i];
+                }
+            }
+            for (int i = 0; i < 4; i++) { // the highest cut that does not is below the new low
+                if (cut[i] < high && sum[i] < wanted) {
+                    low = cut[i] + 1;
+                    count_below = count[i];
+                }
+            }
         }
-        threshold = low;
+        limit = high;
     }
     if (min_p > 0.0) { // p >= min_p p_largest
-        threshold = max(threshold, ordered(largest + precise_log(min_p)));
+        limit = min(limit, distance_key(0.0, min(precise_log(min_p), 0.0)));
     }
-    return min(threshold, ordered(largest)); // the most likely token always stays
+    return limit;
 }
 
 #endif
