@@ -165,35 +165,24 @@ static void reference_gradient_is_right(void **state)
     fixture_check_gradient("dqkv", loss, &p, p.qkv, dqkv, size, 1e-6);
 }
 
-static void head_dims(void **state)
+/* Head dims 2 (mod 4) take another path than multiples of 4; every new shape costs a compilation. */
+static void head_dims_and_groups(void **state)
 {
     (void)state;
-    static const uint32_t dims[] = {2, 10, 24, 64};
-    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
-        check((AttentionShape){4, 2, dims[i]}, ragged, 7, 1);
+    static const AttentionShape shapes[] = {{4, 2, 2}, {4, 1, 10}, {4, 2, 24}, {6, 2, 16}, {1, 1, 32}, {2, 1, 64}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check(shapes[i], ragged, 7, 1);
         gpu_fixture_reset(NULL);
     }
-}
-
-static void wide_heads(void **state)
-{
-    (void)state;
-    check((AttentionShape){2, 1, 128}, ragged, 7, 1);
+    check((AttentionShape){4, 2, 24}, one_token, 1, 1);
+    check((AttentionShape){4, 2, 24}, seven, 1, 1);
 }
 
 static void widest_heads(void **state)
 {
     (void)state;
+    check((AttentionShape){2, 1, 128}, ragged, 7, 1);
     check((AttentionShape){1, 1, 256}, ragged, 5, 1);
-}
-
-static void groups(void **state)
-{
-    (void)state;
-    check((AttentionShape){4, 1, 24}, ragged, 7, 1);
-    check((AttentionShape){4, 4, 24}, ragged, 7, 1);
-    check((AttentionShape){6, 2, 16}, seven, 1, 1);
-    check((AttentionShape){1, 1, 10}, one_token, 1, 1);
 }
 
 static void peaked_scores(void **state)
@@ -205,8 +194,8 @@ static void peaked_scores(void **state)
 static void long_sequence(void **state)
 {
     (void)state;
-    static const uint32_t starts[] = {0, 3, 700};
-    check((AttentionShape){2, 1, 16}, starts, 2, 1);
+    static const uint32_t starts[] = {0, 3, 300};
+    check((AttentionShape){4, 2, 24}, starts, 2, 1);
 }
 
 static void plan_keeps_sequences_apart(void **state)
@@ -293,10 +282,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(reference_gradient_is_right),
-        fixture_test(head_dims),
-        fixture_test(wide_heads),
+        fixture_test(head_dims_and_groups),
         fixture_test(widest_heads),
-        fixture_test(groups),
         fixture_test(peaked_scores),
         fixture_test(long_sequence),
         cmocka_unit_test(plan_keeps_sequences_apart),
