@@ -9,7 +9,7 @@ static void chain_extend(ChainList *list, const Chain *chain, uint32_t done, con
                          uint32_t used, int64_t max_target)
 {
     static const char ops[] = {'+', '-', '*'};
-    if (done == count - 1) {
+    if (done + 1 == count || done == CHAIN_NUMBERS_MAX - 1) {
         list->chains[list->count++] = *chain;
         return;
     }
