@@ -111,21 +111,22 @@ const AddedToken *added_tokens_next(const AddedTokens *added, const char *text, 
             scan->at++;
             continue;
         }
-        *begin   = scan->at;
-        *end     = scan->at + token->bytes;
-        scan->at = *end;
-        if (token->single_word && !stands_alone(text, bytes, *begin, *end)) {
+        size_t from = scan->at, to = scan->at + token->bytes;
+        scan->at    = to;
+        if (token->single_word && !stands_alone(text, bytes, from, to)) {
             continue;
         }
-        size_t next = *begin;
+        size_t next = from;
         while (token->lstrip && next > scan->done && is_space(utf8_previous(text, &next))) {
-            *begin = next;
+            from = next;
         }
-        next = *end;
+        next = to;
         while (token->rstrip && next < bytes && is_space(utf8_next(text, bytes, &next))) {
-            *end = next;
+            to = next;
         }
-        scan->done = *end;
+        *begin     = from;
+        *end       = to;
+        scan->done = to;
         return token;
     }
     return NULL;

@@ -215,8 +215,8 @@ static void added_tokens_are_found_as_hugging_face_does(void **state)
                          BYTE_LEVEL, "null", "false"),
                    "a \t<l> a<r>\xE2\x80\x83 <l>a", IDS(0, 20, 7, 21, 20, 0));
     /* single_word: not inside a word. */
-    assert_encodes(small(ADDED(4, "ab", ",\"single_word\":true"), "null", BYTE_LEVEL, "null", "false"), "abc ab ab",
-                   IDS(6, 3, 4, 3, 4));
+    assert_encodes(small(ADDED(4, "ab", ",\"single_word\":true"), "null", BYTE_LEVEL, "null", "false"), "abc ab ab abc",
+                   IDS(6, 3, 4, 3, 4, 3, 6));
     /* Tokens with normalized are looked for in the composed text; \u00e9 is one character. */
     assert_encodes(
         small(ADDED(20, "\\u00e9", ",\"normalized\":true"), "{\"type\":\"NFC\"}", BYTE_LEVEL, "null", "false"),
