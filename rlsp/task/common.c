@@ -108,6 +108,9 @@ static bool is_letter(char c)
 
 bool task_word_at(const char *text, size_t length, size_t i, const char *word)
 {
+    if (i >= length || text[i] != word[0]) {
+        return false; /* nearly always */
+    }
     size_t n = strlen(word);
     if (length - i < n || memcmp(text + i, word, n) != 0) {
         return false;

@@ -3,7 +3,7 @@
 #include "rlsp/trace/trace.h"
 
 typedef struct Phrase {
-    const char *text; /* lower case; ' stands for the typographic apostrophe too */
+    const char *text; /* lower case, begins with a letter; ' stands for the typographic apostrophe too */
     TraceWords  words;
 } Phrase;
 
@@ -114,8 +114,9 @@ void trace_words(const char *text, size_t length, uint32_t counts[TRACE_WORDS_CO
         size_t        longest = 0;
         const Phrase *found   = NULL;
         bool          inside  = i > 0 && is_word(text[i - 1]);
-        for (size_t p = 0; !inside && p < sizeof phrases / sizeof phrases[0]; p++) {
-            if (lower(text[i]) != phrases[p].text[0]) {
+        char          start   = lower(text[i]);
+        for (size_t p = 0; !inside && start >= 'a' && p < sizeof phrases / sizeof phrases[0]; p++) {
+            if (start != phrases[p].text[0]) {
                 continue;
             }
             size_t matched = phrase_length(&phrases[p], text + i, length - i);

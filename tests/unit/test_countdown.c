@@ -227,7 +227,8 @@ static void four_numbers_work_too(void **state)
 static void configs_out_of_range_are_refused(void **state)
 {
     (void)state;
-    const TaskConfig bad[] = {{.numbers = 5}, {.numbers = 2}, {.max_number = 3}, {.max_number = 100}, {.max_target = 1000}};
+    const TaskConfig bad[] = {
+        {.numbers = 5}, {.numbers = 2}, {.max_number = 3}, {.max_number = 100}, {.max_target = 1000}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         TaskConfig config = bad[i];
         Error      error  = {0};
@@ -246,8 +247,8 @@ static void values_are_exact(void **state)
         const char *text;
         int64_t     numerator, denominator;
     } exact[] = {
-        {"(1/3)+(1/6)", 1, 2}, {"(3-20)*2", -34, 1}, {"2/(3-20)", -2, 17}, {"0/7", 0, 1}, {"(1-1)*(5/3)", 0, 1},
-        {"999999999*999999999", 999999998000000001, 1},
+        {"(1/3)+(1/6)", 1, 2}, {"(3-20)*2", -34, 1},  {"2/(3-20)", -2, 17},
+        {"0/7", 0, 1},         {"(1-1)*(5/3)", 0, 1}, {"999999999*999999999", 999999998000000001, 1},
     };
     for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++) {
         Expression e;

@@ -117,10 +117,25 @@ static void answers_are_judged(void **state)
         const char *answer;
         bool        correct;
     } cases[] = {
-        {"2+8+12", true},   {"12+2+8", true},       {"5+8+9", true},          {"2+10+10", false},  {"2+8+13", false},
-        {"9+10+12", false}, {"2+8", false},         {"2+8+12+0", false},      {"2 + 8 + 12", false}, {"22", false},
-        {"2+8+12=22", false}, {"(2+8)+12", false},  {"+2+8+12", false},       {"2+8+12+", false},  {"2+8+-12", false},
-        {"0+10+12", false}, {"18446744073709551618+8+12", false}, {"2++8+12", false}, {"2,8,12", false},
+        {"2+8+12", true},
+        {"12+2+8", true},
+        {"5+8+9", true},
+        {"2+10+10", false},
+        {"2+8+13", false},
+        {"9+10+12", false},
+        {"2+8", false},
+        {"2+8+12+0", false},
+        {"2 + 8 + 12", false},
+        {"22", false},
+        {"2+8+12=22", false},
+        {"(2+8)+12", false},
+        {"+2+8+12", false},
+        {"2+8+12+", false},
+        {"2+8+-12", false},
+        {"0+10+12", false},
+        {"18446744073709551618+8+12", false},
+        {"2++8+12", false},
+        {"2,8,12", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         TaskVerdict verdict;
@@ -134,8 +149,8 @@ static void answers_are_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(draws_follow_the_recipe),   cmocka_unit_test(the_held_out_split_is_the_recipes),
-        cmocka_unit_test(intuition_is_a_knob),       cmocka_unit_test(the_prompt_is_the_recipes),
+        cmocka_unit_test(draws_follow_the_recipe), cmocka_unit_test(the_held_out_split_is_the_recipes),
+        cmocka_unit_test(intuition_is_a_knob),     cmocka_unit_test(the_prompt_is_the_recipes),
         cmocka_unit_test(answers_are_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

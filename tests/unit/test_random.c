@@ -46,9 +46,9 @@ static void a_stream_is_its_blocks_in_order(void **state)
 static void streams_differ_in_each_of_their_names(void **state)
 {
     (void)state;
-    Random streams[] = {random_stream(1, RANDOM_TASK, 0, 0), random_stream(2, RANDOM_TASK, 0, 0),
-                        random_stream(1, RANDOM_DEMO, 0, 0), random_stream(1, RANDOM_TASK, 1, 0),
-                        random_stream(1, RANDOM_TASK, 0, 1), random_stream(1 + (1ull << 32), RANDOM_TASK, 0, 0)};
+    Random   streams[] = {random_stream(1, RANDOM_TASK, 0, 0), random_stream(2, RANDOM_TASK, 0, 0),
+                          random_stream(1, RANDOM_DEMO, 0, 0), random_stream(1, RANDOM_TASK, 1, 0),
+                          random_stream(1, RANDOM_TASK, 0, 1), random_stream(1 + (1ull << 32), RANDOM_TASK, 0, 0)};
     uint32_t firsts[6];
     for (int i = 0; i < 6; i++) {
         firsts[i] = random_u32(&streams[i]);
@@ -106,9 +106,9 @@ static void uniform_is_24_bits_below_1(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_gives_the_published_vectors), cmocka_unit_test(a_stream_is_its_blocks_in_order),
+        cmocka_unit_test(philox_gives_the_published_vectors),    cmocka_unit_test(a_stream_is_its_blocks_in_order),
         cmocka_unit_test(streams_differ_in_each_of_their_names), cmocka_unit_test(below_is_uniform_and_in_range),
-        cmocka_unit_test(normal_has_mean_0_and_variance_1), cmocka_unit_test(uniform_is_24_bits_below_1),
+        cmocka_unit_test(normal_has_mean_0_and_variance_1),      cmocka_unit_test(uniform_is_24_bits_below_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,9 +44,11 @@ static void answers_are_judged(void **state)
         {"\\boxed{(20*3)-7 or (20+3)-7}", false, "not written"},
         {"\\boxed{(20\\times3)-7}", false, "not written"},
         {"\\boxed{(-20*3)-7}", false, "not written"},
-        {"\\boxed{\xD9\xA3+(\xD9\xA3*\xD9\xA3)}", false, "not written"}, /* Arabic-Indic digits */
+        {"\\boxed{\xD9\xA3+(\xD9\xA3*\xD9\xA3)}", false, "not written"},   /* Arabic-Indic digits */
         {"\\boxed{\xEF\xBC\x92\xEF\xBC\x90+(3*7)}", false, "not written"}, /* full-width 20 */
-        {"\\boxed{(20*3)\xE2\x88\x92" "7}", false, "not written"}, /* U+2212 minus */
+        {"\\boxed{(20*3)\xE2\x88\x92"
+         "7}",
+         false, "not written"}, /* U+2212 minus */
         {"\\boxed{(((((((((((((20*3)-7}", false, "not written"},
         {"\\boxed{__import__('os').getpid()}", false, "not written"},
         {"\\boxed{%s%n%s%n}", false, "not written"},
@@ -83,8 +85,9 @@ static void answers_are_judged(void **state)
 static void division_is_exact_and_never_traps(void **state)
 {
     (void)state;
-    const Problem zero = {.count = 3, .numbers = {0, 7, 7}, .target = 1}, half = {.count = 3, .numbers = {1, 2, 4}, .target = 2};
-    TaskVerdict   verdict;
+    const Problem zero = {.count = 3, .numbers = {0, 7, 7}, .target = 1},
+                  half = {.count = 3, .numbers = {1, 2, 4}, .target = 2};
+    TaskVerdict verdict;
     task_countdown.verify(&zero, "\\boxed{0/(7-7)}", 15, &verdict);
     assert_string_equal(verdict.reason, "division by zero");
     task_countdown.verify(&zero, "\\boxed{(7/7)+0}", 15, &verdict);
@@ -144,13 +147,6 @@ static void boxes_say_where_they_lie(void **state)
     assert_string_equal(verdict.answer, "1");
 }
 
-static double seconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
-}
-
 /* A megabyte of each: judged in one pass, with the right verdict. */
 static void large_responses_are_judged_in_linear_time(void **state)
 {
@@ -188,8 +184,7 @@ static void large_responses_are_judged_in_linear_time(void **state)
         }
         memcpy(text + length, cases[i].tail, strlen(cases[i].tail));
         length += strlen(cases[i].tail);
-        struct timespec start;
-        clock_gettime(CLOCK_MONOTONIC, &start);
+        clock_t     start = clock();
         TaskVerdict verdict;
         TraceStats  stats;
         size_t      at, content, content_length;
@@ -200,8 +195,9 @@ static void large_responses_are_judged_in_linear_time(void **state)
         task_pick_three.verify(&problem, text, length, &verdict);
         task_pick_three.trace(&problem, text, length, &stats, NULL);
         (void)boxes_find_first_shallow(text, length, &at, &content, &content_length);
-        if (seconds_since(&start) > 2.0) { /* about 0.03 s; quadratic work would take minutes */
-            fail_msg("%s took %.1f s", cases[i].unit, seconds_since(&start));
+        double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+        if (seconds > 2.0) { /* hundredths of a second; quadratic work would take minutes */
+            fail_msg("%s took %.1f s", cases[i].unit, seconds);
         }
     }
     free(text);
@@ -324,8 +320,8 @@ static void an_explanation_says_what_the_trace_shows(void **state)
     (void)state;
     static const char line[] = "{\"numbers\":[3,7,20],\"target\":53,\"response\":\"Try (20+3)-7=23-7=16. Not 53. Go "
                                "back.\\nTry (20*3)-7=60-7=53. Yes.\\nAnswer: \\\\boxed{(20*3)-7}\"}";
-    JsonLine out   = {0};
-    Error    error = {0};
+    JsonLine          out    = {0};
+    Error             error  = {0};
     assert_int_equal(verify_line(&task_countdown, true, line, sizeof line - 1, 1, &out, &error), STATUS_OK);
     cJSON *object = cJSON_ParseWithLength(out.data, out.size);
     assert_non_null(object);
