@@ -8,7 +8,7 @@
 
 const uint IDLE = 0xffffffffu;
 
-layout(std430, binding = 0) buffer Slots { uint slot[]; };       // [6][slots]: token, position, length, request, sequence, 0
+layout(std430, binding = 0) buffer Slots { uint slot[]; };       // [6][slot_stride]: token, position, length, request, sequence, 0
 layout(std430, binding = 1) readonly buffer Sampled { uint sampled[]; };   // [slots]
 layout(std430, binding = 2) readonly buffer Logprob { float logprob[]; };  // [slots]
 layout(std430, binding = 3) readonly buffer Prompts { uint prompt[]; };    // all prompts, one after another
@@ -20,7 +20,7 @@ layout(std430, binding = 8) buffer Lengths { uint out_length[]; };         // [r
 layout(std430, binding = 9) buffer Stopped { uint out_stopped[]; };        // [requests]: 1 if a stop token ended it
 
 layout(push_constant) uniform Push {
-    uint slots, requests, max_new, max_length, stop_count, ignore_stop, vocab, unused;
+    uint slots, requests, max_new, max_length, stop_count, ignore_stop, vocab, slot_stride;
     uvec4 stop_low, stop_high; // stop tokens
 };
 
@@ -30,16 +30,16 @@ void main()
     if (s >= slots) {
         return;
     }
-    uint r = slot[3 * slots + s];
+    uint r = slot[3 * slot_stride + s];
     if (r == IDLE) {
         return;
     }
-    uint position = slot[slots + s];
+    uint position = slot[slot_stride + s];
     uint start = request[r], prompt_length = request[requests + r];
     if (position + 1 < prompt_length) {
         slot[s] = prompt[start + position + 1];
-        slot[slots + s] = position + 1;
-        slot[2 * slots + s] = position + 2;
+        slot[slot_stride + s] = position + 1;
+        slot[2 * slot_stride + s] = position + 2;
         return;
     }
     uint generated = position + 1 - prompt_length; // index of this token
@@ -51,10 +51,11 @@ void main()
         stop = stop || token == (i < 4 ? stop_low[i & 3] : stop_high[i & 3]);
     }
     stop = stop && ignore_stop == 0;
-    if (!stop && generated + 1 < request[2 * requests + r] && position + 2 <= max_length) {
+    // The sample is token number position + 2 of its sequence; is there room for one more?
+    if (!stop && generated + 1 < request[2 * requests + r] && position + 3 <= max_length) {
         slot[s] = token;
-        slot[slots + s] = position + 1;
-        slot[2 * slots + s] = position + 2;
+        slot[slot_stride + s] = position + 1;
+        slot[2 * slot_stride + s] = position + 2;
         return;
     }
     out_length[r] = generated + 1;
@@ -62,15 +63,15 @@ void main()
     r = atomicAdd(next_request, 1);
     if (r < requests) {
         slot[s] = prompt[request[r]];
-        slot[slots + s] = 0;
-        slot[2 * slots + s] = 1;
-        slot[3 * slots + s] = r;
-        slot[4 * slots + s] = request[3 * requests + r];
+        slot[slot_stride + s] = 0;
+        slot[2 * slot_stride + s] = 1;
+        slot[3 * slot_stride + s] = r;
+        slot[4 * slot_stride + s] = request[3 * requests + r];
     } else {
         slot[s] = 0;
-        slot[slots + s] = 0;
-        slot[2 * slots + s] = 0; // length 0: attention leaves it out
-        slot[3 * slots + s] = IDLE;
+        slot[slot_stride + s] = 0;
+        slot[2 * slot_stride + s] = 0; // length 0: attention leaves it out
+        slot[3 * slot_stride + s] = IDLE;
         atomicAdd(running, 0xffffffffu);
     }
 }

@@ -23,7 +23,8 @@ struct Decoder {
     GpuSpan       x, x_next, norm, rstd, qkv, attention, gate_up, activation, logits; /* [slots, …] */
     GpuSpan      *k_cache, *v_cache; /* [layers] of [slots, max_length, kv] */
     GpuSpan       rope;
-    GpuSpan       slots;             /* u32 [SLOT_FIELDS, slots]            */
+    uint32_t      slot_stride;       /* slots rounded up, so that every field can be bound */
+    GpuSpan       slots;             /* u32 [SLOT_FIELDS, slot_stride]      */
     GpuSpan       sampled, sampled_logprob;
     GpuSpan       prompts, requests, counters, tokens, logprobs, lengths, stopped;
     GpuSpan       host_counters;     /* copy of the counters for the host   */
@@ -60,7 +61,7 @@ static void plan_all(Planner *p, Decoder *d)
         d->v_cache[i] = plan(p, s * l->max_length * kv);
     }
     d->rope = plan(p, rope_table_bytes(l->max_length, c->head_dim) / 4);
-    d->slots = plan(p, s * SLOT_FIELDS);
+    d->slots = plan(p, (uint64_t)d->slot_stride * SLOT_FIELDS);
     d->sampled = plan(p, s);
     d->sampled_logprob = plan(p, s);
     d->prompts = plan(p, l->max_prompt_tokens);
@@ -101,6 +102,7 @@ Decoder *decoder_new(Gpu *gpu, const ModelConfig *config, const DecodeLimits *li
     if (d->limits.steps_per_submit == 0) {
         d->limits.steps_per_submit = DEFAULT_STEPS;
     }
+    d->slot_stride = (d->limits.slots + 63) & ~63u;
     const uint64_t results = ((uint64_t)2 * limits->max_new + 2) * limits->max_requests * 4;
     d->k_cache = calloc(config->layers, sizeof *d->k_cache);
     d->v_cache = calloc(config->layers, sizeof *d->v_cache);
@@ -144,7 +146,7 @@ void decoder_free(Decoder *d)
 /* Field `index` of the slots: token, position, length, request, sequence. */
 static GpuSpan slot_field(const Decoder *d, uint32_t index)
 {
-    return gpu_span_slice(d->slots, (uint64_t)index * d->limits.slots * 4, (uint64_t)d->limits.slots * 4);
+    return gpu_span_slice(d->slots, (uint64_t)index * d->slot_stride * 4, (uint64_t)d->limits.slots * 4);
 }
 
 /* --- one step, recorded --------------------------------------------------------- */
@@ -181,10 +183,10 @@ static void layer_step(Decoder *d, const Model *model, uint32_t l)
 static void advance_step(Decoder *d, const DecodeInput *input)
 {
     struct {
-        uint32_t slots, requests, max_new, max_length, stop_count, ignore_stop, vocab, unused;
+        uint32_t slots, requests, max_new, max_length, stop_count, ignore_stop, vocab, slot_stride;
         uint32_t stop[MAX_STOPS];
     } push = {d->limits.slots, input->requests, d->limits.max_new, d->limits.max_length, input->stop_count,
-              input->ignore_stop, d->config.vocab_size, 0, {0}};
+              input->ignore_stop, d->config.vocab_size, d->slot_stride, {0}};
     for (uint32_t i = 0; i < input->stop_count && i < MAX_STOPS; i++) {
         push.stop[i] = (uint32_t)input->stop_ids[i];
     }
@@ -252,12 +254,12 @@ static Status check_input(const Decoder *d, const DecodeInput *input, Error *err
 /* Uploads prompts, requests and the first request of every slot. */
 static Status prepare(Decoder *d, const DecodeInput *input, Error *error)
 {
-    const uint32_t n = d->limits.slots, requests = input->requests;
-    uint32_t      *words = calloc((size_t)SLOT_FIELDS * n + (size_t)REQUEST_FIELDS * requests, 4);
+    const uint32_t n = d->limits.slots, stride = d->slot_stride, requests = input->requests;
+    uint32_t      *words = calloc((size_t)SLOT_FIELDS * stride + (size_t)REQUEST_FIELDS * requests, 4);
     if (words == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "generating: out of host memory");
     }
-    uint32_t *slot = words, *request = words + (size_t)SLOT_FIELDS * n;
+    uint32_t *slot = words, *request = words + (size_t)SLOT_FIELDS * stride;
     for (uint32_t r = 0; r < requests; r++) {
         uint32_t length = input->prompt_starts[r + 1] - input->prompt_starts[r];
         request[r] = input->prompt_starts[r];
@@ -266,16 +268,16 @@ static Status prepare(Decoder *d, const DecodeInput *input, Error *error)
         request[3 * requests + r] = input->sequence[r];
     }
     for (uint32_t s = 0; s < n; s++) {
-        slot[3 * n + s] = IDLE;
+        slot[3 * stride + s] = IDLE;
         if (s < requests) {
             slot[s] = (uint32_t)input->prompts[input->prompt_starts[s]];
-            slot[2 * n + s] = 1;
-            slot[3 * n + s] = s;
-            slot[4 * n + s] = input->sequence[s];
+            slot[2 * stride + s] = 1;
+            slot[3 * stride + s] = s;
+            slot[4 * stride + s] = input->sequence[s];
         }
     }
     uint32_t counters[2] = {n < requests ? n : requests, n < requests ? n : requests};
-    Status   status = gpu_upload(d->gpu, d->slots, slot, (uint64_t)SLOT_FIELDS * n * 4, error);
+    Status   status = gpu_upload(d->gpu, d->slots, slot, (uint64_t)SLOT_FIELDS * stride * 4, error);
     if (status == STATUS_OK) {
         status = gpu_upload(d->gpu, d->requests, request, (uint64_t)REQUEST_FIELDS * requests * 4, error);
     }
