@@ -262,8 +262,6 @@ int eval_result_fields(const EvalResult *result, const char *prefix, EventField 
 {
     const EvalResult *e      = result;
     const EventField  list[] = {
-         {"problems", e->problems, NULL},
-         {"samples", e->samples, NULL},
          {"responses", e->responses, NULL},
          {"accuracy", e->accuracy, NULL},
          {"accuracy_stderr", e->accuracy_stderr, NULL},
