@@ -40,7 +40,7 @@ typedef enum RunTaskKind { TASK_KIND_COUNTDOWN, TASK_KIND_PICK_THREE, TASK_KIND_
 typedef enum RunPrompt { PROMPT_CHAT, PROMPT_RAW } RunPrompt; /* chat template of the tokenizer, or the text as it is */
 typedef enum RunSchedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_LINEAR } RunSchedule;
 typedef enum RunAdvantage { ADVANTAGE_GAE, ADVANTAGE_GRPO, ADVANTAGE_RLOO, ADVANTAGE_REINFORCE_PP } RunAdvantage;
-typedef enum RunKlEstimator { KL_K1, KL_K2, KL_K3 } RunKlEstimator;
+typedef enum RunKlEstimator { KL_ESTIMATOR_K1, KL_ESTIMATOR_K2, KL_ESTIMATOR_K3 } RunKlEstimator;
 typedef enum RunKlIn { KL_IN_REWARD, KL_IN_LOSS } RunKlIn;
 typedef enum RunLossMean { LOSS_MEAN_SEQUENCE, LOSS_MEAN_TOKEN } RunLossMean;
 typedef enum RunTruncated { TRUNCATED_SCORE, TRUNCATED_MASK, TRUNCATED_PENALTY } RunTruncated;

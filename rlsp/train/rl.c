@@ -1,0 +1,319 @@
+/* Stage two: reinforcement learning. Each step samples, judges, scores, learns. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/io/file.h"
+#include "rlsp/train/ppo.h"
+
+/* What the stage holds. */
+typedef struct RlStage {
+    Session *session;
+    Model   *reference; /* NULL where no KL is wanted */
+    Rollout *rollout;
+    Ppo     *ppo;
+} RlStage;
+
+/* --- setting up ------------------------------------------------------------------- */
+
+/* The frozen policy that the stage started from, kept in RUN/reference. */
+static Status open_reference(RlStage *stage, Error *error)
+{
+    Session *session = stage->session;
+    char     path[RUN_PATH_SIZE];
+    snprintf(path, sizeof path, "%.1000s/reference", run_dir_path(session->run));
+    const bool resumed = session->resuming && session->resumed.stage == STAGE_RL;
+    if (!resumed) {
+        Status status = model_save(session->policy, path, DTYPE_F32, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    stage->reference = model_load(session->gpu, path, false, error);
+    return stage->reference != NULL ? STATUS_OK : error->status;
+}
+
+/* The critic starts as a copy of the policy with a value head of zeros. */
+static Status open_critic(Session *session, bool resumed, Error *error)
+{
+    char   path[RUN_PATH_SIZE + 64];
+    Status status = STATUS_OK;
+    if (resumed) {
+        snprintf(path, sizeof path, "%s/critic", session->checkpoint_path);
+        session->critic = model_load(session->gpu, path, true, error);
+    } else {
+        session->critic = model_new(session->gpu, &session->policy->config, true, error);
+        status = session->critic != NULL ? model_copy(session->critic, session->policy, error) : error->status;
+    }
+    session->critic_learner = session->critic != NULL && status == STATUS_OK ? learner_new(session->critic, error) : NULL;
+    if (session->critic_learner == NULL) {
+        return error->status;
+    }
+    if (resumed) {
+        snprintf(path, sizeof path, "%s/critic_optimizer.safetensors", session->checkpoint_path);
+        status = learner_load(session->critic_learner, path, error);
+    }
+    return status;
+}
+
+static Status stage_open(RlStage *stage, bool resumed, Error *error)
+{
+    Session         *session = stage->session;
+    const RunConfig *config = &session->config;
+    session->learner = learner_new(session->policy, error);
+    Status status = session->learner != NULL ? STATUS_OK : error->status;
+    if (status == STATUS_OK && resumed) {
+        char path[RUN_PATH_SIZE + 64];
+        snprintf(path, sizeof path, "%s/optimizer.safetensors", session->checkpoint_path);
+        status = learner_load(session->learner, path, error);
+    }
+    if (status == STATUS_OK) {
+        status = open_reference(stage, error);
+    }
+    if (status == STATUS_OK && config->rl.advantage == ADVANTAGE_GAE && config->model.critic == CRITIC_SEPARATE) {
+        status = open_critic(session, resumed, error);
+    }
+    if (status == STATUS_OK) {
+        stage->rollout = rollout_new(session, error);
+        stage->ppo = stage->rollout != NULL ? ppo_new(session, stage->reference, stage->rollout->sequences, error) : NULL;
+        status = stage->ppo != NULL ? STATUS_OK : error->status;
+    }
+    return status;
+}
+
+static void stage_close(RlStage *stage)
+{
+    Session *session = stage->session;
+    ppo_free(stage->ppo);
+    rollout_free(stage->rollout);
+    model_free(stage->reference);
+    learner_free(session->critic_learner);
+    learner_free(session->learner);
+    model_free(session->critic);
+    session->critic_learner = NULL;
+    session->learner = NULL;
+    session->critic = NULL;
+}
+
+/* --- one step ------------------------------------------------------------------------ */
+
+/* Warm-up of `warmup` steps, then the schedule over all `steps`. */
+static double rate(const RunRl *rl, double lr, uint32_t step, uint32_t steps, uint32_t warmup)
+{
+    return lr * run_schedule_factor(rl->schedule, step, steps, warmup, rl->final_lr_fraction);
+}
+
+/* The adaptive controller of Ziegler et al. 2019, section 2.2, on the KL per sequence. */
+static void move_kl_coef(Session *session, double kl_sequence, uint32_t sequences)
+{
+    const RunRl *rl = &session->config.rl;
+    if (rl->kl_target > 0.0 && rl->kl_horizon > 0) {
+        const double off = fmax(-0.2, fmin(0.2, kl_sequence / rl->kl_target - 1.0));
+        session->kl_coef *= 1.0 + off * sequences / rl->kl_horizon;
+    }
+}
+
+static int compare_lengths(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Means over the step's responses. */
+typedef struct RolloutMeans {
+    double reward, reward_sd, correct, format, explore, explore_weighted, accuracy, answered, truncated, length, length_sd, length_p50, length_p95;
+    double attempts, distinct, backtracks, backtrack, search, check, errors, repeats, false_yes, verified, repetition, gated;
+} RolloutMeans;
+
+static RolloutMeans means_of(const Rollout *rollout)
+{
+    RolloutMeans   m = {0};
+    const uint32_t n = rollout->sequences;
+    double         reward_squared = 0.0, length_squared = 0.0, attempts = 0.0, errors = 0.0, repeats = 0.0;
+    uint32_t      *lengths = malloc(n * sizeof *lengths);
+    for (uint32_t i = 0; i < n; i++) {
+        const RolloutItem *item = &rollout->items[i];
+        const RewardParts *r = &item->reward;
+        const TraceStats  *t = &r->trace;
+        m.reward += r->total;
+        reward_squared += r->total * r->total;
+        m.correct += r->correct;
+        m.format += r->format;
+        m.explore += r->explore;
+        m.explore_weighted += r->explore_weighted;
+        m.accuracy += r->verdict.correct;
+        m.answered += r->verdict.answered;
+        m.truncated += item->truncated;
+        m.length += item->tokens;
+        length_squared += (double)item->tokens * item->tokens;
+        m.distinct += t->distinct;
+        m.backtracks += t->backtracks;
+        m.backtrack += t->backtracks > 0;
+        m.search += t->attempts > 0;
+        m.check += t->checks > 0;
+        m.false_yes += t->false_yes > 0;
+        m.verified += t->verified;
+        m.repetition += t->repetition;
+        m.gated += r->repetition_gated;
+        attempts += t->attempts;
+        errors += t->errors;
+        repeats += t->repeated;
+        if (lengths != NULL) {
+            lengths[i] = item->tokens;
+        }
+    }
+    double *const sums[] = {&m.reward, &m.correct, &m.format, &m.explore, &m.explore_weighted, &m.accuracy, &m.answered, &m.truncated, &m.length,
+                            &m.distinct, &m.backtracks, &m.backtrack, &m.search, &m.check, &m.false_yes, &m.verified, &m.repetition, &m.gated};
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        *sums[i] /= n;
+    }
+    m.reward_sd = sqrt(fmax(0.0, reward_squared / n - m.reward * m.reward));
+    m.length_sd = sqrt(fmax(0.0, length_squared / n - m.length * m.length));
+    m.attempts = attempts / n;
+    m.errors = attempts > 0.0 ? errors / attempts : 0.0;
+    m.repeats = attempts > 0.0 ? repeats / attempts : 0.0;
+    if (lengths != NULL) {
+        qsort(lengths, n, sizeof *lengths, compare_lengths);
+        m.length_p50 = lengths[n / 2];
+        m.length_p95 = lengths[(uint64_t)n * 95 / 100];
+    }
+    free(lengths);
+    return m;
+}
+
+typedef struct StepTimes {
+    double generate, judge, score, advantages, update, all;
+} StepTimes;
+
+static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, const PpoStats *stats, const PpoUpdate *update,
+                        const StepTimes *times, Error *error)
+{
+    const Rollout     *rollout = stage->rollout;
+    const RolloutMeans m = means_of(rollout);
+    const PolicyStats *p = &stats->policy;
+    const ValueStats  *v = &stats->value;
+    const double       tokens = p->tokens > 0.0f ? (double)p->tokens : 1.0, values = v->tokens > 0.0f ? (double)v->tokens : 1.0;
+    const double       minibatches = stats->minibatches > 0 ? stats->minibatches : 1, value_minibatches = stats->value_minibatches > 0 ? stats->value_minibatches : 1;
+    const double       response_tokens = rollout->response_start[rollout->sequences];
+    const EventField   fields[] = {
+        {"stage_step", step + 1, NULL},
+        {"reward", m.reward, NULL}, {"reward_sd", m.reward_sd, NULL}, {"correct", m.correct, NULL}, {"format", m.format, NULL},
+        {"explore", m.explore, NULL}, {"explore_weighted", m.explore_weighted, NULL}, {"accuracy", m.accuracy, NULL},
+        {"answered", m.answered, NULL}, {"truncated", m.truncated, NULL},
+        {"length", m.length, NULL}, {"length_sd", m.length_sd, NULL}, {"length_p50", m.length_p50, NULL}, {"length_p95", m.length_p95, NULL},
+        {"attempts", m.attempts, NULL}, {"distinct", m.distinct, NULL}, {"search", m.search, NULL}, {"backtrack", m.backtrack, NULL},
+        {"backtracks", m.backtracks, NULL}, {"check", m.check, NULL}, {"errors_per_attempt", m.errors, NULL}, {"repeats_per_attempt", m.repeats, NULL},
+        {"false_yes", m.false_yes, NULL}, {"verified", m.verified, NULL}, {"repetition", m.repetition, NULL}, {"repetition_gated", m.gated, NULL},
+        {"kl", score->kl_sequence, NULL}, {"kl_token", score->kl_token, NULL}, {"kl_coef", update->kl_coef, NULL},
+        {"entropy", score->entropy, NULL}, {"logprob", score->logprob, NULL}, {"value", score->value, NULL},
+        {"policy_loss", (double)p->loss / minibatches, NULL}, {"ratio_first", stats->first_ratio_max, NULL}, {"ratio_max", (double)p->ratio_max, NULL},
+        {"clip_fraction", (double)p->clipped_surrogate / tokens, NULL}, {"approx_kl", (double)p->approx_kl3 / tokens, NULL},
+        {"value_loss", (double)v->loss / value_minibatches, NULL}, {"value_clip_fraction", (double)v->clipped / values, NULL},
+        {"explained_variance", v->tokens > 0.0f ? value_explained_variance(v) : 0.0, NULL},
+        {"grad_norm", stats->actor_norm, NULL}, {"critic_grad_norm", stats->critic_norm, NULL}, {"lost_steps", stats->lost_steps, NULL},
+        {"lr", update->train_actor ? update->actor_lr : 0.0, NULL}, {"critic_lr", update->critic_lr, NULL},
+        {"response_tokens", response_tokens, NULL},
+        {"time_generate", times->generate, NULL}, {"time_judge", times->judge, NULL}, {"time_score", times->score, NULL},
+        {"time_advantages", times->advantages, NULL}, {"time_update", times->update, NULL}, {"time_seconds", times->all, NULL},
+        {"time_tokens_per_second", response_tokens / times->all, NULL}};
+    return session_emit(stage->session, "rl_step", fields, sizeof fields / sizeof *fields, error);
+}
+
+static Status rl_step(RlStage *stage, uint32_t step, Error *error)
+{
+    Session     *session = stage->session;
+    const RunRl *rl = &session->config.rl;
+    const uint32_t frozen = rl->critic_warmup_steps;
+    const bool     train_actor = rl->advantage != ADVANTAGE_GAE || step >= frozen;
+    PpoUpdate      update = {.step = step, .train_actor = train_actor, .kl_coef = session->kl_coef,
+                             .critic_lr = rate(rl, rl->critic_lr, step, rl->steps, rl->critic_lr_warmup_steps)};
+    if (train_actor) {
+        const uint32_t done = rl->advantage == ADVANTAGE_GAE ? frozen : 0;
+        update.actor_lr = rate(rl, rl->actor_lr, step - done, rl->steps > done ? rl->steps - done : 1, rl->actor_warmup_steps);
+    }
+    StepTimes    times = {0};
+    PpoScore     score = {0};
+    PpoStats     stats = {0};
+    const double start = session_clock();
+    Status       status = rollout_sample(stage->rollout, step, error);
+    times.generate = stage->rollout->generate_seconds;
+    times.judge = stage->rollout->judge_seconds;
+    double mark = session_clock();
+    status = status == STATUS_OK ? ppo_score(stage->ppo, stage->rollout, &score, error) : status;
+    times.score = session_clock() - mark;
+    mark = session_clock();
+    status = status == STATUS_OK ? ppo_advantages(stage->ppo, stage->rollout, session->kl_coef, error) : status;
+    times.advantages = session_clock() - mark;
+    mark = session_clock();
+    status = status == STATUS_OK ? ppo_update(stage->ppo, stage->rollout, &update, &stats, error) : status;
+    times.update = session_clock() - mark;
+    times.all = session_clock() - start;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    move_kl_coef(session, score.kl_sequence, stage->rollout->sequences);
+    session->step++;
+    status = emit_step(stage, step, &score, &stats, &update, &times, error);
+    if (stats.lost_steps > 0) {
+        events_log(session->events, "warning", "step %llu: %u optimizer steps were skipped, their gradient was not finite",
+                   (unsigned long long)session->step, stats.lost_steps);
+    }
+    return status == STATUS_OK ? rollout_write_traces(stage->rollout, rl->traces_per_step, error) : status;
+}
+
+/* Evaluates and keeps the best checkpoint. */
+static Status evaluate(Session *session, bool final, bool *best, Error *error)
+{
+    double accuracy = 0.0;
+    Status status = session_evaluate(session, "rl", final, &accuracy, error);
+    *best = status == STATUS_OK && accuracy > session->best_accuracy;
+    if (*best) {
+        session->best_accuracy = accuracy;
+    }
+    return status;
+}
+
+static Status run_steps(RlStage *stage, uint32_t first, Error *error)
+{
+    Session         *session = stage->session;
+    const RunConfig *config = &session->config;
+    Status           status = STATUS_OK;
+    for (uint32_t step = first; step < config->rl.steps && status == STATUS_OK; step++) {
+        status = rl_step(stage, step, error);
+        const bool last = step + 1 == config->rl.steps, stop = session_stopping(session);
+        const bool eval_due = !last && config->eval.every > 0 && (step + 1) % config->eval.every == 0;
+        bool       best = false;
+        if (status == STATUS_OK && (eval_due || last)) {
+            status = evaluate(session, last, &best, error);
+        }
+        const bool due = config->checkpoint.every > 0 && session->step % config->checkpoint.every == 0;
+        if (status == STATUS_OK && (due || best || last || stop)) {
+            status = session_checkpoint(session, STAGE_RL, 0, step + 1, error);
+        }
+        if (status == STATUS_OK && best) {
+            status = run_dir_mark_best(session->run, session->step, error);
+        }
+        if (status == STATUS_OK && stop && !last) {
+            status = error_set(error, STATUS_STOPPED, "stopped after step %llu; everything is saved", (unsigned long long)session->step);
+        }
+    }
+    return status;
+}
+
+Status rl_train(Session *session, Error *error)
+{
+    RlStage          stage = {.session = session};
+    const bool       resumed = session->resuming && session->resumed.stage == STAGE_RL;
+    const uint32_t   first = resumed ? session->resumed.stage_step : 0;
+    const EventField started[] = {{"stage", 0, "rl"}, {"name", 0, "rl"}, {"steps", session->config.rl.steps, NULL}, {"done", first, NULL}};
+    session->kl_coef = resumed ? checkpoint_get(&session->resumed, "kl_coef", session->config.rl.kl_coef) : session->config.rl.kl_coef;
+    session->best_accuracy = resumed ? checkpoint_get(&session->resumed, "best_accuracy", -1.0) : -1.0;
+    Status status = resumed ? STATUS_OK : session_emit(session, "phase_start", started, 4, error);
+    status = status == STATUS_OK ? stage_open(&stage, resumed, error) : status;
+    if (status == STATUS_OK && !resumed && session->config.stages[0] == STAGE_RL) {
+        status = session_evaluate(session, "start", false, NULL, error); /* after SFT this has just been done */
+    }
+    status = status == STATUS_OK ? run_steps(&stage, first, error) : status;
+    stage_close(&stage);
+    return status;
+}

@@ -1,0 +1,219 @@
+#include "rlsp/train/rollout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+RewardConfig reward_from_config(const RunReward *config)
+{
+    RewardConfig reward = reward_config_default();
+    reward.correct = config->correct;
+    reward.wrong = config->wrong;
+    reward.no_answer = config->no_answer;
+    switch (config->explore.kind) {
+    case EXPLORE_KIND_NONE: reward.explore.kind = EXPLORE_NONE; break;
+    case EXPLORE_KIND_LENGTH: reward.explore.kind = EXPLORE_LENGTH; break;
+    case EXPLORE_KIND_EFFORT: reward.explore.kind = EXPLORE_EFFORT; break;
+    case EXPLORE_KIND_FRACTION: reward.explore.kind = EXPLORE_FRACTION; break;
+    case EXPLORE_KIND_JUDGE: reward.explore.kind = EXPLORE_JUDGE; break;
+    }
+    reward.explore.weight = config->explore.weight;
+    reward.explore.c = config->explore.c;
+    reward.explore.cap = config->explore.cap;
+    reward.explore.until_hit = config->explore.until_hit;
+    reward.explore.verified = config->explore.verified;
+    reward.explore.limit = config->explore.limit;
+    reward.explore.compat = config->explore.compat;
+    reward.repetition_ngram = config->repetition_ngram;
+    reward.repetition_max_share = config->repetition_max_share;
+    reward.clip = config->clip;
+    return reward;
+}
+
+static Status out_of_memory(Error *error) { return error_set(error, STATUS_OUT_OF_MEMORY, "rollouts: out of host memory"); }
+
+Rollout *rollout_new(Session *session, Error *error)
+{
+    const RunRl *rl = &session->config.rl;
+    Rollout     *rollout = calloc(1, sizeof *rollout);
+    if (rollout == NULL) {
+        out_of_memory(error);
+        return NULL;
+    }
+    rollout->session = session;
+    rollout->sequences = rl->prompts_per_step * rl->samples_per_prompt;
+    rollout->reward = reward_from_config(&session->config.reward);
+    const uint32_t     n = rollout->sequences, prompt = task_prompt_tokens(&session->task_config);
+    const DecodeLimits limits = {.slots = rl->decode_slots > 0 ? rl->decode_slots : (n < 256 ? n : 256),
+                                 .max_length = prompt + rl->max_new_tokens,
+                                 .max_requests = n,
+                                 .max_prompt_tokens = n * prompt,
+                                 .max_new = rl->max_new_tokens,
+                                 .steps_per_submit = rl->decode_steps_per_submit};
+    rollout->items = calloc(n, sizeof *rollout->items);
+    rollout->starts = calloc((size_t)n + 1, sizeof *rollout->starts);
+    rollout->prompt_tokens = calloc(n, sizeof *rollout->prompt_tokens);
+    rollout->response_start = calloc((size_t)n + 1, sizeof *rollout->response_start);
+    rollout->id_capacity = (uint64_t)n * limits.max_length;
+    rollout->ids = malloc(rollout->id_capacity * sizeof *rollout->ids);
+    if (rollout->items == NULL || rollout->starts == NULL || rollout->prompt_tokens == NULL || rollout->response_start == NULL || rollout->ids == NULL) {
+        out_of_memory(error);
+    } else if (limits.max_length > session->policy->config.max_positions) {
+        error_set(error, STATUS_BAD_INPUT, "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
+                  rl->max_new_tokens, prompt, session->policy->config.max_positions);
+    } else if (reward_config_check(&rollout->reward, error) == STATUS_OK) {
+        rollout->decoder = decoder_new(session->gpu, &session->policy->config, &limits, error);
+    }
+    if (rollout->decoder == NULL) {
+        rollout_free(rollout);
+        return NULL;
+    }
+    return rollout;
+}
+
+void rollout_free(Rollout *rollout)
+{
+    if (rollout != NULL) {
+        decoder_free(rollout->decoder);
+        for (uint32_t i = 0; i < rollout->sequences && rollout->items != NULL; i++) {
+            free(rollout->items[i].response);
+        }
+        free(rollout->items);
+        free(rollout->starts);
+        free(rollout->prompt_tokens);
+        free(rollout->response_start);
+        free(rollout->ids);
+        free(rollout);
+    }
+}
+
+/* Prompts of the step: [prompt_starts] into *ids, one per sequence. */
+static Status make_prompts(Rollout *rollout, uint32_t step, int32_t *ids, uint32_t *prompt_starts, Error *error)
+{
+    Session       *session = rollout->session;
+    const uint32_t samples = session->config.rl.samples_per_prompt;
+    for (uint32_t i = 0; i < rollout->sequences; i++) {
+        RolloutItem *item = &rollout->items[i];
+        item->group = i / samples;
+        Random random = random_stream(session->config.seed, RANDOM_TASK, step, item->group);
+        session->task->draw(&session->task_config, &item->problem, &random, SPLIT_TRAIN);
+        char     text[TASK_PROMPT_BYTES];
+        size_t   length = session->task->prompt(&item->problem, text, sizeof text), count = 0;
+        int32_t *prompt = NULL;
+        Status   status = tokenizer_encode(session->tokenizer, text, length, true, &prompt, &count, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (count > task_prompt_tokens(&session->task_config)) {
+            free(prompt);
+            return error_set(error, STATUS_BAD_INPUT, "a prompt of the task makes %zu tokens with this tokenizer, planned were %u; use model.tokenizer \"task\"",
+                             count, task_prompt_tokens(&session->task_config));
+        }
+        memcpy(ids + prompt_starts[i], prompt, count * sizeof *ids);
+        prompt_starts[i + 1] = prompt_starts[i] + (uint32_t)count;
+        rollout->prompt_tokens[i] = (uint32_t)count;
+        free(prompt);
+    }
+    return STATUS_OK;
+}
+
+/* Packs prompt and response of every sequence. */
+static void pack(Rollout *rollout, const int32_t *prompts, const uint32_t *prompt_starts, const DecodeOutput *output)
+{
+    for (uint32_t i = 0; i < rollout->sequences; i++) {
+        uint32_t at = rollout->starts[i], prompt = rollout->prompt_tokens[i], tokens = output->lengths[i];
+        memcpy(rollout->ids + at, prompts + prompt_starts[i], prompt * sizeof *rollout->ids);
+        memcpy(rollout->ids + at + prompt, output->tokens + (uint64_t)i * output->max_new, tokens * sizeof *rollout->ids);
+        rollout->starts[i + 1] = at + prompt + tokens;
+        rollout->response_start[i + 1] = rollout->response_start[i] + tokens;
+        rollout->items[i].tokens = tokens;
+        rollout->items[i].truncated = output->stopped[i] == 0;
+    }
+}
+
+static Status judge(Rollout *rollout, Error *error)
+{
+    Session     *session = rollout->session;
+    const RunRl *rl = &session->config.rl;
+    for (uint32_t i = 0; i < rollout->sequences; i++) {
+        RolloutItem   *item = &rollout->items[i];
+        const int32_t *response = rollout->ids + rollout->starts[i] + rollout->prompt_tokens[i];
+        free(item->response);
+        item->response = NULL;
+        Status status = tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        const RewardInput input = {.response = item->response, .length = item->bytes, .response_tokens = item->tokens,
+                                   .reasoning_tokens = item->tokens, .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
+        reward_compute(&rollout->reward, session->task, &item->problem, &input, &item->reward);
+        item->score = (float)item->reward.total;
+        item->masked = item->truncated && rl->truncated == TRUNCATED_MASK;
+        if (item->truncated && rl->truncated == TRUNCATED_PENALTY) {
+            item->score = (float)rl->truncated_penalty;
+        }
+    }
+    return STATUS_OK;
+}
+
+Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
+{
+    Session       *session = rollout->session;
+    const RunRl   *rl = &session->config.rl;
+    const uint32_t n = rollout->sequences, prompt = task_prompt_tokens(&session->task_config);
+    int32_t       *prompts = malloc((size_t)n * prompt * sizeof *prompts);
+    uint32_t      *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence);
+    Status         status = prompts != NULL && prompt_starts != NULL && sequence != NULL ? STATUS_OK : out_of_memory(error);
+    const double   start = session_clock();
+    if (status == STATUS_OK) {
+        status = make_prompts(rollout, step, prompts, prompt_starts, error);
+    }
+    if (status == STATUS_OK) {
+        for (uint32_t i = 0; i < n; i++) {
+            sequence[i] = step * n + i;
+        }
+        const DecodeInput input = {.prompts = prompts, .prompt_starts = prompt_starts, .sequence = sequence, .requests = n,
+                                   .stop_ids = session->stop_ids, .stop_count = session->stop_count,
+                                   .sample = {.temperature = (float)rl->temperature, .top_k = rl->top_k, .top_p = (float)rl->top_p,
+                                              .min_p = (float)rl->min_p, .seed = session->config.seed}};
+        DecodeOutput output;
+        status = decoder_run(rollout->decoder, session->policy, &input, &output, error);
+        if (status == STATUS_OK) {
+            pack(rollout, prompts, prompt_starts, &output);
+            rollout->decode_steps = output.steps;
+        }
+    }
+    const double generated = session_clock();
+    rollout->generate_seconds = generated - start;
+    status = status == STATUS_OK ? judge(rollout, error) : status;
+    rollout->judge_seconds = session_clock() - generated;
+    free(prompts);
+    free(prompt_starts);
+    free(sequence);
+    return status;
+}
+
+Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error)
+{
+    const Session *session = rollout->session;
+    for (uint32_t i = 0; i < count && i < rollout->sequences; i++) {
+        const RolloutItem *item = &rollout->items[i];
+        const RewardParts *r = &item->reward;
+        char               prompt[TASK_PROMPT_BYTES];
+        session->task->prompt(&item->problem, prompt, sizeof prompt);
+        const EventField rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
+                                      {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL}};
+        const EventField behaviours[] = {{"attempts", r->trace.attempts, NULL}, {"distinct", r->trace.distinct, NULL},
+                                         {"backtracks", r->trace.backtracks, NULL}, {"checks", r->trace.checks, NULL},
+                                         {"errors", r->trace.errors, NULL}, {"false_yes", r->trace.false_yes, NULL}};
+        const EventTrace trace = {.stage = "rl", .step = (int64_t)session->step, .index = i, .prompt = prompt, .response = item->response,
+                                  .answer = r->verdict.answered ? r->verdict.answer : NULL,
+                                  .verdict = r->verdict.correct ? "correct" : r->verdict.answered ? "wrong" : "no_answer",
+                                  .reason = r->verdict.reason, .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
+                                  .rewards = rewards, .reward_count = 5, .behaviours = behaviours, .behaviour_count = 6};
+        Status status = events_trace(session->events, &trace, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}

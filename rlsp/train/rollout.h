@@ -1,0 +1,55 @@
+/* Rollout: prompts drawn, responses sampled, each judged and rewarded.
+ *
+ *     Rollout *rollout = rollout_new(session, &error);
+ *     rollout_sample(rollout, step, &error);
+ *     …rollout->starts, ids, response_start, score…
+ *     rollout_free(rollout);
+ *
+ * Problem p of step s is the stream (seed, RANDOM_TASK, s, p); sequence i of the step is
+ * sampled from the stream s * sequences + i: the step alone decides what is drawn.
+ */
+#ifndef RLSP_TRAIN_ROLLOUT_H
+#define RLSP_TRAIN_ROLLOUT_H
+
+#include "rlsp/reward/reward.h"
+#include "rlsp/train/session.h"
+
+/* One response. */
+typedef struct RolloutItem {
+    Problem     problem;
+    uint32_t    group;     /* its prompt's number                  */
+    char       *response;  /* text, without special tokens; owned  */
+    size_t      bytes;
+    uint32_t    tokens;    /* with the end token, if there is one  */
+    bool        truncated; /* no end token within the limit        */
+    bool        masked;    /* left out of the losses               */
+    RewardParts reward;
+    float       score;     /* what PPO gets: the total, or the penalty for truncation */
+} RolloutItem;
+
+typedef struct Rollout {
+    Session     *session;
+    RewardConfig reward;
+    Decoder     *decoder;
+    uint32_t     sequences;
+    RolloutItem *items;          /* [sequences]                                        */
+    int32_t     *ids;            /* prompt and response, packed                        */
+    uint32_t    *starts;         /* [sequences + 1] into ids                           */
+    uint32_t    *prompt_tokens;  /* [sequences]                                        */
+    uint32_t    *response_start; /* [sequences + 1]: response tokens, counted over all */
+    uint64_t     id_capacity;
+    double       generate_seconds, judge_seconds;
+    uint64_t     decode_steps;
+} Rollout;
+
+Rollout *rollout_new(Session *session, Error *error);
+void     rollout_free(Rollout *rollout); /* NULL is allowed */
+Status   rollout_sample(Rollout *rollout, uint32_t step, Error *error);
+
+/* Writes the first `count` responses of the step to traces.jsonl. */
+Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error);
+
+/* The reward settings of a run config, as rlsp/reward wants them. */
+RewardConfig reward_from_config(const RunReward *config);
+
+#endif

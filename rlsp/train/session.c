@@ -1,0 +1,407 @@
+#include "rlsp/train/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/io/file.h"
+#include "rlsp/version.h"
+
+enum { MICRO_TOKENS = 16384, EVAL_REQUESTS = 2048 };
+
+double session_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bool session_stopping(const Session *session) { return session->options.stop != NULL && *session->options.stop != 0; }
+
+Status session_emit(Session *session, const char *type, const EventField *fields, int count, Error *error)
+{
+    Status status = events_emit(session->events, type, (int64_t)session->step, fields, count, error);
+    if (session->options.on_step != NULL) {
+        session->options.on_step(session->options.user, session->events);
+    }
+    return status;
+}
+
+uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest)
+{
+    uint64_t tokens = configured;
+    if (tokens == 0) {
+        /* No tensor of a micro-batch may be larger than one binding. */
+        const ModelConfig *c = &session->policy->config;
+        uint64_t           widest = 2 * (uint64_t)c->intermediate_size;
+        uint64_t           qkv = (uint64_t)(c->heads + 2 * c->kv_heads) * c->head_dim;
+        widest = qkv > widest ? qkv : widest;
+        tokens = gpu_info(session->gpu)->max_binding_bytes / (4 * widest);
+        tokens = tokens > MICRO_TOKENS ? MICRO_TOKENS : tokens;
+    }
+    return tokens > longest ? (uint32_t)tokens : longest;
+}
+
+/* --- opening -------------------------------------------------------------------- */
+
+static Status out_of_memory(Error *error) { return error_set(error, STATUS_OUT_OF_MEMORY, "starting a run: out of host memory"); }
+
+static void task_values(TaskConfig *values, const RunTask *config)
+{
+    values->numbers = config->numbers;
+    values->max_number = config->max_number;
+    values->max_target = config->max_target;
+    values->intuition = config->intuition;
+}
+
+static Status open_task(Session *session, Error *error)
+{
+    const RunConfig *config = &session->config;
+    if (config->task.kind == TASK_KIND_JSONL) {
+        return error_set(error, STATUS_BAD_INPUT, "task.kind 'jsonl' comes with the math domain; use 'countdown' or 'pick-three'");
+    }
+    if (config->adapter.kind != ADAPTER_NONE) {
+        return error_set(error, STATUS_BAD_INPUT, "adapter.kind 'lora' comes with real models; leave adapter out");
+    }
+    if (config->precision == PRECISION_BF16 || config->precision == PRECISION_F16) {
+        return error_set(error, STATUS_BAD_INPUT, "precision: this version computes in f32; use 'auto' or 'f32'");
+    }
+    session->task = task_find(config->task.kind == TASK_KIND_COUNTDOWN ? "countdown" : "pick-three");
+    task_values(&session->task_config, &config->task);
+    return task_config_resolve(session->task, &session->task_config, error);
+}
+
+/* Writes the task's own tokenizer into RUN/tokenizer. */
+static Status build_tokenizer(const Session *session, const char *directory, Error *error)
+{
+    const size_t count = task_piece_count(session->task, &session->task_config);
+    char(*text)[TASK_PIECE_BYTES] = calloc(count, sizeof *text);
+    const char **pieces = calloc(count, sizeof *pieces);
+    Status       status = text != NULL && pieces != NULL ? STATUS_OK : out_of_memory(error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        session->task->piece(&session->task_config, i, text[i]);
+        pieces[i] = text[i];
+    }
+    if (status == STATUS_OK) {
+        const TokenizerSpec spec = {.pieces = pieces, .count = count, .specials = TASK_SPECIAL_COUNT, .split_regex = task_split_regex,
+                                    .bos = "<bos>", .eos = "<eos>", .pad = "<pad>", .max_length = session->config.model.init.max_positions};
+        status = file_make_directories(directory, error);
+        status = status == STATUS_OK ? tokenizer_build(directory, &spec, error) : status;
+    }
+    free(pieces);
+    free(text);
+    return status;
+}
+
+static Status open_tokenizer(Session *session, Error *error)
+{
+    const RunModel *model = &session->config.model;
+    const char     *from = model->tokenizer[0] != 0 ? model->tokenizer : model->path;
+    Status          status = STATUS_OK;
+    if (strcmp(from, "task") == 0 || (from[0] == 0 && model->path[0] == 0)) {
+        snprintf(session->tokenizer_directory, sizeof session->tokenizer_directory, "%.1000s/tokenizer", run_dir_path(session->run));
+        status = build_tokenizer(session, session->tokenizer_directory, error);
+    } else {
+        snprintf(session->tokenizer_directory, sizeof session->tokenizer_directory, "%s", from);
+    }
+    if (status == STATUS_OK) {
+        session->tokenizer = tokenizer_open(session->tokenizer_directory, error);
+        status = session->tokenizer != NULL ? STATUS_OK : error->status;
+    }
+    return status;
+}
+
+static ModelConfig model_from_init(const Session *session)
+{
+    const RunModelInit *init = &session->config.model.init;
+    ModelConfig         config = {.family = MODEL_LLAMA,
+                                  .vocab_size = tokenizer_vocab_size(session->tokenizer),
+                                  .hidden_size = init->hidden_size,
+                                  .layers = init->layers,
+                                  .heads = init->heads,
+                                  .kv_heads = init->kv_heads > 0 ? init->kv_heads : init->heads,
+                                  .head_dim = init->head_dim > 0 ? init->head_dim : init->hidden_size / init->heads,
+                                  .intermediate_size = init->intermediate_size,
+                                  .max_positions = init->max_positions,
+                                  .rms_norm_eps = (float)init->rms_norm_eps,
+                                  .rope = {.theta = init->rope_theta},
+                                  .tie_embeddings = init->tie_embeddings,
+                                  .bos_token_id = tokenizer_token_id(session->tokenizer, "<bos>"),
+                                  .eos_token_ids = {tokenizer_token_id(session->tokenizer, "<eos>")},
+                                  .eos_count = tokenizer_token_id(session->tokenizer, "<eos>") >= 0,
+                                  .pad_token_id = tokenizer_token_id(session->tokenizer, "<pad>")};
+    return config;
+}
+
+static Status open_policy(Session *session, Error *error)
+{
+    const RunModel *model = &session->config.model;
+    const bool      shared = model->critic == CRITIC_SHARED;
+    if (session->resuming) {
+        session->policy = model_load(session->gpu, session->checkpoint_path, shared, error);
+    } else if (model->path[0] != 0) {
+        session->policy = model_load(session->gpu, model->path, shared, error);
+    } else {
+        const ModelConfig config = model_from_init(session);
+        const ModelInit   init = {model->init.embedding_std, model->init.linear_scale, model->init.residual_scale};
+        session->policy = model_new(session->gpu, &config, shared, error);
+        if (session->policy != NULL && model_init(session->policy, &init, session->config.seed, error) != STATUS_OK) {
+            return error->status;
+        }
+    }
+    if (session->policy == NULL) {
+        return error->status;
+    }
+    const ModelConfig *config = &session->policy->config;
+    if (tokenizer_vocab_size(session->tokenizer) > config->vocab_size) {
+        return error_set(error, STATUS_BAD_INPUT, "the tokenizer in %s has %u tokens, the model only %u", session->tokenizer_directory,
+                         tokenizer_vocab_size(session->tokenizer), config->vocab_size);
+    }
+    for (uint32_t i = 0; i < config->eos_count; i++) {
+        session->stop_ids[session->stop_count++] = (int32_t)config->eos_token_ids[i];
+    }
+    if (session->stop_count == 0) {
+        return error_set(error, STATUS_BAD_INPUT, "the model has no eos_token_id in config.json, so that its responses would never end");
+    }
+    return STATUS_OK;
+}
+
+static Status open_run(Session *session, Error *error)
+{
+    const SessionOptions *options = &session->options;
+    if (options->resume == NULL) {
+        session->config = *options->config;
+        session->run = run_dir_create(options->out, &session->config, error);
+        session->events = session->run != NULL ? events_open(options->out, NULL, error) : NULL;
+        return session->events != NULL ? STATUS_OK : error->status;
+    }
+    session->run = run_dir_open(options->resume, true, error);
+    if (session->run == NULL || run_dir_config(session->run, NULL, 0, &session->config, error) != STATUS_OK) {
+        return error->status;
+    }
+    uint64_t      steps[1];
+    EventsOffsets start = {0};
+    if (run_dir_list(session->run, steps, 1) > 0) {
+        const char *path = run_dir_mark_path(session->run, "last", error);
+        if (path == NULL || checkpoint_read(path, &session->resumed, error) != STATUS_OK) {
+            return error->status;
+        }
+        snprintf(session->checkpoint_path, sizeof session->checkpoint_path, "%s", path);
+        session->resuming = true;
+        session->step = session->resumed.step;
+        start = session->resumed.offsets;
+    }
+    session->events = events_open(options->resume, &start, error);
+    return session->events != NULL ? STATUS_OK : error->status;
+}
+
+static Status open_all(Session *session, Error *error)
+{
+    const SessionOptions *options = &session->options;
+    Status                status = open_run(session, error);
+    status = status == STATUS_OK ? open_task(session, error) : status;
+    status = status == STATUS_OK ? open_tokenizer(session, error) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const char *device = options->device != NULL ? options->device : session->config.device;
+    session->gpu = gpu_open(&(GpuOptions){.select = device, .validate = options->validate, .profile = options->profile}, error);
+    session->stream = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
+    return session->stream != NULL ? open_policy(session, error) : error->status;
+}
+
+Session *session_open(const SessionOptions *options, Error *error)
+{
+    Session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        out_of_memory(error);
+        return NULL;
+    }
+    session->options = *options;
+    session->best_accuracy = -1.0;
+    if (open_all(session, error) != STATUS_OK) {
+        session_close(session);
+        return NULL;
+    }
+    const GpuInfo *info = gpu_info(session->gpu);
+    events_log(session->events, "info", "rlsp %s on device %d: %s (%s), %s", rlsp_version, info->index, info->name, info->driver, gpu_type_name(info->type));
+    if (!session->resuming) {
+        const EventField fields[] = {{"name", 0, session->config.name},
+                                     {"parameters", (double)model_parameter_count(session->policy), NULL},
+                                     {"vocab_size", session->policy->config.vocab_size, NULL},
+                                     {"time_device", 0, info->name},
+                                     {"time_driver", 0, info->driver}};
+        if (session_emit(session, "run_start", fields, sizeof fields / sizeof *fields, error) != STATUS_OK) {
+            session_close(session);
+            return NULL;
+        }
+    } else {
+        events_log(session->events, "info", "going on from step %llu", (unsigned long long)session->step);
+    }
+    return session;
+}
+
+void session_close(Session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    evaluator_free(session->evaluator);
+    learner_free(session->critic_learner);
+    learner_free(session->learner);
+    model_free(session->critic);
+    model_free(session->policy);
+    gpu_stream_free(session->stream);
+    gpu_close(session->gpu);
+    tokenizer_free(session->tokenizer);
+    events_close(session->events);
+    run_dir_close(session->run);
+    free(session);
+}
+
+/* --- checkpoints -------------------------------------------------------------------- */
+
+/* RUN_PATH_SIZE bytes of "directory/name". */
+static const char *inside(char *buffer, const char *directory, const char *name)
+{
+    snprintf(buffer, RUN_PATH_SIZE + 64, "%s/%s", directory, name);
+    return buffer;
+}
+
+static Status copy_tokenizer(const Session *session, const char *directory, Error *error)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char from[RUN_PATH_SIZE + 64], to[RUN_PATH_SIZE + 64];
+        inside(from, session->tokenizer_directory, names[i]);
+        if (file_exists(from)) {
+            Status status = file_copy(from, inside(to, directory, names[i]), error);
+            if (status != STATUS_OK) {
+                return status;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static Status write_checkpoint(Session *session, const char *directory, Error *error)
+{
+    char   path[RUN_PATH_SIZE + 64];
+    Status status = model_save(session->policy, directory, DTYPE_F32, error);
+    status = status == STATUS_OK ? copy_tokenizer(session, directory, error) : status;
+    if (status == STATUS_OK && session->learner != NULL) {
+        status = learner_save(session->learner, inside(path, directory, "optimizer.safetensors"), error);
+    }
+    if (status == STATUS_OK && session->critic != NULL) {
+        status = model_save(session->critic, inside(path, directory, "critic"), DTYPE_F32, error);
+    }
+    if (status == STATUS_OK && session->critic_learner != NULL) {
+        status = learner_save(session->critic_learner, inside(path, directory, "critic_optimizer.safetensors"), error);
+    }
+    return status;
+}
+
+Status session_checkpoint(Session *session, RunStage stage, uint32_t phase, uint32_t stage_step, Error *error)
+{
+    Checkpoint  checkpoint = {.step = session->step, .stage = stage, .phase = phase, .stage_step = stage_step};
+    const char *directory = run_dir_checkpoint_begin(session->run, session->step, error);
+    if (directory == NULL) {
+        return error->status;
+    }
+    Status status = write_checkpoint(session, directory, error);
+    if (status == STATUS_OK) {
+        const EventField fields[] = {{"stage", 0, run_stage_name(stage)}, {"stage_step", stage_step, NULL}};
+        status = session_emit(session, "checkpoint", fields, 2, error);
+    }
+    status = status == STATUS_OK ? events_sync(session->events, &checkpoint.offsets, error) : status;
+    checkpoint_set(&checkpoint, "best_accuracy", session->best_accuracy);
+    checkpoint_set(&checkpoint, "kl_coef", session->kl_coef);
+    if (status != STATUS_OK) {
+        run_dir_checkpoint_abort(session->run);
+        return status;
+    }
+    status = run_dir_checkpoint_commit(session->run, &checkpoint, error);
+    return status == STATUS_OK ? run_dir_prune(session->run, session->config.checkpoint.keep, error) : status;
+}
+
+/* --- evaluation ------------------------------------------------------------------------ */
+
+static bool stop_between(void *user, uint32_t done, uint32_t all)
+{
+    (void)user;
+    (void)done;
+    (void)all;
+    return false;
+}
+
+/* Evaluates once and appends the fields, `prefix` before each name. */
+static Status evaluate_once(Session *session, const EvalOptions *options, const char *prefix, EventField *fields, int *count,
+                            char names[EVAL_FIELDS_MAX][48], EvalResult *result, Error *error)
+{
+    Status status = evaluator_run(session->evaluator, session->policy, options, result, error);
+    if (status == STATUS_OK) {
+        *count += eval_result_fields(result, prefix, fields + *count, names);
+    }
+    return status;
+}
+
+Status session_evaluate(Session *session, const char *stage, bool final, double *accuracy, Error *error)
+{
+    const RunEval *eval = &session->config.eval;
+    const uint32_t problems = final && eval->final_problems > 0 ? eval->final_problems : eval->problems;
+    const uint32_t samples = final && eval->final_samples > 0 ? eval->final_samples : eval->samples;
+    const uint32_t max_new = eval->max_new_tokens > 0 ? eval->max_new_tokens : session->config.rl.max_new_tokens;
+    if (problems == 0) {
+        return STATUS_OK;
+    }
+    if (session->evaluator == NULL) {
+        const EvalLimits limits = {.max_requests = EVAL_REQUESTS, .max_new = max_new, .slots = session->config.rl.decode_slots};
+        session->evaluator = evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &session->task_config, &limits, error);
+        if (session->evaluator == NULL) {
+            return error->status;
+        }
+    }
+    EvalOptions options = {.seed = eval->seed, .problems = problems, .samples = samples, .max_new = max_new,
+                           .sample = {.temperature = (float)eval->temperature, .top_k = eval->top_k, .top_p = (float)eval->top_p},
+                           .events = session->events, .traces = eval->traces, .stage = "eval", .step = (int64_t)session->step,
+                           .progress = stop_between};
+    EventField  fields[3 + 2 * EVAL_FIELDS_MAX] = {{"stage", 0, stage}, {"problems", problems, NULL}, {"samples", samples, NULL}};
+    char        names[2][EVAL_FIELDS_MAX][48];
+    int         count = 3;
+    EvalResult  sampled, greedy;
+    Status      status = evaluate_once(session, &options, "", fields, &count, names[0], &sampled, error);
+    if (status == STATUS_OK && eval->greedy && eval->temperature > 0.0) {
+        options.sample = (SampleOptions){.temperature = 0.0f};
+        options.samples = 1;
+        options.stage = "eval_greedy";
+        options.traces = eval->traces / 4;
+        status = evaluate_once(session, &options, "greedy_", fields, &count, names[1], &greedy, error);
+    }
+    status = status == STATUS_OK ? session_emit(session, "eval", fields, count, error) : status;
+    if (accuracy != NULL) {
+        *accuracy = sampled.accuracy;
+    }
+    return status;
+}
+
+/* --- stages ---------------------------------------------------------------------------- */
+
+Status session_train(Session *session, Error *error)
+{
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i < session->config.stage_count && status == STATUS_OK; i++) {
+        const RunStage stage = session->config.stages[i];
+        if (session->resuming && session->resumed.stage == STAGE_RL && stage == STAGE_SFT) {
+            continue;
+        }
+        status = stage == STAGE_SFT ? sft_train(session, error) : rl_train(session, error);
+    }
+    if (status == STATUS_OK) {
+        const EventField fields[] = {{"reason", 0, "done"}};
+        status = session_emit(session, "run_end", fields, 1, error);
+    } else if (session->events != NULL) {
+        events_log(session->events, status == STATUS_STOPPED ? "info" : "error", "%s", error->text);
+    }
+    return status;
+}

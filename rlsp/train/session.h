@@ -1,0 +1,99 @@
+/* Session: everything that one `rlsp train` holds from start to end.
+ *
+ *     Session *session = session_open(&options, &error);
+ *     if (session != NULL) {
+ *         status = session_train(session, &error);          // the stages of the config
+ *     }
+ *     session_close(session);
+ *
+ * It opens the device, task, tokenizer, policy, run directory and event stream; saves
+ * and restores checkpoints; evaluates. The stages themselves are sft.c and rl.c.
+ *
+ * A checkpoint is a Hugging Face directory of the policy (config.json,
+ * model.safetensors, tokenizer.json) with the trainer's state beside it:
+ * optimizer.safetensors, and for RL critic/ and critic_optimizer.safetensors. The
+ * reference policy of the RL stage is kept once, in RUN/reference.
+ */
+#ifndef RLSP_TRAIN_SESSION_H
+#define RLSP_TRAIN_SESSION_H
+
+#include <signal.h>
+
+#include "engine/model/model.h"
+#include "engine/model/workspace.h"
+#include "engine/text/tokenizer.h"
+#include "rlsp/run/config.h"
+#include "rlsp/run/events.h"
+#include "rlsp/run/run_dir.h"
+#include "rlsp/task/task.h"
+#include "rlsp/train/evaluate.h"
+#include "rlsp/train/learner.h"
+
+typedef struct SessionOptions {
+    const RunConfig             *config;   /* of a new run                                      */
+    const char                  *out;      /* its directory                                     */
+    const char                  *resume;   /* or: the run directory to go on with               */
+    const char                  *device;   /* overrides the config's; NULL: not                 */
+    bool                         profile;  /* time kernels                                      */
+    bool                         validate; /* Vulkan validation layer                           */
+    const volatile sig_atomic_t *stop;     /* non-zero: finish the step, save and end; or NULL  */
+    void (*on_step)(void *user, Events *events); /* after every step and eval, for progress; or NULL */
+    void *user;
+} SessionOptions;
+
+typedef struct Session {
+    SessionOptions options;
+    RunConfig      config;
+    RunDir        *run;
+    Events        *events;
+    Gpu           *gpu;
+    const Task    *task;
+    TaskConfig     task_config;
+    Tokenizer     *tokenizer;
+    char           tokenizer_directory[RUN_PATH_SIZE]; /* what is copied into checkpoints */
+    int32_t        stop_ids[8];
+    uint32_t       stop_count;
+    Model         *policy;
+    Learner       *learner;   /* of the policy, while a stage trains it */
+    Model         *critic;    /* RL only; NULL with a shared trunk      */
+    Learner       *critic_learner;
+    GpuStream     *stream;
+    Evaluator     *evaluator;
+
+    uint64_t   step;          /* of the run, over all stages            */
+    double     best_accuracy; /* of held-out evaluations in this stage; negative: none yet */
+    Checkpoint resumed;       /* where to go on; step 0 and stage_count 0: from the start  */
+    bool       resuming;
+    char       checkpoint_path[RUN_PATH_SIZE]; /* of `resumed` */
+    double     kl_coef;       /* of the KL controller                   */
+} Session;
+
+Session *session_open(const SessionOptions *options, Error *error);
+void     session_close(Session *session); /* NULL is allowed */
+
+/* Runs the stages. STATUS_STOPPED after a stop request, with everything saved. */
+Status session_train(Session *session, Error *error);
+
+bool session_stopping(const Session *session);
+
+/* Saves a checkpoint of the current step. `phase` and `stage_step` say where to go on. */
+Status session_checkpoint(Session *session, RunStage stage, uint32_t phase, uint32_t stage_step, Error *error);
+
+/* Held-out evaluation of the policy, emitted as an "eval" event; keeps the best. `final`: the
+ * larger set of the end of a stage. *accuracy may be NULL. */
+Status session_evaluate(Session *session, const char *stage, bool final, double *accuracy, Error *error);
+
+/* Tokens per micro-batch: the config's, or what suits the device; at least `longest`. */
+uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest);
+
+/* Emits a step's event and tells the progress reader. */
+Status session_emit(Session *session, const char *type, const EventField *fields, int count, Error *error);
+
+/* The stages. Each goes on from session->resumed if that lies in it. */
+Status sft_train(Session *session, Error *error);
+Status rl_train(Session *session, Error *error);
+
+/* Seconds on the monotonic clock. */
+double session_clock(void);
+
+#endif

@@ -1,0 +1,205 @@
+/* Stage one: supervised fine-tuning, phase by phase. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/ops/logits.h"
+#include "rlsp/train/session.h"
+#include "rlsp/train/sft_data.h"
+
+/* Device memory of one phase. */
+typedef struct SftBuffers {
+    Workspace *work;
+    Batch     *batch;
+    GpuArena  *arena;
+    GpuSpan    logprob, entropy, lse, dlogprob, weight, sums;
+    int32_t   *rows, *targets; /* host, of one micro-batch */
+    float     *row_weight;
+    uint32_t  *starts;
+    uint32_t   micro_tokens;
+} SftBuffers;
+
+static void buffers_close(SftBuffers *b)
+{
+    gpu_arena_free(b->arena);
+    batch_free(b->batch);
+    workspace_free(b->work);
+    free(b->rows);
+    free(b->targets);
+    free(b->row_weight);
+    free(b->starts);
+}
+
+static Status buffers_open(SftBuffers *b, Session *session, Error *error)
+{
+    const ModelConfig *model = &session->policy->config;
+    const uint32_t     n = session_micro_tokens(session, session->config.sft.tokens_per_micro_batch, model->max_positions);
+    *b = (SftBuffers){.micro_tokens = n};
+    Recompute recompute = session->config.recompute == RECOMPUTE_BLOCK ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS;
+    b->work = workspace_new(session->gpu, model, n, n, model->max_positions, true, recompute, error);
+    b->batch = b->work != NULL ? batch_new(session->gpu, model, n, n, n, error) : NULL;
+    b->arena = b->batch != NULL ? gpu_arena_new(session->gpu, "SFT losses", GPU_MEMORY_DEVICE, 5 * gpu_align((uint64_t)n * 4) + GPU_ALIGNMENT, error) : NULL;
+    b->rows = malloc(n * sizeof *b->rows);
+    b->targets = malloc(n * sizeof *b->targets);
+    b->row_weight = malloc(n * sizeof *b->row_weight);
+    b->starts = malloc(((size_t)n + 1) * sizeof *b->starts);
+    if (b->arena == NULL || b->rows == NULL || b->targets == NULL || b->row_weight == NULL || b->starts == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "SFT: out of host memory");
+        buffers_close(b);
+        return error->status;
+    }
+    b->logprob = gpu_arena_take(b->arena, (uint64_t)n * 4);
+    b->entropy = gpu_arena_take(b->arena, (uint64_t)n * 4);
+    b->lse = gpu_arena_take(b->arena, (uint64_t)n * 4);
+    b->dlogprob = gpu_arena_take(b->arena, (uint64_t)n * 4);
+    b->weight = gpu_arena_take(b->arena, (uint64_t)n * 4);
+    b->sums = gpu_arena_take(b->arena, 8);
+    return STATUS_OK;
+}
+
+/* Puts sequences [first, …) of the step into the device batch, as many as fit; returns
+ * the first that did not. Rows are the positions whose next token has a weight. */
+static uint32_t set_micro_batch(SftBuffers *b, Gpu *gpu, const SftBatch *step, uint32_t first, Status *status, Error *error)
+{
+    const uint32_t base = step->starts[first];
+    uint32_t       last = first, rows = 0;
+    b->starts[0] = 0;
+    while (last < step->sequences && step->starts[last + 1] - base <= b->micro_tokens) {
+        last++;
+        b->starts[last - first] = step->starts[last] - base;
+    }
+    for (uint32_t s = first; s < last; s++) {
+        for (uint32_t i = step->starts[s]; i + 1 < step->starts[s + 1]; i++) {
+            if (step->weight[i + 1] != 0.0f) {
+                b->rows[rows] = (int32_t)(i - base);
+                b->targets[rows] = step->ids[i + 1];
+                b->row_weight[rows++] = step->weight[i + 1];
+            }
+        }
+    }
+    *status = batch_set(b->batch, &(BatchInput){step->ids + base, b->starts, last - first, b->rows, b->targets, rows}, error);
+    if (*status == STATUS_OK && rows > 0) {
+        *status = gpu_upload(gpu, b->weight, b->row_weight, (uint64_t)rows * 4, error);
+    }
+    return last;
+}
+
+/* One optimizer step: gradients of all micro-batches, then AdamW. */
+static Status train_step(Session *session, SftBuffers *b, const SftBatch *step, const AdamwOptions *options, double max_norm,
+                         double *loss, GradNorm *norm, Error *error)
+{
+    GpuStream *s = session->stream;
+    Model     *model = session->policy;
+    Status     status = STATUS_OK;
+    for (uint32_t first = 0; first < step->sequences && status == STATUS_OK;) {
+        const bool start = first == 0;
+        first = set_micro_batch(b, session->gpu, step, first, &status, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        gpu_stream_begin(s);
+        if (start) {
+            learner_zero_gradients(s, session->learner);
+            gpu_fill(s, b->sums, 0);
+        }
+        if (b->batch->rows > 0) {
+            transformer_forward(s, b->work, model, b->batch);
+            head_logprobs(s, b->work, model, b->batch, 1.0f, b->logprob, b->entropy, b->lse);
+            cross_entropy(s, b->dlogprob, b->sums, b->logprob, b->weight, b->batch->rows);
+            head_backward(s, b->work, model, session->learner->gradients, b->batch, 1.0f, b->lse, b->entropy, b->dlogprob, (GpuSpan){0});
+            transformer_backward(s, b->work, model, session->learner->gradients, b->batch);
+        }
+        if (first == step->sequences) {
+            learner_step(s, session->learner, options, max_norm);
+        }
+        status = gpu_stream_run(s, error);
+    }
+    float sums[2] = {0.0f, 0.0f};
+    status = status == STATUS_OK ? gpu_download(session->gpu, b->sums, sums, sizeof sums, error) : status;
+    status = status == STATUS_OK ? learner_norm(session->learner, norm, error) : status;
+    *loss = (double)sums[0];
+    return status;
+}
+
+static Status emit_step(Session *session, uint32_t phase_step, double loss, double lr, const GradNorm *norm, const SftBatch *step,
+                        double seconds, Error *error)
+{
+    const uint32_t   tokens = step->starts[step->sequences];
+    const EventField fields[] = {{"stage_step", phase_step, NULL},
+                                 {"loss", loss, NULL},
+                                 {"lr", lr, NULL},
+                                 {"grad_norm", (double)norm->norm, NULL},
+                                 {"tokens", tokens, NULL},
+                                 {"targets", (double)step->targets, NULL},
+                                 {"time_tokens_per_second", tokens / seconds, NULL},
+                                 {"time_seconds", seconds, NULL}};
+    return session_emit(session, "sft_step", fields, sizeof fields / sizeof *fields, error);
+}
+
+static Status train_phase(Session *session, uint32_t index, uint32_t first_step, Error *error)
+{
+    const SftPhase  *phase = &session->config.sft.phases[index];
+    const uint32_t   longest = session->policy->config.max_positions;
+    const EventField started[] = {{"stage", 0, "sft"}, {"name", 0, phase->name}, {"phase", index, NULL}, {"steps", phase->steps, NULL}, {"done", first_step, NULL}};
+    SftBuffers       buffers = {0};
+    SftBatch         batch = {0};
+    Status           status = first_step == 0 ? session_emit(session, "phase_start", started, 5, error) : STATUS_OK;
+    if (status == STATUS_OK && first_step == 0 && phase->reset_optimizer) {
+        status = learner_reset(session->learner, error);
+    }
+    SftSource *source = status == STATUS_OK ? sft_source_new(phase, session->task, &session->task_config, session->tokenizer,
+                                                             session->stop_ids[0], session->config.seed, index, error)
+                                            : NULL;
+    status = source != NULL ? buffers_open(&buffers, session, error) : error->status;
+    for (uint32_t i = first_step; i < phase->steps && status == STATUS_OK; i++) {
+        const double       lr = phase->lr * run_schedule_factor(phase->schedule, i, phase->steps, phase->warmup_steps, phase->final_lr_fraction);
+        const AdamwOptions options = {lr, phase->betas[0], phase->betas[1], phase->eps, phase->weight_decay};
+        const double       start = session_clock();
+        double             loss = 0.0;
+        GradNorm           norm;
+        status = sft_source_step(source, i, longest, &batch, error);
+        status = status == STATUS_OK ? train_step(session, &buffers, &batch, &options, phase->max_grad_norm, &loss, &norm, error) : status;
+        if (status != STATUS_OK) {
+            break;
+        }
+        session->step++;
+        status = emit_step(session, i + 1, loss, lr, &norm, &batch, session_clock() - start, error);
+        const bool due = session->config.checkpoint.every > 0 && session->step % session->config.checkpoint.every == 0;
+        const bool last = i + 1 == phase->steps, stop = session_stopping(session);
+        if (status == STATUS_OK && (due || stop || last)) {
+            status = session_checkpoint(session, STAGE_SFT, last ? index + 1 : index, last ? 0 : i + 1, error);
+        }
+        if (status == STATUS_OK && stop) {
+            status = error_set(error, STATUS_STOPPED, "stopped after step %llu; everything is saved", (unsigned long long)session->step);
+        }
+    }
+    sft_batch_free(&batch);
+    buffers_close(&buffers);
+    sft_source_free(source);
+    return status;
+}
+
+Status sft_train(Session *session, Error *error)
+{
+    uint32_t phase = 0, first_step = 0;
+    Status   status = STATUS_OK;
+    session->learner = learner_new(session->policy, error);
+    if (session->learner == NULL) {
+        return error->status;
+    }
+    if (session->resuming && session->resumed.stage == STAGE_SFT) {
+        phase = session->resumed.phase;
+        first_step = session->resumed.stage_step;
+        char path[RUN_PATH_SIZE + 64];
+        snprintf(path, sizeof path, "%s/optimizer.safetensors", session->checkpoint_path);
+        status = learner_load(session->learner, path, error);
+    }
+    for (; phase < session->config.sft.phase_count && status == STATUS_OK; phase++, first_step = 0) {
+        status = train_phase(session, phase, first_step, error);
+    }
+    if (status == STATUS_OK) {
+        status = session_evaluate(session, "sft", true, NULL, error);
+    }
+    learner_free(session->learner);
+    session->learner = NULL;
+    return status;
+}
