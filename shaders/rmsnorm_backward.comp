@@ -5,16 +5,25 @@
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "reduce.glsl"
+#include "units.glsl"
 
-layout(constant_id = 1) const bool ADD = false;
+layout(constant_id = 3) const bool ADD = false;
 
 layout(std430, binding = 0) buffer Dx { float dx[]; };
+layout(std430, binding = 0) buffer Dx4 { vec4 dx4[]; };
 layout(std430, binding = 1) readonly buffer Dy { float dy[]; };
+layout(std430, binding = 1) readonly buffer Dy4 { vec4 dy4[]; };
 layout(std430, binding = 2) readonly buffer X { float x[]; };
-layout(std430, binding = 3) readonly buffer Weight { float weight[]; }; // [width]
-layout(std430, binding = 4) readonly buffer Rstd { float rstd[]; };     // [rows]
+layout(std430, binding = 2) readonly buffer X4 { vec4 x4[]; };
+layout(std430, binding = 3) readonly buffer W { float w[]; }; // [width]
+layout(std430, binding = 3) readonly buffer W4 { vec4 w4[]; };
+layout(std430, binding = 4) readonly buffer Rstd { float rstd[]; }; // [rows]
+layout(binding = 5) uniform textureBuffer dx_texels;
+layout(binding = 6) uniform textureBuffer dy_texels;
+layout(binding = 7) uniform textureBuffer x_texels;
+layout(binding = 8) uniform textureBuffer w_texels;
 
-layout(push_constant) uniform Push { uint rows, width, per_token, token_stride, offset; };
+layout(push_constant) uniform Push { uint rows, width, per_token, token_stride, offset; }; // as in rmsnorm.comp
 
 void main()
 {
@@ -25,13 +34,19 @@ void main()
     uint  base = row / per_token * token_stride + offset + row % per_token * width;
     uint  lane = gl_LocalInvocationID.x;
     float inverse = rstd[row];
-    float dot_product = 0.0; // of dy w and x
-    for (uint column = lane; column < width; column += gl_WorkGroupSize.x) {
-        dot_product += dy[base + column] * weight[column] * x[base + column];
+    vec4  products = vec4(0.0); // dy w x
+    for (uint i = lane; i < width; i += gl_WorkGroupSize.x) {
+        vec4 g = LOAD(dy_texels, dy4, dy, base + i) * LOAD(w_texels, w4, w, i);
+        products = fma(g, LOAD(x_texels, x4, x, base + i), products);
     }
-    float mean = workgroup_sum(dot_product) * inverse / float(width);
-    for (uint column = lane; column < width; column += gl_WorkGroupSize.x) {
-        float value = inverse * (dy[base + column] * weight[column] - x[base + column] * inverse * mean);
-        dx[base + column] = ADD ? dx[base + column] + value : value;
+    float sum = workgroup_sum((products.x + products.y) + (products.z + products.w));
+    float pull = sum * inverse * inverse / float(width * UNIT);
+    for (uint i = lane; i < width; i += gl_WorkGroupSize.x) {
+        vec4 g = LOAD(dy_texels, dy4, dy, base + i) * LOAD(w_texels, w4, w, i);
+        vec4 value = inverse * (g - LOAD(x_texels, x4, x, base + i) * pull);
+        if (ADD) {
+            value += LOAD(dx_texels, dx4, dx, base + i);
+        }
+        STORE(dx4, dx, base + i, value)
     }
 }

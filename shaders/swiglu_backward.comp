@@ -3,12 +3,18 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
+#include "units.glsl"
 
 layout(std430, binding = 0) writeonly buffer DGateUp { float dgate_up[]; }; // [tokens, 2 ff]: gate, then up
-layout(std430, binding = 1) readonly buffer DAct { float dact[]; };         // [tokens, ff]
-layout(std430, binding = 2) readonly buffer GateUp { float gate_up[]; };    // [tokens, 2 ff]
+layout(std430, binding = 0) writeonly buffer DGateUp4 { vec4 dgate_up4[]; };
+layout(std430, binding = 1) readonly buffer DAct { float dact[]; }; // [tokens, ff]
+layout(std430, binding = 1) readonly buffer DAct4 { vec4 dact4[]; };
+layout(std430, binding = 2) readonly buffer GateUp { float gate_up[]; }; // [tokens, 2 ff]
+layout(std430, binding = 2) readonly buffer GateUp4 { vec4 gate_up4[]; };
+layout(binding = 3) uniform textureBuffer dact_texels;
+layout(binding = 4) uniform textureBuffer gate_up_texels;
 
-layout(push_constant) uniform Push { uint tokens, ff; };
+layout(push_constant) uniform Push { uint tokens, ff; }; // ff in units
 
 void main()
 {
@@ -17,10 +23,13 @@ void main()
         return;
     }
     for (uint i = gl_LocalInvocationID.x; i < ff; i += gl_WorkGroupSize.x) {
-        uint  at = token * 2 * ff + i;
-        float gate = gate_up[at], up = gate_up[at + ff], d = dact[token * ff + i];
-        float sigmoid = 1.0 / (1.0 + exp(-gate));
-        dgate_up[at] = d * up * sigmoid * (1.0 + gate * (1.0 - sigmoid));
-        dgate_up[at + ff] = d * gate * sigmoid;
+        uint at = token * 2 * ff + i;
+        vec4 gate = LOAD(gate_up_texels, gate_up4, gate_up, at);
+        vec4 up = LOAD(gate_up_texels, gate_up4, gate_up, at + ff);
+        vec4 d = LOAD(dact_texels, dact4, dact, token * ff + i);
+        vec4 sigmoid = 1.0 / (1.0 + exp(-gate));
+        vec4 dgate = d * up * sigmoid * (1.0 + gate * (1.0 - sigmoid)), dup = d * gate * sigmoid;
+        STORE(dgate_up4, dgate_up, at, dgate)
+        STORE(dgate_up4, dgate_up, at + ff, dup)
     }
 }

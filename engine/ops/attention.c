@@ -62,7 +62,7 @@ uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t s
 /* Texel loads where they pay and where rows are whole texels. */
 static bool use_texels(GpuStream *stream, GpuSpan largest, AttentionShape shape)
 {
-    return texels_preferred(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, largest);
+    return texels_for_shared(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, largest);
 }
 
 static void dispatch(GpuStream *stream, GpuDispatch *d, Division division, uint32_t tile_count, uint32_t heads_per_tile,
@@ -151,7 +151,7 @@ void attention_decode(GpuStream *stream, GpuSpan o, GpuSpan k_cache, GpuSpan v_c
         uint32_t slots, max_length;
         float    scale;
     } push                 = {slots, max_length, score_scale(shape)};
-    const bool read_texels = use_texels(stream, k_cache, shape);
+    const bool read_texels = texels_for_rows(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, k_cache);
     gpu_dispatch(stream, &(GpuDispatch){.kernel = "attention_decode",
                                         .spec   = {ops_group_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim,
                                                    1, 1, 1, read_texels},

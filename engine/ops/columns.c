@@ -1,6 +1,7 @@
 #include "engine/ops/columns.h"
 
 #include "engine/ops/ops.h"
+#include "engine/ops/units.h"
 
 enum { SUM = 0, SCALE = 1, NORM = 2 }; /* as in shaders/columns.comp */
 
@@ -36,14 +37,21 @@ static void dispatch(GpuStream *stream, uint32_t mode, GpuSpan out, GpuSpan y, G
     }
     const GpuSpan  partial = gpu_span_slice(workspace, 0, columns_workspace_bytes(layout.rows, layout.width));
     const uint32_t group   = ops_group_lanes(stream);
-    const uint32_t blocks  = (layout.width + group - 1) / group;
-    const uint32_t push[8] = {
-        layout.rows, layout.width, layout.per_token, layout.token_stride, layout.offset, chunk_rows(layout.rows),
-        chunks,      blocks};
+    const Units    units   = units_for(stream, layout.width | layout.token_stride | layout.offset, y);
+    const uint32_t width = layout.width / units.size, blocks = (width + group - 1) / group;
+    const uint32_t push[8] = {layout.rows,
+                              width,
+                              layout.per_token,
+                              layout.token_stride / units.size,
+                              layout.offset / units.size,
+                              chunk_rows(layout.rows),
+                              chunks,
+                              blocks};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "columns",
-                                        .spec       = {group, mode},
-                                        .spec_count = 2,
-                                        .bind       = {gpu_write(partial), gpu_read(y), gpu_read(x), gpu_read(s)},
+                                        .spec       = {group, units.size, units.texels, mode},
+                                        .spec_count = 4,
+                                        .bind       = {gpu_write(partial), gpu_read(y), gpu_read(x), gpu_read(s),
+                                                       texels_bind(y, units.texels), texels_bind(x, units.texels)},
                                         .push       = push,
                                         .push_size  = sizeof push,
                                         .groups     = gpu_groups((uint64_t)chunks * blocks, 1)});

@@ -1,23 +1,27 @@
 #include "engine/ops/elementwise.h"
 
 #include "engine/ops/ops.h"
+#include "engine/ops/units.h"
 
 enum { COPY = 0, AXPY = 1, SCALE = 2, ADD = 3 }; /* as in shaders/elementwise.comp */
 
 static void dispatch(GpuStream *stream, uint32_t mode, GpuSpan y, GpuSpan x, GpuSpan z, uint32_t count, float a)
 {
+    const Units units = units_for(stream, count, y);
     const struct {
         uint32_t count;
         float    a;
-    } push               = {count, a};
+    } push               = {count / units.size, a};
     const uint32_t group = ops_group_elements(stream);
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "elementwise",
-                                        .spec       = {group, mode},
-                                        .spec_count = 2,
-                                        .bind       = {gpu_read_write(y), gpu_read(x), gpu_read(z)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(count, group)});
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "elementwise",
+                                .spec       = {group, units.size, units.texels, mode},
+                                .spec_count = 4,
+                                .bind      = {gpu_read_write(y), gpu_read(x), gpu_read(z), texels_bind(y, units.texels),
+                                              texels_bind(x, units.texels), texels_bind(z, units.texels)},
+                                .push      = &push,
+                                .push_size = sizeof push,
+                                .groups    = gpu_groups(push.count, group)});
 }
 
 void elementwise_copy(GpuStream *stream, GpuSpan y, GpuSpan x, uint32_t count)

@@ -2,6 +2,7 @@
 
 #include "engine/ops/columns.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/units.h"
 
 /* A workgroup per row: no wider than the row needs, so that the short rows of
  * per-head norms leave few lanes idle. */
@@ -11,16 +12,31 @@ static uint32_t group_for(GpuStream *stream, uint32_t width)
     return group > 64 && width <= 256 ? 64 : group;
 }
 
+static Units row_units(GpuStream *stream, RmsnormRows rows, GpuSpan x)
+{
+    return units_for(stream, rows.width | rows.token_stride | rows.offset, x);
+}
+
+static RmsnormRows in_units(RmsnormRows rows, Units units)
+{
+    rows.width /= units.size;
+    rows.token_stride /= units.size;
+    rows.offset /= units.size;
+    return rows;
+}
+
 void rmsnorm_forward(GpuStream *stream, GpuSpan y, GpuSpan rstd, GpuSpan x, GpuSpan weight, RmsnormRows rows, float eps)
 {
+    const Units units = row_units(stream, rows, x);
     const struct {
         RmsnormRows rows;
         float       eps;
-    } push = {rows, eps};
+    } push = {in_units(rows, units), eps};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "rmsnorm",
-                                        .spec       = {group_for(stream, rows.width)},
-                                        .spec_count = 1,
-                                        .bind       = {gpu_write(y), gpu_write(rstd), gpu_read(x), gpu_read(weight)},
+                                        .spec       = {group_for(stream, rows.width), units.size, units.texels},
+                                        .spec_count = 3,
+                                        .bind       = {gpu_write(y), gpu_write(rstd), gpu_read(x), gpu_read(weight),
+                                                       texels_bind(x, units.texels), texels_bind(weight, units.texels)},
                                         .push       = &push,
                                         .push_size  = sizeof push,
                                         .groups     = gpu_groups(rows.rows, 1)});
@@ -29,14 +45,18 @@ void rmsnorm_forward(GpuStream *stream, GpuSpan y, GpuSpan rstd, GpuSpan x, GpuS
 void rmsnorm_backward(GpuStream *stream, GpuSpan dx, GpuSpan dy, GpuSpan x, GpuSpan weight, GpuSpan rstd,
                       RmsnormRows rows, bool add)
 {
-    gpu_dispatch(stream, &(GpuDispatch){
-                             .kernel     = "rmsnorm_backward",
-                             .spec       = {group_for(stream, rows.width), add},
-                             .spec_count = 2,
-                             .bind = {gpu_read_write(dx), gpu_read(dy), gpu_read(x), gpu_read(weight), gpu_read(rstd)},
-                             .push = &rows,
-                             .push_size = sizeof rows,
-                             .groups    = gpu_groups(rows.rows, 1)});
+    const Units       units = row_units(stream, rows, x);
+    const RmsnormRows push  = in_units(rows, units);
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "rmsnorm_backward",
+                                .spec       = {group_for(stream, rows.width), units.size, units.texels, add},
+                                .spec_count = 4,
+                                .bind       = {gpu_read_write(dx), gpu_read(dy), gpu_read(x), gpu_read(weight),
+                                               gpu_read(rstd), texels_bind(dx, units.texels), texels_bind(dy, units.texels),
+                                               texels_bind(x, units.texels), texels_bind(weight, units.texels)},
+                                .push       = &push,
+                                .push_size  = sizeof push,
+                                .groups     = gpu_groups(rows.rows, 1)});
 }
 
 static ColumnsLayout columns_layout(RmsnormRows rows)

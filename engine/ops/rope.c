@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "engine/ops/ops.h"
+#include "engine/ops/units.h"
 
 static const double two_pi = 6.283185307179586476925286766559;
 
@@ -47,11 +48,14 @@ void rope_table_fill(float *table, const RopeConfig *rope, uint32_t positions, u
 static void dispatch(GpuStream *stream, uint32_t inverse, GpuSpan qkv, GpuSpan table, GpuSpan position, uint32_t tokens,
                      uint32_t heads, uint32_t kv_heads, uint32_t head_dim, uint32_t positions)
 {
-    const uint32_t push[4] = {tokens, heads + kv_heads, (heads + 2 * kv_heads) * head_dim, positions};
+    const Units    units   = units_for(stream, head_dim / 2, qkv);
+    const uint32_t push[4] = {tokens, heads + kv_heads, (heads + 2 * kv_heads) * head_dim / units.size, positions};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "rope",
-                                        .spec       = {ops_group_row(stream), inverse, head_dim / 2},
-                                        .spec_count = 3,
-                                        .bind       = {gpu_read_write(qkv), gpu_read(table), gpu_read(position)},
+                                        .spec       = {ops_group_row(stream), units.size, units.texels, inverse,
+                                                       head_dim / 2 / units.size},
+                                        .spec_count = 5,
+                                        .bind       = {gpu_read_write(qkv), gpu_read(table), gpu_read(position),
+                                                       texels_bind(qkv, units.texels), texels_bind(table, units.texels)},
                                         .push       = push,
                                         .push_size  = sizeof push,
                                         .groups     = gpu_groups(tokens, 1)});

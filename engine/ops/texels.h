@@ -1,9 +1,13 @@
 /* Reading through texel buffers, where that is the fast way.
  *
- * The lavapipe of Mesa before 23 loads from storage buffers lane by lane with a
- * bounds check each, inside any control flow even at uniform addresses; its
- * texel fetches are unrolled 128-bit loads. Later ones, and GPUs, are faster
- * without (SPEED.md: attention 0.5 -> 8 GFLOP/s on 22.3, 5.6 -> 2.7 on 26.2).
+ * On lavapipe a load from a storage buffer is done lane by lane or as a gather,
+ * while a texel fetch is one 128-bit load per lane: rows read by neighbouring
+ * lanes are faster as texels (RMSNorm 6.8 -> 4.2 ns an element on Mesa 26.2, 10 ->
+ * 7 on 22.3). Addresses that are the same for all lanes are scalar loads in
+ * newer ones, and better left alone; before Mesa 23 inside any control flow they
+ * are as slow as the others (attention, GFLOP/s without and with texels: 1.8 and
+ * 5 on 22.3, 5.6 and 2.7 on 26.2). GPUs do without.
+ *
  * Kernels that can do both declare the buffer twice and choose by a
  * specialization constant; what they do not read is bound as one texel.
  */
@@ -16,11 +20,24 @@
 
 #include "engine/vk/stream.h"
 
-/* Whether texel loads are faster on the stream's device. */
-static inline bool texels_preferred(GpuStream *stream)
+/* Major version of Mesa if the stream's device is lavapipe, else 0. */
+static inline long texels_lavapipe(GpuStream *stream)
 {
-    const char *const version = strstr(gpu_info(gpu_stream_gpu(stream))->driver, "llvmpipe Mesa ");
-    return version && strtol(version + strlen("llvmpipe Mesa "), NULL, 10) < 23;
+    static const char name[]  = "llvmpipe Mesa ";
+    const char *const version = strstr(gpu_info(gpu_stream_gpu(stream))->driver, name);
+    return version ? strtol(version + sizeof name - 1, NULL, 10) : 0;
+}
+
+/* Whether texels are faster for rows that neighbouring lanes read together, and
+ * for addresses that all lanes share. */
+static inline bool texels_for_rows(GpuStream *stream)
+{
+    return texels_lavapipe(stream) > 0;
+}
+static inline bool texels_for_shared(GpuStream *stream)
+{
+    const long mesa = texels_lavapipe(stream);
+    return mesa > 0 && mesa < 23;
 }
 
 /* Whether `span` can be one texel view on the stream's device. */
@@ -29,10 +46,14 @@ static inline bool texels_fit(GpuStream *stream, GpuSpan span)
     return span.size % 16 == 0 && span.size / 16 <= gpu_info(gpu_stream_gpu(stream))->max_texels;
 }
 
-/* The bind of `span` as texels, or of its first texel if the kernel will not read them. */
+/* The bind of `span` as texels, or of one texel of its buffer if the kernel will
+ * not read them. */
 static inline GpuBind texels_bind(GpuSpan span, bool used)
 {
-    return gpu_texel(used || span.size <= 16 ? span : gpu_span_slice(span, 0, 16));
+    if (used) {
+        return gpu_texel(span);
+    }
+    return gpu_texel(span.size >= 16 ? gpu_span_slice(span, 0, 16) : (GpuSpan){span.buffer, 0, 16});
 }
 
 #endif

@@ -48,9 +48,10 @@ int gpu_fixture_close(void **state)
     int messages = gpu_validation_count(fixture.gpu);
     if (messages > 0) {
         print_error("%d validation messages; the first: %s\n", messages, gpu_validation_first(fixture.gpu));
+        exit(EXIT_FAILURE); /* cmocka leaves a failed group tear-down out of its result */
     }
     gpu_close(fixture.gpu);
-    return messages > 0 ? -1 : 0;
+    return 0;
 }
 
 int gpu_fixture_reset(void **state)
