@@ -130,9 +130,8 @@ static void a_failed_write_keeps_the_old_file(void **state)
     for (int i = 0; i < 30; i++) { /* fails in the middle of buffered writes */
         atomic_file_write(file, data, 100000, NULL);
     }
-    Error  later_error = {0};
-    Status later       = atomic_file_commit(file, &later_error);
     setrlimit(RLIMIT_FSIZE, &old);
+    Status later = atomic_file_commit(file, NULL); /* there is room again, but a part is lost */
     assert_int_equal(large, STATUS_FAILED);
     assert_non_null(strstr(error.text, path));
     assert_non_null(strstr(error.text, "File too large"));

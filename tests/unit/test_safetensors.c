@@ -339,6 +339,66 @@ static void bad_indexes_are_rejected(void **state)
     safetensors_close(whole);
 }
 
+/* Writes a file of a header, its length (or a false one) before it, and `data_bytes` zeros. */
+static SafetensorsSet *open_made(const char *header, uint64_t length, size_t data_bytes, Error *error)
+{
+    const char *path       = fixture_path(fixture_directory(), "made.safetensors");
+    char        text[1024] = {0};
+    for (int i = 0; i < 8; i++) {
+        text[i] = (char)(length >> (8 * i));
+    }
+    memcpy(text + 8, header, strlen(header));
+    assert_int_equal(file_write_atomic(path, text, 8 + strlen(header) + data_bytes, NULL), STATUS_OK);
+    return safetensors_open(path, error);
+}
+
+static void what_the_reference_files_leave_out(void **state)
+{
+    (void)state;
+    /* A hole and an overlap of the same size: the sizes add up to the data. */
+    static const char balanced[] = "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
+                                   "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[2,6]},"
+                                   "\"c\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[8,12]}}";
+    Error             error      = {0};
+    assert_null(open_made(balanced, sizeof balanced - 1, 12, &error));
+    assert_non_null(strstr(error.text, "'b': a hole or an overlap"));
+    /* A header that ends far behind the file: reading it would be a SIGBUS. */
+    error = (Error){0};
+    assert_null(open_made("{}", 50000000, 0, &error));
+    assert_non_null(strstr(error.text, "50000000 bytes"));
+    /* Half a byte; nine dimensions; a dtype of 6 bits that comes out whole. */
+    static const char half[] = "{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}";
+    static const char nine[] = "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}";
+    static const char six[]  = "{\"a\":{\"dtype\":\"F6_E2M3\",\"shape\":[4],\"data_offsets\":[0,3]}}";
+    assert_null(open_made(half, sizeof half - 1, 1, NULL));
+    assert_null(open_made(nine, sizeof nine - 1, 1, NULL));
+    SafetensorsSet *set = open_made(six, sizeof six - 1, 3, NULL);
+    assert_non_null(set);
+    safetensors_close(set);
+}
+
+static void shards_outside_the_directory_are_refused(void **state)
+{
+    (void)state;
+    const char      *directory = fixture_directory();
+    char             index[512];
+    float            value = 1;
+    SafetensorsEntry entry = {.name = "a", .dtype = DTYPE_F32, .f32 = &value};
+    assert_int_equal(safetensors_write(fixture_path(directory, "shard.safetensors"), &entry, 1, NULL, NULL), STATUS_OK);
+    const char *names[] = {"shard.safetensors", strrchr(directory, '/'), directory};
+    for (int i = 0; i < 3; i++) { /* the file itself, ../DIR/shard, and its absolute path */
+        Error error = {0};
+        snprintf(index, sizeof index, "{\"weight_map\":{\"a\":\"%s%s%s\"}}", i == 1 ? ".." : "", names[i],
+                 i == 0 ? "" : "/shard.safetensors");
+        assert_int_equal(
+            file_write_atomic(fixture_path(directory, "model.safetensors.index.json"), index, strlen(index), NULL),
+            STATUS_OK);
+        SafetensorsSet *set = safetensors_open(directory, &error);
+        assert_int_equal(set != NULL, i == 0);
+        safetensors_close(set);
+    }
+}
+
 static void what_is_not_there_is_said(void **state)
 {
     (void)state;
@@ -361,6 +421,8 @@ int main(void)
         cmocka_unit_test(shards_are_written_and_read),
         cmocka_unit_test(sharded_model_equals_the_single_file),
         cmocka_unit_test(bad_indexes_are_rejected),
+        cmocka_unit_test(what_the_reference_files_leave_out),
+        cmocka_unit_test(shards_outside_the_directory_are_refused),
         cmocka_unit_test(what_is_not_there_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

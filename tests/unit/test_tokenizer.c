@@ -197,6 +197,12 @@ static void parts_work_as_their_names_say(void **state)
                          "\"behavior\":\"Removed\",\"invert\":false}," BYTE_LEVEL "]}",
                          "null", "false"),
                    "ab1c", IDS(4, 2));
+    /* \\w and \\d are Unicode's; \\s is not PCRE2's, which has U+180E. */
+    assert_encodes(small("", "null",
+                         "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":"
+                         "\"[\\\\s]|\\\\w\"},\"behavior\":\"Removed\",\"invert\":false}," BYTE_LEVEL "]}",
+                         "\"?\"", "true"),
+                   "\xC3\xA9 \xE3\x80\x80\xE1\xA0\x8E", IDS(8));
     /* e + combining acute is composed to the two bytes C3 A9. */
     assert_encodes(small("", "{\"type\":\"NFC\"}", BYTE_LEVEL, "null", "false"), "e\xCC\x81", IDS(10, 11));
 }
@@ -225,6 +231,42 @@ static void added_tokens_are_found_as_hugging_face_does(void **state)
         IDS(0, 20, 1));
     assert_encodes(small(ADDED(20, "\\u00e9", ""), "{\"type\":\"NFC\"}", BYTE_LEVEL, "null", "false"), "e\xCC\x81",
                    IDS(10, 11));
+}
+
+static void templates_go_around_the_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *single;
+        bool        accepted;
+    } cases[] = {
+        {"{\"SpecialToken\":{\"id\":\"s\"}},{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"e\"}}", true},
+        {"{\"SpecialToken\":{\"id\":\"s\"}}", false},
+        {"{\"Sequence\":{\"id\":\"A\"}},{\"Sequence\":{\"id\":\"A\"}}", false},
+        {"{\"Sequence\":{\"id\":\"B\"}}", false},
+        {"{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"none\"}}", false},
+        {"7", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[2048], post[800];
+        snprintf(post, sizeof post,
+                 "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[%s],\"special_tokens\":"
+                 "{\"s\":{\"ids\":[1,2]},\"e\":{\"ids\":[0]}}}",
+                 cases[i].single);
+        snprintf(text, sizeof text,
+                 "{%s,\"pre_tokenizer\":" BYTE_LEVEL ",\"decoder\":{\"type\":\"ByteLevel\"},"
+                 "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2},\"merges\":[]}}",
+                 post);
+        Error      error     = {0};
+        Tokenizer *tokenizer = tokenizer_parse(text, strlen(text), "template", &error);
+        if (!cases[i].accepted) {
+            assert_null(tokenizer);
+            assert_int_equal(error.status, STATUS_BAD_INPUT);
+            continue;
+        }
+        assert_non_null(tokenizer);
+        assert_encodes(tokenizer, "cb", IDS(1, 2, 2, 1, 0));
+    }
 }
 
 /* A task's tokenizer: every piece is one token, bytes alone have none. */
@@ -368,6 +410,7 @@ int main(void)
         cmocka_unit_test(malformed_files_are_judged_as_the_reference_does),
         cmocka_unit_test(parts_work_as_their_names_say),
         cmocka_unit_test(added_tokens_are_found_as_hugging_face_does),
+        cmocka_unit_test(templates_go_around_the_text),
         cmocka_unit_test(built_tokenizers_work),
         cmocka_unit_test(bytes_have_letters_of_their_own),
         cmocka_unit_test(ill_formed_bytes_become_replacement_characters),
