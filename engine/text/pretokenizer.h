@@ -6,7 +6,9 @@
  *     pretokenizer_run(&pre, text, bytes, piece, context, &error);
  *
  * Regexes are those of Oniguruma as tokenizer.json files use them, run by PCRE2
- * with Unicode properties. Each step cuts every piece of the step before it.
+ * with Unicode properties. (Letters and numbers are those of PCRE2's Unicode: with an
+ * older one than Hugging Face's, scripts added since are cut differently.) Each step cuts every piece of the step
+ * before it.
  */
 #ifndef ENGINE_TEXT_PRETOKENIZER_H
 #define ENGINE_TEXT_PRETOKENIZER_H

@@ -395,6 +395,7 @@ static void shards_outside_the_directory_are_refused(void **state)
             STATUS_OK);
         SafetensorsSet *set = safetensors_open(directory, &error);
         assert_int_equal(set != NULL, i == 0);
+        assert_int_equal(strstr(error.text, "a file in this directory") != NULL, i > 0);
         safetensors_close(set);
     }
 }
