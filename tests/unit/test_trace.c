@@ -182,6 +182,9 @@ static void pick_three_is_read(void **state)
     assert_int_equal(s.backtracks, 6);
     assert_int_equal(s.checks_right, 1);
     assert_false(s.gave_up);
+    s = read(&task_pick_three, &pick_three, "5+8+12=25 short 3. Go back.\n2+8+10=20 over 2. Go back.\n");
+    assert_int_equal(s.distances, 2); /* the right number on the wrong side */
+    assert_int_equal(s.distances_right, 0);
     s = read(&task_pick_three, &pick_three, "5+8+12=25 over 3.\nAnswer: \\boxed{5+8+12}");
     assert_true(s.gave_up);
     assert_int_equal(s.verified, 1);
@@ -253,6 +256,7 @@ static void words_are_counted_apart(void **state)
         {"Double-check by plugging back in. VERIFY.", {0, 3, 0, 0, 0}},
         {"", {0, 0, 0, 0, 0}},
         {"wai", {0, 0, 0, 0, 0}},
+        {"await, 1wait", {0, 0, 0, 0, 0}},
         {"wait\xC3\xA9", {0, 0, 0, 0, 0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
