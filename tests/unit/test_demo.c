@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "engine/text/tokenizer.h"
 #include "rlsp/task/demo.h"
+#include "tests/support/fixture.h"
 
 enum { STREAM = 4 };
 
@@ -182,6 +184,69 @@ static void spans_and_tokens_fit(void **state)
                 }
             }
         }
+        pcre2_code_free(pieces.split);
+    }
+}
+
+/* The table written as a tokenizer.json and read back gives the table's ids, <bos> first. */
+static void the_tables_become_tokenizers(void **state)
+{
+    (void)state;
+    static Pieces pieces;
+    static Demo   demo;
+    static size_t starts[DEMO_RESPONSE_BYTES], ids[DEMO_RESPONSE_BYTES];
+    for (int t = 0; t < 3; t++) {
+        const Task *task   = tasks[t % 2];
+        TaskConfig  config = config_of(task, t == 2 ? 4 : 0);
+        const char *table[1200];
+        const char *directory = fixture_directory();
+        Error       error     = {0};
+        pieces_of(&pieces, task, &config);
+        for (size_t i = 0; i < pieces.count; i++) {
+            table[i] = pieces.text[i];
+        }
+        TokenizerSpec spec = {.pieces      = table,
+                              .count       = pieces.count,
+                              .specials    = TASK_SPECIAL_COUNT,
+                              .split_regex = task_split_regex,
+                              .bos         = "<bos>",
+                              .eos         = "<eos>",
+                              .pad         = "<pad>",
+                              .max_length  = 256};
+        if (tokenizer_build(directory, &spec, &error) != STATUS_OK) {
+            fail_msg("%s", error.text);
+        }
+        Tokenizer *tokenizer = tokenizer_open(directory, &error);
+        if (tokenizer == NULL) {
+            fail_msg("%s", error.text);
+        }
+        assert_int_equal(tokenizer_vocab_size(tokenizer), pieces.count);
+        DemoMix mix;
+        demo_mix_default(task, &mix);
+        mix.search = 0.7;
+        for (uint32_t row = 0; row < 60; row++) {
+            draw(task, &config, &mix, (DemoKind)(row % (task == &task_pick_three ? 4 : 2)), row, &demo);
+            char     text[TASK_PROMPT_BYTES + DEMO_RESPONSE_BYTES];
+            size_t   length = (size_t)snprintf(text, sizeof text, "%s%s", demo.prompt, demo.response), count;
+            int32_t *encoded;
+            assert_int_equal(tokenizer_encode(tokenizer, text, length, true, &encoded, &count, &error), STATUS_OK);
+            size_t prompt = tokenize(&pieces, demo.prompt, demo.prompt_length, starts, ids);
+            size_t tokens =
+                prompt + tokenize(&pieces, demo.response, demo.response_length, starts + prompt, ids + prompt);
+            assert_int_equal(count, tokens + 1);
+            assert_int_equal(encoded[0], 1);
+            for (size_t i = 0; i < tokens; i++) {
+                assert_int_equal(encoded[i + 1], ids[i]);
+            }
+            char  *decoded;
+            size_t bytes;
+            assert_int_equal(tokenizer_decode(tokenizer, encoded, count, true, &decoded, &bytes, &error), STATUS_OK);
+            assert_int_equal(bytes, length);
+            assert_memory_equal(decoded, text, length);
+            free(decoded);
+            free(encoded);
+        }
+        tokenizer_free(tokenizer);
         pcre2_code_free(pieces.split);
     }
 }
@@ -409,10 +474,15 @@ static void mixes_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_token_tables_are_the_recipes),      cmocka_unit_test(spans_and_tokens_fit),
-        cmocka_unit_test(countdown_demos_follow_phase_k),        cmocka_unit_test(countdown_sft_is_phase_m),
-        cmocka_unit_test(pick_three_demos_follow_the_sft_stage), cmocka_unit_test(rows_follow_the_recipes),
-        cmocka_unit_test(a_stream_gives_the_same_demo),          cmocka_unit_test(mixes_are_checked),
+        cmocka_unit_test(the_token_tables_are_the_recipes),
+        cmocka_unit_test(spans_and_tokens_fit),
+        cmocka_unit_test(the_tables_become_tokenizers),
+        cmocka_unit_test(countdown_demos_follow_phase_k),
+        cmocka_unit_test(countdown_sft_is_phase_m),
+        cmocka_unit_test(pick_three_demos_follow_the_sft_stage),
+        cmocka_unit_test(rows_follow_the_recipes),
+        cmocka_unit_test(a_stream_gives_the_same_demo),
+        cmocka_unit_test(mixes_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
