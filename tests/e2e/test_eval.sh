@@ -1,0 +1,77 @@
+#!/bin/sh
+# rlsp eval from outside, with a model of random weights.
+# usage: test_eval.sh path/to/rlsp source-directory
+rlsp=$1
+maker=$(dirname "$rlsp")/test_evaluate_run # writes the model
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+    head -3 "$work/err"
+}
+
+# expect EXIT-CODE WORD-IN-STDOUT WORD-IN-STDERR ARGUMENTS…; "" as a word: the stream is empty
+expect() {
+    code=$1 out=$2 err=$3
+    shift 3
+    "$rlsp" eval "$@" >"$work/out" 2>"$work/err" </dev/null
+    found=$?
+    [ $found -eq "$code" ] || fail "rlsp eval $*: exit code $found, wanted $code"
+    has "$work/out" "$out"
+    has "$work/err" "$err"
+}
+
+has() {
+    if [ -z "$2" ]; then
+        [ ! -s "$1" ] || fail "$(basename "$1") is not empty"
+    else
+        grep -qF -e "$2" "$1" || fail "no \"$2\" in $(basename "$1")"
+    fi
+}
+
+# Wrong usage is told before any device is opened.
+expect 2 "" "--model"
+expect 2 "" "--task is missing" --model "$work"
+expect 2 "" "countdown or pick-three" --model "$work" --task chess
+expect 2 "" "comes with the math domain" --model "$work" --data "$work/f.jsonl"
+expect 2 "" "--protocol says" --model "$work" --task countdown --protocol --temperature 1
+expect 2 "" "--temperature \"warm\"" --model "$work" --task countdown --temperature warm
+expect 2 "" "--problems" --model "$work" --task countdown --problems 0
+expect 2 "" "none: No such file" --model "$work/none" --task countdown
+
+"$rlsp" devices >/dev/null 2>&1 || { echo "test_eval: no device, the rest is left out"; exit $((failures > 0)); }
+[ -x "$maker" ] || { echo "FAILED: $maker is not built"; exit 1; }
+"$maker" --make-model countdown "$work/model" || exit 1
+set -- --model "$work/model" --task countdown --problems 6 --max-new 20 --validate
+
+expect 2 "" "at most 243 new tokens" --model "$work/model" --task countdown --problems 1 --max-new 244
+"$maker" --make-model pick-three "$work/pick" || exit 1
+expect 0 "problems of pick-three, seed 5" "" --model "$work/pick" --task pick-three --problems 3 --max-new 10 --seed 5 --validate
+# A tokenizer that cuts two-digit numbers in two: prompts of several lengths.
+expect 0 "problems of countdown" "" --model "$work/pick" --task countdown --problems 9 --max-new 4 --validate
+
+# The protocol: three columns, a trace for every response, a report that says the same as --json.
+expect 0 '"name":"greedy"' "" "$@" --protocol --n 2 --out "$work/first" --json
+cmp -s "$work/out" "$work/first/report.json" || fail "report.json is not what --json printed"
+for key in '"name":"T=1"' '"name":"T=0.5"' '"pass_at":{"1":' '"maj_at_k":' '"repeats_per_attempt":' '"time_seconds":' '"problems":6' '"seed":20261122'; do
+    has "$work/out" "$key"
+done
+[ "$(wc -l <"$work/first/traces.jsonl")" -eq 30 ] || fail "not 30 traces: 6 problems, 2 + 2 + 1 samples"
+[ "$(grep -c '"stage":"eval_greedy"' "$work/first/traces.jsonl")" -eq 6 ] || fail "not 6 greedy traces"
+[ "$(grep -c '"event":"eval"' "$work/first/events.jsonl")" -eq 3 ] || fail "not 3 eval events"
+expect 2 "" "traces.jsonl is there already" "$@" --out "$work/first"
+
+# The same again, in fewer slots and columns of its own: the same traces.
+expect 0 "pass@1 (accuracy)" "" "$@" --n 2 --temperature 1 --temperature 0.5 --temperature 0 --slots 3 --out "$work/second"
+cmp -s "$work/first/traces.jsonl" "$work/second/traces.jsonl" || fail "traces depend on the slots"
+for row in 'T=1 +T=0.5 +greedy' 'samples per problem, k +2 +2 +1' 'maj@k' 'backtrack' 'repeats per attempt' 'truncated' 'tokens generated'; do
+    grep -qE -e "$row" "$work/out" || fail "no \"$row\" in the table"
+done
+expect 0 "T=1" "" "$@" --seed 7 --out "$work/third"
+[ "$(cut -c 1-400 "$work/third/traces.jsonl" | head -1)" != "$(cut -c 1-400 "$work/first/traces.jsonl" | head -1)" ] || fail "the seed changes nothing"
+
+[ $failures -eq 0 ] && echo "test_eval: all passed"
+exit $((failures > 0))
