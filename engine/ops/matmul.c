@@ -7,37 +7,82 @@ enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
 
 enum { MAX_SLICES = 32 };
 
+typedef enum Kernel {
+    KERNEL_TILED, /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes */
+    KERNEL_LANES  /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later          */
+} Kernel;
+
+enum { LANES_ROWS = 12, LANES_STEP = 16 }; /* as in gemm_lanes.comp */
+
 /* How one kernel covers a product. */
 typedef struct Plan {
-    const char *kernel;
-    uint32_t    tile_m, tile_n, tile_k; /* of one workgroup; slices of k are multiples of tile_k */
-    uint32_t    slices;                 /* of k; each has a plane in the workspace if more than one */
-    uint32_t    k_slice;
+    Kernel   kernel;
+    uint32_t tile_m, tile_n, tile_k; /* of one workgroup; slices of k are multiples of tile_k       */
+    uint32_t k_main;                 /* the rest, less than tile_k, is added by the tiled kernel    */
+    uint32_t slices;                 /* of k_main; each has a plane in the workspace if more than one */
+    uint32_t k_slice;
 } Plan;
 
 static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 
 /* Slices of k so that the device has enough workgroups: a weight gradient has
- * few tiles and a long k. No slice is shorter than 256. */
+ * few tiles and a long k. On CPU devices a slice is also short enough to stay in
+ * the cache while its tiles are computed. No slice is shorter than 256. */
 static void plan_split(Plan *plan, const GpuInfo *info, uint32_t m, uint32_t n, uint32_t k)
 {
     const uint64_t wanted = info->type == GPU_CPU ? 16 : 512; /* workgroups */
     const uint64_t tiles = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
     uint64_t       slices = tiles < wanted ? (wanted + tiles - 1) / tiles : 1;
+    if (plan->kernel == KERNEL_LANES && slices < k / 768) {
+        slices = k / 768;
+    }
     slices = slices < MAX_SLICES ? slices : MAX_SLICES;
     slices = slices < k / 256 ? slices : k / 256;
+    plan->k_main = plan->kernel == KERNEL_TILED ? k : k / plan->tile_k * plan->tile_k;
     plan->slices = slices > 1 ? (uint32_t)slices : 1;
-    plan->k_slice = ceil_div(ceil_div(k, plan->slices), plan->tile_k) * plan->tile_k;
-    plan->slices = ceil_div(k, plan->k_slice);
+    plan->k_slice = ceil_div(ceil_div(plan->k_main, plan->slices), plan->tile_k) * plan->tile_k;
+    plan->slices = ceil_div(plan->k_main, plan->k_slice);
+}
+
+/* lavapipe whose LLVM makes broadcasts of uniform loads. Mesa numbers its driver
+ * versions as Vulkan numbers its own; old lavapipe always says 1. */
+static bool is_new_lavapipe(const GpuInfo *info)
+{
+    enum { LLVMPIPE = 13 }; /* VK_DRIVER_ID_MESA_LLVMPIPE */
+    return info->driver_id == LLVMPIPE && info->driver_version >> 22 >= 24;
+}
+
+static Plan plan_tiled(GpuStream *stream, uint32_t m, uint32_t n, uint32_t k)
+{
+    Plan plan = {.kernel = KERNEL_TILED, .tile_m = 64, .tile_n = 64, .tile_k = 16};
+    plan_split(&plan, gpu_info(gpu_stream_gpu(stream)), m, n, k);
+    return plan;
 }
 
 static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
     const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
-    Plan           plan = {.kernel = "gemm_tiled", .tile_m = 64, .tile_n = 64, .tile_k = 16};
-    (void)layout;
-    plan_split(&plan, info, m, n, k);
-    return plan;
+    const uint32_t lanes = info->subgroup_size;
+    if (is_new_lavapipe(info) && info->tier.buffer_address && (lanes == 4 || lanes == 8 || lanes == 16) &&
+        m >= LANES_ROWS && n >= 2 * lanes && n % 4 == 0 && k >= LANES_STEP && (layout != MATMUL_TN || m % 4 == 0)) {
+        Plan plan = {.kernel = KERNEL_LANES, .tile_m = LANES_ROWS, .tile_n = 2 * lanes, .tile_k = LANES_STEP};
+        plan_split(&plan, info, m, n, k);
+        return plan;
+    }
+    return plan_tiled(stream, m, n, k);
+}
+
+/* Rows are whole vec4s at aligned addresses, and indices stay within what the kernel allows. */
+static bool fits_lanes(const Matmul *p)
+{
+    const uint64_t limit = (uint64_t)256 << 20;
+    const GpuSpan  spans[] = {p->a, p->b, p->c, p->add, p->bias, p->workspace};
+    for (int i = 0; i < 6; i++) {
+        if (spans[i].buffer != NULL && gpu_span_address(spans[i]) % 16 != 0) {
+            return false;
+        }
+    }
+    return p->lda % 4 == 0 && p->ldb % 4 == 0 && p->ldc % 4 == 0 && p->a.size < limit && p->b.size < limit && p->c.size < limit;
 }
 
 static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
@@ -53,6 +98,27 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, G
                                                  gpu_read(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
                                                  gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
                                         .push = push,
+                                        .push_size = sizeof push,
+                                        .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
+}
+
+static GpuBind by_address(GpuSpan span, GpuAccess access) { return (GpuBind){span, access, GPU_BIND_ADDRESS}; }
+
+static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
+{
+    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, ldc = plan->slices > 1 ? p->n : p->ldc;
+    const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
+    const struct {
+        uint64_t a, b, c, add, bias, c_out;
+        uint32_t m, n, k, k_slice, c_plane, padding;
+    } push = {gpu_span_address(p->a), gpu_span_address(p->b), gpu_span_address(c), gpu_span_address(add), gpu_span_address(bias),
+              gpu_span_address(c), p->m, p->n, plan->k_main, plan->k_slice, plan->slices > 1 ? p->m * p->n : 0, 0};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_lanes",
+                                        .spec = {lanes, p->layout, epilogue, LANES_STEP, p->lda / 4, p->ldb / 4, ldc / 4},
+                                        .spec_count = 7,
+                                        .bind = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
+                                                 by_address(p->b, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
+                                        .push = &push,
                                         .push_size = sizeof push,
                                         .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
 }
@@ -74,29 +140,48 @@ static void record_reduce(GpuStream *stream, const Matmul *p, const Plan *plan, 
 
 static uint64_t planes_bytes(const Plan *plan, uint32_t m, uint32_t n) { return (uint64_t)plan->slices * m * n * 4; }
 
-/* A product whose tensors each fit one binding, strides filled in. */
-static void matmul_piece(GpuStream *stream, const Matmul *p)
-{
-    Plan plan = plan_make(stream, p->layout, p->m, p->n, p->k);
-    if (plan.slices > 1 && (p->workspace.buffer == NULL || p->workspace.size < planes_bytes(&plan, p->m, p->n))) {
-        plan.slices = 1;
-        plan.k_slice = p->k;
-    }
-    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
-                              (p->accumulate ? ADD_C : 0);
-    if (plan.slices > 1) {
-        GpuSpan planes = gpu_span_slice(p->workspace, 0, planes_bytes(&plan, p->m, p->n));
-        record_tiled(stream, p, &plan, planes, 0);
-        record_reduce(stream, p, &plan, planes, epilogue);
-    } else {
-        record_tiled(stream, p, &plan, p->c, epilogue);
-    }
-}
-
 /* The floats of a matrix with `rows` rows of `width`, `stride` apart. */
 static GpuSpan matrix_rows(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t width, uint64_t stride)
 {
     return gpu_span_slice(matrix, first * stride * 4, ((rows - 1) * stride + width) * 4);
+}
+
+/* A product whose tensors each fit one binding, strides filled in. */
+static void matmul_piece(GpuStream *stream, const Matmul *p)
+{
+    Plan plan = plan_make(stream, p->layout, p->m, p->n, p->k);
+    if (plan.kernel == KERNEL_LANES && !fits_lanes(p)) {
+        plan = plan_tiled(stream, p->m, p->n, p->k);
+    }
+    if (plan.slices > 1 && (p->workspace.buffer == NULL || p->workspace.size < planes_bytes(&plan, p->m, p->n))) {
+        plan.slices = 1;
+        plan.k_slice = plan.k_main;
+    }
+    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
+                              (p->accumulate ? ADD_C : 0);
+    GpuSpan        planes = p->workspace;
+    if (plan.slices > 1) {
+        planes = gpu_span_slice(p->workspace, 0, planes_bytes(&plan, p->m, p->n));
+    }
+    if (plan.kernel == KERNEL_LANES) {
+        record_lanes(stream, p, &plan, plan.slices > 1 ? planes : p->c, plan.slices > 1 ? 0 : epilogue);
+    } else {
+        record_tiled(stream, p, &plan, plan.slices > 1 ? planes : p->c, plan.slices > 1 ? 0 : epilogue);
+    }
+    if (plan.slices > 1) {
+        record_reduce(stream, p, &plan, planes, epilogue);
+    }
+    if (plan.k_main < p->k) { /* fewer than tile_k */
+        Matmul     rest = *p;
+        const bool tn = p->layout == MATMUL_TN, nt = p->layout == MATMUL_NT;
+        rest.k = p->k - plan.k_main;
+        rest.a = tn ? matrix_rows(p->a, plan.k_main, rest.k, p->m, p->lda)
+                    : gpu_span_slice(p->a, (uint64_t)plan.k_main * 4, p->a.size - (uint64_t)plan.k_main * 4);
+        rest.b = nt ? gpu_span_slice(p->b, (uint64_t)plan.k_main * 4, p->b.size - (uint64_t)plan.k_main * 4)
+                    : matrix_rows(p->b, plan.k_main, rest.k, p->n, p->ldb);
+        const Plan tiled = plan_tiled(stream, rest.m, rest.n, rest.k);
+        record_tiled(stream, &rest, &tiled, p->c, ADD_C);
+    }
 }
 
 void matmul(GpuStream *stream, const Matmul *matmul)
@@ -158,5 +243,5 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
 
 const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
-    return plan_make(stream, layout, m, n, k).kernel;
+    return plan_make(stream, layout, m, n, k).kernel == KERNEL_LANES ? "gemm_lanes" : "gemm_tiled";
 }
