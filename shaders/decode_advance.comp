@@ -8,16 +8,16 @@
 
 const uint IDLE = 0xffffffffu;
 
-layout(std430, binding = 0) buffer Slots { uint slot[]; };       // [6][slot_stride]: token, position, length, request, sequence, 0
+layout(std430, binding = 0) buffer Slots { uint slot[]; };       // [5][slot_stride]: token, position, length, request, sequence
 layout(std430, binding = 1) readonly buffer Sampled { uint sampled[]; };   // [slots]
 layout(std430, binding = 2) readonly buffer Logprob { float logprob[]; };  // [slots]
 layout(std430, binding = 3) readonly buffer Prompts { uint prompt[]; };    // all prompts, one after another
 layout(std430, binding = 4) readonly buffer Requests { uint request[]; };  // [4][requests]: prompt start, prompt length, new tokens at most, sequence
 layout(std430, binding = 5) buffer Counters { uint next_request; uint running; };
-layout(std430, binding = 6) buffer Tokens { uint out_token[]; };           // [requests, max_new]
-layout(std430, binding = 7) buffer Logprobs { float out_logprob[]; };      // [requests, max_new]
-layout(std430, binding = 8) buffer Lengths { uint out_length[]; };         // [requests]: tokens generated
-layout(std430, binding = 9) buffer Stopped { uint out_stopped[]; };        // [requests]: 1 if a stop token ended it
+layout(std430, binding = 6) writeonly buffer Tokens { uint out_token[]; };           // [requests, max_new]
+layout(std430, binding = 7) writeonly buffer Logprobs { float out_logprob[]; };      // [requests, max_new]
+layout(std430, binding = 8) writeonly buffer Lengths { uint out_length[]; };         // [requests]: tokens generated
+layout(std430, binding = 9) writeonly buffer Stopped { uint out_stopped[]; };        // [requests]: 1 if a stop token ended it
 
 layout(push_constant) uniform Push {
     uint slots, requests, max_new, max_length, stop_count, ignore_stop, vocab, slot_stride;

@@ -3,33 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/ops/attention.h"
-#include "engine/ops/embedding.h"
-#include "engine/ops/matmul.h"
-#include "engine/ops/ops.h"
-#include "engine/ops/rmsnorm.h"
+#include "engine/model/decode_parts.h"
+#include "engine/ops/pieces.h"
 #include "engine/ops/rope.h"
-#include "engine/ops/swiglu.h"
 
-enum { DEFAULT_SLOTS = 256, DEFAULT_STEPS = 16, MAX_STOPS = 8, SLOT_FIELDS = 6, REQUEST_FIELDS = 4 };
-static const uint32_t IDLE = 0xffffffffu;
-
-struct Decoder {
-    Gpu          *gpu;
-    ModelConfig   config;
-    DecodeLimits  limits;
-    GpuArena     *arena, *host_arena;
-    GpuStream    *stream;
-    GpuSpan       x, x_next, norm, rstd, qkv, attention, gate_up, activation, logits; /* [slots, …] */
-    GpuSpan      *k_cache, *v_cache; /* [layers] of [slots, max_length, kv] */
-    GpuSpan       rope;
-    uint32_t      slot_stride;       /* slots rounded up, so that every field can be bound */
-    GpuSpan       slots;             /* u32 [SLOT_FIELDS, slot_stride]      */
-    GpuSpan       sampled, sampled_logprob;
-    GpuSpan       prompts, requests, counters, tokens, logprobs, lengths, stopped;
-    GpuSpan       host_counters;     /* copy of the counters for the host   */
-    uint8_t      *host;              /* tokens, logprobs, lengths, stopped  */
-};
+enum { DEFAULT_SLOTS = 256, DEFAULT_STEPS = 16, REQUEST_FIELDS = 4, NARROWEST = 16 };
 
 typedef struct Planner {
     GpuArena *arena;
@@ -47,6 +25,7 @@ static void plan_all(Planner *p, Decoder *d)
     const ModelConfig  *c = &d->config;
     const DecodeLimits *l = &d->limits;
     const uint64_t      s = l->slots, q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
+    const uint64_t      pieces = (s + d->piece_slots - 1) / d->piece_slots;
     d->x = plan(p, s * c->hidden_size);
     d->x_next = plan(p, s * c->hidden_size);
     d->norm = plan(p, s * c->hidden_size);
@@ -57,15 +36,16 @@ static void plan_all(Planner *p, Decoder *d)
     d->activation = plan(p, s * c->intermediate_size);
     d->logits = plan(p, s * c->vocab_size);
     for (uint32_t i = 0; i < c->layers; i++) {
-        d->k_cache[i] = plan(p, s * l->max_length * kv);
-        d->v_cache[i] = plan(p, s * l->max_length * kv);
+        d->k_cache[i] = plan(p, s * d->cache_length * kv);
+        d->v_cache[i] = plan(p, s * d->cache_length * kv);
     }
+    d->piece_lengths = plan(p, pieces * gpu_align((uint64_t)d->piece_slots * 4) / 4);
     d->rope = plan(p, rope_table_bytes(l->max_length, c->head_dim) / 4);
     d->slots = plan(p, (uint64_t)d->slot_stride * SLOT_FIELDS);
     d->sampled = plan(p, s);
     d->sampled_logprob = plan(p, s);
     d->prompts = plan(p, l->max_prompt_tokens);
-    d->requests = plan(p, (uint64_t)REQUEST_FIELDS * l->max_requests);
+    d->request_table = plan(p, (uint64_t)REQUEST_FIELDS * l->max_requests);
     d->counters = plan(p, 2);
     d->tokens = plan(p, (uint64_t)l->max_requests * l->max_new);
     d->logprobs = plan(p, (uint64_t)l->max_requests * l->max_new);
@@ -86,6 +66,104 @@ static Status upload_rope(Decoder *d, Error *error)
     return status;
 }
 
+/* The smallest `count` >= `wanted` for which count * width floats are whole 256-byte units. */
+static uint32_t aligned_count(uint32_t wanted, uint64_t width)
+{
+    while (wanted * width % 64 != 0) {
+        wanted++;
+    }
+    return wanted;
+}
+
+/* Cache rows and pieces of them for this number of slots. */
+static Status shape_slots(Decoder *d, Error *error)
+{
+    const ModelConfig *c = &d->config;
+    const uint64_t     q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
+    d->cache_length = aligned_count(d->limits.max_length, kv);
+    d->slot_stride = aligned_count(d->limits.slots, 1);
+    d->width = d->limits.slots;
+    /* o and qkv start at whole units too where a piece is a multiple of this */
+    const uint32_t unit = aligned_count(aligned_count(1, q), q + 2 * kv);
+    const uint64_t fit = gpu_info(d->gpu)->max_binding_bytes / (4 * d->cache_length * kv);
+    d->piece_slots = fit >= d->limits.slots ? d->limits.slots : (uint32_t)fit / unit * unit;
+    if (d->piece_slots == 0) {
+        return error_set(error, STATUS_FAILED, "decoding: the keys of %u sequences of %u tokens are more than the device binds at once (%.0f MiB); use shorter sequences",
+                         unit, d->cache_length, (double)gpu_info(d->gpu)->max_binding_bytes / 1048576.0);
+    }
+    return STATUS_OK;
+}
+
+static Status check_limits(const ModelConfig *config, const DecodeLimits *l, Error *error)
+{
+    if (l->max_requests == 0 || l->max_new == 0 || l->max_prompt_tokens == 0 || l->max_length < 2) {
+        return error_set(error, STATUS_BAD_INPUT, "making a decoder: nothing could be generated with room for %u requests, %u prompt tokens, %u new tokens, %u in all",
+                         l->max_requests, l->max_prompt_tokens, l->max_new, l->max_length);
+    }
+    if (l->max_length > config->max_positions) {
+        return error_set(error, STATUS_BAD_INPUT, "making a decoder: sequences of %u tokens are longer than the model's context of %u", l->max_length,
+                         config->max_positions);
+    }
+    return STATUS_OK;
+}
+
+/* The device memory; with fewer slots if the caller left their number open and they do not fit. */
+static Status allocate(Decoder *d, bool may_shrink, Error *error)
+{
+    for (;;) {
+        Planner counting = {0};
+        Status  status = shape_slots(d, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        plan_all(&counting, d);
+        Error tried = {0};
+        d->arena = gpu_arena_new(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, counting.bytes, &tried);
+        if (d->arena != NULL) {
+            Planner placing = {.arena = d->arena};
+            plan_all(&placing, d);
+            return STATUS_OK;
+        }
+        if (!may_shrink || tried.status != STATUS_OUT_OF_MEMORY || d->limits.slots == 1) {
+            return error_set(error, tried.status, "%s", tried.text);
+        }
+        d->limits.slots /= 2;
+    }
+}
+
+static Status decoder_fill(Decoder *d, Error *error)
+{
+    const DecodeLimits *l = &d->limits;
+    const bool          open = l->slots == 0;
+    Status              status = check_limits(&d->config, l, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (open) {
+        d->limits.slots = DEFAULT_SLOTS < l->max_requests ? DEFAULT_SLOTS : l->max_requests;
+    }
+    d->limits.steps_per_submit = l->steps_per_submit > 0 ? l->steps_per_submit : DEFAULT_STEPS;
+    d->k_cache = calloc(d->config.layers, sizeof *d->k_cache);
+    d->v_cache = calloc(d->config.layers, sizeof *d->v_cache);
+    d->host = malloc(((uint64_t)2 * l->max_new + 2) * l->max_requests * 4);
+    d->slot_words = calloc((size_t)aligned_count(l->slots, 1) * SLOT_FIELDS, 4);
+    if (d->k_cache == NULL || d->v_cache == NULL || d->host == NULL || d->slot_words == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "making a decoder: out of host memory");
+    }
+    status = allocate(d, open, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    d->host_arena = gpu_arena_new(d->gpu, "decoding (host)", GPU_MEMORY_HOST, GPU_ALIGNMENT, error);
+    d->stream = d->host_arena != NULL ? gpu_stream_new(d->gpu, error) : NULL;
+    d->moves = d->stream != NULL ? gpu_stream_new(d->gpu, error) : NULL;
+    if (d->moves == NULL) {
+        return STATUS_FAILED;
+    }
+    d->host_counters = gpu_arena_take(d->host_arena, 8);
+    return upload_rope(d, error);
+}
+
 Decoder *decoder_new(Gpu *gpu, const ModelConfig *config, const DecodeLimits *limits, Error *error)
 {
     Decoder *d = calloc(1, sizeof *d);
@@ -96,34 +174,7 @@ Decoder *decoder_new(Gpu *gpu, const ModelConfig *config, const DecodeLimits *li
     d->gpu = gpu;
     d->config = *config;
     d->limits = *limits;
-    if (d->limits.slots == 0) {
-        d->limits.slots = DEFAULT_SLOTS < limits->max_requests ? DEFAULT_SLOTS : limits->max_requests;
-    }
-    if (d->limits.steps_per_submit == 0) {
-        d->limits.steps_per_submit = DEFAULT_STEPS;
-    }
-    d->slot_stride = (d->limits.slots + 63) & ~63u;
-    const uint64_t results = ((uint64_t)2 * limits->max_new + 2) * limits->max_requests * 4;
-    d->k_cache = calloc(config->layers, sizeof *d->k_cache);
-    d->v_cache = calloc(config->layers, sizeof *d->v_cache);
-    d->host = malloc(results);
-    Planner counting = {0};
-    Status  status = d->k_cache != NULL && d->v_cache != NULL && d->host != NULL ? STATUS_OK : STATUS_OUT_OF_MEMORY;
-    if (status != STATUS_OK) {
-        error_set(error, status, "making a decoder: out of host memory");
-    } else {
-        plan_all(&counting, d);
-        d->arena = gpu_arena_new(gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, counting.bytes, error);
-        d->host_arena = d->arena != NULL ? gpu_arena_new(gpu, "decoding (host)", GPU_MEMORY_HOST, 256, error) : NULL;
-        d->stream = d->host_arena != NULL ? gpu_stream_new(gpu, error) : NULL;
-        if (d->stream != NULL) {
-            Planner placing = {.arena = d->arena};
-            plan_all(&placing, d);
-            d->host_counters = gpu_arena_take(d->host_arena, 8);
-            status = upload_rope(d, error);
-        }
-    }
-    if (d->stream == NULL || status != STATUS_OK) {
+    if (decoder_fill(d, error) != STATUS_OK) {
         decoder_free(d);
         return NULL;
     }
@@ -134,104 +185,28 @@ void decoder_free(Decoder *d)
 {
     if (d != NULL) {
         gpu_stream_free(d->stream);
+        gpu_stream_free(d->moves);
         gpu_arena_free(d->arena);
         gpu_arena_free(d->host_arena);
         free(d->k_cache);
         free(d->v_cache);
+        free(d->slot_words);
         free(d->host);
         free(d);
     }
 }
 
-/* Field `index` of the slots: token, position, length, request, sequence. */
-static GpuSpan slot_field(const Decoder *d, uint32_t index)
-{
-    return gpu_span_slice(d->slots, (uint64_t)index * d->slot_stride * 4, (uint64_t)d->limits.slots * 4);
-}
-
-/* --- one step, recorded --------------------------------------------------------- */
-
-static void layer_step(Decoder *d, const Model *model, uint32_t l)
-{
-    const ModelConfig *c = &d->config;
-    GpuStream         *s = d->stream;
-    const ModelLayer  *layer = &model->layers[l];
-    const GpuSpan      p = model->parameters;
-    const uint32_t     n = d->limits.slots, h = c->hidden_size, ff = c->intermediate_size;
-    const uint32_t     q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, qkv = q + 2 * kv;
-    rmsnorm_forward(s, d->norm, d->rstd, d->x, model_span(p, layer->input_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->qkv, .a = d->norm, .b = model_span(p, layer->qkv, (uint64_t)qkv * h),
-                        .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, qkv) : (GpuSpan){0}, .m = n, .n = qkv, .k = h});
-    if (c->qk_norm) {
-        const RmsnormRows q_rows = {n * c->heads, c->head_dim, c->heads, qkv, 0}, k_rows = {n * c->kv_heads, c->head_dim, c->kv_heads, qkv, q};
-        rmsnorm_forward(s, d->qkv, d->rstd, d->qkv, model_span(p, layer->q_norm, c->head_dim), q_rows, c->rms_norm_eps);
-        rmsnorm_forward(s, d->qkv, d->rstd, d->qkv, model_span(p, layer->k_norm, c->head_dim), k_rows, c->rms_norm_eps);
-    }
-    rope_forward(s, d->qkv, d->rope, slot_field(d, 1), n, c->heads, c->kv_heads, c->head_dim, d->limits.max_length);
-    attention_decode(s, d->attention, d->k_cache[l], d->v_cache[l], d->qkv, slot_field(d, 2), n, d->limits.max_length,
-                     (AttentionShape){c->heads, c->kv_heads, c->head_dim});
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x_next, .a = d->attention, .b = model_span(p, layer->o, (uint64_t)h * q),
-                        .add = d->x, .m = n, .n = h, .k = q});
-    rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->gate_up, .a = d->norm,
-                        .b = model_span(p, layer->gate_up, (uint64_t)2 * ff * h), .m = n, .n = 2 * ff, .k = h});
-    swiglu_forward(s, d->activation, d->gate_up, n, ff);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x, .a = d->activation, .b = model_span(p, layer->down, (uint64_t)h * ff),
-                        .add = d->x_next, .m = n, .n = h, .k = ff});
-}
-
-static void advance_step(Decoder *d, const DecodeInput *input)
-{
-    struct {
-        uint32_t slots, requests, max_new, max_length, stop_count, ignore_stop, vocab, slot_stride;
-        uint32_t stop[MAX_STOPS];
-    } push = {d->limits.slots, input->requests, d->limits.max_new, d->limits.max_length, input->stop_count,
-              input->ignore_stop, d->config.vocab_size, d->slot_stride, {0}};
-    for (uint32_t i = 0; i < input->stop_count && i < MAX_STOPS; i++) {
-        push.stop[i] = (uint32_t)input->stop_ids[i];
-    }
-    gpu_dispatch(d->stream, &(GpuDispatch){.kernel = "decode_advance",
-                                           .spec = {64},
-                                           .spec_count = 1,
-                                           .bind = {gpu_read_write(d->slots), gpu_read(d->sampled), gpu_read(d->sampled_logprob),
-                                                    gpu_read(d->prompts), gpu_read(d->requests), gpu_read_write(d->counters),
-                                                    gpu_read_write(d->tokens), gpu_read_write(d->logprobs),
-                                                    gpu_read_write(d->lengths), gpu_read_write(d->stopped)},
-                                           .push = &push,
-                                           .push_size = sizeof push,
-                                           .groups = gpu_groups(d->limits.slots, 64)});
-}
-
-static void record(Decoder *d, const Model *model, const DecodeInput *input)
-{
-    const ModelConfig *c = &d->config;
-    GpuStream         *s = d->stream;
-    const uint32_t     n = d->limits.slots, h = c->hidden_size;
-    const GpuSpan      p = model->parameters;
-    gpu_stream_begin(s);
-    for (uint32_t step = 0; step < d->limits.steps_per_submit; step++) {
-        embedding_forward(s, d->x, model_span(p, model->embedding, (uint64_t)c->vocab_size * h), slot_field(d, 0), n, h, c->vocab_size);
-        for (uint32_t l = 0; l < c->layers; l++) {
-            layer_step(d, model, l);
-        }
-        rmsnorm_forward(s, d->norm, d->rstd, d->x, model_span(p, model->final_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
-        matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->logits, .a = d->norm,
-                            .b = model_span(p, model->head, (uint64_t)c->vocab_size * h), .m = n, .n = c->vocab_size, .k = h});
-        sample_tokens(s, d->sampled, d->sampled_logprob, (GpuSpan){0}, d->logits, slot_field(d, 4), slot_field(d, 1),
-                      &input->sample, n, c->vocab_size);
-        advance_step(d, input);
-    }
-    gpu_copy(s, d->host_counters, d->counters);
-}
-
-/* --- running ------------------------------------------------------------------------ */
+/* --- before a run ------------------------------------------------------------------- */
 
 static Status check_input(const Decoder *d, const DecodeInput *input, Error *error)
 {
     const DecodeLimits *l = &d->limits;
-    if (input->requests > l->max_requests || input->prompt_starts[input->requests] > l->max_prompt_tokens || input->stop_count > MAX_STOPS) {
+    if (input->requests > l->max_requests || input->prompt_starts[input->requests] > l->max_prompt_tokens) {
         return error_set(error, STATUS_BAD_INPUT, "generating: %u requests with %u prompt tokens are more than planned (%u, %u)",
                          input->requests, input->prompt_starts[input->requests], l->max_requests, l->max_prompt_tokens);
+    }
+    if (input->stop_count > DECODE_MAX_STOPS) {
+        return error_set(error, STATUS_BAD_INPUT, "generating: %u stop tokens; at most %d are possible", input->stop_count, DECODE_MAX_STOPS);
     }
     for (uint32_t r = 0; r < input->requests; r++) {
         uint32_t length = input->prompt_starts[r + 1] - input->prompt_starts[r];
@@ -242,59 +217,164 @@ static Status check_input(const Decoder *d, const DecodeInput *input, Error *err
         if (input->max_new != NULL && (input->max_new[r] == 0 || input->max_new[r] > l->max_new)) {
             return error_set(error, STATUS_BAD_INPUT, "prompt %u asks for %u new tokens; 1 to %u are possible", r + 1, input->max_new[r], l->max_new);
         }
-    }
-    for (uint32_t i = 0; i < input->prompt_starts[input->requests]; i++) {
-        if (input->prompts[i] < 0 || (uint32_t)input->prompts[i] >= d->config.vocab_size) {
-            return error_set(error, STATUS_BAD_INPUT, "prompt token id %d is outside the vocabulary of %u", (int)input->prompts[i], d->config.vocab_size);
+        for (uint32_t i = input->prompt_starts[r]; i < input->prompt_starts[r + 1]; i++) {
+            if (input->prompts[i] < 0 || (uint32_t)input->prompts[i] >= d->config.vocab_size) {
+                return error_set(error, STATUS_BAD_INPUT, "prompt %u has token id %d, outside the vocabulary of %u", r + 1,
+                                 (int)input->prompts[i], d->config.vocab_size);
+            }
         }
     }
     return STATUS_OK;
 }
 
-/* Uploads prompts, requests and the first request of every slot. */
-static Status prepare(Decoder *d, const DecodeInput *input, Error *error)
+/* Every slot's first request. */
+static void first_requests(Decoder *d, const DecodeInput *input)
 {
-    const uint32_t n = d->limits.slots, stride = d->slot_stride, requests = input->requests;
-    uint32_t      *words = calloc((size_t)SLOT_FIELDS * stride + (size_t)REQUEST_FIELDS * requests, 4);
-    if (words == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "generating: out of host memory");
-    }
-    uint32_t *slot = words, *request = words + (size_t)SLOT_FIELDS * stride;
-    for (uint32_t r = 0; r < requests; r++) {
-        uint32_t length = input->prompt_starts[r + 1] - input->prompt_starts[r];
-        request[r] = input->prompt_starts[r];
-        request[requests + r] = length;
-        request[2 * requests + r] = input->max_new != NULL ? input->max_new[r] : d->limits.max_new;
-        request[3 * requests + r] = input->sequence[r];
-    }
-    for (uint32_t s = 0; s < n; s++) {
-        slot[3 * stride + s] = IDLE;
-        if (s < requests) {
-            slot[s] = (uint32_t)input->prompts[input->prompt_starts[s]];
-            slot[2 * stride + s] = 1;
-            slot[3 * stride + s] = s;
-            slot[4 * stride + s] = input->sequence[s];
+    const uint32_t stride = d->slot_stride;
+    uint32_t      *slot = d->slot_words;
+    memset(slot, 0, (size_t)SLOT_FIELDS * stride * 4);
+    for (uint32_t s = 0; s < stride; s++) {
+        slot[SLOT_REQUEST * stride + s] = SLOT_IDLE;
+        if (s < d->width && s < input->requests) {
+            slot[SLOT_TOKEN * stride + s] = (uint32_t)input->prompts[input->prompt_starts[s]];
+            slot[SLOT_LENGTH * stride + s] = 1;
+            slot[SLOT_REQUEST * stride + s] = s;
+            slot[SLOT_SEQUENCE * stride + s] = input->sequence[s];
         }
     }
-    uint32_t counters[2] = {n < requests ? n : requests, n < requests ? n : requests};
-    Status   status = gpu_upload(d->gpu, d->slots, slot, (uint64_t)SLOT_FIELDS * stride * 4, error);
-    if (status == STATUS_OK) {
-        status = gpu_upload(d->gpu, d->requests, request, (uint64_t)REQUEST_FIELDS * requests * 4, error);
+}
+
+/* Uploads prompts, requests and slots; no request is finished. */
+static Status prepare(Decoder *d, const DecodeInput *input, Error *error)
+{
+    const uint32_t n = input->requests, started = d->width < n ? d->width : n;
+    const uint32_t counters[2] = {started, started}; /* the next request, running */
+    uint32_t      *table = calloc((size_t)REQUEST_FIELDS * n, 4);
+    if (table == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "generating: out of host memory");
     }
-    if (status == STATUS_OK) {
-        status = gpu_upload(d->gpu, d->prompts, input->prompts, (uint64_t)input->prompt_starts[requests] * 4, error);
+    for (uint32_t r = 0; r < n; r++) {
+        table[r] = input->prompt_starts[r];
+        table[n + r] = input->prompt_starts[r + 1] - input->prompt_starts[r];
+        table[2 * n + r] = input->max_new != NULL ? input->max_new[r] : d->limits.max_new;
+        table[3 * n + r] = input->sequence[r];
     }
-    if (status == STATUS_OK) {
-        status = gpu_upload(d->gpu, d->counters, counters, sizeof counters, error);
+    first_requests(d, input);
+    memset(d->host, 0, (size_t)n * 4);
+    const struct {
+        GpuSpan     to;
+        const void *from;
+        uint64_t    bytes;
+    } uploads[6] = {{d->slots, d->slot_words, (uint64_t)SLOT_FIELDS * d->slot_stride * 4},
+                    {d->request_table, table, (uint64_t)REQUEST_FIELDS * n * 4},
+                    {d->prompts, input->prompts, (uint64_t)input->prompt_starts[n] * 4},
+                    {d->counters, counters, sizeof counters},
+                    {d->lengths, d->host, (uint64_t)n * 4},
+                    {d->stopped, d->host, (uint64_t)n * 4}};
+    Status status = STATUS_OK;
+    for (int i = 0; i < 6 && status == STATUS_OK; i++) {
+        status = gpu_upload(d->gpu, uploads[i].to, uploads[i].from, uploads[i].bytes, error);
     }
-    if (status == STATUS_OK) {
-        memset(d->host, 0, (size_t)requests * 8);
-        status = gpu_upload(d->gpu, d->lengths, d->host, (uint64_t)requests * 4, error);
+    free(table);
+    return status;
+}
+
+/* --- running ------------------------------------------------------------------------ */
+
+static Status download_slots(Decoder *d, Error *error)
+{
+    return gpu_download(d->gpu, d->slots, d->slot_words, (uint64_t)SLOT_FIELDS * d->slot_stride * 4, error);
+}
+
+/* The keys and values of slot `from` into slot `to`. */
+static void move_cache(Decoder *d, uint32_t to, uint32_t from, uint32_t tokens)
+{
+    const uint64_t kv = (uint64_t)d->config.kv_heads * d->config.head_dim * 4, row = d->cache_length * kv;
+    for (uint32_t l = 0; l < d->config.layers; l++) {
+        gpu_copy(d->moves, gpu_span_slice(d->k_cache[l], to * row, tokens * kv), gpu_span_slice(d->k_cache[l], from * row, tokens * kv));
+        gpu_copy(d->moves, gpu_span_slice(d->v_cache[l], to * row, tokens * kv), gpu_span_slice(d->v_cache[l], from * row, tokens * kv));
     }
-    if (status == STATUS_OK) {
-        status = gpu_upload(d->gpu, d->stopped, d->host, (uint64_t)requests * 4, error);
+}
+
+/* The queue is empty and `running` requests are left: moves them into the first slots, so that steps
+ * compute fewer. */
+static Status narrow(Decoder *d, uint32_t width, Error *error)
+{
+    const uint32_t stride = d->slot_stride;
+    uint32_t      *slot = d->slot_words;
+    Status         status = download_slots(d, error);
+    if (status != STATUS_OK) {
+        return status;
     }
-    free(words);
+    gpu_stream_begin(d->moves);
+    uint32_t to = 0;
+    for (uint32_t from = width; from < d->width; from++) {
+        if (slot[SLOT_REQUEST * stride + from] == SLOT_IDLE) {
+            continue;
+        }
+        while (slot[SLOT_REQUEST * stride + to] != SLOT_IDLE) {
+            to++;
+        }
+        move_cache(d, to, from, slot[SLOT_LENGTH * stride + from]);
+        for (uint32_t field = 0; field < SLOT_FIELDS; field++) {
+            slot[field * stride + to] = slot[field * stride + from];
+        }
+        slot[SLOT_REQUEST * stride + from] = SLOT_IDLE;
+    }
+    d->width = width;
+    status = gpu_stream_run(d->moves, error);
+    return status == STATUS_OK ? gpu_upload(d->gpu, d->slots, slot, (uint64_t)SLOT_FIELDS * stride * 4, error) : status;
+}
+
+/* Submits during which no slot can leave its first prompt. */
+static uint32_t headless_submits(const Decoder *d, const DecodeInput *input)
+{
+    uint32_t shortest = d->limits.max_length;
+    for (uint32_t r = 0; r < input->requests && r < d->width; r++) {
+        const uint32_t length = input->prompt_starts[r + 1] - input->prompt_starts[r];
+        shortest = length < shortest ? length : shortest;
+    }
+    return (shortest - 1) / d->limits.steps_per_submit;
+}
+
+/* Runs what is recorded, once. */
+static Status run_steps(Decoder *d, const DecodeInput *input, DecodeOutput *output, bool *stop, Error *error)
+{
+    Status status = gpu_stream_run(d->stream, error);
+    if (status == STATUS_OK) {
+        const uint32_t *counters = gpu_span_map(d->host_counters);
+        output->steps += d->limits.steps_per_submit;
+        *stop = (input->progress != NULL && input->progress(input->user, counters[1])) || counters[1] == 0;
+    }
+    return status;
+}
+
+static Status run_all(Decoder *d, const Model *model, const DecodeInput *input, DecodeOutput *output, Error *error)
+{
+    Status   status = STATUS_OK;
+    bool     stop = false;
+    uint32_t headless = headless_submits(d, input);
+    if (headless > 0) {
+        decoder_record(d, model, input, false);
+    }
+    for (; headless > 0 && status == STATUS_OK && !stop; headless--) {
+        status = run_steps(d, input, output, &stop, error);
+    }
+    for (uint32_t recorded = 0; status == STATUS_OK && !stop;) {
+        if (recorded != d->width) {
+            decoder_record(d, model, input, true);
+            recorded = d->width;
+        }
+        status = run_steps(d, input, output, &stop, error);
+        const uint32_t *counters = gpu_span_map(d->host_counters);
+        uint32_t        width = d->width;
+        while (width / 2 >= NARROWEST && counters[1] <= width / 2) {
+            width /= 2;
+        }
+        if (status == STATUS_OK && !stop && width < d->width && counters[0] >= input->requests) {
+            status = narrow(d, width, error);
+        }
+    }
     return status;
 }
 
@@ -306,7 +386,7 @@ static Status collect(Decoder *d, uint32_t requests, DecodeOutput *output, Error
         GpuSpan  from;
         uint64_t bytes;
     } pieces[4] = {{d->tokens, tokens}, {d->logprobs, tokens}, {d->lengths, lengths}, {d->stopped, lengths}};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4 && requests > 0; i++) {
         Status status = gpu_download(d->gpu, pieces[i].from, at, pieces[i].bytes, error);
         if (status != STATUS_OK) {
             return status;
@@ -324,22 +404,38 @@ static Status collect(Decoder *d, uint32_t requests, DecodeOutput *output, Error
 Status decoder_run(Decoder *d, const Model *model, const DecodeInput *input, DecodeOutput *output, Error *error)
 {
     output->steps = 0;
+    d->width = d->limits.slots;
+    d->requests = input->requests;
     Status status = check_input(d, input, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && input->requests > 0) {
         status = prepare(d, input, error);
     }
-    if (status == STATUS_OK) {
-        record(d, model, input);
-        status = gpu_stream_end(d->stream, error);
-    }
-    const uint32_t *counters = gpu_span_map(d->host_counters);
-    uint32_t        active = input->requests;
-    bool            stop = false;
-    while (status == STATUS_OK && active > 0 && !stop) {
-        status = gpu_stream_run(d->stream, error);
-        active = counters[1];
-        output->steps += d->limits.steps_per_submit;
-        stop = status == STATUS_OK && input->progress != NULL && input->progress(input->user, active);
+    if (status == STATUS_OK && input->requests > 0) {
+        status = run_all(d, model, input, output, error);
     }
     return status == STATUS_OK ? collect(d, input->requests, output, error) : status;
+}
+
+Status decoder_peek(Decoder *d, uint32_t request, int32_t *tokens, uint32_t *count, Error *error)
+{
+    uint32_t prompt_length, generated = 0;
+    Status   status = gpu_download(d->gpu, gpu_span_slice(d->request_table, ((uint64_t)d->requests + request) * 4, 4), &prompt_length, 4, error);
+    if (status == STATUS_OK) { /* 0 as long as it runs */
+        status = gpu_download(d->gpu, gpu_span_slice(d->lengths, (uint64_t)request * 4, 4), &generated, 4, error);
+    }
+    if (status == STATUS_OK && generated == 0) {
+        status = download_slots(d, error);
+        for (uint32_t s = 0; status == STATUS_OK && s < d->width; s++) {
+            const uint32_t position = d->slot_words[SLOT_POSITION * d->slot_stride + s];
+            if (d->slot_words[SLOT_REQUEST * d->slot_stride + s] == request && position >= prompt_length) {
+                generated = position + 1 - prompt_length; /* the token at `position` is the latest */
+            }
+        }
+    }
+    if (status == STATUS_OK && generated > 0) {
+        status = gpu_download(d->gpu, gpu_span_slice(d->tokens, (uint64_t)request * d->limits.max_new * 4, (uint64_t)generated * 4),
+                              tokens, (uint64_t)generated * 4, error);
+    }
+    *count = status == STATUS_OK ? generated : 0;
+    return status;
 }

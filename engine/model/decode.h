@@ -6,8 +6,9 @@
  *
  * Requests queue up; each slot works on one, first feeding its prompt, then its own
  * samples, token by token, and takes the next request when it is done, all on the
- * device. The host looks only every `steps_per_submit` tokens. A token depends on
- * (seed, sequence, position) and the weights, never on slot or neighbours.
+ * device. The host looks only every `steps_per_submit` tokens; when the queue is empty
+ * and few requests are left, it moves them together so that a step computes less. A
+ * token depends on (seed, sequence, position) and the weights, never on slot or neighbours.
  */
 #ifndef ENGINE_MODEL_DECODE_H
 #define ENGINE_MODEL_DECODE_H
@@ -19,8 +20,9 @@
 typedef struct Decoder Decoder;
 
 typedef struct DecodeLimits {
-    uint32_t slots;            /* sequences at once; 0: 256, fewer if there are fewer requests */
-    uint32_t max_length;       /* prompt + completion, tokens                      */
+    uint32_t slots;            /* sequences at once; 0: 256, fewer if there are fewer requests
+                                  or the device's memory does not hold them             */
+    uint32_t max_length;       /* prompt + completion, tokens; within the model's context */
     uint32_t max_requests;     /* of one run                                       */
     uint32_t max_prompt_tokens;/* of all prompts of one run together               */
     uint32_t max_new;          /* tokens generated per request, at most            */
@@ -37,8 +39,8 @@ typedef struct DecodeInput {
     uint32_t        stop_count;
     bool            ignore_stop;
     SampleOptions   sample;
-    /* Called after every submit with what is finished so far; may be NULL. True: stop now
-     * (what is not finished keeps length 0). */
+    /* Called after every submit with the number of slots at work; may be NULL, may call
+     * decoder_peek. True: stop now (what is not finished keeps length 0). */
     bool (*progress)(void *user, uint32_t active);
     void *user;
 } DecodeInput;
@@ -59,5 +61,9 @@ void     decoder_free(Decoder *decoder); /* NULL is allowed */
 /* Generates for all requests. `model` may differ from call to call (same config).
  * STATUS_BAD_INPUT if a prompt is empty, too long for max_length, or has bad ids. */
 Status decoder_run(Decoder *decoder, const Model *model, const DecodeInput *input, DecodeOutput *output, Error *error);
+
+/* For `progress`: the tokens that request `request` has so far, into `tokens` (room for
+ * limits.max_new). */
+Status decoder_peek(Decoder *decoder, uint32_t request, int32_t *tokens, uint32_t *count, Error *error);
 
 #endif
