@@ -35,7 +35,7 @@ static const Metric rl_metrics[] = {
     {NULL, NULL, 0},
 };
 static const Metric eval_metrics[] = {
-    {"accuracy_greedy", "greedy", 3}, {"accuracy", "sampled", 3},    {"pass_at_k", "pass@k", 3},
+    {"greedy_accuracy", "greedy", 3}, {"accuracy", "sampled", 3},    {"pass_at_k", "pass@k", 3},
     {"maj_at_k", "maj@k", 3},         {"length", "length", 3},       {"attempts", "attempts", 3},
     {"backtrack", "backtrack", 3},    {"truncated", "truncated", 3}, {NULL, NULL, 0},
 };

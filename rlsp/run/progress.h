@@ -16,7 +16,7 @@
  *   sft_step, rl_step   stage_step (1 for the first), time_unix, and the metrics of
  *                the tables in progress.c: loss lr grad_norm tokens …, reward accuracy
  *                explore length kl entropy backtrack truncated …
- *   eval         stage_step, and the metrics of its table: accuracy_greedy accuracy
+ *   eval         stage_step, and the metrics of its table: greedy_accuracy accuracy
  *                pass_at_k maj_at_k length backtrack …; they are repeated in a table at run_end
  *   run_end      reason (text)
  *   log          level and text

@@ -139,10 +139,10 @@ END
 chmod +x "$work/tree/build/release/rlsp"
 cat >"$work/events.jsonl" <<'END'
 {"event":"run_start","step":0,"name":"demo"}
-{"event":"eval","step":0,"accuracy":0.3125,"accuracy_greedy":0.375,"length":14.5,"backtrack":0.0625}
+{"event":"eval","step":0,"accuracy":0.3125,"greedy_accuracy":0.375,"length":14.5,"backtrack":0.0625}
 {"event":"rl_step","step":20,"accuracy":0.9,"length":99}
 {"event":"eval","step":20,"accuracy":0.4,"length":30,"backtrack":0.25}
-{"event":"eval","step":40,"accuracy":0.59375,"accuracy_greedy":0.625,"length":44.25,"backtrack":0.5}
+{"event":"eval","step":40,"accuracy":0.59375,"greedy_accuracy":0.625,"length":44.25,"backtrack":0.5}
 END
 echo '{"devices":[{"index":0,"name":"llvmpipe (LLVM 15)","type":"CPU","unusable":""}]}' >"$work/devices.json"
 in_system ./tree/run demo

@@ -43,7 +43,7 @@ static const char *const story[] = {
     "{\"event\":\"eval\",\"step\":3,\"stage_step\":0,\"accuracy\":0.25,\"length\":14.5}",
     "{\"event\":\"rl_step\",\"step\":4,\"stage_step\":1,\"reward\":0.125,\"kl\":null,\"time_unix\":1010}",
     "{\"event\":\"log\",\"step\":4,\"level\":\"warning\",\"text\":\"bad\\u001b[2Jtext\\u009b\"}",
-    "{\"event\":\"eval\",\"step\":5,\"stage_step\":60,\"accuracy\":0.625,\"accuracy_greedy\":0.5,\"length\":71}",
+    "{\"event\":\"eval\",\"step\":5,\"stage_step\":60,\"accuracy\":0.625,\"greedy_accuracy\":0.5,\"length\":71}",
     "{\"event\":\"run_end\",\"step\":5,\"reason\":\"done\"}",
     NULL,
 };
