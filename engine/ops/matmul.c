@@ -14,34 +14,29 @@ typedef enum Kernel {
 
 enum { LANES_ROWS = 12, LANES_STEP = 16 }; /* as in gemm_lanes.comp */
 
-/* How one kernel covers a product. */
+/* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
 typedef struct Plan {
     Kernel   kernel;
-    uint32_t tile_m, tile_n, tile_k; /* of one workgroup; slices of k are multiples of tile_k       */
-    uint32_t k_main;                 /* the rest, less than tile_k, is added by the tiled kernel    */
-    uint32_t slices;                 /* of k_main; each has a plane in the workspace if more than one */
-    uint32_t k_slice;
+    uint32_t tile_m, tile_n, tile_k; /* of one workgroup; slices and passes are multiples of tile_k      */
+    uint32_t k_main;                 /* the rest, less than tile_k, is added by the tiled kernel         */
+    uint32_t k_pass;                 /* of k_main in one dispatch; later ones add to C                   */
+    uint32_t slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
+    uint64_t transposed_bytes;       /* of the workspace that k_pass columns of B take, turned; 0: B as it is */
 } Plan;
 
 static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
 
 /* Slices of k so that the device has enough workgroups: a weight gradient has
- * few tiles and a long k. On CPU devices a slice is also short enough to stay in
- * the cache while its tiles are computed. No slice is shorter than 256. */
-static void plan_split(Plan *plan, const GpuInfo *info, uint32_t m, uint32_t n, uint32_t k)
+ * few tiles and a long k. No slice is shorter than 256. */
+static void plan_split(Plan *plan, uint64_t wanted, uint32_t m, uint32_t n)
 {
-    const uint64_t wanted = info->type == GPU_CPU ? 16 : 512; /* workgroups */
     const uint64_t tiles = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
     uint64_t       slices = tiles < wanted ? (wanted + tiles - 1) / tiles : 1;
-    if (plan->kernel == KERNEL_LANES && slices < k / 768) {
-        slices = k / 768;
-    }
     slices = slices < MAX_SLICES ? slices : MAX_SLICES;
-    slices = slices < k / 256 ? slices : k / 256;
-    plan->k_main = plan->kernel == KERNEL_TILED ? k : k / plan->tile_k * plan->tile_k;
+    slices = slices < plan->k_pass / 256 ? slices : plan->k_pass / 256;
     plan->slices = slices > 1 ? (uint32_t)slices : 1;
-    plan->k_slice = ceil_div(ceil_div(plan->k_main, plan->slices), plan->tile_k) * plan->tile_k;
-    plan->slices = ceil_div(plan->k_main, plan->k_slice);
+    plan->k_slice = ceil_div(ceil_div(plan->k_pass, plan->slices), plan->tile_k) * plan->tile_k;
+    plan->slices = ceil_div(plan->k_pass, plan->k_slice);
 }
 
 /* lavapipe whose LLVM makes broadcasts of uniform loads. Mesa numbers its driver
@@ -54,8 +49,23 @@ static bool is_new_lavapipe(const GpuInfo *info)
 
 static Plan plan_tiled(GpuStream *stream, uint32_t m, uint32_t n, uint32_t k)
 {
-    Plan plan = {.kernel = KERNEL_TILED, .tile_m = 64, .tile_n = 64, .tile_k = 16};
-    plan_split(&plan, gpu_info(gpu_stream_gpu(stream)), m, n, k);
+    Plan plan = {.kernel = KERNEL_TILED, .tile_m = 64, .tile_n = 64, .tile_k = 16, .k_main = k, .k_pass = k};
+    plan_split(&plan, gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU ? 16 : 512, m, n);
+    return plan;
+}
+
+/* Passes over k keep what their tiles share (B; for TN, A too) within a
+ * second-level cache. */
+static Plan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t cached = 512 << 10; /* bytes */
+    Plan           plan = {.kernel = KERNEL_LANES, .tile_m = LANES_ROWS, .tile_n = 2 * lanes, .tile_k = LANES_STEP};
+    plan.k_main = k / LANES_STEP * LANES_STEP;
+    uint32_t       longest = cached / (4 * (layout == MATMUL_TN ? m + n : n));
+    longest = longest > 256 ? longest : 256;
+    plan.k_pass = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), LANES_STEP) * LANES_STEP;
+    plan_split(&plan, 8, m, n);
+    plan.transposed_bytes = layout == MATMUL_NT ? (uint64_t)plan.k_main * n * 4 : 0;
     return plan;
 }
 
@@ -65,9 +75,7 @@ static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32
     const uint32_t lanes = info->subgroup_size;
     if (is_new_lavapipe(info) && info->tier.buffer_address && (lanes == 4 || lanes == 8 || lanes == 16) &&
         m >= LANES_ROWS && n >= 2 * lanes && n % 4 == 0 && k >= LANES_STEP && (layout != MATMUL_TN || m % 4 == 0)) {
-        Plan plan = {.kernel = KERNEL_LANES, .tile_m = LANES_ROWS, .tile_n = 2 * lanes, .tile_k = LANES_STEP};
-        plan_split(&plan, info, m, n, k);
-        return plan;
+        return plan_lanes(layout, lanes, m, n, k);
     }
     return plan_tiled(stream, m, n, k);
 }
@@ -104,15 +112,28 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, G
 
 static GpuBind by_address(GpuSpan span, GpuAccess access) { return (GpuBind){span, access, GPU_BIND_ADDRESS}; }
 
-static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
+/* One pass: k in [first, first + count). */
+static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue, uint32_t first,
+                         uint32_t count)
 {
     const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, ldc = plan->slices > 1 ? p->n : p->ldc;
     const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
+    const uint64_t a_step = p->layout == MATMUL_TN ? p->lda : 1, b_step = p->layout == MATMUL_NT ? 1 : p->ldb;
     const struct {
         uint64_t a, b, c, add, bias, c_out;
         uint32_t m, n, k, k_slice, c_plane, padding;
-    } push = {gpu_span_address(p->a), gpu_span_address(p->b), gpu_span_address(c), gpu_span_address(add), gpu_span_address(bias),
-              gpu_span_address(c), p->m, p->n, plan->k_main, plan->k_slice, plan->slices > 1 ? p->m * p->n : 0, 0};
+    } push = {gpu_span_address(p->a) + first * a_step * 4,
+              gpu_span_address(p->b) + first * b_step * 4,
+              gpu_span_address(c),
+              gpu_span_address(add),
+              gpu_span_address(bias),
+              gpu_span_address(c),
+              p->m,
+              p->n,
+              count,
+              plan->k_slice,
+              plan->slices > 1 ? p->m * p->n : 0,
+              0};
     gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_lanes",
                                         .spec = {lanes, p->layout, epilogue, LANES_STEP, p->lda / 4, p->ldb / 4, ldc / 4},
                                         .spec_count = 7,
@@ -120,7 +141,28 @@ static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, G
                                                  by_address(p->b, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
                                         .push = &push,
                                         .push_size = sizeof push,
-                                        .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
+                                        .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), ceil_div(count, plan->k_slice)}});
+}
+
+/* B of an NT product becomes that of an NN product, in the workspace. */
+static void record_transpose(GpuStream *stream, Matmul *p, const Plan *plan)
+{
+    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    const GpuSpan  to = gpu_span_slice(p->workspace, 0, plan->transposed_bytes);
+    const struct {
+        uint64_t b, to;
+        uint32_t rows, columns;
+    } push = {gpu_span_address(p->b), gpu_span_address(to), p->n, plan->k_main};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_transpose",
+                                        .spec = {lanes, p->ldb / 4, p->n / 4},
+                                        .spec_count = 3,
+                                        .bind = {by_address(to, GPU_WRITE), by_address(p->b, GPU_READ)},
+                                        .push = &push,
+                                        .push_size = sizeof push,
+                                        .groups = {ceil_div(plan->k_main, 16), ceil_div(p->n, lanes), 1}});
+    p->layout = MATMUL_NN;
+    p->b = to;
+    p->ldb = p->n;
 }
 
 static void record_reduce(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan planes, uint32_t epilogue)
@@ -138,12 +180,27 @@ static void record_reduce(GpuStream *stream, const Matmul *p, const Plan *plan, 
                                         .groups = gpu_groups((uint64_t)p->m * p->n, group)});
 }
 
-static uint64_t planes_bytes(const Plan *plan, uint32_t m, uint32_t n) { return (uint64_t)plan->slices * m * n * 4; }
+static uint64_t planes_bytes(const Plan *plan, uint32_t m, uint32_t n)
+{
+    return plan->slices > 1 ? (uint64_t)plan->slices * m * n * 4 : 0;
+}
 
 /* The floats of a matrix with `rows` rows of `width`, `stride` apart. */
 static GpuSpan matrix_rows(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t width, uint64_t stride)
 {
     return gpu_span_slice(matrix, first * stride * 4, ((rows - 1) * stride + width) * 4);
+}
+
+/* What is left of k after k_main columns. */
+static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
+{
+    Matmul         rest = *p;
+    const uint64_t skip = (uint64_t)k_main * 4;
+    rest.k = p->k - k_main;
+    rest.a = p->layout == MATMUL_TN ? matrix_rows(p->a, k_main, rest.k, p->m, p->lda) : gpu_span_slice(p->a, skip, p->a.size - skip);
+    rest.b = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip, p->b.size - skip) : matrix_rows(p->b, k_main, rest.k, p->n, p->ldb);
+    const Plan tiled = plan_tiled(stream, rest.m, rest.n, rest.k);
+    record_tiled(stream, &rest, &tiled, p->c, ADD_C);
 }
 
 /* A product whose tensors each fit one binding, strides filled in. */
@@ -153,34 +210,36 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     if (plan.kernel == KERNEL_LANES && !fits_lanes(p)) {
         plan = plan_tiled(stream, p->m, p->n, p->k);
     }
-    if (plan.slices > 1 && (p->workspace.buffer == NULL || p->workspace.size < planes_bytes(&plan, p->m, p->n))) {
+    const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.transposed_bytes);
+    Matmul         product = *p;
+    if (plan.transposed_bytes > 0 && p->workspace.buffer != NULL && p->workspace.size >= plan.transposed_bytes) {
+        record_transpose(stream, &product, &plan);
+    }
+    const bool split = plan.slices > 1 && p->workspace.buffer != NULL && p->workspace.size >= offset + planes_size;
+    if (!split) {
         plan.slices = 1;
-        plan.k_slice = plan.k_main;
+        plan.k_slice = plan.k_pass;
     }
     const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
                               (p->accumulate ? ADD_C : 0);
-    GpuSpan        planes = p->workspace;
-    if (plan.slices > 1) {
-        planes = gpu_span_slice(p->workspace, 0, planes_bytes(&plan, p->m, p->n));
+    const GpuSpan  planes = split ? gpu_span_slice(p->workspace, offset, planes_size) : p->c;
+    for (uint32_t k = 0; k < plan.k_main; k += plan.k_pass) {
+        const uint32_t add = k == 0 ? epilogue : ADD_C; /* the first pass brings in the rest */
+        if (plan.kernel == KERNEL_LANES) {
+            const uint32_t count = plan.k_main - k < plan.k_pass ? plan.k_main - k : plan.k_pass;
+            if (split) { /* the last pass may be shorter */
+                plan.slices = ceil_div(count, plan.k_slice);
+            }
+            record_lanes(stream, &product, &plan, planes, split ? 0 : add, k, count);
+        } else {
+            record_tiled(stream, &product, &plan, planes, split ? 0 : add);
+        }
+        if (split) {
+            record_reduce(stream, p, &plan, planes, add);
+        }
     }
-    if (plan.kernel == KERNEL_LANES) {
-        record_lanes(stream, p, &plan, plan.slices > 1 ? planes : p->c, plan.slices > 1 ? 0 : epilogue);
-    } else {
-        record_tiled(stream, p, &plan, plan.slices > 1 ? planes : p->c, plan.slices > 1 ? 0 : epilogue);
-    }
-    if (plan.slices > 1) {
-        record_reduce(stream, p, &plan, planes, epilogue);
-    }
-    if (plan.k_main < p->k) { /* fewer than tile_k */
-        Matmul     rest = *p;
-        const bool tn = p->layout == MATMUL_TN, nt = p->layout == MATMUL_NT;
-        rest.k = p->k - plan.k_main;
-        rest.a = tn ? matrix_rows(p->a, plan.k_main, rest.k, p->m, p->lda)
-                    : gpu_span_slice(p->a, (uint64_t)plan.k_main * 4, p->a.size - (uint64_t)plan.k_main * 4);
-        rest.b = nt ? gpu_span_slice(p->b, (uint64_t)plan.k_main * 4, p->b.size - (uint64_t)plan.k_main * 4)
-                    : matrix_rows(p->b, plan.k_main, rest.k, p->n, p->ldb);
-        const Plan tiled = plan_tiled(stream, rest.m, rest.n, rest.k);
-        record_tiled(stream, &rest, &tiled, p->c, ADD_C);
+    if (plan.k_main < p->k) {
+        record_rest(stream, p, plan.k_main);
     }
 }
 
@@ -238,7 +297,7 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
         return 0;
     }
     const Plan plan = plan_make(stream, layout, m, n, k);
-    return plan.slices > 1 ? planes_bytes(&plan, m, n) : 0;
+    return gpu_align(plan.transposed_bytes) + planes_bytes(&plan, m, n);
 }
 
 const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
