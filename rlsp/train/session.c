@@ -379,7 +379,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
         status = evaluate_once(session, &options, "greedy_", fields, &count, names[1], &greedy, error);
     }
     status = status == STATUS_OK ? session_emit(session, "eval", fields, count, error) : status;
-    if (accuracy != NULL) {
+    if (accuracy != NULL && status == STATUS_OK) {
         *accuracy = sampled.accuracy;
     }
     return status;
