@@ -18,6 +18,8 @@ typedef struct Command {
 static const Command commands[] = {
     {"train", cli_train, "trains a model: SFT and RL as a config says"},
     {"eval", cli_eval, "measures a model on held-out problems: pass@k, maj@k, lengths, behaviours"},
+    {"generate", cli_generate, "continues a text, or token ids in bulk"},
+    {"score", cli_score, "log-probabilities and entropies of token ids"},
     {"tokenize", cli_tokenize, "texts or chats to token ids and back, as JSON lines"},
     {"verify", cli_verify, "whether answers are right and why, as JSON lines"},
     {"devices", cli_devices, "the Vulkan devices, what they offer and why one cannot be used"},
