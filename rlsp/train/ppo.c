@@ -539,7 +539,12 @@ static Status train_minibatch(Ppo *ppo, const Rollout *rollout, const uint32_t *
         }
         stats->tokens += ppo->batch->tokens;
         if (first == count) {
-            const AdamwOptions actor_options = adamw_options(rl, update->actor_lr), critic_options = adamw_options(rl, update->critic_lr);
+            AdamwOptions       actor_options = adamw_options(rl, update->actor_lr);
+            const AdamwOptions critic_options = adamw_options(rl, update->critic_lr);
+            if (!update->train_actor) { /* a shared trunk: only the value head has gradients, and nothing may decay */
+                actor_options = critic_options;
+                actor_options.weight_decay = 0.0;
+            }
             if (actor) {
                 learner_step(s, session->learner, &actor_options, rl->max_grad_norm);
             }

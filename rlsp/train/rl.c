@@ -269,6 +269,7 @@ static Status evaluate(Session *session, bool final, bool *best, Error *error)
     *best = status == STATUS_OK && accuracy > session->best_accuracy;
     if (*best) {
         session->best_accuracy = accuracy;
+        session->best_step = session->step;
     }
     return status;
 }
@@ -308,7 +309,11 @@ Status rl_train(Session *session, Error *error)
     const EventField started[] = {{"stage", 0, "rl"}, {"name", 0, "rl"}, {"steps", session->config.rl.steps, NULL}, {"done", first, NULL}};
     session->kl_coef = resumed ? checkpoint_get(&session->resumed, "kl_coef", session->config.rl.kl_coef) : session->config.rl.kl_coef;
     session->best_accuracy = resumed ? checkpoint_get(&session->resumed, "best_accuracy", -1.0) : -1.0;
+    session->best_step = resumed ? (uint64_t)checkpoint_get(&session->resumed, "best_step", 0.0) : 0;
     Status status = resumed ? STATUS_OK : session_emit(session, "phase_start", started, 4, error);
+    if (session->best_step > 0) { /* a run that was killed may have saved its best step without marking it */
+        status = run_dir_mark_best(session->run, session->best_step, error);
+    }
     status = status == STATUS_OK ? stage_open(&stage, resumed, error) : status;
     if (status == STATUS_OK && !resumed && session->config.stages[0] == STAGE_RL) {
         status = session_evaluate(session, "start", false, NULL, error); /* after SFT this has just been done */

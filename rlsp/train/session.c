@@ -211,6 +211,17 @@ static Status open_all(Session *session, Error *error)
     return session->stream != NULL ? open_policy(session, error) : error->status;
 }
 
+/* A new run that could not be opened (no such device, no such model) leaves its directory as it found it: empty. */
+static void discard_new_run(const char *directory)
+{
+    static const char *const names[] = {"tokenizer", "checkpoints", "events.jsonl", "traces.jsonl", "log.txt", "config.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[RUN_PATH_SIZE + 64];
+        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+        file_remove(path, NULL);
+    }
+}
+
 Session *session_open(const SessionOptions *options, Error *error)
 {
     Session *session = calloc(1, sizeof *session);
@@ -221,6 +232,9 @@ Session *session_open(const SessionOptions *options, Error *error)
     session->options = *options;
     session->best_accuracy = -1.0;
     if (open_all(session, error) != STATUS_OK) {
+        if (options->resume == NULL && session->run != NULL) {
+            discard_new_run(options->out);
+        }
         session_close(session);
         return NULL;
     }
@@ -271,7 +285,7 @@ static const char *inside(char *buffer, const char *directory, const char *name)
 
 static Status copy_tokenizer(const Session *session, const char *directory, Error *error)
 {
-    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json"};
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "chat_template.jinja"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char from[RUN_PATH_SIZE + 64], to[RUN_PATH_SIZE + 64];
         inside(from, session->tokenizer_directory, names[i]);
@@ -316,6 +330,7 @@ Status session_checkpoint(Session *session, RunStage stage, uint32_t phase, uint
     }
     status = status == STATUS_OK ? events_sync(session->events, &checkpoint.offsets, error) : status;
     checkpoint_set(&checkpoint, "best_accuracy", session->best_accuracy);
+    checkpoint_set(&checkpoint, "best_step", (double)session->best_step);
     checkpoint_set(&checkpoint, "kl_coef", session->kl_coef);
     if (status != STATUS_OK) {
         run_dir_checkpoint_abort(session->run);

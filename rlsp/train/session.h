@@ -62,6 +62,7 @@ typedef struct Session {
 
     uint64_t   step;          /* of the run, over all stages            */
     double     best_accuracy; /* of held-out evaluations in this stage; negative: none yet */
+    uint64_t   best_step;     /* of the run, where it was reached                          */
     Checkpoint resumed;       /* where to go on; step 0 and stage_count 0: from the start  */
     bool       resuming;
     char       checkpoint_path[RUN_PATH_SIZE]; /* of `resumed` */

@@ -29,13 +29,14 @@ static void buffers_close(SftBuffers *b)
     free(b->starts);
 }
 
-static Status buffers_open(SftBuffers *b, Session *session, Error *error)
+/* On failure, too, what was opened is buffers_close's to free. */
+static Status buffers_open(SftBuffers *b, Session *session, uint32_t longest, Error *error)
 {
     const ModelConfig *model = &session->policy->config;
-    const uint32_t     n = session_micro_tokens(session, session->config.sft.tokens_per_micro_batch, model->max_positions);
+    const uint32_t     n = session_micro_tokens(session, session->config.sft.tokens_per_micro_batch, longest);
     *b = (SftBuffers){.micro_tokens = n};
     Recompute recompute = session->config.recompute == RECOMPUTE_BLOCK ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS;
-    b->work = workspace_new(session->gpu, model, n, n, model->max_positions, true, recompute, error);
+    b->work = workspace_new(session->gpu, model, n, n, longest, true, recompute, error);
     b->batch = b->work != NULL ? batch_new(session->gpu, model, n, n, n, error) : NULL;
     b->arena = b->batch != NULL ? gpu_arena_new(session->gpu, "SFT losses", GPU_MEMORY_DEVICE, 5 * gpu_align((uint64_t)n * 4) + GPU_ALIGNMENT, error) : NULL;
     b->rows = malloc(n * sizeof *b->rows);
@@ -44,7 +45,6 @@ static Status buffers_open(SftBuffers *b, Session *session, Error *error)
     b->starts = malloc(((size_t)n + 1) * sizeof *b->starts);
     if (b->arena == NULL || b->rows == NULL || b->targets == NULL || b->row_weight == NULL || b->starts == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "SFT: out of host memory");
-        buffers_close(b);
         return error->status;
     }
     b->logprob = gpu_arena_take(b->arena, (uint64_t)n * 4);
@@ -138,7 +138,6 @@ static Status emit_step(Session *session, uint32_t phase_step, double loss, doub
 static Status train_phase(Session *session, uint32_t index, uint32_t first_step, Error *error)
 {
     const SftPhase  *phase = &session->config.sft.phases[index];
-    const uint32_t   longest = session->policy->config.max_positions;
     const EventField started[] = {{"stage", 0, "sft"}, {"name", 0, phase->name}, {"phase", index, NULL}, {"steps", phase->steps, NULL}, {"done", first_step, NULL}};
     SftBuffers       buffers = {0};
     SftBatch         batch = {0};
@@ -147,16 +146,21 @@ static Status train_phase(Session *session, uint32_t index, uint32_t first_step,
         status = learner_reset(session->learner, error);
     }
     SftSource *source = status == STATUS_OK ? sft_source_new(phase, session->task, &session->task_config, session->tokenizer,
-                                                             session->stop_ids[0], session->config.seed, index, error)
+                                                             session->stop_ids[0], &session->policy->config, session->config.seed, index, error)
                                             : NULL;
-    status = source != NULL ? buffers_open(&buffers, session, error) : error->status;
+    const uint32_t longest = source != NULL ? sft_source_longest(source) : 0;
+    status = source != NULL ? buffers_open(&buffers, session, longest, error) : error->status;
+    if (status == STATUS_OK && sft_source_left_out(source) > 0) {
+        events_log(session->events, "warning", "%s: %llu sequences were left out, shorter than two tokens or longer than sft.max_length",
+                   phase->data, (unsigned long long)sft_source_left_out(source));
+    }
     for (uint32_t i = first_step; i < phase->steps && status == STATUS_OK; i++) {
         const double       lr = phase->lr * run_schedule_factor(phase->schedule, i, phase->steps, phase->warmup_steps, phase->final_lr_fraction);
         const AdamwOptions options = {lr, phase->betas[0], phase->betas[1], phase->eps, phase->weight_decay};
         const double       start = session_clock();
         double             loss = 0.0;
         GradNorm           norm;
-        status = sft_source_step(source, i, longest, &batch, error);
+        status = sft_source_step(source, i, &batch, error);
         status = status == STATUS_OK ? train_step(session, &buffers, &batch, &options, phase->max_grad_norm, &loss, &norm, error) : status;
         if (status != STATUS_OK) {
             break;

@@ -32,6 +32,8 @@ struct SftSource {
     uint8_t          *loss; /* 1: the token is a target */
     uint64_t          id_count, id_capacity;
     uint64_t          left_out;
+    uint32_t          context, vocab_size; /* of the model */
+    uint32_t          longest;
 };
 
 DemoMix sft_phase_mix(const SftPhase *phase, const Task *task)
@@ -117,6 +119,10 @@ static Status push_ids(SftSource *source, const JsonObject *line, Error *error)
             return error_set(error, STATUS_BAD_INPUT,
                              "%s: 'ids' are non-negative integers, and 'labels' as many, each the id at its place or -100", line->file);
         }
+        if (id->valuedouble >= source->vocab_size) {
+            return error_set(error, STATUS_BAD_INPUT, "%s: token id %.0f is outside the model's vocabulary of %u", line->file, id->valuedouble,
+                             source->vocab_size);
+        }
         status = push_token(source, (int32_t)id->valuedouble, loss, error);
     }
     if (status == STATUS_OK && label != NULL) {
@@ -155,7 +161,7 @@ static Status push_line(SftSource *source, const char *text, size_t length, cons
     return status;
 }
 
-static Status add_example(SftSource *source, uint64_t first, Error *error)
+static Status add_example(SftSource *source, uint64_t first, const char *where, Error *error)
 {
     uint64_t count = source->id_count - first;
     if (count < 2 || (source->phase->max_length > 0 && count > source->phase->max_length)) {
@@ -163,6 +169,14 @@ static Status add_example(SftSource *source, uint64_t first, Error *error)
         source->id_count = first;
         return STATUS_OK;
     }
+    if (count > source->context) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: %llu tokens, more than the model's context of %u; set sft.max_length to leave such lines out",
+                         where, (unsigned long long)count, source->context);
+    }
+    if (source->id_count > UINT32_MAX) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: the file has more than %u tokens; split it", where, UINT32_MAX);
+    }
+    source->longest = count > source->longest ? (uint32_t)count : source->longest;
     if ((source->example_count & (source->example_count - 1)) == 0) {
         uint32_t capacity = source->example_count > 0 ? source->example_count * 2 : 64;
         Example *grown = realloc(source->examples, capacity * sizeof *grown);
@@ -189,7 +203,7 @@ static Status read_jsonl(SftSource *source, Error *error)
         if (stop > at && strspn(at, " \t\r") < (size_t)(stop - at)) {
             uint64_t first = source->id_count;
             status = push_line(source, at, (size_t)(stop - at), where, error);
-            status = status == STATUS_OK ? add_example(source, first, error) : status;
+            status = status == STATUS_OK ? add_example(source, first, where, error) : status;
         }
         at = stop + 1;
     }
@@ -348,7 +362,7 @@ static Status step_from_file(SftSource *source, uint32_t step, SftBatch *batch, 
     return STATUS_OK;
 }
 
-Status sft_source_step(SftSource *source, uint32_t step, uint32_t longest, SftBatch *batch, Error *error)
+Status sft_source_step(SftSource *source, uint32_t step, SftBatch *batch, Error *error)
 {
     batch->sequences = 0;
     batch->targets = 0;
@@ -358,9 +372,9 @@ Status sft_source_step(SftSource *source, uint32_t step, uint32_t longest, SftBa
     }
     for (uint32_t s = 0; s < batch->sequences && status == STATUS_OK; s++) {
         uint32_t length = batch->starts[s + 1] - batch->starts[s];
-        if (length > longest) {
-            status = error_set(error, STATUS_BAD_INPUT, "SFT data (%s): a sequence has %u tokens, the model's context is %u; set sft.max_length",
-                               source->phase->data, length, longest);
+        if (length > source->longest) {
+            status = error_set(error, STATUS_BAD_INPUT, "SFT data \"%s\", step %u: a demonstration has %u tokens, the model's context is %u; lower sft.kmax",
+                               source->phase->data, step, length, source->longest);
         }
         for (uint32_t i = batch->starts[s]; i < batch->starts[s + 1]; i++) {
             batch->targets += batch->weight[i] != 0.0f;
@@ -372,7 +386,7 @@ Status sft_source_step(SftSource *source, uint32_t step, uint32_t longest, SftBa
 /* --- life -------------------------------------------------------------------------------- */
 
 SftSource *sft_source_new(const SftPhase *phase, const Task *task, const TaskConfig *task_config, const Tokenizer *tokenizer,
-                          int32_t eos, uint64_t seed, uint32_t phase_index, Error *error)
+                          int32_t eos, const ModelConfig *model, uint64_t seed, uint32_t phase_index, Error *error)
 {
     SftSource *source = calloc(1, sizeof *source);
     if (source == NULL) {
@@ -380,9 +394,12 @@ SftSource *sft_source_new(const SftPhase *phase, const Task *task, const TaskCon
         return NULL;
     }
     *source = (SftSource){.phase = phase, .task = task, .task_config = task_config, .tokenizer = tokenizer, .eos = eos,
-                          .seed = seed, .phase_index = phase_index, .from_task = strcmp(phase->data, "task") == 0};
+                          .seed = seed, .phase_index = phase_index, .from_task = strcmp(phase->data, "task") == 0,
+                          .context = model->max_positions, .vocab_size = model->vocab_size};
     Status status;
     if (source->from_task) {
+        const uint32_t most = TASK_PROMPT_BYTES + DEMO_RESPONSE_BYTES + 2; /* a token has at least one byte; bos, eos */
+        source->longest = most < source->context ? most : source->context;
         source->mix = sft_phase_mix(phase, task);
         status = demo_mix_check(task, &source->mix, error);
     } else {
@@ -407,3 +424,5 @@ void sft_source_free(SftSource *source)
 }
 
 uint64_t sft_source_left_out(const SftSource *source) { return source->left_out; }
+
+uint32_t sft_source_longest(const SftSource *source) { return source->longest; }

@@ -1,0 +1,170 @@
+#!/bin/sh
+# A run that is killed at any moment, or stopped, and resumed repeats an unbroken one: the same events and
+# traces (but for the clock), the same parameters and optimizer state, bit for bit.
+# usage: test_resume.sh path/to/rlsp source-directory
+rlsp=$1
+source=$2
+work=$(mktemp -d) || exit 1
+run_id=
+trap '[ -z "$run_id" ] || kill -9 "$run_id" 2>/dev/null; rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+    tail -3 "$work/err" 2>/dev/null
+}
+
+"$rlsp" devices >/dev/null 2>&1 || { echo "test_resume: no device, left out"; exit 0; }
+
+# 4 SFT steps in two phases, 3 RL steps, a checkpoint after each, all kept.
+new_run() { # DIRECTORY EXTRA…
+    directory=$1
+    shift
+    exec "$rlsp" train --config "$source/configs/countdown-smoke.json" --out "$directory" --batch \
+        --set model.init.hidden_size=16 --set model.init.intermediate_size=32 \
+        --set 'sft.phases.*.steps=2' --set 'sft.phases.*.batch_size=4' --set sft.phases.0.listing_rows=1 \
+        --set rl.steps=3 --set rl.max_new_tokens=12 --set rl.kl_target=0.01 --set rl.kl_horizon=50 \
+        --set eval.every=2 --set eval.problems=4 --set eval.final_problems=4 --set eval.final_samples=1 \
+        --set checkpoint.every=1 --set checkpoint.keep=0 "$@"
+}
+
+resume() { # DIRECTORY
+    exec "$rlsp" train --resume "$1" --batch
+}
+
+start() { # new_run or resume, with arguments; in the background
+    "$@" >"$work/out" 2>"$work/err" </dev/null &
+    run_id=$!
+}
+
+finish() { # waits; the exit code in $code
+    { wait "$run_id"; } 2>/dev/null # the shell says "Killed"
+    code=$?
+    run_id=
+}
+
+# Waits until COMMAND… succeeds; false if the run ends first.
+until_true() {
+    tries=0
+    while ! "$@" 2>/dev/null; do
+        kill -0 "$run_id" 2>/dev/null || return 1
+        tries=$((tries + 1))
+        [ $tries -lt 12000 ] || return 1
+        sleep 0.005
+    done
+}
+
+lines_of() { grep -c "\"event\":\"$2\"" "$1/events.jsonl" 2>/dev/null || :; }
+has_events() { [ "$(lines_of "$1" "$2")" -ge "$3" ]; }
+saving() { ls -d "$1"/checkpoints/.step-*.part >/dev/null 2>&1; }
+exists() { [ -e "$1" ]; }
+
+# Kills the run in the background once COMMAND… succeeds.
+kill_when() { # WHAT COMMAND…
+    what=$1
+    shift
+    until_true "$@" || fail "the run ended before it was killed $what"
+    kill -9 "$run_id" 2>/dev/null
+    finish
+    [ "$code" -eq 137 ] || fail "killed $what: exit code $code"
+}
+
+# Events without what depends on the clock, and without log lines.
+timeless() {
+    grep -v '"event":"log"' "$1" | sed -E 's/,"time_[a-z_]*":("[^"]*"|[^,}]*)//g'
+}
+
+same_as_unbroken() { # DIRECTORY WHAT
+    for file in events.jsonl traces.jsonl; do
+        timeless "$work/a/$file" >"$work/want"
+        timeless "$1/$file" >"$work/got"
+        cmp -s "$work/want" "$work/got" || { fail "$2: $file differs"; diff "$work/want" "$work/got" | head -6 | cut -c 1-300; }
+    done
+    [ "$(ls "$work/a/checkpoints")" = "$(ls "$1/checkpoints")" ] || fail "$2: other checkpoints: $(ls -a "$1/checkpoints" | tr '\n' ' ')"
+    for mark in last best; do
+        [ "$(readlink "$work/a/checkpoints/$mark")" = "$(readlink "$1/checkpoints/$mark")" ] || fail "$2: $mark is another checkpoint"
+    done
+    compared=0
+    for file in $(cd "$work/a" && find checkpoints/step-* reference tokenizer -type f ! -name checkpoint.json); do
+        cmp -s "$work/a/$file" "$1/$file" || fail "$2: $file differs"
+        compared=$((compared + 1))
+    done
+    [ $compared -gt 30 ] || fail "$2: only $compared files were compared"
+    for file in $(cd "$work/a" && find checkpoints/step-* -name checkpoint.json); do
+        sed -E 's/_bytes":[0-9]+/_bytes":0/g' "$work/a/$file" >"$work/want"
+        sed -E 's/_bytes":[0-9]+/_bytes":0/g' "$1/$file" | cmp -s "$work/want" - || fail "$2: $file differs"
+    done
+}
+
+# --- unbroken
+start new_run "$work/a"
+finish
+[ "$code" -eq 0 ] || { fail "the unbroken run: exit code $code"; exit 1; }
+[ "$(lines_of "$work/a" sft_step)" -eq 4 ] && [ "$(lines_of "$work/a" rl_step)" -eq 3 ] || fail "the unbroken run has other steps"
+for file in model.safetensors optimizer.safetensors critic/model.safetensors critic_optimizer.safetensors; do
+    [ -s "$work/a/checkpoints/last/$file" ] || fail "the unbroken run saved no $file"
+done
+cmp -s "$work/a/checkpoints/step-000006/model.safetensors" "$work/a/checkpoints/step-000007/model.safetensors" && fail "RL trains nothing"
+
+# --- killed again and again, and resumed each time
+start new_run "$work/b"
+kill_when "before its first step" exists "$work/b/events.jsonl"
+start resume "$work/b"
+kill_when "in SFT" has_events "$work/b" sft_step 1
+start resume "$work/b"
+kill_when "after a checkpoint in SFT" exists "$work/b/checkpoints/step-000003"
+printf '{"event":"sft_step","step":99,"lo' >>"$work/b/events.jsonl" # as if in the middle of a line
+mkdir -p "$work/b/checkpoints/.step-000004.part" && echo half >"$work/b/checkpoints/.step-000004.part/model.safetensors"
+start resume "$work/b"
+kill_when "between the stages" exists "$work/b/reference/config.json"
+start resume "$work/b"
+kill_when "in the first step of RL" has_events "$work/b" phase_start 3
+start resume "$work/b"
+kill_when "while it was saving" saving "$work/b"
+start resume "$work/b"
+until_true exists "$work/b/checkpoints/step-000005" && sleep 0.1
+kill_when "in the middle of an RL step" true
+start resume "$work/b"
+kill_when "between an evaluation and its checkpoint" has_events "$work/b" eval 2
+start resume "$work/b"
+finish
+[ "$code" -eq 0 ] || fail "resumed to the end: exit code $code"
+same_as_unbroken "$work/b" "killed"
+
+# --- a finished run, resumed, changes nothing; a best step that was saved but not yet marked is marked
+rm "$work/b/checkpoints/best"
+start resume "$work/b"
+finish
+[ "$code" -eq 0 ] || fail "a finished run, resumed: exit code $code"
+same_as_unbroken "$work/b" "finished and resumed"
+
+# --- a second writer, and Ctrl-C
+start new_run "$work/c"
+until_true has_events "$work/c" sft_step 1 || fail "the run that is stopped did not start"
+kill -STOP "$run_id"
+for again in "--resume $work/c" "--config $source/configs/countdown-smoke.json --out $work/c"; do
+    "$rlsp" train $again --batch >"$work/out2" 2>"$work/err2" </dev/null
+    found=$?
+    [ $found -eq 1 ] || fail "a second writer: exit code $found"
+    grep -q "being written by another process (pid $run_id)" "$work/err2" || fail "a second writer is told: $(head -1 "$work/err2")"
+done
+kill -CONT "$run_id"
+kill -INT "$run_id"
+finish
+[ "$code" -eq 130 ] || fail "Ctrl-C: exit code $code, wanted 130"
+grep -q "everything is saved" "$work/err" || fail "Ctrl-C: it does not say that it saved"
+[ "$(lines_of "$work/c" sft_step)" -lt 4 ] || fail "Ctrl-C did not stop the run"
+[ "$(ls -d "$work/c"/checkpoints/step-* | wc -l)" -eq "$(lines_of "$work/c" sft_step)" ] || fail "Ctrl-C: the last step was not saved"
+start resume "$work/c"
+until_true has_events "$work/c" rl_step 1 || fail "the resumed run ended early"
+kill -INT "$run_id"
+finish
+[ "$code" -eq 130 ] || fail "Ctrl-C in RL: exit code $code, wanted 130"
+start resume "$work/c"
+finish
+[ "$code" -eq 0 ] || fail "resumed after Ctrl-C: exit code $code"
+same_as_unbroken "$work/c" "stopped"
+
+[ $failures -eq 0 ] && echo "test_resume: all passed"
+exit $((failures > 0))
