@@ -9,10 +9,12 @@ enum { MAX_SLICES = 32 };
 
 typedef enum Kernel {
     KERNEL_TILED, /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes */
-    KERNEL_LANES  /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later          */
+    KERNEL_LANES, /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later          */
+    KERNEL_TEXEL  /* shaders/gemm_texel.comp: older lavapipe                         */
 } Kernel;
 
-enum { LANES_ROWS = 12, LANES_STEP = 16 }; /* as in gemm_lanes.comp */
+enum { LANES_ROWS = 12, LANES_STEP = 16 };                  /* as in gemm_lanes.comp */
+enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
 
 /* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
 typedef struct Plan {
@@ -24,27 +26,35 @@ typedef struct Plan {
     uint64_t transposed_bytes;       /* of the workspace that k_pass columns of B take, turned; 0: B as it is */
 } Plan;
 
-static uint32_t ceil_div(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
+static uint32_t ceil_div(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
 
 /* Slices of k so that the device has enough workgroups: a weight gradient has
  * few tiles and a long k. No slice is shorter than 256. */
 static void plan_split(Plan *plan, uint64_t wanted, uint32_t m, uint32_t n)
 {
-    const uint64_t tiles = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
+    const uint64_t tiles  = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
     uint64_t       slices = tiles < wanted ? (wanted + tiles - 1) / tiles : 1;
-    slices = slices < MAX_SLICES ? slices : MAX_SLICES;
-    slices = slices < plan->k_pass / 256 ? slices : plan->k_pass / 256;
-    plan->slices = slices > 1 ? (uint32_t)slices : 1;
-    plan->k_slice = ceil_div(ceil_div(plan->k_pass, plan->slices), plan->tile_k) * plan->tile_k;
-    plan->slices = ceil_div(plan->k_pass, plan->k_slice);
+    slices                = slices < MAX_SLICES ? slices : MAX_SLICES;
+    slices                = slices < plan->k_pass / 256 ? slices : plan->k_pass / 256;
+    plan->slices          = slices > 1 ? (uint32_t)slices : 1;
+    plan->k_slice         = ceil_div(ceil_div(plan->k_pass, plan->slices), plan->tile_k) * plan->tile_k;
+    plan->slices          = ceil_div(plan->k_pass, plan->k_slice);
 }
+
+enum { LLVMPIPE = 13 }; /* VK_DRIVER_ID_MESA_LLVMPIPE */
 
 /* lavapipe whose LLVM makes broadcasts of uniform loads. Mesa numbers its driver
  * versions as Vulkan numbers its own; old lavapipe always says 1. */
 static bool is_new_lavapipe(const GpuInfo *info)
 {
-    enum { LLVMPIPE = 13 }; /* VK_DRIVER_ID_MESA_LLVMPIPE */
     return info->driver_id == LLVMPIPE && info->driver_version >> 22 >= 24;
+}
+static bool is_old_lavapipe(const GpuInfo *info)
+{
+    return info->driver_id == LLVMPIPE && !is_new_lavapipe(info);
 }
 
 static Plan plan_tiled(GpuStream *stream, uint32_t m, uint32_t n, uint32_t k)
@@ -56,65 +66,99 @@ static Plan plan_tiled(GpuStream *stream, uint32_t m, uint32_t n, uint32_t k)
 
 /* Passes over k keep what their tiles share (B; for TN, A too) within a
  * second-level cache. */
+static Plan plan_passes(Plan plan, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t cached  = 512 << 10; /* bytes */
+    uint32_t       longest = cached / (4 * (layout == MATMUL_TN ? m + n : n));
+    longest                = longest > 256 ? longest : 256;
+    plan.k_main            = k / plan.tile_k * plan.tile_k;
+    plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
+    plan_split(&plan, 8, m, n);
+    return plan;
+}
+
 static Plan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    const uint32_t cached = 512 << 10; /* bytes */
-    Plan           plan = {.kernel = KERNEL_LANES, .tile_m = LANES_ROWS, .tile_n = 2 * lanes, .tile_k = LANES_STEP};
-    plan.k_main = k / LANES_STEP * LANES_STEP;
-    uint32_t       longest = cached / (4 * (layout == MATMUL_TN ? m + n : n));
-    longest = longest > 256 ? longest : 256;
-    plan.k_pass = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), LANES_STEP) * LANES_STEP;
-    plan_split(&plan, 8, m, n);
+    Plan plan             = {.kernel = KERNEL_LANES, .tile_m = LANES_ROWS, .tile_n = 2 * lanes, .tile_k = LANES_STEP};
+    plan                  = plan_passes(plan, layout, m, n, k);
     plan.transposed_bytes = layout == MATMUL_NT ? (uint64_t)plan.k_main * n * 4 : 0;
     return plan;
 }
 
+/* Invocations lie down the rows, or half across, whichever wastes fewer. */
+static Plan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
+{
+    uint64_t best = UINT64_MAX;
+    Plan     plan = {.kernel = KERNEL_TEXEL, .tile_k = TEXEL_STEP};
+    for (uint32_t down = lanes; down > 0; down /= 2) {
+        const uint32_t tile_m = TEXEL_ROWS * down, tile_n = TEXEL_COLUMNS * (lanes / down);
+        const uint64_t tiles = (uint64_t)ceil_div(m, tile_m) * ceil_div(n, tile_n);
+        if (tiles < best) {
+            best        = tiles;
+            plan.tile_m = tile_m;
+            plan.tile_n = tile_n;
+        }
+    }
+    return plan_passes(plan, layout, m, n, k);
+}
+
 static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
-    const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
+    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
     const uint32_t lanes = info->subgroup_size;
     if (is_new_lavapipe(info) && info->tier.buffer_address && (lanes == 4 || lanes == 8 || lanes == 16) &&
         m >= LANES_ROWS && n >= 2 * lanes && n % 4 == 0 && k >= LANES_STEP && (layout != MATMUL_TN || m % 4 == 0)) {
         return plan_lanes(layout, lanes, m, n, k);
     }
+    if (is_old_lavapipe(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
+        (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0)) {
+        return plan_texel(layout, lanes, m, n, k);
+    }
     return plan_tiled(stream, m, n, k);
 }
 
-/* Rows are whole vec4s at aligned addresses, and indices stay within what the kernel allows. */
-static bool fits_lanes(const Matmul *p)
+/* Rows are whole vec4s at aligned places, and sizes stay within what the kernels index. */
+static bool fits_vec4s(const Matmul *p)
 {
-    const uint64_t limit = (uint64_t)256 << 20;
+    const uint64_t limit   = (uint64_t)256 << 20;
     const GpuSpan  spans[] = {p->a, p->b, p->c, p->add, p->bias, p->workspace};
     for (int i = 0; i < 6; i++) {
-        if (spans[i].buffer != NULL && gpu_span_address(spans[i]) % 16 != 0) {
+        if (spans[i].buffer != NULL && (spans[i].offset % 16 != 0 || gpu_span_address(spans[i]) % 16 != 0)) {
             return false;
         }
     }
-    return p->lda % 4 == 0 && p->ldb % 4 == 0 && p->ldc % 4 == 0 && p->a.size < limit && p->b.size < limit && p->c.size < limit;
+    return p->lda % 4 == 0 && p->ldb % 4 == 0 && p->ldc % 4 == 0 && p->a.size < limit && p->b.size < limit &&
+           p->c.size < limit;
 }
 
 static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
 {
     const bool     cpu = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
     const uint32_t reg = cpu ? 8 : 4, side = plan->tile_m / reg;
-    const uint32_t push[8] = {p->m, p->n, p->k, p->lda, p->ldb, plan->slices > 1 ? p->n : p->ldc, plan->k_slice,
-                              plan->slices > 1 ? p->m * p->n : 0};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_tiled",
-                                        .spec = {side * side, p->layout, epilogue, plan->tile_m, reg},
-                                        .spec_count = 5,
-                                        .bind = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(p->a),
-                                                 gpu_read(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
-                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
-                                        .push = push,
-                                        .push_size = sizeof push,
-                                        .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
+    const uint32_t push[8] = {p->m,          p->n,
+                              p->k,          p->lda,
+                              p->ldb,        plan->slices > 1 ? p->n : p->ldc,
+                              plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "gemm_tiled",
+                                .spec       = {side * side, p->layout, epilogue, plan->tile_m, reg},
+                                .spec_count = 5,
+                                .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(p->a),
+                                         gpu_read(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
+                                         gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
+                                .push       = push,
+                                .push_size  = sizeof push,
+                                .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
 }
 
-static GpuBind by_address(GpuSpan span, GpuAccess access) { return (GpuBind){span, access, GPU_BIND_ADDRESS}; }
+static GpuBind by_address(GpuSpan span, GpuAccess access)
+{
+    return (GpuBind){span, access, GPU_BIND_ADDRESS};
+}
 
 /* One pass: k in [first, first + count). */
-static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue, uint32_t first,
-                         uint32_t count)
+static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue,
+                         uint32_t first, uint32_t count)
 {
     const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, ldc = plan->slices > 1 ? p->n : p->ldc;
     const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
@@ -134,50 +178,73 @@ static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, G
               plan->k_slice,
               plan->slices > 1 ? p->m * p->n : 0,
               0};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_lanes",
-                                        .spec = {lanes, p->layout, epilogue, LANES_STEP, p->lda / 4, p->ldb / 4, ldc / 4},
-                                        .spec_count = 7,
-                                        .bind = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
-                                                 by_address(p->b, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
-                                        .push = &push,
-                                        .push_size = sizeof push,
-                                        .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), ceil_div(count, plan->k_slice)}});
+    gpu_dispatch(
+        stream,
+        &(GpuDispatch){
+            .kernel     = "gemm_lanes",
+            .spec       = {lanes, p->layout, epilogue, LANES_STEP, p->lda / 4, p->ldb / 4, ldc / 4},
+            .spec_count = 7,
+            .bind       = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
+                           by_address(p->b, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
+            .push       = &push,
+            .push_size  = sizeof push,
+            .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), ceil_div(count, plan->k_slice)}});
 }
 
 /* B of an NT product becomes that of an NN product, in the workspace. */
 static void record_transpose(GpuStream *stream, Matmul *p, const Plan *plan)
 {
     const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
-    const GpuSpan  to = gpu_span_slice(p->workspace, 0, plan->transposed_bytes);
+    const GpuSpan  to    = gpu_span_slice(p->workspace, 0, plan->transposed_bytes);
     const struct {
         uint64_t b, to;
         uint32_t rows, columns;
     } push = {gpu_span_address(p->b), gpu_span_address(to), p->n, plan->k_main};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_transpose",
-                                        .spec = {lanes, p->ldb / 4, p->n / 4},
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_transpose",
+                                        .spec       = {lanes, p->ldb / 4, p->n / 4},
                                         .spec_count = 3,
-                                        .bind = {by_address(to, GPU_WRITE), by_address(p->b, GPU_READ)},
-                                        .push = &push,
-                                        .push_size = sizeof push,
-                                        .groups = {ceil_div(plan->k_main, 16), ceil_div(p->n, lanes), 1}});
+                                        .bind       = {by_address(to, GPU_WRITE), by_address(p->b, GPU_READ)},
+                                        .push       = &push,
+                                        .push_size  = sizeof push,
+                                        .groups     = {ceil_div(plan->k_main, 16), ceil_div(p->n, lanes), 1}});
     p->layout = MATMUL_NN;
-    p->b = to;
-    p->ldb = p->n;
+    p->b      = to;
+    p->ldb    = p->n;
+}
+
+/* One pass: k in [first, first + count). */
+static void record_texel(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue,
+                         uint32_t first, uint32_t count)
+{
+    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, down = plan->tile_m / TEXEL_ROWS;
+    const uint32_t push[9] = {p->m,       p->n,          first + count,
+                              p->lda / 4, p->ldb / 4,    plan->slices > 1 ? p->n : p->ldc,
+                              first,      plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_texel",
+                                        .spec       = {lanes, p->layout, epilogue, down, TEXEL_ROWS},
+                                        .spec_count = 5,
+                                        .bind = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_texel(p->a),
+                                                 gpu_texel(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
+                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
+                                        .push = push,
+                                        .push_size = sizeof push,
+                                        .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m),
+                                                      ceil_div(count, plan->k_slice)}});
 }
 
 static void record_reduce(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan planes, uint32_t epilogue)
 {
     const uint32_t push[4] = {p->m, p->n, p->ldc, plan->slices};
-    const uint32_t group = ops_group_elements(stream);
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_reduce",
-                                        .spec = {group, p->layout, epilogue},
+    const uint32_t group   = ops_group_elements(stream);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_reduce",
+                                        .spec       = {group, p->layout, epilogue},
                                         .spec_count = 3,
-                                        .bind = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c), gpu_read(planes),
-                                                 gpu_read(epilogue & ADD_MATRIX ? p->add : planes),
+                                        .bind       = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c),
+                                                 gpu_read(planes), gpu_read(epilogue & ADD_MATRIX ? p->add : planes),
                                                  gpu_read(epilogue & ADD_BIAS ? p->bias : planes)},
-                                        .push = push,
+                                        .push      = push,
                                         .push_size = sizeof push,
-                                        .groups = gpu_groups((uint64_t)p->m * p->n, group)});
+                                        .groups    = gpu_groups((uint64_t)p->m * p->n, group)});
 }
 
 static uint64_t planes_bytes(const Plan *plan, uint32_t m, uint32_t n)
@@ -196,10 +263,12 @@ static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
 {
     Matmul         rest = *p;
     const uint64_t skip = (uint64_t)k_main * 4;
-    rest.k = p->k - k_main;
-    rest.a = p->layout == MATMUL_TN ? matrix_rows(p->a, k_main, rest.k, p->m, p->lda) : gpu_span_slice(p->a, skip, p->a.size - skip);
-    rest.b = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip, p->b.size - skip) : matrix_rows(p->b, k_main, rest.k, p->n, p->ldb);
-    const Plan tiled = plan_tiled(stream, rest.m, rest.n, rest.k);
+    rest.k              = p->k - k_main;
+    rest.a              = p->layout == MATMUL_TN ? matrix_rows(p->a, k_main, rest.k, p->m, p->lda)
+                                                 : gpu_span_slice(p->a, skip, p->a.size - skip);
+    rest.b              = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip, p->b.size - skip)
+                                                 : matrix_rows(p->b, k_main, rest.k, p->n, p->ldb);
+    const Plan tiled    = plan_tiled(stream, rest.m, rest.n, rest.k);
     record_tiled(stream, &rest, &tiled, p->c, ADD_C);
 }
 
@@ -207,7 +276,7 @@ static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
 static void matmul_piece(GpuStream *stream, const Matmul *p)
 {
     Plan plan = plan_make(stream, p->layout, p->m, p->n, p->k);
-    if (plan.kernel == KERNEL_LANES && !fits_lanes(p)) {
+    if (plan.kernel != KERNEL_TILED && !fits_vec4s(p)) {
         plan = plan_tiled(stream, p->m, p->n, p->k);
     }
     const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.transposed_bytes);
@@ -217,22 +286,24 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     }
     const bool split = plan.slices > 1 && p->workspace.buffer != NULL && p->workspace.size >= offset + planes_size;
     if (!split) {
-        plan.slices = 1;
+        plan.slices  = 1;
         plan.k_slice = plan.k_pass;
     }
     const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
                               (p->accumulate ? ADD_C : 0);
-    const GpuSpan  planes = split ? gpu_span_slice(p->workspace, offset, planes_size) : p->c;
+    const GpuSpan planes = split ? gpu_span_slice(p->workspace, offset, planes_size) : p->c;
     for (uint32_t k = 0; k < plan.k_main; k += plan.k_pass) {
-        const uint32_t add = k == 0 ? epilogue : ADD_C; /* the first pass brings in the rest */
-        if (plan.kernel == KERNEL_LANES) {
-            const uint32_t count = plan.k_main - k < plan.k_pass ? plan.k_main - k : plan.k_pass;
-            if (split) { /* the last pass may be shorter */
-                plan.slices = ceil_div(count, plan.k_slice);
-            }
-            record_lanes(stream, &product, &plan, planes, split ? 0 : add, k, count);
-        } else {
-            record_tiled(stream, &product, &plan, planes, split ? 0 : add);
+        const uint32_t add   = k == 0 ? epilogue : ADD_C; /* the first pass brings in the rest */
+        const uint32_t count = plan.k_main - k < plan.k_pass ? plan.k_main - k : plan.k_pass;
+        if (split) { /* the last pass may be shorter */
+            plan.slices = ceil_div(count, plan.k_slice);
+        }
+        const GpuSpan  to  = split ? planes : p->c;
+        const uint32_t now = split ? 0 : add;
+        switch (plan.kernel) {
+        case KERNEL_LANES: record_lanes(stream, &product, &plan, to, now, k, count); break;
+        case KERNEL_TEXEL: record_texel(stream, &product, &plan, to, now, k, count); break;
+        case KERNEL_TILED: record_tiled(stream, &product, &plan, to, now); break;
         }
         if (split) {
             record_reduce(stream, p, &plan, planes, add);
@@ -256,13 +327,14 @@ void matmul(GpuStream *stream, const Matmul *matmul)
     p.ldc = p.ldc != 0 ? p.ldc : p.n;
 
     /* Rows of A per piece: for TN these run along k (and so do B's), else along m (and so do C's). */
-    const uint64_t limit = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes;
+    const uint64_t limit  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes;
     const uint64_t widest = tn ? (p.lda > p.ldb ? p.lda : p.ldb) : (p.lda > p.ldc ? p.lda : p.ldc);
-    const uint32_t rows = tn ? p.k : p.m;
-    const uint64_t fit = limit / (4 * widest) & ~(uint64_t)63; /* 64 rows: pieces start at multiples of 256 bytes */
-    const uint32_t step = fit < rows ? (uint32_t)fit : rows;
+    const uint32_t rows   = tn ? p.k : p.m;
+    const uint64_t fit    = limit / (4 * widest) & ~(uint64_t)63; /* 64 rows: pieces start at multiples of 256 bytes */
+    const uint32_t step   = fit < rows ? (uint32_t)fit : rows;
     if (step == 0 || (!tn && (uint64_t)b_rows * p.ldb * 4 > limit) || (tn && (uint64_t)p.m * p.ldc * 4 > limit)) {
-        gpu_stream_fail(stream, STATUS_FAILED, "matrix product: 64 rows, or the weight, are more than the device binds at once");
+        gpu_stream_fail(stream, STATUS_FAILED,
+                        "matrix product: 64 rows, or the weight, are more than the device binds at once");
         return;
     }
     for (uint32_t row = 0; row < rows; row += step) {
@@ -274,8 +346,8 @@ void matmul(GpuStream *stream, const Matmul *matmul)
             piece.b = matrix_rows(p.b, row, count, p.n, p.ldb);
             piece.c = matrix_rows(p.c, 0, p.m, p.n, p.ldc);
             if (row > 0) { /* the first piece brought in the rest */
-                piece.accumulate = true;
-                piece.add.buffer = NULL;
+                piece.accumulate  = true;
+                piece.add.buffer  = NULL;
                 piece.bias.buffer = NULL;
             }
         } else {
@@ -302,5 +374,7 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
 
 const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
-    return plan_make(stream, layout, m, n, k).kernel == KERNEL_LANES ? "gemm_lanes" : "gemm_tiled";
+    static const char *const names[] = {
+        [KERNEL_TILED] = "gemm_tiled", [KERNEL_LANES] = "gemm_lanes", [KERNEL_TEXEL] = "gemm_texel"};
+    return names[plan_make(stream, layout, m, n, k).kernel];
 }

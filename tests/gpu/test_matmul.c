@@ -6,7 +6,7 @@
 
 typedef struct Case {
     uint32_t m, n, k;
-    uint32_t pad;                    /* added to every row stride */
+    uint32_t pad; /* added to every row stride */
     bool     bias, add, accumulate, workspace;
 } Case;
 
@@ -29,32 +29,32 @@ static void check(MatmulLayout layout, const Case *t)
 {
     const uint32_t a_rows = layout == MATMUL_TN ? t->k : t->m, lda = (layout == MATMUL_TN ? t->m : t->k) + t->pad;
     const uint32_t b_rows = layout == MATMUL_NT ? t->n : t->k, ldb = (layout == MATMUL_NT ? t->k : t->n) + t->pad;
-    const uint32_t ldc = t->n + t->pad;
+    const uint32_t ldc    = t->n + t->pad;
     const size_t   c_size = (size_t)t->m * ldc;
     double        *a = fixture_doubles((size_t)a_rows * lda, 1), *b = fixture_doubles((size_t)b_rows * ldb, 2);
-    double        *before = fixture_doubles(c_size, 3), *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(t->n, 5);
-    double        *want = fixture_alloc(c_size * sizeof *want);
+    double *before = fixture_doubles(c_size, 3), *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(t->n, 5);
+    double *want = fixture_alloc(c_size * sizeof *want);
     for (uint32_t i = 0; i < t->m; i++) {
         for (uint32_t j = 0; j < ldc; j++) {
             const size_t at = (size_t)i * ldc + j;
-            want[at] = j >= t->n ? before[at]
-                                 : (t->accumulate ? before[at] : 0) + (t->add ? add[at] : 0) + (t->bias ? bias[j] : 0);
+            want[at]        = j >= t->n ? before[at]
+                                        : (t->accumulate ? before[at] : 0) + (t->add ? add[at] : 0) + (t->bias ? bias[j] : 0);
         }
     }
     product(layout, t, a, b, want, lda, ldb, ldc);
 
     GpuStream *stream = fixture_stream();
-    Matmul     p = {.layout = layout,
-                    .c = fixture_upload(before, c_size),
-                    .a = fixture_upload(a, (size_t)a_rows * lda),
-                    .b = fixture_upload(b, (size_t)b_rows * ldb),
-                    .accumulate = t->accumulate,
-                    .m = t->m,
-                    .n = t->n,
-                    .k = t->k,
-                    .lda = t->pad ? lda : 0,
-                    .ldb = t->pad ? ldb : 0,
-                    .ldc = t->pad ? ldc : 0};
+    Matmul     p      = {.layout     = layout,
+                         .c          = fixture_upload(before, c_size),
+                         .a          = fixture_upload(a, (size_t)a_rows * lda),
+                         .b          = fixture_upload(b, (size_t)b_rows * ldb),
+                         .accumulate = t->accumulate,
+                         .m          = t->m,
+                         .n          = t->n,
+                         .k          = t->k,
+                         .lda        = t->pad ? lda : 0,
+                         .ldb        = t->pad ? ldb : 0,
+                         .ldc        = t->pad ? ldc : 0};
     if (t->bias) {
         p.bias = fixture_upload(bias, t->n);
     }
@@ -118,7 +118,8 @@ static void stays_inside(void **state)
         const Case t = {.m = 29, .n = 21, .k = 19};
         double    *a = fixture_doubles((size_t)t.m * t.k, 1), *b = fixture_doubles((size_t)t.n * t.k, 2);
         double    *want = fixture_alloc((size_t)t.m * t.n * sizeof *want);
-        product((MatmulLayout)layout, &t, a, b, want, layout == MATMUL_TN ? t.m : t.k, layout == MATMUL_NT ? t.k : t.n, t.n);
+        product((MatmulLayout)layout, &t, a, b, want, layout == MATMUL_TN ? t.m : t.k, layout == MATMUL_NT ? t.k : t.n,
+                t.n);
         const size_t sizes[3] = {(size_t)t.m * t.k, (size_t)t.n * t.k, (size_t)t.m * t.n};
         GpuSpan      whole[3], inner[3];
         Error        error = {0};
@@ -134,7 +135,13 @@ static void stays_inside(void **state)
             assert_int_equal(gpu_upload(fixture_gpu(), inner[i], values, sizes[i] * 4, &error), STATUS_OK);
         }
         GpuStream *stream = fixture_stream();
-        matmul(stream, &(Matmul){.layout = (MatmulLayout)layout, .c = inner[2], .a = inner[0], .b = inner[1], .m = t.m, .n = t.n, .k = t.k});
+        matmul(stream, &(Matmul){.layout = (MatmulLayout)layout,
+                                 .c      = inner[2],
+                                 .a      = inner[0],
+                                 .b      = inner[1],
+                                 .m      = t.m,
+                                 .n      = t.n,
+                                 .k      = t.k});
         fixture_run();
         fixture_check("C", inner[2], want, sizes[2], 3e-6);
         const float *c = fixture_download(whole[2], sizes[2] + 2 * GUARD);
@@ -148,8 +155,8 @@ static void stays_inside(void **state)
 static void nothing_for_nothing(void **state)
 {
     (void)state;
-    double *before = fixture_doubles(6, 1);
-    GpuSpan c = fixture_upload(before, 6), a = fixture_zeros(6);
+    double    *before = fixture_doubles(6, 1);
+    GpuSpan    c = fixture_upload(before, 6), a = fixture_zeros(6);
     GpuStream *stream = fixture_stream();
     matmul(stream, &(Matmul){.layout = MATMUL_NT, .c = c, .a = a, .b = a, .m = 0, .n = 3, .k = 2});
     matmul(stream, &(Matmul){.layout = MATMUL_NT, .c = c, .a = a, .b = a, .m = 2, .n = 3, .k = 0});
@@ -159,6 +166,7 @@ static void nothing_for_nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(every_layout), fixture_test(stays_inside), fixture_test(nothing_for_nothing)};
+    const struct CMUnitTest tests[] = {fixture_test(every_layout), fixture_test(stays_inside),
+                                       fixture_test(nothing_for_nothing)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
