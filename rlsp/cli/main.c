@@ -23,6 +23,7 @@ static const Command commands[] = {
     {"tokenize", cli_tokenize, "texts or chats to token ids and back, as JSON lines"},
     {"verify", cli_verify, "whether answers are right and why, as JSON lines"},
     {"devices", cli_devices, "the Vulkan devices, what they offer and why one cannot be used"},
+    {"bench", cli_bench, "how fast this device trains, decodes and multiplies"},
     {"config", cli_config, "a config as it is understood, or all keys there are"},
 };
 

@@ -1,0 +1,197 @@
+/* rlsp bench: how fast training, decoding and their kernels are on this device. */
+#include "rlsp/cli/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rlsp/cli/args.h"
+#include "rlsp/cli/cli.h"
+
+enum { PROFILE_ROWS = 128, STREAM_RUNS = 5 };
+
+static const BenchModel models[] = {
+    {"tiny", 128, 4, 4, 4, 384, 1024, 128, 32},
+    {"small", 256, 6, 8, 4, 768, 4096, 256, 8},
+};
+static const char *const model_names[] = {"tiny", "small", NULL};
+
+typedef struct Kind {
+    const char *name;
+    Status (*run)(Bench *bench, Error *error);
+    bool has_model;
+} Kind;
+
+static const Kind kinds[] = {
+    {"train", bench_train, true},
+    {"decode", bench_decode, true},
+    {"gemm", bench_gemm, false},
+    {"attention", bench_attention, false},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+double bench_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *times, uint32_t count)
+{
+    qsort(times, count, sizeof *times, compare_doubles);
+    return times[count / 2];
+}
+
+Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error *error)
+{
+    (void)bench;
+    Status status = gpu_stream_run(stream, error); /* warm: the driver compiles at the first dispatch */
+    *seconds = 0;
+    for (int i = 0; i < STREAM_RUNS && status == STATUS_OK; i++) {
+        const double start = bench_now();
+        status = gpu_stream_run(stream, error);
+        const double took = bench_now() - start;
+        *seconds = i == 0 || took < *seconds ? took : *seconds;
+    }
+    return status;
+}
+
+Model *bench_model_new(Bench *bench, uint32_t positions, Error *error)
+{
+    const BenchModel *m = bench->model;
+    const ModelConfig config = {.family = MODEL_LLAMA,
+                                .vocab_size = m->vocab_size,
+                                .hidden_size = m->hidden_size,
+                                .layers = m->layers,
+                                .heads = m->heads,
+                                .kv_heads = m->kv_heads,
+                                .head_dim = m->hidden_size / m->heads,
+                                .intermediate_size = m->intermediate_size,
+                                .max_positions = positions,
+                                .rms_norm_eps = 1e-5f,
+                                .rope = {.theta = 10000},
+                                .tie_embeddings = true,
+                                .bos_token_id = -1,
+                                .pad_token_id = -1};
+    Model            *model = model_new(bench->gpu, &config, false, error);
+    if (model != NULL && model_init(model, &(ModelInit){.embedding_std = 0.02, .linear_scale = 1}, 1, error) != STATUS_OK) {
+        model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
+void bench_profile(Bench *bench)
+{
+    GpuProfileRow rows[PROFILE_ROWS];
+    const int     count = bench->profile ? gpu_profile_rows(bench->gpu, rows, PROFILE_ROWS) : 0;
+    double        total = 0;
+    for (int i = 0; i < count; i++) {
+        total += rows[i].seconds;
+    }
+    if (bench->json && bench->profile) {
+        json_line_key(&bench->line, "profile");
+        json_line_begin(&bench->line, '[');
+    }
+    for (int i = 0; i < count; i++) {
+        if (bench->json) {
+            json_line_begin(&bench->line, '{');
+            json_line_text_field(&bench->line, "kernel", rows[i].kernel);
+            json_line_number_field(&bench->line, "calls", (double)rows[i].calls);
+            json_line_number_field(&bench->line, "seconds", rows[i].seconds);
+            json_line_end(&bench->line, '}');
+        } else {
+            printf("%s%-24s %8llu calls %9.2f ms %6.1f%%\n", i == 0 ? "\n" : "", rows[i].kernel, (unsigned long long)rows[i].calls,
+                   rows[i].seconds * 1e3, 100 * rows[i].seconds / total);
+        }
+    }
+    if (bench->json && bench->profile) {
+        json_line_end(&bench->line, ']');
+    }
+}
+
+static Status run(Bench *bench, const Kind *kind, Error *error)
+{
+    const GpuInfo *info = gpu_info(bench->gpu);
+    if (bench->json) {
+        json_line_begin(&bench->line, '{');
+        json_line_text_field(&bench->line, "bench", kind->name);
+        json_line_text_field(&bench->line, "device", info->name);
+        json_line_text_field(&bench->line, "driver", info->driver);
+        if (kind->has_model) {
+            json_line_text_field(&bench->line, "model", bench->model->name);
+        }
+    } else {
+        printf("%s, %s\n", info->name, info->driver);
+    }
+    Status status = kind->run(bench, error);
+    if (status == STATUS_OK && bench->json) {
+        json_line_end(&bench->line, '}');
+        const char *text = json_line_finish(&bench->line);
+        if (text == NULL) {
+            return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
+        }
+        fwrite(text, 1, bench->line.size, stdout);
+    }
+    return status;
+}
+
+int cli_bench(int argc, char **argv)
+{
+    Bench            bench = {.seconds = 5};
+    const char      *device = NULL, *what = NULL;
+    int              model = 0, given = 0;
+    const ArgsOption options[] = {
+        {.name = "model", .type = ARGS_CHOICE, .value = &model, .placeholder = "M", .help = "train, decode: tiny (1 M parameters) or small (6 M)", .choices = model_names},
+        {.name = "seconds", .type = ARGS_REAL, .value = &bench.seconds, .placeholder = "S", .help = "measure at least so long (5)", .min = 0.01, .max = 3600},
+        {.name = "peer", .type = ARGS_FLAG, .value = &bench.peer, .help = "train, decode: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"},
+        {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "the time of each kernel; kernels then run one at a time"},
+        {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
+        {.name = "json", .type = ARGS_FLAG, .value = &bench.json, .help = "one JSON object"},
+    };
+    const ArgsCommand command = {
+        .name = "bench",
+        .usage = "train|decode|gemm|attention [options]",
+        .summary = "Measures on this device, with random weights and tokens:\n"
+                   "  train      forward, backward and AdamW of a small model\n"
+                   "  decode     256 sequences of 32 given and 96 sampled tokens\n"
+                   "  gemm       matrix products of several shapes, each kernel by name\n"
+                   "  attention  forward, backward and over a key/value cache",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .positionals = &what,
+        .min_positionals = 1,
+        .max_positionals = 1,
+        .positional_count = &given,
+    };
+    int exit_code;
+    if (!args_begin(&command, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    Error       error = {0};
+    const Kind *kind = NULL;
+    for (int i = 0; i < KINDS; i++) {
+        kind = strcmp(what, kinds[i].name) == 0 ? &kinds[i] : kind;
+    }
+    if (kind == NULL) {
+        error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, gemm and attention", what);
+        return args_fail(&command, &error);
+    }
+    bench.model = &models[model];
+    bench.gpu = gpu_open(&(GpuOptions){.select = device, .profile = bench.profile}, &error);
+    if (bench.gpu != NULL) {
+        run(&bench, kind, &error);
+    }
+    gpu_close(bench.gpu);
+    json_line_free(&bench.line);
+    exit_code = cli_finish_output(command.name);
+    return error.status != STATUS_OK ? args_fail(&command, &error) : exit_code;
+}

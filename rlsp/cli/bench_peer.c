@@ -1,0 +1,101 @@
+/* The peer: PyTorch on the same machine, measured in the same run (tests/bench/torch_peer.py). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/io/json.h"
+#include "rlsp/cli/bench.h"
+
+enum { COMMAND_MAX = 3 * 4096 };
+
+/* tests/bench/torch_peer.py beside the sources: from here, or from where this program lies. */
+static bool find_script(char *path, size_t size)
+{
+    static const char *const from_program[] = {"..", "../..", "../../.."};
+    const char              *file = "tests/bench/torch_peer.py";
+    if (access(file, R_OK) == 0) {
+        snprintf(path, size, "%s", file);
+        return true;
+    }
+    char          program[2048];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0) {
+        return false;
+    }
+    program[length] = '\0';
+    *strrchr(program, '/') = '\0';
+    for (size_t i = 0; i < sizeof from_program / sizeof *from_program; i++) {
+        snprintf(path, size, "%s/%s/%s", program, from_program[i], file);
+        if (access(path, R_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void no_peer(Bench *bench, const char *why)
+{
+    if (bench->json) {
+        json_line_key(&bench->line, "peer");
+        json_line_null(&bench->line);
+        json_line_text_field(&bench->line, "no_peer", why);
+    } else {
+        printf("  no peer: %s\n", why);
+    }
+}
+
+/* One line of the peer's output; false if there is none. */
+static bool run_peer(Bench *bench, const char *script, const char *what, char *line, int size)
+{
+    const char *python = getenv("RLSP_TORCH_PYTHON"); /* words: "chroot /elsewhere python3" works too */
+    char        command[COMMAND_MAX];
+    if (strchr(script, '\'') != NULL) {
+        return false;
+    }
+    snprintf(command, sizeof command, "%s '%s' %s --model %s --seconds %g 2>/dev/null", python != NULL && python[0] != '\0' ? python : "python3",
+             script, what, bench->model->name, bench->seconds);
+    fflush(stdout);
+    FILE *output = popen(command, "r");
+    if (output == NULL) {
+        return false;
+    }
+    const bool got = fgets(line, size, output) != NULL;
+    return pclose(output) == 0 && got;
+}
+
+void bench_peer(Bench *bench, const char *what, double tokens_per_second)
+{
+    char   script[4096], line[4096];
+    Error  error = {0};
+    cJSON *root = NULL;
+    if (!bench->peer) {
+        return;
+    }
+    if (!find_script(script, sizeof script)) {
+        no_peer(bench, "tests/bench/torch_peer.py is not here; run from the source directory");
+        return;
+    }
+    if (!run_peer(bench, script, what, line, sizeof line)) {
+        no_peer(bench, "no python3 with PyTorch found; name one in RLSP_TORCH_PYTHON");
+        return;
+    }
+    JsonObject  object;
+    const char *name = "", *blas = "";
+    double      rate = 0;
+    if (json_parse(line, strlen(line), "torch_peer.py", &root, &error) != STATUS_OK ||
+        json_root(&object, root, "torch_peer.py", &error) != STATUS_OK ||
+        json_get_f64(&object, "tokens_per_second", JSON_REQUIRED, 1e-9, 1e15, &rate, &error) != STATUS_OK ||
+        json_get_string(&object, "peer", JSON_REQUIRED, &name, &error) != STATUS_OK ||
+        json_get_string(&object, "blas", JSON_OPTIONAL, &blas, &error) != STATUS_OK) {
+        no_peer(bench, error.text);
+    } else if (bench->json) {
+        json_line_text_field(&bench->line, "peer", name);
+        json_line_text_field(&bench->line, "peer_blas", blas);
+        json_line_number_field(&bench->line, "peer_tokens_per_second", rate);
+        json_line_number_field(&bench->line, "ratio_to_peer", tokens_per_second / rate);
+    } else {
+        printf("  %.2f times %s (%.0f tokens/s, BLAS: %s)\n", tokens_per_second / rate, name, rate, blas);
+    }
+    cJSON_Delete(root);
+}

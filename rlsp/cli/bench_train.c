@@ -1,0 +1,169 @@
+/* rlsp bench train: whole steps of forward, backward and AdamW. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/model/workspace.h"
+#include "engine/ops/logits.h"
+#include "engine/random.h"
+#include "rlsp/cli/bench.h"
+#include "rlsp/train/learner.h"
+
+enum { MAX_STEPS = 10000, LEAST_STEPS = 4 };
+
+typedef struct TrainBench {
+    Model     *model;
+    Learner   *learner;
+    Workspace *work;
+    Batch     *batch;
+    GpuStream *stream;
+    GpuArena  *arena;
+    GpuSpan    logprob, entropy, lse, dlogprob, weight, sums; /* f32 [tokens]; sums [2] */
+    uint32_t   tokens;
+} TrainBench;
+
+/* A batch of random tokens, every one of which is a target; the same in every step. */
+static Status fill_batch(Bench *bench, TrainBench *t, Error *error)
+{
+    const BenchModel *m = bench->model;
+    int32_t          *ids = malloc(3 * (size_t)t->tokens * sizeof *ids), *rows = ids + t->tokens, *targets = rows + t->tokens;
+    uint32_t         *starts = malloc(((size_t)m->sequences + 1) * sizeof *starts);
+    float            *weight = malloc((size_t)t->tokens * sizeof *weight);
+    Status            status = STATUS_OUT_OF_MEMORY;
+    if (ids == NULL || starts == NULL || weight == NULL) {
+        error_set(error, status, "out of memory");
+    } else {
+        Random random = random_stream(1, RANDOM_TEST, 0, 0);
+        for (uint32_t i = 0; i < t->tokens; i++) {
+            ids[i] = (int32_t)random_below(&random, m->vocab_size);
+            rows[i] = (int32_t)i;
+            weight[i] = 1.0f / (float)t->tokens;
+        }
+        for (uint32_t i = 0; i < t->tokens; i++) { /* the last of a sequence predicts one more random token */
+            targets[i] = (i + 1) % m->length != 0 ? ids[i + 1] : (int32_t)random_below(&random, m->vocab_size);
+        }
+        for (uint32_t s = 0; s <= m->sequences; s++) {
+            starts[s] = s * m->length;
+        }
+        status = batch_set(t->batch, &(BatchInput){ids, starts, m->sequences, rows, targets, t->tokens}, error);
+        status = status == STATUS_OK ? gpu_upload(bench->gpu, t->weight, weight, (uint64_t)t->tokens * 4, error) : status;
+    }
+    free(ids);
+    free(starts);
+    free(weight);
+    return status;
+}
+
+static Status open_all(Bench *bench, TrainBench *t, Error *error)
+{
+    const BenchModel *m = bench->model;
+    t->tokens = m->length * m->sequences;
+    const uint64_t bytes = (uint64_t)t->tokens * 4;
+    t->model = bench_model_new(bench, m->length, error);
+    t->learner = t->model != NULL ? learner_new(t->model, error) : NULL;
+    t->work = t->learner != NULL ? workspace_new(bench->gpu, &t->model->config, t->tokens, t->tokens, m->length, true, KEEP_ACTIVATIONS, error) : NULL;
+    t->batch = t->work != NULL ? batch_new(bench->gpu, &t->model->config, t->tokens, t->tokens, m->sequences, error) : NULL;
+    t->arena = t->batch != NULL ? gpu_arena_new(bench->gpu, "losses", GPU_MEMORY_DEVICE, 5 * gpu_align(bytes) + GPU_ALIGNMENT, error) : NULL;
+    t->stream = t->arena != NULL ? gpu_stream_new(bench->gpu, error) : NULL;
+    if (t->stream == NULL) {
+        return error->status;
+    }
+    t->logprob = gpu_arena_take(t->arena, bytes);
+    t->entropy = gpu_arena_take(t->arena, bytes);
+    t->lse = gpu_arena_take(t->arena, bytes);
+    t->dlogprob = gpu_arena_take(t->arena, bytes);
+    t->weight = gpu_arena_take(t->arena, bytes);
+    t->sums = gpu_arena_take(t->arena, 8);
+    return fill_batch(bench, t, error);
+}
+
+static void close_all(TrainBench *t)
+{
+    gpu_stream_free(t->stream);
+    gpu_arena_free(t->arena);
+    batch_free(t->batch);
+    workspace_free(t->work);
+    learner_free(t->learner);
+    model_free(t->model);
+}
+
+static Status train_step(Bench *bench, TrainBench *t, double *loss, Error *error)
+{
+    const AdamwOptions adamw = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01};
+    GpuStream         *s = t->stream;
+    float              sums[2];
+    gpu_stream_begin(s);
+    learner_zero_gradients(s, t->learner);
+    gpu_fill(s, t->sums, 0);
+    transformer_forward(s, t->work, t->model, t->batch);
+    head_logprobs(s, t->work, t->model, t->batch, 1.0f, t->logprob, t->entropy, t->lse);
+    cross_entropy(s, t->dlogprob, t->sums, t->logprob, t->weight, t->tokens);
+    head_backward(s, t->work, t->model, t->learner->gradients, t->batch, 1.0f, t->lse, t->entropy, t->dlogprob, (GpuSpan){0});
+    transformer_backward(s, t->work, t->model, t->learner->gradients, t->batch);
+    learner_step(s, t->learner, &adamw, 0);
+    Status status = gpu_stream_run(s, error);
+    status = status == STATUS_OK ? gpu_download(bench->gpu, t->sums, sums, sizeof sums, error) : status;
+    *loss = status == STATUS_OK ? (double)sums[0] : 0;
+    return status;
+}
+
+static void report(Bench *bench, const TrainBench *t, double median, double best, uint32_t steps, double first_loss, double last_loss,
+                   double product)
+{
+    const BenchModel *m = bench->model;
+    const double      parameters = (double)model_parameter_count(t->model);
+    const double      flops = 6 * parameters + 6.0 * m->layers * m->hidden_size * m->length; /* a token */
+    const double      rate = t->tokens / median, gflops = rate * flops * 1e-9;
+    if (bench->json) {
+        json_line_number_field(&bench->line, "parameters", parameters);
+        json_line_number_field(&bench->line, "flops_per_token", flops);
+        json_line_number_field(&bench->line, "steps", steps);
+        json_line_number_field(&bench->line, "tokens_per_second", rate);
+        json_line_number_field(&bench->line, "best_tokens_per_second", t->tokens / best);
+        json_line_number_field(&bench->line, "gflops", gflops);
+        json_line_number_field(&bench->line, "product_gflops", product);
+        json_line_number_field(&bench->line, "share_of_product", gflops / product);
+        json_line_number_field(&bench->line, "first_loss", first_loss);
+        json_line_number_field(&bench->line, "last_loss", last_loss);
+        json_line_number_field(&bench->line, "memory_bytes", (double)gpu_memory_peak(bench->gpu));
+        return;
+    }
+    printf("train %s: %.2f M parameters, %u x %u tokens a step, %u steps\n", m->name, parameters * 1e-6, m->sequences, m->length, steps);
+    printf("  %.0f tokens/s (best %.0f), %.2f ms a step\n", rate, t->tokens / best, median * 1e3);
+    printf("  %.4g TFLOP/s, %.0f%% of the best matrix product (%.4g)\n", gflops * 1e-3, 100 * gflops / product, product * 1e-3);
+    printf("  loss %.4f -> %.4f, %.0f MiB on the device\n", first_loss, last_loss, (double)gpu_memory_peak(bench->gpu) / 1048576);
+}
+
+Status bench_train(Bench *bench, Error *error)
+{
+    TrainBench t = {0};
+    double    *times = malloc(MAX_STEPS * sizeof *times), product = 1;
+    Status     status = times != NULL ? open_all(bench, &t, error) : error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
+    double     loss = 0, first_loss = 0;
+    uint32_t   steps = 0;
+    if (status == STATUS_OK) {
+        status = bench_best_product(bench, &product, error);
+    }
+    for (int warm = 0; warm < 2 && status == STATUS_OK; warm++) { /* drivers compile at the first */
+        status = train_step(bench, &t, &loss, error);
+        first_loss = warm == 0 ? loss : first_loss;
+    }
+    gpu_profile_reset(bench->gpu);
+    for (const double start = bench_now(); status == STATUS_OK && steps < MAX_STEPS &&
+                                           (steps < LEAST_STEPS || bench_now() - start < bench->seconds);) {
+        const double before = bench_now();
+        status = train_step(bench, &t, &loss, error);
+        times[steps++] = bench_now() - before;
+    }
+    if (status == STATUS_OK && !(loss < first_loss)) {
+        status = error_set(error, STATUS_FAILED, "the loss went from %.4f to %.4f: this device does not compute it right", first_loss, loss);
+    }
+    if (status == STATUS_OK) {
+        const double median = bench_median(times, steps);
+        report(bench, &t, median, times[0], steps, first_loss, loss, product);
+        bench_peer(bench, "train", t.tokens / median);
+        bench_profile(bench);
+    }
+    close_all(&t);
+    free(times);
+    return status;
+}
