@@ -8,9 +8,10 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
+#define NO_EPILOGUE_CONSTANT
 #include "gemm.glsl"
-layout(constant_id = 3) const uint TILE = 64;
-layout(constant_id = 4) const uint REG = 4;
+layout(constant_id = 2) const uint TILE = 64;
+layout(constant_id = 3) const uint REG = 4;
 
 layout(std430, binding = 0) buffer C { float c[]; };
 layout(std430, binding = 1) readonly buffer A { float a[]; };
@@ -22,6 +23,7 @@ layout(push_constant) uniform Push {
     uint lda, ldb, ldc;
     uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
     uint c_plane; // floats between the products of two slices
+    uint epilogue; // here not a specialization constant: few pipelines serve all products
 };
 
 const uint STEP = 16; // of k
@@ -78,13 +80,13 @@ void main()
             if (row < m && column < n) {
                 const uint at = row * ldc + column;
                 float value = acc[i * REG + j];
-                if ((EPILOGUE & ADD_BIAS) != 0) {
+                if ((epilogue & ADD_BIAS) != 0) {
                     value += bias[column];
                 }
-                if ((EPILOGUE & ADD_MATRIX) != 0) {
+                if ((epilogue & ADD_MATRIX) != 0) {
                     value += add[at];
                 }
-                if ((EPILOGUE & ADD_C) != 0) {
+                if ((epilogue & ADD_C) != 0) {
                     value += c[at];
                 }
                 c[gl_WorkGroupID.z * c_plane + at] = value;

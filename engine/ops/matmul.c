@@ -59,8 +59,10 @@ static bool is_old_lavapipe(const GpuInfo *info)
 
 static Plan plan_tiled(GpuStream *stream, uint32_t m, uint32_t n, uint32_t k)
 {
-    Plan plan = {.kernel = KERNEL_TILED, .tile_m = 64, .tile_n = 64, .tile_k = 16, .k_main = k, .k_pass = k};
-    plan_split(&plan, gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU ? 16 : 512, m, n);
+    const bool cpu  = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
+    Plan       plan = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
+    plan.tile_m = plan.tile_n = cpu ? 32 : 64; /* CPU devices: half the code to compile */
+    plan_split(&plan, cpu ? 16 : 512, m, n);
     return plan;
 }
 
@@ -133,16 +135,16 @@ static bool fits_vec4s(const Matmul *p)
 
 static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
 {
-    const bool     cpu = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
-    const uint32_t reg = cpu ? 8 : 4, side = plan->tile_m / reg;
-    const uint32_t push[8] = {p->m,          p->n,
+    const uint32_t reg = 4, side = plan->tile_m / reg;
+    const uint32_t push[9] = {p->m,          p->n,
                               p->k,          p->lda,
                               p->ldb,        plan->slices > 1 ? p->n : p->ldc,
-                              plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
+                              plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
+                              epilogue};
     gpu_dispatch(stream,
                  &(GpuDispatch){.kernel     = "gemm_tiled",
-                                .spec       = {side * side, p->layout, epilogue, plan->tile_m, reg},
-                                .spec_count = 5,
+                                .spec       = {side * side, p->layout, plan->tile_m, reg},
+                                .spec_count = 4,
                                 .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(p->a),
                                          gpu_read(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
                                          gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},

@@ -97,6 +97,9 @@ static void every_layout(void **state)
         {.m = 100, .n = 36, .k = 1037, .workspace = true, .bias = true, .add = true, .pad = 4},
         {.m = 33, .n = 35, .k = 2001, .workspace = true, .accumulate = true, .pad = 1},
         {.m = 33, .n = 35, .k = 2001, .pad = 1},
+        {.m = 20, .n = 260, .k = 1039, .workspace = true, .bias = true, .accumulate = true}, /* several passes, a rest
+                                                                                              */
+        {.m = 192, .n = 144, .k = 96, .workspace = true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
