@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/model/decode_parts.h"
+#include "engine/ops/matmul.h"
 #include "engine/ops/pieces.h"
 #include "engine/ops/rope.h"
 
@@ -18,6 +19,20 @@ static GpuSpan plan(Planner *planner, uint64_t elements)
 {
     planner->bytes += gpu_align(elements * 4);
     return planner->arena != NULL ? gpu_arena_take(planner->arena, elements * 4) : (GpuSpan){0};
+}
+
+/* The most that any product of a step asks for, in bytes. */
+static uint64_t products_bytes(const Decoder *d)
+{
+    const ModelConfig *c = &d->config;
+    const uint32_t     q = c->heads * c->head_dim, h = c->hidden_size, ff = c->intermediate_size;
+    const uint32_t     shapes[5][2] = {{q + 2 * c->kv_heads * c->head_dim, h}, {h, q}, {2 * ff, h}, {h, ff}, {c->vocab_size, h}};
+    uint64_t           bytes = 0;
+    for (int i = 0; i < 5; i++) {
+        uint64_t needed = matmul_workspace(gpu_transfer_stream(d->gpu), MATMUL_NT, d->limits.slots, shapes[i][0], shapes[i][1]);
+        bytes = needed > bytes ? needed : bytes;
+    }
+    return bytes;
 }
 
 static void plan_all(Planner *p, Decoder *d)
@@ -35,6 +50,7 @@ static void plan_all(Planner *p, Decoder *d)
     d->gate_up = plan(p, s * 2 * c->intermediate_size);
     d->activation = plan(p, s * c->intermediate_size);
     d->logits = plan(p, s * c->vocab_size);
+    d->scratch = plan(p, products_bytes(d) / 4 + 1);
     for (uint32_t i = 0; i < c->layers; i++) {
         d->k_cache[i] = plan(p, s * d->cache_length * kv);
         d->v_cache[i] = plan(p, s * d->cache_length * kv);

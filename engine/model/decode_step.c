@@ -55,7 +55,8 @@ static void layer_step(Decoder *d, const Model *model, uint32_t l)
     const uint32_t     q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, qkv = q + 2 * kv;
     rmsnorm_forward(s, d->norm, d->rstd, d->x, model_span(p, layer->input_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->qkv, .a = d->norm, .b = model_span(p, layer->qkv, (uint64_t)qkv * h),
-                        .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, qkv) : (GpuSpan){0}, .m = n, .n = qkv, .k = h});
+                        .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, qkv) : (GpuSpan){0}, .m = n, .n = qkv, .k = h,
+                        .workspace = d->scratch});
     if (c->qk_norm) {
         const RmsnormRows q_rows = {n * c->heads, c->head_dim, c->heads, qkv, 0};
         const RmsnormRows k_rows = {n * c->kv_heads, c->head_dim, c->kv_heads, qkv, q};
@@ -65,13 +66,14 @@ static void layer_step(Decoder *d, const Model *model, uint32_t l)
     rope_forward(s, d->qkv, d->rope, decoder_slot_field(d, SLOT_POSITION), n, c->heads, c->kv_heads, c->head_dim, d->limits.max_length);
     attention_step(d, l);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x_next, .a = d->attention, .b = model_span(p, layer->o, (uint64_t)h * q),
-                        .add = d->x, .m = n, .n = h, .k = q});
+                        .add = d->x, .m = n, .n = h, .k = q, .workspace = d->scratch});
     rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->gate_up, .a = d->norm,
-                        .b = model_span(p, layer->gate_up, (uint64_t)2 * ff * h), .m = n, .n = 2 * ff, .k = h});
+                        .b = model_span(p, layer->gate_up, (uint64_t)2 * ff * h), .m = n, .n = 2 * ff, .k = h,
+                        .workspace = d->scratch});
     swiglu_forward(s, d->activation, d->gate_up, n, ff);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x, .a = d->activation, .b = model_span(p, layer->down, (uint64_t)h * ff),
-                        .add = d->x_next, .m = n, .n = h, .k = ff});
+                        .add = d->x_next, .m = n, .n = h, .k = ff, .workspace = d->scratch});
 }
 
 static void head_step(Decoder *d, const Model *model, const SampleOptions *sample)
@@ -81,7 +83,8 @@ static void head_step(Decoder *d, const Model *model, const SampleOptions *sampl
     const GpuSpan      p = model->parameters;
     rmsnorm_forward(d->stream, d->norm, d->rstd, d->x, model_span(p, model->final_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
     matmul(d->stream, &(Matmul){.layout = MATMUL_NT, .c = d->logits, .a = d->norm,
-                                .b = model_span(p, model->head, (uint64_t)c->vocab_size * h), .m = n, .n = c->vocab_size, .k = h});
+                                .b = model_span(p, model->head, (uint64_t)c->vocab_size * h), .m = n, .n = c->vocab_size, .k = h,
+                                .workspace = d->scratch});
     sample_tokens(d->stream, d->sampled, d->sampled_logprob, (GpuSpan){0}, d->logits, decoder_slot_field(d, SLOT_SEQUENCE),
                   decoder_slot_field(d, SLOT_POSITION), sample, n, c->vocab_size);
 }

@@ -44,7 +44,7 @@ static BlockActivations plan_block(Planner *p, const Workspace *w)
 
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/* The most that any reduction or split product of the backward needs, in bytes. */
+/* The most that any product or reduction needs, in bytes. */
 static uint64_t scratch_bytes(const Workspace *w)
 {
     const ModelConfig *c = &w->config;
@@ -52,6 +52,11 @@ static uint64_t scratch_bytes(const Workspace *w)
     const uint32_t     t = w->max_tokens, d = c->hidden_size, ff = c->intermediate_size, q = c->heads * c->head_dim;
     const uint32_t     qkv = q + 2 * c->kv_heads * c->head_dim;
     uint64_t           bytes = 256;
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, t, qkv, d));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, t, d, q));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, t, 2 * ff, d));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, t, d, ff));
+    bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, w->chunk_rows, c->vocab_size, d));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, qkv, d, t));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, d, q, t));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, 2 * ff, d, t));
