@@ -107,13 +107,13 @@ static bool is_norm(const char *name)
 
 /* --- life ----------------------------------------------------------------------- */
 
-Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
+/* A model without its device memory. */
+static Model *plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
 {
     if (model_config_check(config, "model", error) != STATUS_OK) {
         return NULL;
     }
     Model *model = calloc(1, sizeof *model);
-    float *ones = malloc(config->hidden_size > config->head_dim ? config->hidden_size * sizeof *ones : config->head_dim * sizeof *ones);
     if (model != NULL) {
         model->gpu = gpu;
         model->config = *config;
@@ -121,33 +121,50 @@ Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *er
         model->tensors = calloc((size_t)config->layers * 14 + 8, sizeof *model->tensors);
         model->layers = calloc(config->layers, sizeof *model->layers);
     }
-    if (model == NULL || ones == NULL || model->tensors == NULL || model->layers == NULL) {
+    if (model == NULL || model->tensors == NULL || model->layers == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
-        goto fail;
+        model_free(model);
+        return NULL;
     }
     layout_matrices(model);
     layout_vectors(model);
-    model->arena = gpu_arena_new(gpu, "parameters", GPU_MEMORY_DEVICE, model->floats * 4, error);
+    return model;
+}
+
+static Status allocate(Model *model, Error *error)
+{
+    model->arena = gpu_arena_new(model->gpu, "parameters", GPU_MEMORY_DEVICE, model->floats * 4, error);
     if (model->arena == NULL) {
-        goto fail;
+        return error->status;
     }
     model->parameters = gpu_arena_take(model->arena, model->floats * 4);
-    for (uint32_t i = 0; i < config->hidden_size || i < config->head_dim; i++) {
+    return STATUS_OK;
+}
+
+Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
+{
+    Model *model = plan(gpu, config, value_head, error);
+    if (model == NULL) {
+        return NULL;
+    }
+    const uint32_t widest = config->hidden_size > config->head_dim ? config->hidden_size : config->head_dim;
+    float         *ones = malloc(widest * sizeof *ones);
+    Status         status = ones != NULL ? allocate(model, error) : error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
+    for (uint32_t i = 0; i < widest && ones != NULL; i++) {
         ones[i] = 1.0f;
     }
-    for (uint32_t i = 0; i < model->tensor_count; i++) {
+    for (uint32_t i = 0; i < model->tensor_count && status == STATUS_OK; i++) {
         const ModelTensor *t = &model->tensors[i];
-        if (is_norm(t->name) &&
-            gpu_upload(gpu, model_span(model->parameters, t->offset, t->elements), ones, t->elements * 4, error) != STATUS_OK) {
-            goto fail;
+        if (is_norm(t->name)) {
+            status = gpu_upload(gpu, model_span(model->parameters, t->offset, t->elements), ones, t->elements * 4, error);
         }
     }
     free(ones);
+    if (status != STATUS_OK) {
+        model_free(model);
+        return NULL;
+    }
     return model;
-fail:
-    free(ones);
-    model_free(model);
-    return NULL;
 }
 
 void model_free(Model *model)
@@ -242,6 +259,8 @@ Status model_copy(Model *to, const Model *from, Error *error)
 
 /* --- files -------------------------------------------------------------------------- */
 
+static bool is_value_head(const char *name) { return strncmp(name, "value_head.", 11) == 0; }
+
 static Status load_tensor(Model *model, const ModelTensor *tensor, const Safetensor *source, float *piece, Error *error)
 {
     for (uint64_t done = 0; done < tensor->elements;) {
@@ -267,15 +286,48 @@ static Status load_tensors(Model *model, const SafetensorsSet *set, Error *error
     Status status = STATUS_OK;
     for (uint32_t i = 0; i < model->tensor_count && status == STATUS_OK; i++) {
         const ModelTensor *tensor = &model->tensors[i];
-        bool               value = strncmp(tensor->name, "value_head.", 11) == 0;
-        if (value && safetensors_find(set, tensor->name) == NULL) {
-            continue;
+        const Safetensor  *source = safetensors_find(set, tensor->name);
+        if (source != NULL) { /* a value head may be missing */
+            status = load_tensor(model, tensor, source, piece, error);
         }
-        const Safetensor *source = safetensors_expect(set, tensor->name, tensor->rank, tensor->shape, error);
-        status = source != NULL ? load_tensor(model, tensor, source, piece, error) : STATUS_BAD_INPUT;
     }
     free(piece);
     return status;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), size = strlen(end);
+    return length >= size && strcmp(text + length - size, end) == 0;
+}
+
+/* What a file may hold that the model has no use for. */
+static bool is_harmless(const Model *model, const char *name)
+{
+    return is_value_head(name) || ends_with(name, "rotary_emb.inv_freq") || (model->config.tie_embeddings && strcmp(name, "lm_head.weight") == 0);
+}
+
+/* The weights must be those of the config, tensor by tensor: one that is missing, one of another
+ * shape, and one that the model would leave unread are refused, before any device memory is taken. */
+static Status check_tensors(const Model *model, const SafetensorsSet *set, Error *error)
+{
+    for (uint32_t i = 0; i < model->tensor_count; i++) {
+        const ModelTensor *tensor = &model->tensors[i];
+        if (is_value_head(tensor->name) && safetensors_find(set, tensor->name) == NULL) {
+            continue;
+        }
+        if (safetensors_expect(set, tensor->name, tensor->rank, tensor->shape, error) == NULL) {
+            return STATUS_BAD_INPUT;
+        }
+    }
+    for (size_t i = 0; i < safetensors_count(set); i++) {
+        const Safetensor *found = safetensors_at(set, i);
+        if (model_tensor(model, found->name) == NULL && !is_harmless(model, found->name)) {
+            return error_set(error, STATUS_BAD_INPUT, "%s: the model that config.json describes has no tensor '%s'; are config.json and the weights of one model?",
+                             found->file, found->name);
+        }
+    }
+    return STATUS_OK;
 }
 
 Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error)
@@ -295,12 +347,15 @@ Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error
     if (set == NULL) {
         return NULL;
     }
-    Model *model = model_new(gpu, &config, value_head, error);
-    if (model != NULL && load_tensors(model, set, error) != STATUS_OK) {
-        model_free(model);
-        model = NULL;
-    }
+    Model *model = plan(gpu, &config, value_head, error);
+    status = model != NULL ? check_tensors(model, set, error) : error->status;
+    status = status == STATUS_OK ? allocate(model, error) : status;
+    status = status == STATUS_OK ? load_tensors(model, set, error) : status;
     safetensors_close(set);
+    if (status != STATUS_OK) {
+        model_free(model);
+        return NULL;
+    }
     return model;
 }
 

@@ -60,7 +60,9 @@ Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *er
 Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *error);
 
 /* From a Hugging Face directory (config.json and safetensors of f32, bf16, f16).
- * With `value_head`, the file's value head if it has one, else zeros. */
+ * With `value_head`, the file's value head if it has one, else zeros. A tensor that is
+ * missing, has another shape, or that the config has no place for is STATUS_BAD_INPUT
+ * (rotary inv_freq buffers, a value head and a tied lm_head may be there unread). */
 Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error);
 
 /* Writes config.json and the weights; what the directory holds besides stays. */
