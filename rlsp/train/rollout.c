@@ -18,6 +18,8 @@ RewardConfig reward_from_config(const RunReward *config)
     }
     reward.explore.weight = config->explore.weight;
     reward.explore.c = config->explore.c;
+    reward.explore.of_attempts = config->explore.of_attempts;
+    reward.explore.before_box = config->explore.before_box;
     reward.explore.cap = config->explore.cap;
     reward.explore.until_hit = config->explore.until_hit;
     reward.explore.verified = config->explore.verified;
@@ -130,6 +132,29 @@ static void pack(Rollout *rollout, const int32_t *prompts, const uint32_t *promp
     }
 }
 
+uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, uint32_t count, size_t offset)
+{
+    uint32_t tokens = 0;
+    size_t   at = 0;
+    for (uint32_t i = 0; i < count && at < offset; i++) {
+        size_t bytes = 0;
+        if (!tokenizer_is_special(tokenizer, ids[i])) {
+            tokenizer_token_bytes(tokenizer, ids[i], &bytes);
+            tokens++;
+        }
+        at += bytes;
+    }
+    return tokens;
+}
+
+/* The tokens before the box that is judged. */
+static uint32_t reasoning_tokens(const Rollout *rollout, const RolloutItem *item, const int32_t *ids)
+{
+    TaskVerdict verdict;
+    rollout->session->task->verify(&item->problem, item->response, item->bytes, &verdict);
+    return rollout_tokens_before(rollout->session->tokenizer, ids, item->tokens, verdict.box_offset);
+}
+
 static Status judge(Rollout *rollout, Error *error)
 {
     Session     *session = rollout->session;
@@ -144,7 +169,8 @@ static Status judge(Rollout *rollout, Error *error)
             return status;
         }
         const RewardInput input = {.response = item->response, .length = item->bytes, .response_tokens = item->tokens,
-                                   .reasoning_tokens = item->tokens, .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
+                                   .reasoning_tokens = rollout->reward.explore.before_box ? reasoning_tokens(rollout, item, response) : item->tokens,
+                                   .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
         reward_compute(&rollout->reward, session->task, &item->problem, &input, &item->reward);
         item->score = (float)item->reward.total;
         item->masked = item->truncated && rl->truncated == TRUNCATED_MASK;

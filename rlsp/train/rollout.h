@@ -49,6 +49,9 @@ Status   rollout_sample(Rollout *rollout, uint32_t step, Error *error);
 /* Writes the first `count` responses of the step to traces.jsonl. */
 Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error);
 
+/* How many of the response's tokens, special ones not counted, begin before byte `offset` of its text. */
+uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, uint32_t count, size_t offset);
+
 /* The reward settings of a run config, as rlsp/reward wants them. */
 RewardConfig reward_from_config(const RunReward *config);
 

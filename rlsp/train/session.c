@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "engine/io/file.h"
+#include "rlsp/train/rollout.h"
 #include "rlsp/version.h"
 
 enum { MICRO_TOKENS = 16384, EVAL_REQUESTS = 2048 };
@@ -167,6 +168,28 @@ static Status open_policy(Session *session, Error *error)
     return STATUS_OK;
 }
 
+/* What the later stages want, before the first one has taken its time. */
+static Status check_stages(const Session *session, Error *error)
+{
+    const RunConfig *config = &session->config;
+    bool             rl = false;
+    for (uint32_t i = 0; i < config->stage_count; i++) {
+        rl = rl || config->stages[i] == STAGE_RL;
+    }
+    const uint32_t context = session->policy->config.max_positions, prompt = task_prompt_tokens(&session->task_config);
+    const uint32_t eval_new = config->eval.problems == 0 ? 0 : config->eval.max_new_tokens > 0 ? config->eval.max_new_tokens : config->rl.max_new_tokens;
+    if (rl && (uint64_t)prompt + config->rl.max_new_tokens > context) {
+        return error_set(error, STATUS_BAD_INPUT, "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
+                         config->rl.max_new_tokens, prompt, context);
+    }
+    if ((uint64_t)prompt + eval_new > context) {
+        return error_set(error, STATUS_BAD_INPUT, "eval.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u", eval_new,
+                         prompt, context);
+    }
+    const RewardConfig reward = reward_from_config(&config->reward);
+    return rl ? reward_config_check(&reward, error) : STATUS_OK;
+}
+
 static Status open_run(Session *session, Error *error)
 {
     const SessionOptions *options = &session->options;
@@ -208,7 +231,8 @@ static Status open_all(Session *session, Error *error)
     const char *device = options->device != NULL ? options->device : session->config.device;
     session->gpu = gpu_open(&(GpuOptions){.select = device, .validate = options->validate, .profile = options->profile}, error);
     session->stream = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
-    return session->stream != NULL ? open_policy(session, error) : error->status;
+    status = session->stream != NULL ? open_policy(session, error) : error->status;
+    return status == STATUS_OK ? check_stages(session, error) : status;
 }
 
 /* A new run that could not be opened (no such device, no such model) leaves its directory as it found it: empty. */

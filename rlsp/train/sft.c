@@ -135,6 +135,12 @@ static Status emit_step(Session *session, uint32_t phase_step, double loss, doub
     return session_emit(session, "sft_step", fields, sizeof fields / sizeof *fields, error);
 }
 
+static SftSource *open_source(const Session *session, uint32_t phase, Error *error)
+{
+    return sft_source_new(&session->config.sft.phases[phase], session->task, &session->task_config, session->tokenizer, session->stop_ids[0],
+                          &session->policy->config, session->config.seed, phase, error);
+}
+
 static Status train_phase(Session *session, uint32_t index, uint32_t first_step, Error *error)
 {
     const SftPhase  *phase = &session->config.sft.phases[index];
@@ -145,9 +151,7 @@ static Status train_phase(Session *session, uint32_t index, uint32_t first_step,
     if (status == STATUS_OK && first_step == 0 && phase->reset_optimizer) {
         status = learner_reset(session->learner, error);
     }
-    SftSource *source = status == STATUS_OK ? sft_source_new(phase, session->task, &session->task_config, session->tokenizer,
-                                                             session->stop_ids[0], &session->policy->config, session->config.seed, index, error)
-                                            : NULL;
+    SftSource *source = status == STATUS_OK ? open_source(session, index, error) : NULL;
     const uint32_t longest = source != NULL ? sft_source_longest(source) : 0;
     status = source != NULL ? buffers_open(&buffers, session, longest, error) : error->status;
     if (status == STATUS_OK && sft_source_left_out(source) > 0) {
@@ -196,6 +200,11 @@ Status sft_train(Session *session, Error *error)
         char path[RUN_PATH_SIZE + 64];
         snprintf(path, sizeof path, "%s/optimizer.safetensors", session->checkpoint_path);
         status = learner_load(session->learner, path, error);
+    }
+    for (uint32_t later = phase + 1; later < session->config.sft.phase_count && status == STATUS_OK; later++) {
+        SftSource *source = open_source(session, later, error); /* bad data are told now, not hours later */
+        status = source != NULL ? STATUS_OK : error->status;
+        sft_source_free(source);
     }
     for (; phase < session->config.sft.phase_count && status == STATUS_OK; phase++, first_step = 0) {
         status = train_phase(session, phase, first_step, error);

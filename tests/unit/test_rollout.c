@@ -1,0 +1,81 @@
+/* What rollouts tell the reward: every key of the config's reward block, and the tokens before the answer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rlsp/train/rollout.h"
+
+static RewardConfig reward_of(const char *block)
+{
+    char      text[600];
+    Error     error = {0};
+    RunConfig config;
+    snprintf(text, sizeof text, "{\"name\":\"t\",\"reward\":%s}", block);
+    if (run_config_parse(text, "test", NULL, 0, &config, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    return reward_from_config(&config.reward);
+}
+
+static void every_key_of_the_reward_arrives(void **state)
+{
+    (void)state;
+    RewardConfig r = reward_of("{\"correct\":0.6,\"wrong\":-0.1,\"no_answer\":-0.7,\"clip\":3,\"repetition\":{\"ngram\":4,\"max_share\":0.3},"
+                               "\"explore\":{\"kind\":\"length\",\"weight\":0.4,\"c\":12,\"cap\":5,\"of_attempts\":true,\"before_box\":true,\"limit\":90}}");
+    assert_true(r.correct == 0.6 && r.wrong == -0.1 && r.no_answer == -0.7 && r.clip == 3 && r.repetition_ngram == 4 && r.repetition_max_share == 0.3);
+    assert_true(r.explore.kind == EXPLORE_LENGTH && r.explore.weight == 0.4 && r.explore.c == 12 && r.explore.cap == 5 && r.explore.limit == 90);
+    assert_true(r.explore.of_attempts && r.explore.before_box && !r.explore.until_hit && !r.explore.verified && !r.explore.compat);
+    r = reward_of("{\"explore\":{\"kind\":\"effort\",\"until_hit\":true,\"verified\":true}}");
+    assert_true(r.explore.kind == EXPLORE_EFFORT && r.explore.until_hit && r.explore.verified && !r.explore.of_attempts && !r.explore.before_box);
+    r = reward_of("{\"explore\":{\"kind\":\"length\",\"compat\":true}}");
+    assert_true(r.explore.compat);
+    assert_int_equal(reward_of("{\"explore\":{\"kind\":\"fraction\"}}").explore.kind, EXPLORE_FRACTION);
+    assert_int_equal(reward_of("{\"explore\":{\"kind\":\"none\"}}").explore.kind, EXPLORE_NONE);
+}
+
+static void tokens_before_a_byte_are_counted(void **state)
+{
+    (void)state;
+    Error       error = {0};
+    Tokenizer  *tokenizer = tokenizer_open(TEST_DATA "/parity/models/tiny-llama", &error);
+    const char *text = "One two, three: \\boxed{7} and on";
+    int32_t    *ids;
+    size_t      count;
+    assert_non_null(tokenizer);
+    assert_int_equal(tokenizer_encode(tokenizer, text, strlen(text), true, &ids, &count, &error), STATUS_OK);
+    uint32_t special = 0, last = 0;
+    for (size_t i = 0; i < count; i++) {
+        special += tokenizer_is_special(tokenizer, ids[i]);
+    }
+    assert_true(special > 0); /* <bos>, which is no text */
+    assert_int_equal(rollout_tokens_before(tokenizer, ids, (uint32_t)count, 0), 0);
+    assert_int_equal(rollout_tokens_before(tokenizer, ids, (uint32_t)count, strlen(text)), count - special);
+    for (size_t offset = 1; offset <= strlen(text); offset++) {
+        uint32_t before = rollout_tokens_before(tokenizer, ids, (uint32_t)count, offset);
+        char    *prefix = NULL; /* the text of as many tokens reaches the offset, of one fewer does not */
+        size_t   bytes = 0;
+        assert_true(before >= last);
+        assert_int_equal(tokenizer_decode(tokenizer, ids + special, before, true, &prefix, &bytes, &error), STATUS_OK);
+        assert_true(bytes >= offset);
+        free(prefix);
+        assert_int_equal(tokenizer_decode(tokenizer, ids + special, before - 1, true, &prefix, &bytes, &error), STATUS_OK);
+        assert_true(bytes < offset);
+        free(prefix);
+        last = before;
+    }
+    free(ids);
+    tokenizer_free(tokenizer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_of_the_reward_arrives),
+        cmocka_unit_test(tokens_before_a_byte_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
