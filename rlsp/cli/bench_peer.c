@@ -9,16 +9,17 @@
 
 enum { COMMAND_MAX = 3 * 4096 };
 
-/* tests/bench/torch_peer.py beside the sources: from here, or from where this program lies. */
+/* The absolute path of tests/bench/torch_peer.py beside the sources: from here, or from where this
+ * program lies. */
 static bool find_script(char *path, size_t size)
 {
     static const char *const from_program[] = {"..", "../..", "../../.."};
     const char              *file = "tests/bench/torch_peer.py";
-    if (access(file, R_OK) == 0) {
-        snprintf(path, size, "%s", file);
+    char                     program[2048];
+    if (access(file, R_OK) == 0 && getcwd(program, sizeof program) != NULL) {
+        snprintf(path, size, "%s/%s", program, file);
         return true;
     }
-    char          program[2048];
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length <= 0) {
         return false;
