@@ -26,7 +26,7 @@ typedef struct Bench {
     Session  session;
     Model   *reference;
     Rollout  rollout;
-    uint32_t longest;
+    uint32_t longest, intermediate; /* 0: twice the hidden size */
     bool     shared;
 } Bench;
 
@@ -70,7 +70,7 @@ static Model *random_model(const Bench *b, uint32_t hidden, bool tied, bool valu
 {
     Error             error = {0};
     const ModelConfig config = {.family = MODEL_LLAMA, .vocab_size = 41, .hidden_size = hidden, .layers = 2, .heads = 2, .kv_heads = 1,
-                                .head_dim = hidden / 2, .intermediate_size = hidden * 2, .max_positions = 256, .rms_norm_eps = 1e-5f,
+                                .head_dim = hidden / 2, .intermediate_size = b->intermediate > 0 ? b->intermediate : hidden * 2, .max_positions = 256, .rms_norm_eps = 1e-5f,
                                 .rope = {.theta = 10000.0}, .tie_embeddings = tied, .bos_token_id = 1, .eos_token_ids = {2},
                                 .eos_count = 1, .pad_token_id = 0};
     Model            *model = model_new(fixture_gpu(), &config, value_head, &error);
@@ -81,12 +81,13 @@ static Model *random_model(const Bench *b, uint32_t hidden, bool tied, bool valu
 }
 
 /* `json`: the rl block. Policy and reference differ a little; the critic is another model, or with `shared` the policy's head. */
-static void bench_open(Bench *b, uint32_t hidden, bool tied, bool shared, const char *json)
+static void bench_open_wide(Bench *b, uint32_t hidden, uint32_t intermediate, bool tied, bool shared, const char *json)
 {
     Error error = {0};
     char  text[2048];
     memset(b, 0, sizeof *b);
     b->shared = shared;
+    b->intermediate = intermediate;
     snprintf(text, sizeof text, "{\"name\":\"t\",\"seed\":7,\"model\":{\"critic\":\"%s\"},\"rl\":%s}", shared ? "shared" : "separate", json);
     must(run_config_parse(text, "test", NULL, 0, &b->session.config, &error), &error);
     Session *s = &b->session;
@@ -109,6 +110,8 @@ static void bench_open(Bench *b, uint32_t hidden, bool tied, bool shared, const 
     }
     b->longest = PROMPT + s->config.rl.max_new_tokens;
 }
+
+static void bench_open(Bench *b, uint32_t hidden, bool tied, bool shared, const char *json) { bench_open_wide(b, hidden, 0, tied, shared, json); }
 
 /* `n` sequences with prompts of 3 to 13 tokens and responses of 1 to max_new; groups of two. */
 static void make_rollout(Bench *b, uint32_t n)
@@ -452,28 +455,29 @@ static void shared_trunk(void **state)
 static void the_first_ratio_is_one(void **state)
 {
     (void)state;
-    static const char *const blocks[] = {
-        "{\"prompts_per_step\":40,\"minibatch_size\":1,\"epochs\":1,\"max_new_tokens\":90,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}",
-        "{\"prompts_per_step\":40,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":90,\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}",
-        "{\"prompts_per_step\":40,\"minibatch_size\":40,\"epochs\":2,\"max_new_tokens\":90,\"tokens_per_micro_batch\":1000,\"kl_coef\":0.1}"};
-    static const uint32_t widths[] = {16, 48};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
-        for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
-            Bench    b;
-            PpoScore scored;
-            bench_open(&b, widths[w], true, false, blocks[i]);
-            make_rollout(&b, 40);
-            Ppo *ppo = ppo_of(&b);
-            score(&b, ppo, &scored);
-            const PpoStats stats = look(&b, ppo, 3);
-            const double   tokens = b.session.config.rl.epochs * (double)b.rollout.response_start[40];
-            printf("    minibatches of %u, hidden %u: first %.9g, largest %.9g, sum of squares of log ratios %g\n", b.session.config.rl.minibatch_size,
-                   widths[w], stats.first_ratio_max, (double)stats.policy.ratio_max, 2.0 * (double)stats.policy.approx_kl2);
-            assert_true(stats.first_ratio_max == 1.0 && stats.policy.ratio_max == 1.0f && stats.policy.approx_kl2 == 0.0f);
-            assert_true((double)stats.policy.tokens == tokens && (double)stats.policy.ratio == tokens);
-            ppo_free(ppo);
-            bench_close(&b);
-        }
+    static const struct {
+        uint32_t    hidden, intermediate; /* 1024: long enough that a product may be split along k */
+        const char *block;
+    } cases[] = {
+        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":1,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}"},
+        {16, 32, "{\"prompts_per_step\":24,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}"},
+        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":24,\"epochs\":2,\"max_new_tokens\":60,\"tokens_per_micro_batch\":400,\"kl_coef\":0.1}"},
+        {64, 1024, "{\"prompts_per_step\":24,\"minibatch_size\":2,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Bench    b;
+        PpoScore scored;
+        bench_open_wide(&b, cases[i].hidden, cases[i].intermediate, true, false, cases[i].block);
+        make_rollout(&b, 24);
+        Ppo *ppo = ppo_of(&b);
+        score(&b, ppo, &scored);
+        const PpoStats stats = look(&b, ppo, 3);
+        const double   tokens = b.session.config.rl.epochs * (double)b.rollout.response_start[24];
+        printf("    minibatches of %u, hidden %u: first %.9g, largest %.9g, sum of squares of log ratios %g\n", b.session.config.rl.minibatch_size,
+               cases[i].hidden, stats.first_ratio_max, (double)stats.policy.ratio_max, 2.0 * (double)stats.policy.approx_kl2);
+        assert_true(stats.first_ratio_max == 1.0 && stats.policy.ratio_max == 1.0f && stats.policy.approx_kl2 == 0.0f);
+        assert_true((double)stats.policy.tokens == tokens && (double)stats.policy.ratio == tokens);
+        ppo_free(ppo);
+        bench_close(&b);
     }
 }
 
