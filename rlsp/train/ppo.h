@@ -9,7 +9,8 @@
  * [response_start[s], response_start[s + 1]). The log-probability and the value of a
  * response token are read at the position before it. Old log-probabilities come from the
  * same forward as the trained ones, at the sampling temperature, so that the first
- * ratio of a step is exactly 1.
+ * ratio of a step is exactly 1 (to rounding where a micro-batch has fewer than a dozen
+ * response tokens: some devices have a kernel of their own for so few rows).
  */
 #ifndef RLSP_TRAIN_PPO_H
 #define RLSP_TRAIN_PPO_H
