@@ -154,10 +154,7 @@ static Status encode_prompt(Generation *g, Error *error)
     int32_t       *ids = NULL;
     Status         status = STATUS_OK;
     if (g->options.prompt == NULL) {
-        status = read_all(stdin, &text, &bytes, error);
-        if (status == STATUS_OK && bytes > 0 && text[bytes - 1] == '\n') {
-            bytes--; /* the shell's, not the prompt's */
-        }
+        status = read_all(stdin, &text, &bytes, error); /* as it is: a final newline belongs to many prompts */
     }
     if (status == STATUS_OK) {
         status = tokenizer_encode(g->tokenizer, text != NULL ? text : g->options.prompt,
@@ -372,7 +369,7 @@ int cli_generate(int argc, char **argv)
     Options         *o = &g.options;
     const ArgsOption options[] = {
         {.name = "model", .type = ARGS_TEXT, .value = &o->model, .placeholder = "DIR", .help = "a Hugging Face model directory", .required = true},
-        {.name = "prompt", .type = ARGS_TEXT, .value = &o->prompt, .placeholder = "S", .help = "the text to continue; else stdin"},
+        {.name = "prompt", .type = ARGS_TEXT, .value = &o->prompt, .placeholder = "S", .help = "the text to continue; else stdin, byte for byte"},
         {.name = "ids", .type = ARGS_FLAG, .value = &o->ids, .help = "token ids: a line {\"ids\": […]} in, the new ones out"},
         {.name = "chat", .type = ARGS_FLAG, .value = &o->chat, .help = "the prompt as a user's message (not in this version)"},
         {.name = "temperature", .type = ARGS_REAL, .value = &o->temperature, .placeholder = "X", .help = "1: as the model says; 0: greedy", .min = 0, .max = 100},

@@ -88,7 +88,7 @@ grep -q '^{"logprobs":\[\],"entropy":\[[0-9.]*\]}$' "$work/out" || fail "one id:
 # Text: streamed the same as whole, by --prompt or stdin; seeds; samples.
 run 0 "" generate --model "$llama" --prompt Buffer --max-new 40 --seed 3 --ignore-eos
 cp "$work/out" "$work/streamed"
-printf 'Buffer\n' >"$work/in"
+printf 'Buffer' >"$work/in"
 run 0 "" generate --model "$llama" --max-new 40 --seed 3 --ignore-eos
 cmp -s "$work/out" "$work/streamed" || fail "the prompt from stdin gives another text"
 run 0 "" generate --model "$llama" --prompt Buffer --max-new 40 --seed 3 --ignore-eos --json
