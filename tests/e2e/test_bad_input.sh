@@ -1,0 +1,157 @@
+#!/bin/sh
+# rlsp train with wrong options, configs, data, models, devices and disks: one clear line, the right exit code,
+# nothing left behind that stands in the way, nothing lost that was saved.
+# usage: test_bad_input.sh path/to/rlsp source-directory
+rlsp=$1
+source=$2
+models=$source/tests/data/parity/models
+work=$(mktemp -d) || exit 1
+mounted=
+trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+    tail -2 "$work/err" 2>/dev/null
+}
+
+smoke() { # OUT EXTRA…
+    out=$1
+    shift
+    "$rlsp" train --config "$source/configs/countdown-smoke.json" --out "$out" --batch \
+        --set model.init.hidden_size=16 --set model.init.intermediate_size=32 \
+        --set 'sft.phases.*.steps=2' --set 'sft.phases.*.batch_size=4' --set sft.phases.0.listing_rows=1 \
+        --set rl.steps=1 --set rl.max_new_tokens=12 --set eval.every=0 --set eval.problems=4 --set eval.final_problems=4 --set eval.final_samples=1 \
+        --set checkpoint.every=1 --set checkpoint.keep=0 "$@" >"$work/out" 2>"$work/err" </dev/null
+}
+
+# The last line of stderr is the only one that says what is wrong, and holds all of WORDS…
+said() { # WHAT EXIT-CODE FOUND WORDS…
+    what=$1 wanted=$2 found=$3
+    shift 3
+    [ "$found" -eq "$wanted" ] || fail "$what: exit code $found, wanted $wanted"
+    for word in "$@"; do
+        tail -1 "$work/err" | grep -qF -e "$word" || fail "$what: no \"$word\" in the last line"
+    done
+    grep -qE "Sanitizer|runtime error|core dumped" "$work/err" && fail "$what: a crash"
+    [ ! -s "$work/out" ] || fail "$what: something on stdout"
+}
+
+# refused WHAT "WORD" EXTRA…: exit code 2 and a run directory that can be used again
+refused() {
+    what=$1 word=$2
+    shift 2
+    smoke "$work/run" "$@"
+    said "$what" 2 $? "$word"
+    [ -z "$(ls "$work/run" 2>/dev/null)" ] || { fail "$what: left in the run directory: $(ls "$work/run" | tr '\n' ' ')"; rm -rf "$work/run"; }
+}
+
+# --- before any device is opened
+refused "a misspelt key" "the nearest is 'rl.steps'" --set rl.stpes=3
+refused "a negative number" "'rl.steps'" --set rl.steps=-1
+refused "a word for a number" "'sft.phases.0.lr'" --set sft.phases.0.lr=high
+refused "an impossible value" "'rl.minibatch_size'" --set rl.minibatch_size=99
+refused "a task that is not there" "'task.kind'" --set task.kind=chess
+refused "an adapter" "adapter" --set adapter.kind=lora
+"$rlsp" train --config "$work/none.json" --out "$work/run" >"$work/out" 2>"$work/err"
+said "no config" 2 $? "$work/none.json" "No such file"
+printf '{"name": "broken", "rl": {"steps": 3,}' >"$work/broken.json"
+"$rlsp" train --config "$work/broken.json" --out "$work/run" >"$work/out" 2>"$work/err"
+said "a broken config" 2 $? "$work/broken.json"
+"$rlsp" train --resume "$work/none" >"$work/out" 2>"$work/err"
+said "no run to resume" 2 $? "$work/none is no run directory"
+"$rlsp" train --resume "$work/none" --set seed=2 >"$work/out" 2>"$work/err"
+said "resume with another config" 2 $? "--resume alone"
+
+"$rlsp" devices >/dev/null 2>&1 || { echo "test_bad_input: no device, the rest is left out"; exit $((failures > 0)); }
+
+# --- devices, models, sizes
+refused "a device number that is not there" "99" --device 99
+refused "a device name that is not there" "no such card" --set "device=no such card"
+refused "a directory that holds no model" "config.json" --set "model.path=$work"
+refused "a tokenizer that is not there" "$work/tok" --set "model.tokenizer=$work/tok"
+refused "a prompt longer than the context" "context of 20" --set model.init.max_positions=20
+refused "an evaluation longer than the context" "eval.max_new_tokens" --set eval.max_new_tokens=250
+refused "a reward that does not fit" "until_hit" --set reward.explore.kind=length --set reward.explore.until_hit=true
+mkdir "$work/model" && cp "$models/tiny-llama/"* "$work/model" && sed 's/"num_hidden_layers": 3/"num_hidden_layers": 4/' "$models/tiny-llama/config.json" >"$work/model/config.json"
+refused "weights of another config" "model.layers.3." --set "model.path=$work/model"
+cp "$models/tiny-llama/config.json" "$work/model" && head -c 5000 "$models/tiny-llama/model.safetensors" >"$work/model/model.safetensors"
+refused "cut weights" "model.safetensors" --set "model.path=$work/model"
+
+# --- data: the file and the line, before the first step
+printf '{"ids":[1,2,3]}\n{"ids":[1,2,9999]}\n' >"$work/data.jsonl"
+smoke "$work/data" --set "sft.phases.1.data=$work/data.jsonl"
+said "an id outside the vocabulary" 2 $? "$work/data.jsonl:2" "9999"
+grep -q sft_step "$work/data/events.jsonl" && fail "bad data of a later phase are told after training"
+printf '{"ids":[1,2,3]}\n' >"$work/data.jsonl"
+"$rlsp" train --resume "$work/data" --batch >"$work/out" 2>"$work/err" || fail "with the data mended, the run does not go on"
+
+# --- directories
+smoke /dev/null/run
+said "a run under a file" 1 $? "/dev/null"
+smoke /proc/rlsp-run
+said "a run where nothing can be made" 1 $? "/proc/rlsp-run"
+mkdir "$work/full" && echo mine >"$work/full/notes.txt"
+smoke "$work/full"
+said "a directory with other things" 2 $? "is not empty"
+[ "$(ls "$work/full")" = notes.txt ] || fail "the directory was changed"
+smoke "$work/data"
+said "a directory with a run" 2 $? "already holds a run" "--resume $work/data"
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir "$work/closed" && chmod 555 "$work/closed"
+    smoke "$work/closed"
+    said "a read-only directory" 1 $? "$work/closed"
+fi
+
+# --- damaged checkpoints
+smoke "$work/whole" || fail "the run to damage"
+cp -r "$work/whole" "$work/hurt"
+head -c 900 "$work/whole/checkpoints/last/optimizer.safetensors" >"$work/hurt/checkpoints/last/optimizer.safetensors"
+"$rlsp" train --resume "$work/hurt" --batch >"$work/out" 2>"$work/err"
+said "a cut optimizer" 2 $? "optimizer.safetensors"
+echo '{"step":' >"$work/hurt/checkpoints/last/checkpoint.json"
+"$rlsp" train --resume "$work/hurt" --batch >"$work/out" 2>"$work/err"
+said "a cut checkpoint.json" 2 $? "checkpoint.json"
+
+# --- a full disk: stops with a reason; what was saved is whole, and with room the run goes on to the same end
+full_disk() { # DIRECTORY WHAT WORD FOUND
+    said "$2" 1 "$4" "$3"
+    [ -e "$1/checkpoints/last/checkpoint.json" ] || fail "$2: no checkpoint is left"
+    [ -z "$(ls -d "$1"/checkpoints/.step-*.part 2>/dev/null)" ] || fail "$2: half a checkpoint is left"
+    for file in "$1"/checkpoints/step-*; do
+        for part in checkpoint.json model.safetensors optimizer.safetensors config.json; do
+            cmp -s "$file/$part" "$work/whole/checkpoints/$(basename "$file")/$part" || [ $part = checkpoint.json ] && [ -s "$file/$part" ] || fail "$2: $file/$part"
+        done
+    done
+    [ -z "$(tail -c 1 "$1/events.jsonl")" ] || fail "$2: events.jsonl ends within a line"
+}
+# Without root: no file may grow beyond the actor's optimizer (ulimit counts 512 bytes); the critic's, which comes with
+# RL, has a value head more.
+size=$(wc -c <"$work/whole/checkpoints/last/optimizer.safetensors")
+(
+    trap '' XFSZ
+    ulimit -f $(((size + 511) / 512))
+    smoke "$work/limit" --set rl.traces_per_step=4
+)
+found=$?
+full_disk "$work/limit" "a file that may not grow" "File too large" $found
+mkdir "$work/disk"
+if mount -t tmpfs -o size=420k none "$work/disk" 2>/dev/null; then
+    mounted=$work/disk
+    smoke "$work/disk/run"
+    full_disk "$work/disk/run" "a full disk" "No space left" $?
+    mount -o remount,size=20m "$work/disk"
+    "$rlsp" train --resume "$work/disk/run" --batch >"$work/out" 2>"$work/err" || fail "a full disk: it does not go on when there is room"
+    for file in model.safetensors optimizer.safetensors critic/model.safetensors; do
+        cmp -s "$work/disk/run/checkpoints/last/$file" "$work/whole/checkpoints/last/$file" || fail "a full disk: $file is another than without"
+    done
+    mount -o remount,ro "$work/disk"
+    "$rlsp" train --resume "$work/disk/run" --batch >"$work/out" 2>"$work/err"
+    said "a read-only disk" 1 $? "Read-only file system"
+else
+    echo "test_bad_input: no full and no read-only disk without mounting one; left out"
+fi
+
+[ $failures -eq 0 ] && echo "test_bad_input: all passed"
+exit $((failures > 0))
