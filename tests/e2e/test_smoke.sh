@@ -1,0 +1,91 @@
+#!/bin/sh
+# The smoke configs run every stage, and so do the forms of reinforcement learning that they leave out;
+# what the events say is whole and sane.
+# usage: test_smoke.sh path/to/rlsp source-directory
+rlsp=$1
+source=$2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+    tail -2 "$work/err" 2>/dev/null
+}
+
+"$rlsp" devices >/dev/null 2>&1 || { echo "test_smoke: no device, left out"; exit 0; }
+
+# values EVENT FIELD: one per event, of the run in $run
+values() { grep "\"event\":\"$1\"" "$run/events.jsonl" | sed -E "s/.*\"$2\":([^,}]*).*/\1/"; }
+# all WHAT EVENT FIELD AWK-CONDITION on x: there are such events, and it holds for each
+all() {
+    values "$2" "$3" | awk "{ x = \$1; n++; if (\$1 == \"null\" || !($4)) bad = 1 } END { exit bad || n == 0 }" || fail "$1: $3 of $2: $(values "$2" "$3" | tr '\n' ' ')"
+}
+# some: it holds for at least one
+some() {
+    values "$2" "$3" | awk "{ x = \$1; if ($4) good = 1 } END { exit !good }" || fail "$1: $3 of $2: $(values "$2" "$3" | tr '\n' ' ')"
+}
+
+# What holds for every run with RL.
+check_rl() { # WHAT
+    all "$1" rl_step reward "x > -2 && x < 2"
+    all "$1" rl_step entropy "x > 0 && x < 10"
+    all "$1" rl_step length "x >= 1"
+    all "$1" rl_step kl "x > -10 && x < 10"
+    all "$1" rl_step lost_steps "x == 0"
+    all "$1" rl_step ratio_max "x < 10"
+    all "$1" rl_step grad_norm "x >= 0"
+    tail -1 "$run/events.jsonl" | grep -q '"event":"run_end"' || fail "$1: no run_end"
+    grep '"event":"rl_step"' "$run/events.jsonl" | grep -q ":null" && fail "$1: a number that is none"
+    [ -s "$run/checkpoints/last/model.safetensors" ] || fail "$1: no model"
+}
+
+# --- the configs as they are
+for name in countdown-smoke pick-three-smoke; do
+    run=$work/$name
+    begin=$(date +%s)
+    "$rlsp" train --config "$source/configs/$name.json" --out "$run" --batch >"$work/out" 2>"$work/err" </dev/null || fail "$name: exit code $?"
+    echo "    $name: $(($(date +%s) - begin)) s"
+    check_rl $name
+    [ "$(values phase_start name | tr -d '"' | tr '\n' ' ')" = "skill style rl " ] || fail "$name: phases $(values phase_start name | tr '\n' ' ')"
+    [ "$(values eval stage | sort -u | tr '\n' ' ')" = '"rl" "sft" ' ] || fail "$name: evaluations $(values eval stage | tr '\n' ' ')"
+    all $name sft_step loss "x > 0 && x < 20"
+    values sft_step loss | awk 'NR == 1 { first = $1 } NR == 8 { exit !($1 < first) }' || fail "$name: the loss does not fall"
+    all $name eval truncated "x >= 0 && x <= 1"
+    [ "$(values rl_step lr | head -1)" = 0 ] || fail "$name: the actor is not frozen in the first step"
+    some $name rl_step lr "x > 0"
+    some $name rl_step critic_grad_norm "x > 0"
+    values rl_step ratio_first | tail -2 | grep -qvx 1 && fail "$name: the first ratio is $(values rl_step ratio_first | tr '\n' ' ')"
+    grep -q '"stage":"rl"' "$run/traces.jsonl" && grep -q '"stage":"eval"' "$run/traces.jsonl" || fail "$name: no traces"
+done
+
+# --- other forms, from the model that the smoke run made; rewards differ by length
+variant() { # WHAT SETTINGS…
+    what=$1
+    run=$work/$(echo "$1" | tr ' +,' '___')
+    shift
+    "$rlsp" train --config "$source/configs/countdown-smoke.json" --out "$run" --batch --set 'stages=["rl"]' \
+        --set "model.path=$work/countdown-smoke/checkpoints/last" --set eval.problems=0 --set rl.steps=2 --set rl.critic_warmup_steps=0 \
+        --set rl.prompts_per_step=4 --set rl.minibatch_size=2 --set rl.max_new_tokens=16 --set rl.actor_lr=1e-3 \
+        --set reward.explore.kind=fraction --set checkpoint.every=0 "$@" >"$work/out" 2>"$work/err" </dev/null || fail "$what: exit code $?"
+    check_rl "$what"
+    some "$what" rl_step grad_norm "x > 0"
+    some "$what" rl_step lr "x > 0"
+    cmp -s "$run/checkpoints/last/model.safetensors" "$work/countdown-smoke/checkpoints/last/model.safetensors" && fail "$what: nothing was learnt"
+}
+
+variant "grpo, KL in the loss" --set rl.samples_per_prompt=4 --set rl.advantage=grpo --set rl.minibatch_size=8 --set rl.kl_in=loss --set rl.kl_estimator=k3 --set rl.kl_coef=0.05
+[ -e "$run/checkpoints/last/critic" ] && fail "grpo has a critic"
+all "grpo" rl_step value "x == 0"
+all "grpo" rl_step ratio_first "x == 1"
+some "grpo" rl_step kl "x != 0"
+variant "rloo, two epochs" --set rl.samples_per_prompt=4 --set rl.advantage=rloo --set rl.minibatch_size=8 --set rl.epochs=2 --set rl.entropy_coef=0.01
+variant "reinforce++, truncation costs" --set rl.advantage=reinforce++ --set rl.prompts_per_step=8 --set rl.truncated=penalty --set rl.truncated_penalty=-1
+variant "shared critic, truncated masked" --set model.critic=shared --set rl.truncated=mask --set rl.prompts_per_step=8 --set rl.critic_warmup_steps=1 --set rl.loss_mean=sequence
+[ -e "$run/checkpoints/last/critic" ] && fail "a shared critic is saved apart"
+some "shared critic" rl_step value_loss "x > 0" # a step whose responses are all truncated is masked whole
+values rl_step value | tail -1 | grep -qx 0 && fail "shared critic: the value head did not learn while the actor was frozen"
+
+[ $failures -eq 0 ] && echo "test_smoke: all passed"
+exit $((failures > 0))
