@@ -79,6 +79,19 @@ refused "weights of another config" "model.layers.3." --set "model.path=$work/mo
 cp "$models/tiny-llama/config.json" "$work/model" && head -c 5000 "$models/tiny-llama/model.safetensors" >"$work/model/model.safetensors"
 refused "cut weights" "model.safetensors" --set "model.path=$work/model"
 
+# The same through a command that only reads the model.
+bad=$source/tests/data/parity
+for file in json_bad/config/truncated.json json_bad/config/shape_mismatch_hidden.json json_bad/config/head_dim_odd.json \
+    safetensors_bad/overlap.safetensors safetensors_bad/truncated_data.safetensors safetensors_bad/header_length_2e63.safetensors; do
+    case $file in
+    *.json) to=config.json other=model.safetensors ;;
+    *) to=model.safetensors other=config.json ;;
+    esac
+    cp "$models/tiny-llama/$other" "$work/model/$other" && cp "$bad/$file" "$work/model/$to"
+    echo '{"ids":[1,2]}' | "$rlsp" score --model "$work/model" >"$work/out" 2>"$work/err"
+    said "score with $file" 2 $? "$work/model"
+done
+
 # --- data: the file and the line, before the first step
 printf '{"ids":[1,2,3]}\n{"ids":[1,2,9999]}\n' >"$work/data.jsonl"
 smoke "$work/data" --set "sft.phases.1.data=$work/data.jsonl"
