@@ -7,7 +7,7 @@
 #include "attention.glsl"
 #include "reduce.glsl"
 
-layout(std430, binding = 0) writeonly buffer O { vec2 o[]; };           // [slots, HEADS, PAIRS]
+layout(std430, binding = 0) writeonly buffer O { float o[]; };          // [slots, HEADS, HEAD_DIM]
 layout(std430, binding = 1) readonly buffer Qkv2 { vec2 qkv2[]; };      // [slots, STRIDE]
 layout(std430, binding = 1) readonly buffer Qkv4 { vec4 qkv4[]; };
 layout(std430, binding = 2) readonly buffer K2 { vec2 k2[]; };          // [slots, max_length, KV_HEADS, PAIRS]
@@ -25,6 +25,10 @@ layout(push_constant) uniform Push
     float scale;
 };
 
+const uint MERGED = 8;
+const uint PART_STRIDE = gl_WorkGroupSize.x + 1;
+shared float parts[4 * MERGED * PART_STRIDE];
+
 void main()
 {
     uint group = linear_group();
@@ -35,8 +39,8 @@ void main()
     uint length = min(uint(lengths[slot]), max_length);
     uint o_at = (slot * HEADS + head) * PAIRS;
     if (length == 0) {
-        for (uint i = lane; i < PAIRS; i += gl_WorkGroupSize.x) {
-            o[o_at + i] = vec2(0.0);
+        for (uint i = lane; i < HEAD_DIM; i += gl_WorkGroupSize.x) {
+            o[o_at * 2 + i] = 0.0;
         }
         return;
     }
@@ -66,11 +70,23 @@ void main()
     }
     float share = exp2(largest - workgroup_max(largest));
     share /= workgroup_sum(total * share);
-    [[unroll]] for (uint i = 0; i < PAIRS; i++) {
-        vec2 pair = (i % 2 == 0 ? sum[i / 2].xy : sum[i / 2].zw) * share;
-        pair = vec2(workgroup_sum(pair.x), workgroup_sum(pair.y));
-        if (lane == 0) {
-            o[o_at + i] = pair;
+    // Lanes hand their parts over, a few quads at a time; then lane i adds up float i of them.
+    [[unroll]] for (uint first = 0; first < QUADS; first += MERGED) {
+        [[unroll]] for (uint i = 0; i < MERGED && first + i < QUADS; i++) {
+            vec4 part = sum[first + i] * share;
+            parts[(4 * i + 0) * PART_STRIDE + lane] = part.x;
+            parts[(4 * i + 1) * PART_STRIDE + lane] = part.y;
+            parts[(4 * i + 2) * PART_STRIDE + lane] = part.z;
+            parts[(4 * i + 3) * PART_STRIDE + lane] = part.w;
         }
+        barrier();
+        for (uint i = lane; i < 4 * min(MERGED, QUADS - first) && 4 * first + i < HEAD_DIM; i += gl_WorkGroupSize.x) {
+            float whole = 0.0;
+            for (uint j = 0; j < gl_WorkGroupSize.x; j++) {
+                whole += parts[i * PART_STRIDE + j];
+            }
+            o[o_at * 2 + 4 * first + i] = whole;
+        }
+        barrier();
     }
 }
