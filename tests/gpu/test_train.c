@@ -44,11 +44,12 @@ static Result train(const char *data, uint32_t steps, uint32_t batch_size, const
     if (run_config_parse(text, "test", extra, extra_count, &config, &error) != STATUS_OK) {
         fail_msg("%s", error.text);
     }
-    const SessionOptions options = {.config = &config, .out = directory, .device = getenv("RLSP_TEST_DEVICE")};
+    const SessionOptions options = {.config = &config, .out = directory, .device = getenv("RLSP_TEST_DEVICE"), .validate = true};
     Session             *session = session_open(&options, &error);
     if (session == NULL || session_train(session, &error) != STATUS_OK) {
         fail_msg("%s", error.text);
     }
+    assert_int_equal(gpu_validation_count(session->gpu), 0);
     session_close(session);
     Result r = {0};
     snprintf(path, sizeof path, "%s/checkpoints/last/model.safetensors", directory);
