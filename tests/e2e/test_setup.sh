@@ -122,7 +122,7 @@ is_in 'cmake (CMake 3.22 or newer)' "$work/out" "old cmake"
 # --- demo: chooses by the device, compares the first evaluation with the last
 new_system glslc
 stand_in cmake 'case $1 in --version) echo "cmake version 4.1.0";; esac'
-mkdir -p "$work/tree/build/release" "$work/tree/configs"
+mkdir -p "$work/tree/build/release" "$work/tree/configs" "$work/tree/assets/countdown-sft"
 touch "$work/tree/configs/pick-three-rl.json" "$work/tree/configs/countdown-rl.json"
 cat >"$work/tree/build/release/rlsp" <<'END'
 #!/bin/sh
