@@ -17,7 +17,7 @@ void head_logits(GpuStream *s, Workspace *work, const Model *model, uint32_t fir
                         .a = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
                         .b = head_weight(model, model->parameters),
                         .m = count, .n = vocab, .k = d,
-                        .workspace = workspace_forward_scratch(s, work, vocab, d)});
+                        .workspace = work->scratch});
 }
 
 /* Rows per chunk of this batch. Chunks start at multiples of 64 rows, where spans may be bound. */

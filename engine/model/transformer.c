@@ -54,7 +54,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
                         .b = model_span(p, layer->qkv, (uint64_t)w.qkv * w.d),
                         .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
                         .m = t, .n = w.qkv, .k = w.d,
-                        .workspace = workspace_forward_scratch(s, work, w.qkv, w.d)});
+                        .workspace = work->scratch});
     if (c->qk_norm) {
         gpu_copy(s, head_of(a->qkv, (uint64_t)t * w.qkv), head_of(a->qkv_raw, (uint64_t)t * w.qkv));
         rmsnorm_forward(s, a->qkv, a->q_rstd, a->qkv_raw, model_span(p, layer->q_norm, c->head_dim), head_rows(c, t, false), c->rms_norm_eps);
@@ -64,7 +64,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     attention_forward(s, a->attention, a->lse, a->qkv, batch->tiles, batch->tile_count, attention_shape(c));
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention,
                         .b = model_span(p, layer->o, (uint64_t)w.d * w.q), .add = x, .m = t, .n = w.d, .k = w.q,
-                        .workspace = workspace_forward_scratch(s, work, w.d, w.q)});
+                        .workspace = work->scratch});
 }
 
 /* next = middle + mlp(norm(middle)). */
@@ -79,14 +79,14 @@ static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model,
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm,
                         .b = model_span(p, layer->gate_up, (uint64_t)2 * w.ff * w.d), .m = t, .n = 2 * w.ff, .k = w.d,
-                        .workspace = workspace_forward_scratch(s, work, 2 * w.ff, w.d)});
+                        .workspace = work->scratch});
     if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
         return;
     }
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation,
                         .b = model_span(p, layer->down, (uint64_t)w.d * w.ff), .add = a->middle, .m = t, .n = w.d, .k = w.ff,
-                        .workspace = workspace_forward_scratch(s, work, w.d, w.ff)});
+                        .workspace = work->scratch});
 }
 
 void transformer_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch)

@@ -178,13 +178,6 @@ void workspace_free(Workspace *work)
     }
 }
 
-GpuSpan workspace_forward_scratch(GpuStream *stream, const Workspace *work, uint32_t out, uint32_t in)
-{
-    const uint32_t enough_rows = 1 << 22; /* for the device to be busy without a split */
-    const uint64_t bytes = matmul_workspace(stream, MATMUL_NT, enough_rows, out, in);
-    return bytes > 0 && bytes <= work->scratch.size ? gpu_span_slice(work->scratch, 0, bytes) : (GpuSpan){0};
-}
-
 uint64_t workspace_bytes(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
                          bool backward, Recompute recompute)
 {

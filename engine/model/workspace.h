@@ -61,11 +61,6 @@ void       workspace_free(Workspace *work); /* NULL is allowed */
 uint64_t workspace_bytes(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
                          bool backward, Recompute recompute);
 
-/* What a forward product with a weight [out, in] gets of the scratch: room to turn the weight, none to
- * split the sum over `in`. How a product is split depends on its number of rows, and a token's
- * log-probability must not depend on the tokens that are computed beside it (ppo.h: the first ratio is 1). */
-GpuSpan workspace_forward_scratch(GpuStream *stream, const Workspace *work, uint32_t out, uint32_t in);
-
 /* Hidden states of the batch, and the final norm at its rows (rows_norm). */
 void transformer_forward(GpuStream *stream, Workspace *work, const Model *model, const Batch *batch);
 

@@ -31,10 +31,15 @@ static uint32_t ceil_div(uint32_t a, uint32_t b)
     return (a + b - 1) / b;
 }
 
-/* Slices of k so that the device has enough workgroups: a weight gradient has
+/* Slices of a weight gradient's k so that the device has enough workgroups: it has
  * few tiles and a long k. No slice is shorter than 256. */
-static void plan_split(Plan *plan, uint64_t wanted, uint32_t m, uint32_t n)
+static void plan_split(Plan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n)
 {
+    if (layout != MATMUL_TN) { /* m is a batch: what a row gets must not depend on the rows beside it */
+        plan->slices  = 1;
+        plan->k_slice = plan->k_pass;
+        return;
+    }
     const uint64_t tiles  = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
     uint64_t       slices = tiles < wanted ? (wanted + tiles - 1) / tiles : 1;
     slices                = slices < MAX_SLICES ? slices : MAX_SLICES;
@@ -57,12 +62,12 @@ static bool is_old_lavapipe(const GpuInfo *info)
     return info->driver_id == LLVMPIPE && !is_new_lavapipe(info);
 }
 
-static Plan plan_tiled(GpuStream *stream, uint32_t m, uint32_t n, uint32_t k)
+static Plan plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
     const bool cpu  = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
     Plan       plan = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
     plan.tile_m = plan.tile_n = cpu ? 32 : 64; /* CPU devices: half the code to compile */
-    plan_split(&plan, cpu ? 16 : 512, m, n);
+    plan_split(&plan, cpu ? 16 : 512, layout, m, n);
     return plan;
 }
 
@@ -75,7 +80,7 @@ static Plan plan_passes(Plan plan, MatmulLayout layout, uint32_t m, uint32_t n, 
     longest                = longest > 256 ? longest : 256;
     plan.k_main            = k / plan.tile_k * plan.tile_k;
     plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
-    plan_split(&plan, 8, m, n);
+    plan_split(&plan, 8, layout, m, n);
     return plan;
 }
 
@@ -116,7 +121,7 @@ static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32
         (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0)) {
         return plan_texel(layout, lanes, m, n, k);
     }
-    return plan_tiled(stream, m, n, k);
+    return plan_tiled(stream, layout, m, n, k);
 }
 
 /* Rows are whole vec4s at aligned places, and sizes stay within what the kernels index. */
@@ -270,7 +275,7 @@ static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
                                                  : gpu_span_slice(p->a, skip, p->a.size - skip);
     rest.b              = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip, p->b.size - skip)
                                                  : matrix_rows(p->b, k_main, rest.k, p->n, p->ldb);
-    const Plan tiled    = plan_tiled(stream, rest.m, rest.n, rest.k);
+    const Plan tiled    = plan_tiled(stream, rest.layout, rest.m, rest.n, rest.k);
     record_tiled(stream, &rest, &tiled, p->c, ADD_C);
 }
 
@@ -279,7 +284,7 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
 {
     Plan plan = plan_make(stream, p->layout, p->m, p->n, p->k);
     if (plan.kernel != KERNEL_TILED && !fits_vec4s(p)) {
-        plan = plan_tiled(stream, p->m, p->n, p->k);
+        plan = plan_tiled(stream, p->layout, p->m, p->n, p->k);
     }
     const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.transposed_bytes);
     Matmul         product = *p;

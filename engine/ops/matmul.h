@@ -26,15 +26,16 @@ typedef struct Matmul {
     bool         accumulate; /* C += instead of C =                                  */
     uint32_t     m, n, k;
     uint32_t     lda, ldb, ldc; /* row strides in floats; 0: packed                  */
-    GpuSpan      workspace;  /* for split-K (matmul_workspace bytes); NULL: no split  */
+    GpuSpan      workspace;  /* matmul_workspace bytes; NULL: done without, slower        */
 } Matmul;
 
 /* Records the product. Any m, n, k >= 1 (0: nothing is recorded). Deterministic
  * on one device: the same inputs give the same bits. */
 void matmul(GpuStream *stream, const Matmul *matmul);
 
-/* Bytes of workspace with which a product may be split along k (weight
- * gradients); 0 if this device would not split it. */
+/* Bytes of workspace that make a product faster on this device: to split a TN product (a weight
+ * gradient) along k, or to turn the B of an NT product; 0 if it would not be used. NN and NT products
+ * are never split: their rows are a batch, and no row's bits may depend on how many there are. */
 uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
 
 /* Name of the kernel that a product would use, for `rlsp devices` and benches. */

@@ -77,7 +77,7 @@ static Status read_object(const JsonObject *object, Checkpoint *checkpoint, Erro
         status = json_get_choice(object, "stage", JSON_REQUIRED, stages, 2, &stage, error);
     }
     if (status == STATUS_OK) {
-        status = json_get_u32(object, "phase", JSON_REQUIRED, 0, SFT_PHASES_MAX - 1, &checkpoint->phase, error);
+        status = json_get_u32(object, "phase", JSON_REQUIRED, 0, SFT_PHASES_MAX, &checkpoint->phase, error);
     }
     if (status == STATUS_OK) {
         status = json_get_u32(object, "stage_step", JSON_REQUIRED, 0, UINT32_MAX, &checkpoint->stage_step, error);

@@ -9,7 +9,7 @@
 /* What the stage holds. */
 typedef struct RlStage {
     Session *session;
-    Model   *reference; /* NULL where no KL is wanted */
+    Model   *reference; /* its KL is logged also where it has no weight */
     Rollout *rollout;
     Ppo     *ppo;
 } RlStage;

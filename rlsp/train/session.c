@@ -9,7 +9,9 @@
 #include "rlsp/train/rollout.h"
 #include "rlsp/version.h"
 
-enum { MICRO_TOKENS = 16384, EVAL_REQUESTS = 2048 };
+/* VOCAB_STEP: a new model's vocabulary is rounded up, as those of hub models are, to what the products' kernels
+ * take in whole tiles; the ids past the tokenizer's stand for no text. */
+enum { MICRO_TOKENS = 16384, EVAL_REQUESTS = 2048, VOCAB_STEP = 16 };
 
 double session_clock(void)
 {
@@ -117,7 +119,7 @@ static ModelConfig model_from_init(const Session *session)
 {
     const RunModelInit *init = &session->config.model.init;
     ModelConfig         config = {.family = MODEL_LLAMA,
-                                  .vocab_size = tokenizer_vocab_size(session->tokenizer),
+                                  .vocab_size = (tokenizer_vocab_size(session->tokenizer) + VOCAB_STEP - 1) / VOCAB_STEP * VOCAB_STEP,
                                   .hidden_size = init->hidden_size,
                                   .layers = init->layers,
                                   .heads = init->heads,
