@@ -368,14 +368,6 @@ Status session_checkpoint(Session *session, RunStage stage, uint32_t phase, uint
 
 /* --- evaluation ------------------------------------------------------------------------ */
 
-static bool stop_between(void *user, uint32_t done, uint32_t all)
-{
-    (void)user;
-    (void)done;
-    (void)all;
-    return false;
-}
-
 /* Evaluates once and appends the fields, `prefix` before each name. */
 static Status evaluate_once(Session *session, const EvalOptions *options, const char *prefix, EventField *fields, int *count,
                             char names[EVAL_FIELDS_MAX][48], EvalResult *result, Error *error)
@@ -405,8 +397,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
     }
     EvalOptions options = {.seed = eval->seed, .problems = problems, .samples = samples, .max_new = max_new,
                            .sample = {.temperature = (float)eval->temperature, .top_k = eval->top_k, .top_p = (float)eval->top_p},
-                           .events = session->events, .traces = eval->traces, .stage = "eval", .step = (int64_t)session->step,
-                           .progress = stop_between};
+                           .events = session->events, .traces = eval->traces, .stage = "eval", .step = (int64_t)session->step};
     EventField  fields[3 + 2 * EVAL_FIELDS_MAX] = {{"stage", 0, stage}, {"problems", problems, NULL}, {"samples", samples, NULL}};
     char        names[2][EVAL_FIELDS_MAX][48];
     int         count = 3;
