@@ -177,18 +177,3 @@ void workspace_free(Workspace *work)
         free(work);
     }
 }
-
-uint64_t workspace_bytes(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
-                         bool backward, Recompute recompute)
-{
-    Workspace work = shape_of(gpu, config, max_tokens, max_rows, longest, backward, recompute);
-    work.residual = calloc((size_t)config->layers + 1, sizeof *work.residual);
-    work.blocks = calloc(config->layers, sizeof *work.blocks);
-    Planner counting = {0};
-    if (work.residual != NULL && work.blocks != NULL) {
-        plan_all(&counting, &work);
-    }
-    free(work.residual);
-    free(work.blocks);
-    return counting.bytes;
-}

@@ -57,10 +57,6 @@ Workspace *workspace_new(Gpu *gpu, const ModelConfig *config, uint32_t max_token
                          bool backward, Recompute recompute, Error *error);
 void       workspace_free(Workspace *work); /* NULL is allowed */
 
-/* Bytes that workspace_new would take, without taking them. */
-uint64_t workspace_bytes(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
-                         bool backward, Recompute recompute);
-
 /* Hidden states of the batch, and the final norm at its rows (rows_norm). */
 void transformer_forward(GpuStream *stream, Workspace *work, const Model *model, const Batch *batch);
 

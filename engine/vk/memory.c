@@ -173,10 +173,6 @@ GpuSpan gpu_arena_take(GpuArena *arena, uint64_t bytes)
 
 void gpu_arena_reset(GpuArena *arena) { arena->used = 0; }
 
-uint64_t gpu_arena_used(const GpuArena *arena) { return arena->used; }
-
-uint64_t gpu_arena_size(const GpuArena *arena) { return arena->buffer.bytes; }
-
 GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size)
 {
     assert(offset <= span.size && size <= span.size - offset);

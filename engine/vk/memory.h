@@ -43,8 +43,6 @@ void      gpu_arena_free(GpuArena *arena); /* NULL is allowed; the device must b
  * caller: asserts; in release the span has buffer NULL. */
 GpuSpan  gpu_arena_take(GpuArena *arena, uint64_t bytes);
 void     gpu_arena_reset(GpuArena *arena); /* forgets all spans, keeps the memory */
-uint64_t gpu_arena_used(const GpuArena *arena);
-uint64_t gpu_arena_size(const GpuArena *arena);
 uint64_t gpu_align(uint64_t bytes); /* rounded up to GPU_ALIGNMENT */
 
 GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size); /* a part; must lie inside */

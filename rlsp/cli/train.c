@@ -80,6 +80,9 @@ static Status train(const SessionOptions *options, bool profile, Error *error)
     if (profile) {
         print_profile(session->gpu);
     }
+    if (status == STATUS_OK && gpu_validation_count(session->gpu) > 0) {
+        status = error_set(error, STATUS_FAILED, "validation: %s", gpu_validation_first(session->gpu));
+    }
     session_close(session);
     return status;
 }
@@ -97,7 +100,7 @@ int cli_train(int argc, char **argv)
         {"device", ARGS_TEXT, &device, "N", "index or part of a name, see 'rlsp devices'", 0, 0, NULL, false},
         {"batch", ARGS_FLAG, &batch, NULL, "one line per step (this version has no other display)", 0, 0, NULL, false},
         {"profile", ARGS_FLAG, &profile, NULL, "times every kernel and prints a table at the end", 0, 0, NULL, false},
-        {"validate", ARGS_FLAG, &validate, NULL, "turns the Vulkan validation layer on", 0, 0, NULL, false},
+        {"validate", ARGS_FLAG, &validate, NULL, "runs under the Vulkan validation layer and fails if it said anything", 0, 0, NULL, false},
     };
     const ArgsCommand command = {.name = "train",
                                  .usage = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",
