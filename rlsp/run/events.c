@@ -275,13 +275,11 @@ Status events_trace(Events *events, const EventTrace *trace, Error *error)
     return status;
 }
 
-void events_log(Events *events, const char *level, const char *format, ...)
+/* `event`: a "log" event as well. */
+static void put_log(Events *events, bool event, const char *level, const char *format, va_list args)
 {
-    char    text[1024], line[1200], stamp[32];
-    va_list args;
-    va_start(args, format);
+    char text[1024], line[1200], stamp[32];
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     time_t    now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
@@ -290,12 +288,41 @@ void events_log(Events *events, const char *level, const char *format, ...)
     if (write(events->log, line, (size_t)bytes) < 0) {
         return; /* best effort */
     }
-    if (strcmp(level, "warning") == 0 || strcmp(level, "error") == 0) {
+    if (event) {
         pthread_mutex_lock(&events->mutex);
         int64_t step = events->step;
         pthread_mutex_unlock(&events->mutex);
         events_emit(events, "log", step, (EventField[]){{"level", 0, level}, {"text", 0, text}}, 2, NULL);
     }
+}
+
+void events_log(Events *events, const char *level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_log(events, strcmp(level, "warning") == 0 || strcmp(level, "error") == 0, level, format, args);
+    va_end(args);
+}
+
+void events_notice(Events *events, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_log(events, true, "info", format, args);
+    va_end(args);
+}
+
+static EventsOffsets sizes(const Events *events)
+{
+    return (EventsOffsets){.events = events->files[EVENTS].size, .traces = events->files[TRACES].size};
+}
+
+EventsOffsets events_offsets(Events *events)
+{
+    pthread_mutex_lock(&events->mutex);
+    const EventsOffsets offsets = sizes(events);
+    pthread_mutex_unlock(&events->mutex);
+    return offsets;
 }
 
 Status events_sync(Events *events, EventsOffsets *offsets, Error *error)
@@ -307,8 +334,7 @@ Status events_sync(Events *events, EventsOffsets *offsets, Error *error)
             status = fail(error, "write", events->files[i].path);
         }
     }
-    offsets->events = events->files[EVENTS].size;
-    offsets->traces = events->files[TRACES].size;
+    *offsets = sizes(events);
     pthread_mutex_unlock(&events->mutex);
     return status;
 }

@@ -15,7 +15,8 @@
  * Deterministic payload: a resumed run repeats an unbroken one line by line
  * apart from fields whose name starts with "time_" (clock, seconds, speed, memory
  * in use), which is where anything that depends on the clock or the machine has
- * to be put, and from "log" events. Numbers are printed with %.9g, so that a
+ * to be put, from "log" events, and from what a user asked for meanwhile: "checkpoint" events
+ * with "asked":1 and traces of stage "sample". Numbers are printed with %.9g, so that a
  * float comes back as it was; whole numbers below 2^53 in full; not-a-number and
  * infinity as null.
  *
@@ -76,6 +77,13 @@ Status events_trace(Events *events, const EventTrace *trace, Error *error);
 /* A line of text to log.txt (with the time before it), and a "log" event if the
  * level is "warning" or "error". Best effort: a full disk is not reported. */
 void events_log(Events *events, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same at level "info", but always with a "log" event: what somebody who watches the run waits to hear
+ * (paused, resumed, saved). */
+void events_notice(Events *events, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* How long the files are now. */
+EventsOffsets events_offsets(Events *events);
 
 /* Puts everything on disk (fsync) and tells how long the files are: call it
  * just before a checkpoint is committed. */
