@@ -19,7 +19,8 @@ typedef enum RandomPurpose {
     RANDOM_DEMO = 4,    /* demonstrations                                          */
     RANDOM_SHUFFLE = 5, /* data order, minibatch order                             */
     RANDOM_EVAL = 6,    /* held-out problems                                       */
-    RANDOM_TEST = 7
+    RANDOM_TEST = 7,
+    RANDOM_ASKED = 8    /* seeds of responses that a user asks for: step, which of the step's */
 } RandomPurpose;
 
 typedef struct Random {

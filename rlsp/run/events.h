@@ -32,6 +32,9 @@
 
 #include "engine/error.h"
 
+/* "format" of run_start. A reader refuses what is newer than it knows. */
+enum { EVENTS_FORMAT = 1 };
+
 /* One field of an event: a number, or a text where `text` is not NULL. */
 typedef struct EventField {
     const char *name;

@@ -7,10 +7,11 @@
 #include <time.h>
 
 #include "rlsp/train/eval_stats.h"
+#include "rlsp/train/trace_fields.h"
 
 /* Prompts are measured on this many problems. Where a tokenizer has no token for each whole
  * number their lengths differ, and some room is left for longer ones. */
-enum { MEASURED_PROMPTS = 64, PROMPT_SLACK = 8, STOPS_MAX = 8, BEHAVIOURS = 17 };
+enum { MEASURED_PROMPTS = 64, PROMPT_SLACK = 8, STOPS_MAX = 8 };
 
 struct Evaluator {
     const Tokenizer *tokenizer;
@@ -244,29 +245,11 @@ static bool decode_progress(void *user, uint32_t active)
 static Status write_trace(const EvalRun *run, uint32_t sequence, const char *prompt, const char *response,
                           const EvalSample *sample, Error *error)
 {
-    const TraceStats *t                      = &sample->trace;
-    const EventField  behaviours[BEHAVIOURS] = {
-         {"attempts", t->attempts, NULL},
-         {"valid", t->valid, NULL},
-         {"distinct", t->distinct, NULL},
-         {"repeated", t->repeated, NULL},
-         {"errors", t->errors, NULL},
-         {"hit_attempt", t->hit_attempt, NULL},
-         {"verified", t->verified, NULL},
-         {"false_yes", t->false_yes, NULL},
-         {"false_no", t->false_no, NULL},
-         {"backtracks", t->backtracks, NULL},
-         {"checks", t->checks, NULL},
-         {"checks_right", t->checks_right, NULL},
-         {"gave_up", t->gave_up, NULL},
-         {"repetition", t->repetition, NULL},
-         {"words_backtrack", t->words[TRACE_WORDS_BACKTRACK], NULL},
-         {"words_verification", t->words[TRACE_WORDS_VERIFICATION], NULL},
-         {"words_self_correction", t->words[TRACE_WORDS_SELF_CORRECTION], NULL},
-    };
+    EventField       behaviours[TRACE_FIELDS];
     const EventField rewards[1] = {{"correct", sample->verdict.correct, NULL}};
     char             problem[16];
     snprintf(problem, sizeof problem, "%" PRIu32, sequence / run->samples);
+    trace_fields(&sample->trace, behaviours);
     const EventTrace trace = {
         .stage           = run->options->stage != NULL ? run->options->stage : "eval",
         .step            = run->options->step,
@@ -275,9 +258,7 @@ static Status write_trace(const EvalRun *run, uint32_t sequence, const char *pro
         .prompt          = prompt,
         .response        = response,
         .answer          = sample->verdict.answered ? sample->verdict.answer : NULL,
-        .verdict         = sample->verdict.correct    ? "correct"
-                           : sample->verdict.answered ? "wrong"
-                                                      : "no_answer",
+        .verdict         = trace_verdict_name(sample->verdict.correct, sample->verdict.answered),
         .reason          = sample->verdict.reason,
         .tokens          = sample->tokens,
         .truncated       = !sample->stopped,
@@ -285,7 +266,7 @@ static Status write_trace(const EvalRun *run, uint32_t sequence, const char *pro
         .rewards         = rewards,
         .reward_count    = 1,
         .behaviours      = behaviours,
-        .behaviour_count = BEHAVIOURS,
+        .behaviour_count = TRACE_FIELDS,
     };
     return events_trace(run->options->events, &trace, error);
 }

@@ -2,9 +2,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/io/file.h"
 #include "rlsp/train/ppo.h"
+#include "rlsp/train/session_control.h"
+#include "rlsp/train/trace_fields.h"
 
 /* What the stage holds. */
 typedef struct RlStage {
@@ -123,6 +126,7 @@ static int compare_lengths(const void *a, const void *b)
 typedef struct RolloutMeans {
     double reward, reward_sd, correct, format, explore, explore_weighted, accuracy, answered, truncated, length, length_sd, length_p50, length_p95;
     double attempts, distinct, backtracks, backtrack, search, check, errors, repeats, false_yes, verified, repetition, gated;
+    double words[TRACE_WORDS_COUNT];
 } RolloutMeans;
 
 static RolloutMeans means_of(const Rollout *rollout)
@@ -158,6 +162,9 @@ static RolloutMeans means_of(const Rollout *rollout)
         attempts += t->attempts;
         errors += t->errors;
         repeats += t->repeated;
+        for (int w = 0; w < TRACE_WORDS_COUNT; w++) {
+            m.words[w] += (double)t->words[w] / n;
+        }
         if (lengths != NULL) {
             lengths[i] = item->tokens;
         }
@@ -216,7 +223,14 @@ static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, co
         {"time_generate", times->generate, NULL}, {"time_judge", times->judge, NULL}, {"time_score", times->score, NULL},
         {"time_advantages", times->advantages, NULL}, {"time_update", times->update, NULL}, {"time_seconds", times->all, NULL},
         {"time_tokens_per_second", response_tokens / times->all, NULL}};
-    return session_emit(stage->session, "rl_step", fields, sizeof fields / sizeof *fields, error);
+    enum { FIELDS = sizeof fields / sizeof *fields, ALL = FIELDS + TRACE_WORDS_COUNT + SESSION_MEMORY_FIELDS };
+    EventField all[ALL];
+    memcpy(all, fields, sizeof fields);
+    for (int w = 0; w < TRACE_WORDS_COUNT; w++) {
+        all[FIELDS + w] = (EventField){trace_words_field((TraceWords)w), m.words[w], NULL};
+    }
+    session_memory_fields(stage->session, all + FIELDS + TRACE_WORDS_COUNT);
+    return session_emit(stage->session, "rl_step", all, ALL, error);
 }
 
 static Status rl_step(RlStage *stage, uint32_t step, Error *error)
@@ -274,29 +288,40 @@ static Status evaluate(Session *session, bool final, bool *best, Error *error)
     return status;
 }
 
+/* What comes after step `step`: an evaluation and a checkpoint where they are due, and what the user asked for. */
+static Status after_step(Session *session, uint32_t step, Error *error)
+{
+    const RunConfig   *config = &session->config;
+    const SessionPlace place = {.stage = STAGE_RL, .stage_step = step + 1};
+    const bool         last = step + 1 == config->rl.steps;
+    const bool         eval_due = config->eval.every > 0 && (step + 1) % config->eval.every == 0;
+    const bool         save_due = config->checkpoint.every > 0 && session->step % config->checkpoint.every == 0;
+    bool               best = false;
+    Status             status = eval_due || last ? evaluate(session, last, &best, error) : STATUS_OK;
+    if (status == STATUS_STOPPED) {
+        Error failed = {0};
+        if (session_checkpoint(session, &place, SAVE_BEFORE_EVALUATION, &failed) != STATUS_OK) {
+            *error = failed;
+        }
+        return error->status;
+    }
+    if (status == STATUS_OK && (save_due || best || last)) {
+        status = session_checkpoint(session, &place, SAVE_DUE, error);
+    }
+    if (status == STATUS_OK && best) {
+        status = run_dir_mark_best(session->run, session->step, error);
+    }
+    return status == STATUS_OK && !last ? session_between_steps(session, &place, error) : status;
+}
+
 static Status run_steps(RlStage *stage, uint32_t first, Error *error)
 {
-    Session         *session = stage->session;
-    const RunConfig *config = &session->config;
-    Status           status = STATUS_OK;
-    for (uint32_t step = first; step < config->rl.steps && status == STATUS_OK; step++) {
+    Session   *session = stage->session;
+    const bool evaluation_due = first > 0 && checkpoint_get(&session->resumed, "evaluation_due", 0.0) > 0.0;
+    Status     status = evaluation_due ? after_step(session, first - 1, error) : STATUS_OK;
+    for (uint32_t step = first; step < session->config.rl.steps && status == STATUS_OK; step++) {
         status = rl_step(stage, step, error);
-        const bool last = step + 1 == config->rl.steps, stop = session_stopping(session);
-        const bool eval_due = !last && config->eval.every > 0 && (step + 1) % config->eval.every == 0;
-        bool       best = false;
-        if (status == STATUS_OK && (eval_due || last)) {
-            status = evaluate(session, last, &best, error);
-        }
-        const bool due = config->checkpoint.every > 0 && session->step % config->checkpoint.every == 0;
-        if (status == STATUS_OK && (due || best || last || stop)) {
-            status = session_checkpoint(session, STAGE_RL, 0, step + 1, error);
-        }
-        if (status == STATUS_OK && best) {
-            status = run_dir_mark_best(session->run, session->step, error);
-        }
-        if (status == STATUS_OK && stop && !last) {
-            status = error_set(error, STATUS_STOPPED, "stopped after step %llu; everything is saved", (unsigned long long)session->step);
-        }
+        status = status == STATUS_OK ? after_step(session, step, error) : status;
     }
     return status;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rlsp/train/trace_fields.h"
+
 RewardConfig reward_from_config(const RunReward *config)
 {
     RewardConfig reward = reward_config_default();
@@ -148,17 +150,30 @@ uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, u
 }
 
 /* The tokens before the box that is judged. */
-static uint32_t reasoning_tokens(const Rollout *rollout, const RolloutItem *item, const int32_t *ids)
+static uint32_t reasoning_tokens(const Session *session, const RolloutItem *item, const int32_t *ids)
 {
     TaskVerdict verdict;
-    rollout->session->task->verify(&item->problem, item->response, item->bytes, &verdict);
-    return rollout_tokens_before(rollout->session->tokenizer, ids, item->tokens, verdict.box_offset);
+    session->task->verify(&item->problem, item->response, item->bytes, &verdict);
+    return rollout_tokens_before(session->tokenizer, ids, item->tokens, verdict.box_offset);
+}
+
+void rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item)
+{
+    const RunRl      *rl = &session->config.rl;
+    const RewardInput input = {.response = item->response, .length = item->bytes, .response_tokens = item->tokens,
+                               .reasoning_tokens = reward->explore.before_box ? reasoning_tokens(session, item, ids) : item->tokens,
+                               .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
+    reward_compute(reward, session->task, &item->problem, &input, &item->reward);
+    item->score = (float)item->reward.total;
+    item->masked = item->truncated && rl->truncated == TRUNCATED_MASK;
+    if (item->truncated && rl->truncated == TRUNCATED_PENALTY) {
+        item->score = (float)rl->truncated_penalty;
+    }
 }
 
 static Status judge(Rollout *rollout, Error *error)
 {
-    Session     *session = rollout->session;
-    const RunRl *rl = &session->config.rl;
+    const Session *session = rollout->session;
     for (uint32_t i = 0; i < rollout->sequences; i++) {
         RolloutItem   *item = &rollout->items[i];
         const int32_t *response = rollout->ids + rollout->starts[i] + rollout->prompt_tokens[i];
@@ -168,15 +183,7 @@ static Status judge(Rollout *rollout, Error *error)
         if (status != STATUS_OK) {
             return status;
         }
-        const RewardInput input = {.response = item->response, .length = item->bytes, .response_tokens = item->tokens,
-                                   .reasoning_tokens = rollout->reward.explore.before_box ? reasoning_tokens(rollout, item, response) : item->tokens,
-                                   .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
-        reward_compute(&rollout->reward, session->task, &item->problem, &input, &item->reward);
-        item->score = (float)item->reward.total;
-        item->masked = item->truncated && rl->truncated == TRUNCATED_MASK;
-        if (item->truncated && rl->truncated == TRUNCATED_PENALTY) {
-            item->score = (float)rl->truncated_penalty;
-        }
+        rollout_judge(session, &rollout->reward, response, item);
     }
     return STATUS_OK;
 }
@@ -218,28 +225,28 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     return status;
 }
 
+Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item, Error *error)
+{
+    const RewardParts *r = &item->reward;
+    char               prompt[TASK_PROMPT_BYTES];
+    EventField         behaviours[TRACE_FIELDS];
+    session->task->prompt(&item->problem, prompt, sizeof prompt);
+    trace_fields(&r->trace, behaviours);
+    const EventField rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
+                                  {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL}};
+    const EventTrace trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = prompt, .response = item->response,
+                              .answer = r->verdict.answered ? r->verdict.answer : NULL,
+                              .verdict = trace_verdict_name(r->verdict.correct, r->verdict.answered),
+                              .reason = r->verdict.reason, .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
+                              .rewards = rewards, .reward_count = 5, .behaviours = behaviours, .behaviour_count = TRACE_FIELDS};
+    return events_trace(session->events, &trace, error);
+}
+
 Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error)
 {
-    const Session *session = rollout->session;
-    for (uint32_t i = 0; i < count && i < rollout->sequences; i++) {
-        const RolloutItem *item = &rollout->items[i];
-        const RewardParts *r = &item->reward;
-        char               prompt[TASK_PROMPT_BYTES];
-        session->task->prompt(&item->problem, prompt, sizeof prompt);
-        const EventField rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
-                                      {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL}};
-        const EventField behaviours[] = {{"attempts", r->trace.attempts, NULL}, {"distinct", r->trace.distinct, NULL},
-                                         {"backtracks", r->trace.backtracks, NULL}, {"checks", r->trace.checks, NULL},
-                                         {"errors", r->trace.errors, NULL}, {"false_yes", r->trace.false_yes, NULL}};
-        const EventTrace trace = {.stage = "rl", .step = (int64_t)session->step, .index = i, .prompt = prompt, .response = item->response,
-                                  .answer = r->verdict.answered ? r->verdict.answer : NULL,
-                                  .verdict = r->verdict.correct ? "correct" : r->verdict.answered ? "wrong" : "no_answer",
-                                  .reason = r->verdict.reason, .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
-                                  .rewards = rewards, .reward_count = 5, .behaviours = behaviours, .behaviour_count = 6};
-        Status status = events_trace(session->events, &trace, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i < count && i < rollout->sequences && status == STATUS_OK; i++) {
+        status = rollout_write_trace(rollout->session, "rl", i, &rollout->items[i], error);
     }
-    return STATUS_OK;
+    return status;
 }

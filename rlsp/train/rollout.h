@@ -49,6 +49,10 @@ Status   rollout_sample(Rollout *rollout, uint32_t step, Error *error);
 /* Writes the first `count` responses of the step to traces.jsonl. */
 Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error);
 
+/* One response outside a rollout. Judges item->response to item->problem; ids: its tokens, [item->tokens]. */
+void   rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item);
+Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item, Error *error);
+
 /* How many of the response's tokens, special ones not counted, begin before byte `offset` of its text. */
 uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, uint32_t count, size_t offset);
 

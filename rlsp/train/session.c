@@ -7,6 +7,7 @@
 
 #include "engine/io/file.h"
 #include "rlsp/train/rollout.h"
+#include "rlsp/train/session_control.h"
 #include "rlsp/version.h"
 
 /* VOCAB_STEP: a new model's vocabulary is rounded up, as those of hub models are, to what the products' kernels
@@ -20,7 +21,11 @@ double session_clock(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-bool session_stopping(const Session *session) { return session->options.stop != NULL && *session->options.stop != 0; }
+void session_memory_fields(const Session *session, EventField fields[SESSION_MEMORY_FIELDS])
+{
+    fields[0] = (EventField){"time_memory_bytes", (double)gpu_memory_used(session->gpu), NULL};
+    fields[1] = (EventField){"time_memory_peak_bytes", (double)gpu_memory_peak(session->gpu), NULL};
+}
 
 Status session_emit(Session *session, const char *type, const EventField *fields, int count, Error *error)
 {
@@ -267,7 +272,8 @@ Session *session_open(const SessionOptions *options, Error *error)
     const GpuInfo *info = gpu_info(session->gpu);
     events_log(session->events, "info", "rlsp %s on device %d: %s (%s), %s", rlsp_version, info->index, info->name, info->driver, gpu_type_name(info->type));
     if (!session->resuming) {
-        const EventField fields[] = {{"name", 0, session->config.name},
+        const EventField fields[] = {{"format", EVENTS_FORMAT, NULL},
+                                     {"name", 0, session->config.name},
                                      {"parameters", (double)model_parameter_count(session->policy), NULL},
                                      {"vocab_size", session->policy->config.vocab_size, NULL},
                                      {"time_device", 0, info->name},
@@ -297,6 +303,7 @@ void session_close(Session *session)
     tokenizer_free(session->tokenizer);
     events_close(session->events);
     run_dir_close(session->run);
+    session_forget_wishes(session);
     free(session);
 }
 
@@ -342,27 +349,40 @@ static Status write_checkpoint(Session *session, const char *directory, Error *e
     return status;
 }
 
-Status session_checkpoint(Session *session, RunStage stage, uint32_t phase, uint32_t stage_step, Error *error)
+/* The event of a checkpoint that is due belongs to the run, before the offsets; that of another comes after them. */
+static Status note_checkpoint(Session *session, const SessionPlace *place, SessionSave why, EventsOffsets *offsets, Error *error)
 {
-    Checkpoint  checkpoint = {.step = session->step, .stage = stage, .phase = phase, .stage_step = stage_step};
+    const EventField fields[] = {{"stage", 0, run_stage_name(place->stage)}, {"stage_step", place->stage_step, NULL}, {"asked", 1, NULL}};
+    Status           status = why == SAVE_DUE ? session_emit(session, "checkpoint", fields, 2, error) : STATUS_OK;
+    status = status == STATUS_OK ? events_sync(session->events, offsets, error) : status;
+    if (status == STATUS_OK && why == SAVE_BEFORE_EVALUATION) {
+        *offsets = session->before_evaluation;
+    }
+    return status == STATUS_OK && why != SAVE_DUE ? session_emit(session, "checkpoint", fields, 3, error) : status;
+}
+
+Status session_checkpoint(Session *session, const SessionPlace *place, SessionSave why, Error *error)
+{
+    Checkpoint  checkpoint = {.step = session->step, .stage = place->stage, .phase = place->phase, .stage_step = place->stage_step};
     const char *directory = run_dir_checkpoint_begin(session->run, session->step, error);
     if (directory == NULL) {
         return error->status;
     }
     Status status = write_checkpoint(session, directory, error);
-    if (status == STATUS_OK) {
-        const EventField fields[] = {{"stage", 0, run_stage_name(stage)}, {"stage_step", stage_step, NULL}};
-        status = session_emit(session, "checkpoint", fields, 2, error);
-    }
-    status = status == STATUS_OK ? events_sync(session->events, &checkpoint.offsets, error) : status;
+    status = status == STATUS_OK ? note_checkpoint(session, place, why, &checkpoint.offsets, error) : status;
     checkpoint_set(&checkpoint, "best_accuracy", session->best_accuracy);
     checkpoint_set(&checkpoint, "best_step", (double)session->best_step);
     checkpoint_set(&checkpoint, "kl_coef", session->kl_coef);
+    if (why == SAVE_BEFORE_EVALUATION) {
+        checkpoint_set(&checkpoint, "evaluation_due", 1.0);
+    }
     if (status != STATUS_OK) {
         run_dir_checkpoint_abort(session->run);
         return status;
     }
     status = run_dir_checkpoint_commit(session->run, &checkpoint, error);
+    session->saved = session->saved || status == STATUS_OK;
+    session->saved_step = status == STATUS_OK ? session->step : session->saved_step;
     return status == STATUS_OK ? run_dir_prune(session->run, session->config.checkpoint.keep, error) : status;
 }
 
@@ -397,18 +417,25 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
     }
     EvalOptions options = {.seed = eval->seed, .problems = problems, .samples = samples, .max_new = max_new,
                            .sample = {.temperature = (float)eval->temperature, .top_k = eval->top_k, .top_p = (float)eval->top_p},
-                           .events = session->events, .traces = eval->traces, .stage = "eval", .step = (int64_t)session->step};
+                           .events = session->events, .traces = eval->traces, .stage = "eval", .step = (int64_t)session->step,
+                           .progress = session_attend, .user = session};
     EventField  fields[3 + 2 * EVAL_FIELDS_MAX] = {{"stage", 0, stage}, {"problems", problems, NULL}, {"samples", samples, NULL}};
     char        names[2][EVAL_FIELDS_MAX][48];
     int         count = 3;
     EvalResult  sampled, greedy;
-    Status      status = evaluate_once(session, &options, "", fields, &count, names[0], &sampled, error);
+    session->before_evaluation = events_offsets(session->events);
+    Status status = evaluate_once(session, &options, "", fields, &count, names[0], &sampled, error);
     if (status == STATUS_OK && eval->greedy && eval->temperature > 0.0) {
         options.sample = (SampleOptions){.temperature = 0.0f};
         options.samples = 1;
         options.stage = "eval_greedy";
         options.traces = eval->traces / 4;
         status = evaluate_once(session, &options, "greedy_", fields, &count, names[1], &greedy, error);
+    }
+    if (status == STATUS_STOPPED) {
+        *error = (Error){0};
+        return error_set(error, status, "stopped in the evaluation after step %llu, which will be done again; everything is saved",
+                         (unsigned long long)session->step);
     }
     status = status == STATUS_OK ? session_emit(session, "eval", fields, count, error) : status;
     if (accuracy != NULL && status == STATUS_OK) {

@@ -7,7 +7,8 @@
  *     session_close(session);
  *
  * It opens the device, task, tokenizer, policy, run directory and event stream; saves
- * and restores checkpoints; evaluates. The stages themselves are sft.c and rl.c.
+ * and restores checkpoints; evaluates. The stages themselves are sft.c and rl.c; what a user asks of a
+ * running one is session_control.c.
  *
  * A checkpoint is a Hugging Face directory of the policy (config.json,
  * model.safetensors, tokenizer.json) with the trainer's state beside it:
@@ -23,6 +24,7 @@
 #include "engine/model/workspace.h"
 #include "engine/text/tokenizer.h"
 #include "rlsp/run/config.h"
+#include "rlsp/run/control.h"
 #include "rlsp/run/events.h"
 #include "rlsp/run/run_dir.h"
 #include "rlsp/task/task.h"
@@ -37,9 +39,28 @@ typedef struct SessionOptions {
     bool                         profile;  /* time kernels                                      */
     bool                         validate; /* Vulkan validation layer                           */
     const volatile sig_atomic_t *stop;     /* non-zero: finish the step, save and end; or NULL  */
+    Control                     *control;  /* commands of a dashboard, read between steps; or NULL */
     void (*on_step)(void *user, Events *events); /* after every step and eval, for progress; or NULL */
     void *user;
 } SessionOptions;
+
+/* Where a checkpoint lies: where a resumed run goes on. */
+typedef struct SessionPlace {
+    RunStage stage;
+    uint32_t phase, stage_step; /* SFT phase; steps done in this stage (sft: in this phase) */
+} SessionPlace;
+
+enum { SESSION_SAMPLES = 16 }; /* prompts that can wait for the end of a step */
+
+/* What the user wants, as read from the commands and not yet done. */
+typedef struct SessionWishes {
+    bool     stop, pause, checkpoint;
+    bool     alone; /* the other end of the commands has gone */
+    char    *samples[SESSION_SAMPLES];
+    uint32_t sample_count;
+    uint64_t sample_step; /* the step that was sampled last, and how often */
+    uint32_t sampled;
+} SessionWishes;
 
 typedef struct Session {
     SessionOptions options;
@@ -67,6 +88,11 @@ typedef struct Session {
     bool       resuming;
     char       checkpoint_path[RUN_PATH_SIZE]; /* of `resumed` */
     double     kl_coef;       /* of the KL controller                   */
+
+    SessionWishes wishes;
+    bool          saved;             /* there is a checkpoint of saved_step            */
+    uint64_t      saved_step;
+    EventsOffsets before_evaluation; /* of the files, when the last evaluation began   */
 } Session;
 
 Session *session_open(const SessionOptions *options, Error *error);
@@ -75,13 +101,21 @@ void     session_close(Session *session); /* NULL is allowed */
 /* Runs the stages. STATUS_STOPPED after a stop request, with everything saved. */
 Status session_train(Session *session, Error *error);
 
+/* Whether the user wants an end: by a signal or by a command. */
 bool session_stopping(const Session *session);
 
-/* Saves a checkpoint of the current step. `phase` and `stage_step` say where to go on. */
-Status session_checkpoint(Session *session, RunStage stage, uint32_t phase, uint32_t stage_step, Error *error);
+typedef enum SessionSave {
+    SAVE_DUE,               /* as the config says */
+    SAVE_ASKED,             /* as the user says: a run that is resumed here forgets that it was, so that its events repeat an unbroken run's */
+    SAVE_BEFORE_EVALUATION  /* likewise; the evaluation that was due at this step, and was stopped, comes first when the run goes on */
+} SessionSave;
 
-/* Held-out evaluation of the policy, emitted as an "eval" event; keeps the best. `final`: the
- * larger set of the end of a stage. *accuracy may be NULL. */
+/* Saves a checkpoint of the current step. */
+Status session_checkpoint(Session *session, const SessionPlace *place, SessionSave why, Error *error);
+
+/* Held-out evaluation of the policy, emitted as an "eval" event. `final`: the larger set of the
+ * end of a stage. *accuracy may be NULL. STATUS_STOPPED if the user wants an end meanwhile: no event
+ * is written, and the evaluation is to be done again. */
 Status session_evaluate(Session *session, const char *stage, bool final, double *accuracy, Error *error);
 
 /* Tokens per micro-batch: the config's, or what suits the device; at least `longest`. */
@@ -89,6 +123,10 @@ uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint3
 
 /* Emits a step's event and tells the progress reader. */
 Status session_emit(Session *session, const char *type, const EventField *fields, int count, Error *error);
+
+/* Device memory in use and its peak, as time_ fields of a step. */
+enum { SESSION_MEMORY_FIELDS = 2 };
+void session_memory_fields(const Session *session, EventField fields[SESSION_MEMORY_FIELDS]);
 
 /* The stages. Each goes on from session->resumed if that lies in it. */
 Status sft_train(Session *session, Error *error);

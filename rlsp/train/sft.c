@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/ops/logits.h"
-#include "rlsp/train/session.h"
+#include "rlsp/train/session_control.h"
 #include "rlsp/train/sft_data.h"
 
 /* Device memory of one phase. */
@@ -123,15 +123,16 @@ static Status train_step(Session *session, SftBuffers *b, const SftBatch *step, 
 static Status emit_step(Session *session, uint32_t phase_step, double loss, double lr, const GradNorm *norm, const SftBatch *step,
                         double seconds, Error *error)
 {
-    const uint32_t   tokens = step->starts[step->sequences];
-    const EventField fields[] = {{"stage_step", phase_step, NULL},
-                                 {"loss", loss, NULL},
-                                 {"lr", lr, NULL},
-                                 {"grad_norm", (double)norm->norm, NULL},
-                                 {"tokens", tokens, NULL},
-                                 {"targets", (double)step->targets, NULL},
-                                 {"time_tokens_per_second", tokens / seconds, NULL},
-                                 {"time_seconds", seconds, NULL}};
+    const uint32_t tokens = step->starts[step->sequences];
+    EventField     fields[8 + SESSION_MEMORY_FIELDS] = {{"stage_step", phase_step, NULL},
+                                                        {"loss", loss, NULL},
+                                                        {"lr", lr, NULL},
+                                                        {"grad_norm", (double)norm->norm, NULL},
+                                                        {"tokens", tokens, NULL},
+                                                        {"targets", (double)step->targets, NULL},
+                                                        {"time_tokens_per_second", tokens / seconds, NULL},
+                                                        {"time_seconds", seconds, NULL}};
+    session_memory_fields(session, fields + 8);
     return session_emit(session, "sft_step", fields, sizeof fields / sizeof *fields, error);
 }
 
@@ -171,14 +172,13 @@ static Status train_phase(Session *session, uint32_t index, uint32_t first_step,
         }
         session->step++;
         status = emit_step(session, i + 1, loss, lr, &norm, &batch, session_clock() - start, error);
-        const bool due = session->config.checkpoint.every > 0 && session->step % session->config.checkpoint.every == 0;
-        const bool last = i + 1 == phase->steps, stop = session_stopping(session);
-        if (status == STATUS_OK && (due || stop || last)) {
-            status = session_checkpoint(session, STAGE_SFT, last ? index + 1 : index, last ? 0 : i + 1, error);
+        const bool         due = session->config.checkpoint.every > 0 && session->step % session->config.checkpoint.every == 0;
+        const bool         last = i + 1 == phase->steps;
+        const SessionPlace place = {.stage = STAGE_SFT, .phase = last ? index + 1 : index, .stage_step = last ? 0 : i + 1};
+        if (status == STATUS_OK && (due || last)) {
+            status = session_checkpoint(session, &place, SAVE_DUE, error);
         }
-        if (status == STATUS_OK && stop) {
-            status = error_set(error, STATUS_STOPPED, "stopped after step %llu; everything is saved", (unsigned long long)session->step);
-        }
+        status = status == STATUS_OK ? session_between_steps(session, &place, error) : status;
     }
     sft_batch_free(&batch);
     buffers_close(&buffers);

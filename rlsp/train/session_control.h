@@ -1,0 +1,35 @@
+/* Session control: what a user asks of a run meanwhile, and when it is done.
+ *
+ *     status = session_between_steps(session, &place, &error);   // after each step of a stage
+ *     options.progress = session_attend, options.user = session; // of an evaluation
+ *
+ * Commands come through SessionOptions.control and, for an end, the stop flag. Between two steps:
+ *   checkpoint  saves one at once, unless this step has one;
+ *   sample      generates one response (sample.h) and writes it to traces.jsonl;
+ *   pause       sleeps until resume, stop, or the other end of the commands is closed. A run whose dashboard
+ *               has gone would wait for nobody: it goes on;
+ *   stop        saves and ends with STATUS_STOPPED.
+ * In an evaluation, pause works between two batches of tokens, and stop ends it; the rest waits until it is done.
+ *
+ * None of it changes what is trained: a run that was paused, saved, sampled or stopped, and resumed, comes to
+ * the parameters and events of an unbroken one (see events.h for what it has besides). What is done is said in
+ * a notice. A wish that cannot be fulfilled (a prompt that has no tokens or is too long, no room for one more checkpoint)
+ * is a warning, not the end of the run.
+ */
+#ifndef RLSP_TRAIN_SESSION_CONTROL_H
+#define RLSP_TRAIN_SESSION_CONTROL_H
+
+#include "rlsp/train/session.h"
+
+/* `place`: where a checkpoint of this step lies. */
+Status session_between_steps(Session *session, const SessionPlace *place, Error *error);
+
+/* For EvalOptions.progress; `session` is the Session. True: stop. */
+bool session_attend(void *session, uint32_t done, uint32_t all);
+
+/* The same without pausing, for work that is done in a pause. */
+bool session_wants_end(Session *session);
+
+void session_forget_wishes(Session *session); /* frees what they hold */
+
+#endif

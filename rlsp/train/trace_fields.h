@@ -1,0 +1,25 @@
+/* Trace fields: what a trace showed, as fields of its line in traces.jsonl.
+ *
+ *     EventField behaviours[TRACE_FIELDS];
+ *     trace_fields(&stats, behaviours);
+ *
+ * The same names for rollouts, evaluations and samples that a user asked for, so that a reader needs one list.
+ */
+#ifndef RLSP_TRAIN_TRACE_FIELDS_H
+#define RLSP_TRAIN_TRACE_FIELDS_H
+
+#include "rlsp/run/events.h"
+#include "rlsp/trace/trace.h"
+
+enum { TRACE_FIELDS = 14 + TRACE_WORDS_COUNT };
+
+/* Evidence first, then phrases ("words_backtrack", …), which prove nothing. */
+void trace_fields(const TraceStats *stats, EventField fields[TRACE_FIELDS]);
+
+/* "words_backtrack", … */
+const char *trace_words_field(TraceWords words);
+
+/* "correct", "wrong" or "no_answer". */
+const char *trace_verdict_name(bool correct, bool answered);
+
+#endif
