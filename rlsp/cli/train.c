@@ -1,4 +1,5 @@
-/* rlsp train: the stages of a config, headless. */
+/* rlsp train: the stages of a config, in this process or, detached, in one of its own. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/train_process.h"
 #include "rlsp/run/progress.h"
 #include "rlsp/train/session.h"
 
@@ -34,19 +36,29 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* Reads the ring of events and prints lines. */
-typedef struct Follower {
-    Progress *progress;
-    uint64_t  cursor;
-} Follower;
+/* What one `rlsp train` does, in whichever process. */
+typedef struct Trainer {
+    SessionOptions    session;
+    const char       *run;      /* directory                                   */
+    bool              profile, detach;
+    Progress         *progress; /* NULL: no lines                              */
+    uint64_t          cursor;   /* in the ring of events                       */
+    const TrainChild *child;    /* not NULL: this is a trainer's own process   */
+    bool              to_log;   /* what is printed goes to the run's log.txt   */
+} Trainer;
 
+/* After every step: prints lines. A trainer that was left alone prints to its log from then on. */
 static void follow(void *user, Events *events)
 {
-    Follower *follower = user;
-    for (Event *event; (event = events_ring_next(events, false, &follower->cursor)) != NULL; event_free(event)) {
-        if (follower->progress != NULL) {
-            progress_event(follower->progress, event);
+    Trainer *trainer = user;
+    for (Event *event; (event = events_ring_next(events, false, &trainer->cursor)) != NULL; event_free(event)) {
+        if (trainer->progress != NULL) {
+            progress_event(trainer->progress, event);
         }
+    }
+    if (trainer->child != NULL && !trainer->to_log && control_closed(trainer->session.control)) {
+        train_child_print_to_log(trainer->run);
+        trainer->to_log = true;
     }
 }
 
@@ -65,9 +77,9 @@ static void print_profile(const Gpu *gpu)
     }
 }
 
-static Status train(const SessionOptions *options, bool profile, Error *error)
+static Status train(Trainer *trainer, Error *error)
 {
-    Session *session = session_open(options, error);
+    Session *session = session_open(&trainer->session, error);
     if (session == NULL) {
         return error->status;
     }
@@ -76,8 +88,15 @@ static Status train(const SessionOptions *options, bool profile, Error *error)
             info->type == GPU_CPU ? ": a CPU Vulkan device, no GPU is used" : "");
     fprintf(stderr, "rlsp train: %s, %llu parameters, run in %s\n", session->config.name,
             (unsigned long long)model_parameter_count(session->policy), run_dir_path(session->run));
+    if (trainer->child != NULL) {
+        train_child_ready(trainer->child);
+        if (trainer->detach) {
+            train_child_print_to_log(trainer->run);
+            trainer->to_log = true;
+        }
+    }
     Status status = session_train(session, error);
-    if (profile) {
+    if (trainer->profile) {
         print_profile(session->gpu);
     }
     if (status == STATUS_OK && gpu_validation_count(session->gpu) > 0) {
@@ -87,10 +106,62 @@ static Status train(const SessionOptions *options, bool profile, Error *error)
     return status;
 }
 
+/* --- the ways to run it --------------------------------------------------------------- */
+
+/* In this process, a line per step. */
+static int train_here(Trainer *trainer, Error *error)
+{
+    catch_signals();
+    trainer->progress = progress_new(stderr, isatty(2) == 1);
+    Status status = train(trainer, error);
+    progress_free(trainer->progress);
+    control_free(trainer->session.control);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "rlsp train: %s\n", error->text);
+        return error_exit_code(status);
+    }
+    return cli_finish_output("train");
+}
+
+/* The body of a trainer's own process. */
+static int train_child(const TrainChild *child, void *user)
+{
+    Trainer *trainer = user;
+    Error    error = {0};
+    catch_signals();
+    trainer->child = child;
+    trainer->session.control = control_new(child->control);
+    Status status = trainer->session.control != NULL ? train(trainer, &error)
+                                                     : error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory");
+    control_free(trainer->session.control);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "rlsp train: %s\n", error.text);
+        train_child_ends(child, error.text);
+    }
+    return error_exit_code(status);
+}
+
+/* Starts a trainer and leaves it alone once its run is open. */
+static int train_detached(Trainer *trainer, Error *error)
+{
+    TrainProcess process;
+    if (train_process_start(&process, train_child, trainer, error) != STATUS_OK) {
+        fprintf(stderr, "rlsp train: %s\n", error->text);
+        return error_exit_code(error->status);
+    }
+    if (!train_process_ready(&process)) {
+        return train_process_finish(&process, trainer->run, false);
+    }
+    printf("run %s\npid %ld\n", trainer->run, (long)process.pid);
+    train_process_leave(&process);
+    return cli_finish_output("train");
+}
+
 int cli_train(int argc, char **argv)
 {
     const char *config_path = NULL, *out = NULL, *resume = NULL, *device = NULL;
-    bool        batch = false, profile = false, validate = false;
+    bool        batch = false, detach = false, profile = false, validate = false;
+    int64_t     control = -1;
     ArgsList    sets = {0};
     const ArgsOption options[] = {
         {"config", ARGS_TEXT, &config_path, "F", "the run's config (JSON)", 0, 0, NULL, false},
@@ -99,6 +170,8 @@ int cli_train(int argc, char **argv)
         {"resume", ARGS_TEXT, &resume, "DIR", "goes on with a run from its last checkpoint", 0, 0, NULL, false},
         {"device", ARGS_TEXT, &device, "N", "index or part of a name, see 'rlsp devices'", 0, 0, NULL, false},
         {"batch", ARGS_FLAG, &batch, NULL, "one line per step (this version has no other display)", 0, 0, NULL, false},
+        {"detach", ARGS_FLAG, &detach, NULL, "trains in the background: prints the run's directory and process id, and returns", 0, 0, NULL, false},
+        {"control", ARGS_INTEGER, &control, "FD", "reads commands from this open descriptor: lines 'pause', 'resume', 'checkpoint', 'sample \"TEXT\"', 'stop'", 0, 1 << 20, NULL, false},
         {"profile", ARGS_FLAG, &profile, NULL, "times every kernel and prints a table at the end", 0, 0, NULL, false},
         {"validate", ARGS_FLAG, &validate, NULL, "runs under the Vulkan validation layer and fails if it said anything", 0, 0, NULL, false},
     };
@@ -125,14 +198,23 @@ int cli_train(int argc, char **argv)
         snprintf(default_out, sizeof default_out, "runs/%s", config.name);
         out = out != NULL ? out : default_out;
     }
-    catch_signals();
-    Follower             follower = {.progress = progress_new(stderr, isatty(2) == 1)};
-    const SessionOptions session_options = {.config = config_path != NULL ? &config : NULL, .out = out, .resume = resume, .device = device,
-                                            .profile = profile, .validate = validate, .stop = &stop_requested, .on_step = follow, .user = &follower};
-    Status status = train(&session_options, profile, &error);
-    progress_free(follower.progress);
-    if (status != STATUS_OK) {
+    if (detach && (control >= 0 || profile)) {
+        error_set(&error, STATUS_BAD_INPUT, "--detach leaves nobody who could give --control or read --profile; leave it out");
         return args_fail(&command, &error);
     }
-    return cli_finish_output("train");
+    if (control >= 0 && fcntl((int)control, F_GETFD) < 0) {
+        error_set(&error, STATUS_BAD_INPUT, "--control %lld is no open descriptor; open one, as in '--control 3 3<pipe'", (long long)control);
+        return args_fail(&command, &error);
+    }
+    Trainer trainer = {.run = resume != NULL ? resume : out, .profile = profile, .detach = detach};
+    trainer.session = (SessionOptions){.config = config_path != NULL ? &config : NULL, .out = out, .resume = resume, .device = device,
+                                       .profile = profile, .validate = validate, .stop = &stop_requested, .on_step = follow, .user = &trainer};
+    if (detach) {
+        return train_detached(&trainer, &error);
+    }
+    if (control >= 0 && (trainer.session.control = control_new((int)control)) == NULL) {
+        error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory");
+        return args_fail(&command, &error);
+    }
+    return train_here(&trainer, &error);
 }
