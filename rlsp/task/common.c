@@ -57,6 +57,43 @@ size_t task_write_prompt(const Problem *problem, bool with_target, char *out, si
     return length;
 }
 
+/* `word` at text[*position], which moves past it. */
+static bool read_word(const char *text, size_t length, size_t *position, const char *word)
+{
+    size_t n = strlen(word);
+    if (length - *position < n || memcmp(text + *position, word, n) != 0) {
+        return false;
+    }
+    *position += n;
+    return true;
+}
+
+bool task_read_prompt(const char *prompt, size_t length, uint32_t fewest, Problem *problem)
+{
+    size_t at = 0;
+    memset(problem, 0, sizeof *problem);
+    while (at < length && strchr(" \n", prompt[at]) != NULL && prompt[at] != '\0') {
+        at++;
+    }
+    if (!read_word(prompt, length, &at, "Numbers ")) {
+        return false;
+    }
+    do {
+        if (problem->count == TASK_NUMBERS_MAX || !digits_read(prompt, length, &at, &problem->numbers[problem->count])) {
+            return false;
+        }
+        problem->count++;
+    } while (read_word(prompt, length, &at, ","));
+    if (problem->count < fewest || !read_word(prompt, length, &at, ". Target ") ||
+        !digits_read(prompt, length, &at, &problem->target) || !read_word(prompt, length, &at, ".")) {
+        return false;
+    }
+    while (at < length && strchr(" \n", prompt[at]) != NULL && prompt[at] != '\0') {
+        at++;
+    }
+    return at == length;
+}
+
 static bool verdict_answer(TaskVerdict *verdict, const char *text, size_t offset, size_t length)
 {
     verdict->answer_offset = offset;

@@ -11,6 +11,10 @@ void task_draw_numbers(Random *random, uint32_t count, uint32_t max, int64_t *nu
 /* "Numbers 3,7,20. Target 53.\n", or without target "Numbers 3,7,20.\n". */
 size_t task_write_prompt(const Problem *problem, bool with_target, char *out, size_t size);
 
+/* The problem of such a prompt with a target (white space around it is passed over). False: it is none, or
+ * has fewer than `fewest` or more than TASK_NUMBERS_MAX numbers. */
+bool task_read_prompt(const char *prompt, size_t length, uint32_t fewest, Problem *problem);
+
 /* Fills what the boxes say of a verdict. True: there is an answer to judge. */
 bool task_verdict_begin(TaskVerdict *verdict, const char *response, size_t length);
 /* The same where the whole text is the answer. */

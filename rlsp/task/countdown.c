@@ -34,6 +34,11 @@ static size_t countdown_prompt(const Problem *problem, char *out, size_t size)
     return task_write_prompt(problem, true, out, size);
 }
 
+static bool countdown_read_prompt(const char *prompt, size_t length, Problem *problem)
+{
+    return task_read_prompt(prompt, length, 2, problem);
+}
+
 static void judge(const Problem *problem, const char *answer, TaskVerdict *verdict)
 {
     Expression expression;
@@ -245,6 +250,7 @@ const Task task_countdown = {
     .draw                = countdown_draw,
     .held_out            = countdown_held_out,
     .prompt              = countdown_prompt,
+    .read_prompt         = countdown_read_prompt,
     .verify              = countdown_verify,
     .verify_answer       = countdown_verify_answer,
     .trace               = countdown_trace,

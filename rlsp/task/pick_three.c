@@ -84,6 +84,11 @@ static int64_t sum_of(const int64_t triple[3])
     return triple[0] + triple[1] + triple[2];
 }
 
+static bool pick_three_read_prompt(const char *prompt, size_t length, Problem *problem)
+{
+    return task_read_prompt(prompt, length, 3, problem);
+}
+
 static void judge(const Problem *problem, const char *answer, TaskVerdict *verdict)
 {
     int64_t  triple[3];
@@ -293,6 +298,7 @@ const Task task_pick_three = {
     .draw                = pick_three_draw,
     .held_out            = pick_three_held_out,
     .prompt              = pick_three_prompt,
+    .read_prompt         = pick_three_read_prompt,
     .verify              = pick_three_verify,
     .verify_answer       = pick_three_verify_answer,
     .trace               = pick_three_trace,

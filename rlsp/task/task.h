@@ -74,6 +74,8 @@ typedef struct Task {
     /* Writes the prompt's text (without <bos>); its length in bytes. Problems that
      * draw makes always fit TASK_PROMPT_BYTES; otherwise the text is cut. */
     size_t (*prompt)(const Problem *problem, char *out, size_t size);
+    /* The problem that a prompt poses, as `prompt` wrote it; false: it poses none of this task. */
+    bool (*read_prompt)(const char *prompt, size_t length, Problem *problem);
     /* Judges the last complete \boxed{…} of a response, or a bare answer. */
     void (*verify)(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict);
     void (*verify_answer)(const Problem *problem, const char *answer, size_t length, TaskVerdict *verdict);
