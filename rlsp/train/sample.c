@@ -74,19 +74,33 @@ static Status write_unjudged(const Session *session, const char *prompt, uint32_
     return events_trace(session->events, &trace, error);
 }
 
+/* A problem of the task is posed as the task poses it, with its newline. */
+static bool read_problem(const Session *session, const char *prompt, Problem *problem, char text[TASK_PROMPT_BYTES])
+{
+    return session->task->read_prompt(prompt, strlen(prompt), problem) &&
+           session->task->prompt(problem, text, TASK_PROMPT_BYTES) < TASK_PROMPT_BYTES - 1;
+}
+
 Status session_sample(Session *session, const char *prompt, uint32_t index, Error *error)
 {
-    RolloutItem  item = {0};
-    Decoder     *decoder = NULL;
-    DecodeOutput output;
-    int32_t     *ids = NULL;
-    size_t       count = 0;
-    Status       status = tokenizer_encode(session->tokenizer, prompt, strlen(prompt), true, &ids, &count, error);
+    RolloutItem        item = {0};
+    Decoder           *decoder = NULL;
+    DecodeOutput       output;
+    int32_t           *ids = NULL;
+    size_t             count = 0;
+    char               posed[TASK_PROMPT_BYTES];
+    const bool         judged = read_problem(session, prompt, &item.problem, posed);
+    const char        *text = judged ? posed : prompt;
+    const RewardConfig reward = reward_from_config(&session->config.reward);
+    Status             status = tokenizer_encode(session->tokenizer, text, strlen(text), true, &ids, &count, error);
     if (status == STATUS_OK) {
         status = generate(session, ids, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX, index, &item, &decoder, &output, error);
     }
-    if (status == STATUS_OK) {
-        status = write_unjudged(session, prompt, index, &item, error);
+    if (status == STATUS_OK && judged) {
+        rollout_judge(session, &reward, output.tokens, &item);
+        status = rollout_write_trace(session, "sample", index, &item, error);
+    } else if (status == STATUS_OK) {
+        status = write_unjudged(session, text, index, &item, error);
     }
     free(item.response);
     free(ids);
