@@ -36,6 +36,12 @@ check_rl() { # WHAT
     all "$1" rl_step lost_steps "x == 0"
     all "$1" rl_step ratio_max "x < 10"
     all "$1" rl_step grad_norm "x >= 0"
+    all "$1" rl_step time_memory_bytes "x > 10000"
+    for words in backtrack verification alternative self_correction subgoal; do
+        all "$1" rl_step words_$words "x >= 0 && x < 50"
+    done
+    awk 'BEGIN { FS = "\"behaviours\":" } { n++; for (i = split("attempts repeated checks_right words_subgoal", want, " "); i > 0; i--) if (index($2, "\"" want[i] "\":") == 0) bad = 1 } END { exit bad || n == 0 }' "$run/traces.jsonl" || fail "$1: behaviours are missing in traces"
+    head -1 "$run/events.jsonl" | grep -q '"event":"run_start","step":0,"format":1,' || fail "$1: run_start does not tell the format"
     tail -1 "$run/events.jsonl" | grep -q '"event":"run_end"' || fail "$1: no run_end"
     grep '"event":"rl_step"' "$run/events.jsonl" | grep -q ":null" && fail "$1: a number that is none"
     [ -s "$run/checkpoints/last/model.safetensors" ] || fail "$1: no model"

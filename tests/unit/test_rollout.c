@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "rlsp/train/rollout.h"
+#include "rlsp/train/trace_fields.h"
 
 static RewardConfig reward_of(const char *block)
 {
@@ -71,11 +72,47 @@ static void tokens_before_a_byte_are_counted(void **state)
     tokenizer_free(tokenizer);
 }
 
+static double field(const EventField fields[TRACE_FIELDS], const char *name)
+{
+    double value = -1.0;
+    int    found = 0;
+    for (int i = 0; i < TRACE_FIELDS; i++) {
+        if (strcmp(fields[i].name, name) == 0) {
+            value = fields[i].value;
+            found++;
+        }
+    }
+    assert_int_equal(found, 1);
+    return value;
+}
+
+/* Under the names that a reader looks for. */
+static void what_a_trace_showed_has_its_fields(void **state)
+{
+    (void)state;
+    const TraceStats stats = {.attempts = 11, .valid = 9, .distinct = 7, .repeated = 2, .errors = 3, .hit_attempt = 4, .false_yes = 5, .false_no = 6,
+                              .verified = 8, .backtracks = 10, .checks = 12, .checks_right = 13, .gave_up = true, .repetition = 0.25,
+                              .words = {[TRACE_WORDS_BACKTRACK] = 21, [TRACE_WORDS_VERIFICATION] = 22, [TRACE_WORDS_ALTERNATIVE] = 23,
+                                        [TRACE_WORDS_SELF_CORRECTION] = 24, [TRACE_WORDS_SUBGOAL] = 25}};
+    EventField fields[TRACE_FIELDS];
+    trace_fields(&stats, fields);
+    assert_true(field(fields, "attempts") == 11 && field(fields, "valid") == 9 && field(fields, "distinct") == 7 && field(fields, "repeated") == 2);
+    assert_true(field(fields, "errors") == 3 && field(fields, "hit_attempt") == 4 && field(fields, "false_yes") == 5 && field(fields, "false_no") == 6);
+    assert_true(field(fields, "verified") == 8 && field(fields, "backtracks") == 10 && field(fields, "checks") == 12);
+    assert_true(field(fields, "checks_right") == 13 && field(fields, "gave_up") == 1 && field(fields, "repetition") == 0.25);
+    assert_true(field(fields, "words_backtrack") == 21 && field(fields, "words_verification") == 22 && field(fields, "words_alternative") == 23);
+    assert_true(field(fields, "words_self_correction") == 24 && field(fields, "words_subgoal") == 25);
+    assert_string_equal(trace_verdict_name(true, true), "correct");
+    assert_string_equal(trace_verdict_name(false, true), "wrong");
+    assert_string_equal(trace_verdict_name(false, false), "no_answer");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_of_the_reward_arrives),
         cmocka_unit_test(tokens_before_a_byte_are_counted),
+        cmocka_unit_test(what_a_trace_showed_has_its_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
