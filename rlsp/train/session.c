@@ -277,6 +277,7 @@ Session *session_open(const SessionOptions *options, Error *error)
                                      {"parameters", (double)model_parameter_count(session->policy), NULL},
                                      {"vocab_size", session->policy->config.vocab_size, NULL},
                                      {"time_device", 0, info->name},
+                                     {"time_device_memory_bytes", (double)info->memory_bytes, NULL},
                                      {"time_driver", 0, info->driver}};
         if (session_emit(session, "run_start", fields, sizeof fields / sizeof *fields, error) != STATUS_OK) {
             session_close(session);
