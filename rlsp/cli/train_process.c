@@ -201,7 +201,7 @@ void train_process_leave(TrainProcess *process)
     close(process->report);
 }
 
-int train_process_finish(TrainProcess *process, const char *run, bool ready)
+int train_process_finish(TrainProcess *process, const char *run, bool say)
 {
     Passing old;
     int     status = 0;
@@ -225,7 +225,7 @@ int train_process_finish(TrainProcess *process, const char *run, bool ready)
                 WTERMSIG(status), strsignal(WTERMSIG(status)), run);
         return 1;
     }
-    if (ready && why[0] != '\0') {
+    if (say && why[0] != '\0') {
         fprintf(stderr, "rlsp train: %s\n", why);
     }
     return WEXITSTATUS(status);

@@ -45,9 +45,9 @@ bool train_process_ready(TrainProcess *process);
 /* Shows what the run does from its start here on, as lines on stderr, until the trainer ends, with what it prints between them; signals as above. */
 void train_process_follow(TrainProcess *process, const char *run);
 
-/* Waits for the trainer's end and gives its exit code, 1 if a signal ended it. Says on stderr why it ended unless all is
- * well, or it ended before it was ready and has said so itself. */
-int train_process_finish(TrainProcess *process, const char *run, bool ready);
+/* Waits for the trainer's end and gives its exit code, 1 if a signal ended it; stderr is told about that. `say`: also
+ * why else it ended, if not because it was done, where nobody has seen what it printed itself. */
+int train_process_finish(TrainProcess *process, const char *run, bool say);
 
 /* Closes the ends; the trainer goes on alone. */
 void train_process_leave(TrainProcess *process);
