@@ -171,7 +171,8 @@ int cli_train(int argc, char **argv)
         {"device", ARGS_TEXT, &device, "N", "index or part of a name, see 'rlsp devices'", 0, 0, NULL, false},
         {"batch", ARGS_FLAG, &batch, NULL, "one line per step (this version has no other display)", 0, 0, NULL, false},
         {"detach", ARGS_FLAG, &detach, NULL, "trains in the background: prints the run's directory and process id, and returns", 0, 0, NULL, false},
-        {"control", ARGS_INTEGER, &control, "FD", "reads commands from this open descriptor: lines 'pause', 'resume', 'checkpoint', 'sample \"TEXT\"', 'stop'", 0, 1 << 20, NULL, false},
+        {"control", ARGS_INTEGER, &control, "FD", "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop",
+         0, 1 << 20, NULL, false},
         {"profile", ARGS_FLAG, &profile, NULL, "times every kernel and prints a table at the end", 0, 0, NULL, false},
         {"validate", ARGS_FLAG, &validate, NULL, "runs under the Vulkan validation layer and fails if it said anything", 0, 0, NULL, false},
     };
