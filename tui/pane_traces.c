@@ -137,6 +137,16 @@ void pane_select(PaneTraces *pane, size_t index)
     pane->card.scroll = 0;
 }
 
+bool pane_load(PaneTraces *pane)
+{
+    bool was  = pane->card.loaded && pane->card.meta.offset == pane->offset && pane->card.event != NULL;
+    bool here = trace_card_load(&pane->card, pane->history, pane->index);
+    if (here && !was) {
+        trace_card_find(&pane->card, pane->search.text);
+    }
+    return here;
+}
+
 /* --- moving */
 
 static void say(PaneTraces *pane, const char *text)
@@ -227,7 +237,7 @@ static void filter_changed(PaneTraces *pane)
     recount(pane);
     count_on(pane);
     if (pane->index != NO_TRACE && pane_passes(pane, i)) {
-        pane->follow = pane->follow && i == pane->newest;
+        pane->follow = i == pane->newest;
         return;
     }
     while (i > 0 && !pane_passes(pane, i - 1)) {
@@ -300,7 +310,7 @@ bool pane_traces_key(PaneTraces *pane, TerminalKey key)
     pane_sync(pane);
     pane->message[0] = '\0';
     switch (pane->mode) {
-    case MODE_FILTER: return scroll_key(pane, code) || filter_key(pane, code);
+    case MODE_FILTER: return code >= KEY_CODE_UP ? scroll_key(pane, code) || true : filter_key(pane, code);
     case MODE_QUERY: return search_key(pane, code);
     default: return read_key(pane, code);
     }

@@ -9,6 +9,7 @@
 enum {
     BESIDE_WIDTH   = 80, /* from here on two traces stand beside, not above each other */
     LABEL_HEIGHT   = 4,  /* of a half that says which one it is                        */
+    STATUS_HEIGHT  = 3,
     MENU_WIDTH     = 26,
     MENU_MIN_EXTRA = 2 /* rows beside the menu's, for it to be a list                    */
 };
@@ -27,9 +28,10 @@ static void draw_query(const PaneTraces *pane, Area row)
     area_put(row, column, 0, ' ', INK_TEXT, ATTR_REVERSE);
 }
 
-static bool has_status(const PaneTraces *pane)
+/* A mere message does not take the place of a trace where there are so few rows. */
+static bool has_status(const PaneTraces *pane, int height)
 {
-    return pane->mode == MODE_QUERY || pane->search.active || pane->message[0] != '\0';
+    return pane->mode == MODE_QUERY || pane->search.active || (pane->message[0] != '\0' && height >= STATUS_HEIGHT);
 }
 
 static void draw_status(const PaneTraces *pane, Area row)
@@ -128,18 +130,14 @@ void pane_traces_draw(PaneTraces *pane, Area area, Glyphs glyphs)
     if (pane->sides.on && !sides_load(pane)) {
         sides_close(pane);
     }
-    bool status = has_status(pane);
+    bool status = has_status(pane, area.height);
     Area body   = status && area.height >= 2 ? area_part(area, 0, 0, area.width, area.height - 1) : area;
     if (pane->index == NO_TRACE) {
         draw_nothing(pane, body);
     } else if (pane->sides.on) {
         draw_sides(pane, body, glyphs);
     } else {
-        bool was = pane->card.loaded && pane->card.meta.offset == pane->offset;
-        trace_card_load(&pane->card, pane->history, pane->index);
-        if (!was && pane->search.text[0] != '\0') {
-            trace_card_find(&pane->card, pane->search.text);
-        }
+        pane_load(pane);
         trace_card_draw(&pane->card, body, glyphs);
     }
     if (pane->mode == MODE_FILTER) {

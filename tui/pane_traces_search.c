@@ -21,7 +21,7 @@ void search_stop(PaneTraces *pane)
     trace_card_find(&pane->card, NULL);
 }
 
-/* From the trace after (or before) the one shown, all round to it. */
+/* From the trace after (or before) the one shown, all round but for itself. */
 static void search_others(PaneTraces *pane, bool forward)
 {
     size_t count = history_trace_count(pane->history);
@@ -32,12 +32,12 @@ static void search_others(PaneTraces *pane, bool forward)
     pane->search.forward = forward;
     pane->search.next    = forward ? (pane->index + 1) % count : (pane->index + count - 1) % count;
     pane->search.done    = 0;
-    pane->search.total   = count;
+    pane->search.total   = count - 1;
 }
 
 void search_start(PaneTraces *pane, bool forward)
 {
-    if (pane->index == NO_TRACE || !trace_card_load(&pane->card, pane->history, pane->index)) {
+    if (pane->index == NO_TRACE || !pane_load(pane)) {
         search_others(pane, forward);
         return;
     }
@@ -59,6 +59,7 @@ void search_again(PaneTraces *pane, bool forward)
     if (pane->index == NO_TRACE || pane->search.active) {
         return;
     }
+    pane_load(pane);
     const TraceCard *card  = &pane->card;
     size_t           match = forward ? (card->match == SIZE_MAX ? 0 : card->match + 1)
                                      : (card->match == SIZE_MAX ? card->match_count : card->match) - 1;
@@ -116,6 +117,9 @@ bool pane_traces_work(PaneTraces *pane, double seconds)
         }
     }
     pane->search.active = false;
+    if (pane_load(pane) && pane->card.match_count > 0) {
+        trace_card_show_match(&pane->card, pane->search.forward ? 0 : pane->card.match_count - 1);
+    }
     snprintf(pane->message, sizeof pane->message, "not found%s: %.100s",
              pane->card.match_count > 0 ? " in other traces" : "", pane->search.text);
     return false;

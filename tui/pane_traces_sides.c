@@ -52,7 +52,7 @@ void sides_open(PaneTraces *pane)
         sides_close(pane);
         return;
     }
-    if (pane->index == NO_TRACE || !trace_card_load(&pane->card, pane->history, pane->index)) {
+    if (pane->index == NO_TRACE || !pane_load(pane)) {
         return;
     }
     if (!collect(pane) || pane->sides.count < 2) {

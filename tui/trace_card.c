@@ -39,6 +39,7 @@ void trace_card_free(TraceCard *card)
 typedef struct Listing {
     FILE       *out;
     const char *prefix, *between;
+    bool        zeros; /* or only what there is some of */
     int         count;
 } Listing;
 
@@ -46,14 +47,14 @@ static void list_number(void *context, const char *name, double value)
 {
     Listing *listing = context;
     size_t   prefix  = strlen(listing->prefix);
-    if (strncmp(name, listing->prefix, prefix) == 0) {
+    if (strncmp(name, listing->prefix, prefix) == 0 && (listing->zeros || value != 0)) {
         fprintf(listing->out, "%s%s %.4g", listing->count++ > 0 ? listing->between : "", name + prefix, value);
     }
 }
 
-static int list_numbers(FILE *out, const Event *event, const char *prefix, const char *between)
+static int list_numbers(FILE *out, const Event *event, const char *prefix, const char *between, bool zeros)
 {
-    Listing listing = {out, prefix, between, 0};
+    Listing listing = {out, prefix, between, zeros, 0};
     event_each_number(event, list_number, &listing);
     return listing.count;
 }
@@ -63,12 +64,15 @@ static void write_details(FILE *out, const Event *event, const HistoryTrace *met
     const char *answer = event_text(event, "answer"), *reason = event_text(event, "reason");
     const char *stage = event_text(event, "stage"), *verdict = event_text(event, "verdict");
     const char *problem = event_text(event, "problem");
+    bool        says    = reason != NULL && (verdict == NULL || strcmp(reason, verdict) != 0);
     fprintf(out, "%s%s%s%s%s", verdict != NULL ? verdict : "no verdict", answer != NULL ? ": " : "",
-            answer != NULL ? answer : "", reason != NULL ? ", " : "", reason != NULL ? reason : "");
+            answer != NULL ? answer : "", says ? ", " : "", says ? reason : "");
     fprintf(out, "\nreward %.4g (", event_number(event, "reward", 0));
-    list_numbers(out, event, "rewards.", ", ");
+    list_numbers(out, event, "rewards.", ", ", true);
     fprintf(out, ")\n%u tokens%s; ", meta->tokens, (meta->flags & HISTORY_TRUNCATED) != 0 ? ", cut off" : "");
-    list_numbers(out, event, "behaviours.", ", ");
+    if (list_numbers(out, event, "behaviours.", ", ", false) == 0) {
+        fprintf(out, "none of the behaviours");
+    }
     fprintf(out, "\n%s, step %u, response %.0f%s%s", stage != NULL ? stage : "no stage", meta->step,
             event_number(event, "index", 0), problem != NULL ? ", problem " : "", problem != NULL ? problem : "");
 }
@@ -79,7 +83,7 @@ static bool describe(TraceCard *card)
     size_t bytes = 0;
     FILE  *out   = open_memstream(&card->components, &bytes);
     if (out != NULL) {
-        list_numbers(out, card->event, "rewards.", "  ");
+        list_numbers(out, card->event, "rewards.", "  ", true);
         fclose(out);
     }
     out = open_memstream(&card->details, &bytes);
@@ -144,14 +148,14 @@ const char *trace_card_prompt(const TraceCard *card)
 
 /* --- lines */
 
-/* Between two parts there is an empty line. */
+/* After each part there is an empty line. */
 size_t trace_card_lines(const TraceCard *card)
 {
     size_t lines = 0;
     for (int p = 0; p < CARD_PARTS; p++) {
-        lines += card->parts[p].count + (p > 0);
+        lines += card->parts[p].count + 1;
     }
-    return lines;
+    return lines + 1; /* the legend */
 }
 
 /* The part and its line that line `line` of the body is; false: an empty one. */
@@ -438,6 +442,18 @@ static int draw_components(const TraceCard *card, Area area, int most)
     return rows;
 }
 
+/* What the looks mean, as far as there is room. */
+static void draw_legend(Area area, int row, int margin)
+{
+    for (int i = 0, column = margin; i < trace_legend_count; i++) {
+        const TraceLook look = trace_look(&trace_legend[i].run);
+        if (column + (int)strlen(trace_legend[i].name) > area.width) {
+            break;
+        }
+        column += 2 + area_text(area, column, row, look.ink, look.attrs, trace_legend[i].name, SIZE_MAX);
+    }
+}
+
 void trace_card_draw(TraceCard *card, Area area, Glyphs glyphs)
 {
     if (area.width < 1 || area.height < 1 || !card->loaded) {
@@ -463,6 +479,8 @@ void trace_card_draw(TraceCard *card, Area area, Glyphs glyphs)
         size_t line;
         if (find_line(card, card->scroll + (size_t)row, &part, &line)) {
             draw_line(card, area, top + row, margin, part, line, glyphs);
+        } else if (card->scroll + (size_t)row + 1 == lines) {
+            draw_legend(area, top + row, margin);
         }
     }
 }
