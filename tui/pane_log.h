@@ -1,0 +1,18 @@
+/* PaneLog: the last lines of the run's log and of what the trainer printed, newest at the bottom; warnings and errors in
+ * their colours. Scrolls with j k up down PgUp PgDn Home End; at the end it follows. */
+#ifndef RLSP_TUI_PANE_LOG_H
+#define RLSP_TUI_PANE_LOG_H
+
+#include "rlsp/run/history.h"
+#include "tui/canvas.h"
+#include "tui/terminal.h"
+
+typedef struct PaneLog {
+    int up;   /* lines above the newest that the bottom row is; 0: follows */
+    int page; /* rows of the last drawing */
+} PaneLog;
+
+void pane_log_draw(PaneLog *pane, const History *history, Area area, Glyphs glyphs); /* any size */
+bool pane_log_key(PaneLog *pane, TerminalKey key);
+
+#endif
