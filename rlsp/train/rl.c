@@ -1,13 +1,12 @@
 /* Stage two: reinforcement learning. Each step samples, judges, scores, learns. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/io/file.h"
 #include "rlsp/train/ppo.h"
+#include "rlsp/train/rollout_fields.h"
 #include "rlsp/train/session_control.h"
-#include "rlsp/train/trace_fields.h"
 
 /* What the stage holds. */
 typedef struct RlStage {
@@ -116,78 +115,6 @@ static void move_kl_coef(Session *session, double kl_sequence, uint32_t sequence
     }
 }
 
-static int compare_lengths(const void *a, const void *b)
-{
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Means over the step's responses. */
-typedef struct RolloutMeans {
-    double reward, reward_sd, correct, format, explore, explore_weighted, accuracy, answered, truncated, length, length_sd, length_p50, length_p95;
-    double attempts, distinct, backtracks, backtrack, search, check, errors, repeats, false_yes, verified, repetition, gated;
-    double words[TRACE_WORDS_COUNT];
-} RolloutMeans;
-
-static RolloutMeans means_of(const Rollout *rollout)
-{
-    RolloutMeans   m = {0};
-    const uint32_t n = rollout->sequences;
-    double         reward_squared = 0.0, length_squared = 0.0, attempts = 0.0, errors = 0.0, repeats = 0.0;
-    uint32_t      *lengths = malloc(n * sizeof *lengths);
-    for (uint32_t i = 0; i < n; i++) {
-        const RolloutItem *item = &rollout->items[i];
-        const RewardParts *r = &item->reward;
-        const TraceStats  *t = &r->trace;
-        m.reward += r->total;
-        reward_squared += r->total * r->total;
-        m.correct += r->correct;
-        m.format += r->format;
-        m.explore += r->explore;
-        m.explore_weighted += r->explore_weighted;
-        m.accuracy += r->verdict.correct;
-        m.answered += r->verdict.answered;
-        m.truncated += item->truncated;
-        m.length += item->tokens;
-        length_squared += (double)item->tokens * item->tokens;
-        m.distinct += t->distinct;
-        m.backtracks += t->backtracks;
-        m.backtrack += t->backtracks > 0;
-        m.search += t->attempts > 0;
-        m.check += t->checks > 0;
-        m.false_yes += t->false_yes > 0;
-        m.verified += t->verified;
-        m.repetition += t->repetition;
-        m.gated += r->repetition_gated;
-        attempts += t->attempts;
-        errors += t->errors;
-        repeats += t->repeated;
-        for (int w = 0; w < TRACE_WORDS_COUNT; w++) {
-            m.words[w] += (double)t->words[w] / n;
-        }
-        if (lengths != NULL) {
-            lengths[i] = item->tokens;
-        }
-    }
-    double *const sums[] = {&m.reward, &m.correct, &m.format, &m.explore, &m.explore_weighted, &m.accuracy, &m.answered, &m.truncated, &m.length,
-                            &m.distinct, &m.backtracks, &m.backtrack, &m.search, &m.check, &m.false_yes, &m.verified, &m.repetition, &m.gated};
-    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
-        *sums[i] /= n;
-    }
-    m.reward_sd = sqrt(fmax(0.0, reward_squared / n - m.reward * m.reward));
-    m.length_sd = sqrt(fmax(0.0, length_squared / n - m.length * m.length));
-    m.attempts = attempts / n;
-    m.errors = attempts > 0.0 ? errors / attempts : 0.0;
-    m.repeats = attempts > 0.0 ? repeats / attempts : 0.0;
-    if (lengths != NULL) {
-        qsort(lengths, n, sizeof *lengths, compare_lengths);
-        m.length_p50 = lengths[n / 2];
-        m.length_p95 = lengths[(uint64_t)n * 95 / 100];
-    }
-    free(lengths);
-    return m;
-}
-
 typedef struct StepTimes {
     double generate, judge, score, advantages, update, all;
 } StepTimes;
@@ -196,21 +123,12 @@ static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, co
                         const StepTimes *times, Error *error)
 {
     const Rollout     *rollout = stage->rollout;
-    const RolloutMeans m = means_of(rollout);
     const PolicyStats *p = &stats->policy;
     const ValueStats  *v = &stats->value;
     const double       tokens = p->tokens > 0.0f ? (double)p->tokens : 1.0, values = v->tokens > 0.0f ? (double)v->tokens : 1.0;
     const double       minibatches = stats->minibatches > 0 ? stats->minibatches : 1, value_minibatches = stats->value_minibatches > 0 ? stats->value_minibatches : 1;
     const double       response_tokens = rollout->response_start[rollout->sequences];
-    const EventField   fields[] = {
-        {"stage_step", step + 1, NULL},
-        {"reward", m.reward, NULL}, {"reward_sd", m.reward_sd, NULL}, {"correct", m.correct, NULL}, {"format", m.format, NULL},
-        {"explore", m.explore, NULL}, {"explore_weighted", m.explore_weighted, NULL}, {"accuracy", m.accuracy, NULL},
-        {"answered", m.answered, NULL}, {"truncated", m.truncated, NULL},
-        {"length", m.length, NULL}, {"length_sd", m.length_sd, NULL}, {"length_p50", m.length_p50, NULL}, {"length_p95", m.length_p95, NULL},
-        {"attempts", m.attempts, NULL}, {"distinct", m.distinct, NULL}, {"search", m.search, NULL}, {"backtrack", m.backtrack, NULL},
-        {"backtracks", m.backtracks, NULL}, {"check", m.check, NULL}, {"errors_per_attempt", m.errors, NULL}, {"repeats_per_attempt", m.repeats, NULL},
-        {"false_yes", m.false_yes, NULL}, {"verified", m.verified, NULL}, {"repetition", m.repetition, NULL}, {"repetition_gated", m.gated, NULL},
+    const EventField   learned[] = {
         {"kl", score->kl_sequence, NULL}, {"kl_token", score->kl_token, NULL}, {"kl_coef", update->kl_coef, NULL},
         {"entropy", score->entropy, NULL}, {"logprob", score->logprob, NULL}, {"value", score->value, NULL},
         {"policy_loss", (double)p->loss / minibatches, NULL}, {"ratio_first", stats->first_ratio_max, NULL}, {"ratio_max", (double)p->ratio_max, NULL},
@@ -223,13 +141,12 @@ static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, co
         {"time_generate", times->generate, NULL}, {"time_judge", times->judge, NULL}, {"time_score", times->score, NULL},
         {"time_advantages", times->advantages, NULL}, {"time_update", times->update, NULL}, {"time_seconds", times->all, NULL},
         {"time_tokens_per_second", response_tokens / times->all, NULL}};
-    enum { FIELDS = sizeof fields / sizeof *fields, ALL = FIELDS + TRACE_WORDS_COUNT + SESSION_MEMORY_FIELDS };
+    enum { LEARNED = sizeof learned / sizeof *learned, ALL = 1 + ROLLOUT_FIELDS + LEARNED + SESSION_MEMORY_FIELDS };
     EventField all[ALL];
-    memcpy(all, fields, sizeof fields);
-    for (int w = 0; w < TRACE_WORDS_COUNT; w++) {
-        all[FIELDS + w] = (EventField){trace_words_field((TraceWords)w), m.words[w], NULL};
-    }
-    session_memory_fields(stage->session, all + FIELDS + TRACE_WORDS_COUNT);
+    all[0] = (EventField){"stage_step", step + 1, NULL};
+    rollout_fields(rollout->items, rollout->sequences, stage->session->config.rl.max_new_tokens, all + 1);
+    memcpy(all + 1 + ROLLOUT_FIELDS, learned, sizeof learned);
+    session_memory_fields(stage->session, all + 1 + ROLLOUT_FIELDS + LEARNED);
     return session_emit(stage->session, "rl_step", all, ALL, error);
 }
 
