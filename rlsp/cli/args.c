@@ -20,6 +20,16 @@ static const ArgsOption *find(const ArgsCommand *command, const char *name, size
     return NULL;
 }
 
+static const ArgsOption *find_letter(const ArgsCommand *command, char letter)
+{
+    for (int i = 0; i < command->option_count; i++) {
+        if (command->options[i].letter == letter) {
+            return &command->options[i];
+        }
+    }
+    return NULL;
+}
+
 static Status unknown(const ArgsCommand *command, const char *name, size_t length, Error *error)
 {
     const char *names[OPTIONS_MAX];
@@ -92,15 +102,23 @@ static Status store(const ArgsOption *option, const char *text, Error *error)
     return STATUS_OK;
 }
 
-/* One option at argv[*i]; moves *i to the last argument it used. */
+/* One option at argv[*i], "--name", "--name=value", "-l" or "-lvalue"; moves *i to the last argument it used. */
 static Status parse_option(const ArgsCommand *command, int argc, char **argv, int *i, uint64_t *given, Error *error)
 {
-    const char       *name   = argv[*i] + 2;
-    size_t            length = strcspn(name, "=");
-    const char       *value  = name[length] == '=' ? name + length + 1 : NULL;
-    const ArgsOption *option = find(command, name, length);
+    bool              full   = argv[*i][1] == '-';
+    const char       *name   = argv[*i] + (full ? 2 : 1);
+    size_t            length = full ? strcspn(name, "=") : 1;
+    const ArgsOption *option = full ? find(command, name, length) : find_letter(command, name[0]);
+    const char       *value  = NULL;
+    if (full && name[length] == '=') {
+        value = name + length + 1;
+    } else if (!full && name[length] != '\0') {
+        value = name + length;
+    }
     if (option == NULL) {
-        return unknown(command, name, length, error);
+        return full ? unknown(command, name, length, error)
+                    : error_set(error, STATUS_BAD_INPUT, "unknown option %.80s; see rlsp %s --help", argv[*i],
+                                command->name);
     }
     if (option->type == ARGS_FLAG && value != NULL) {
         return error_set(error, STATUS_BAD_INPUT, "--%s takes no value", option->name);
@@ -132,10 +150,8 @@ Status args_parse(const ArgsCommand *command, int argc, char **argv, bool *help,
         Status status = STATUS_OK;
         if (!ended && strcmp(argv[i], "--") == 0) {
             ended = true;
-        } else if (!ended && strncmp(argv[i], "--", 2) == 0) {
-            status = parse_option(command, argc, argv, &i, &given, error);
         } else if (!ended && argv[i][0] == '-' && argv[i][1] != '\0') {
-            status = error_set(error, STATUS_BAD_INPUT, "unknown option %.80s; options start with --", argv[i]);
+            status = parse_option(command, argc, argv, &i, &given, error);
         } else if (count == command->max_positionals) {
             status = error_set(error, STATUS_BAD_INPUT, "unexpected argument \"%.80s\"; see rlsp %s --help", argv[i],
                                command->name);
@@ -169,10 +185,11 @@ void args_print_help(const ArgsCommand *command, FILE *out)
         char              left[80];
         if (option == NULL) {
             snprintf(left, sizeof left, "--help");
-        } else if (option->type == ARGS_FLAG) {
-            snprintf(left, sizeof left, "--%s", option->name);
         } else {
-            snprintf(left, sizeof left, "--%s %s", option->name, option->placeholder);
+            const char letter[] = {'-', option->letter, ',', ' ', '\0'};
+            bool       bare     = option->type == ARGS_FLAG;
+            snprintf(left, sizeof left, "%s--%s%s%s", option->letter != '\0' ? letter : "", option->name,
+                     bare ? "" : " ", bare ? "" : option->placeholder);
         }
         fprintf(out, "  %-24s %s", left, option != NULL ? option->help : "print this");
         for (int j = 0; option != NULL && option->choices != NULL && option->choices[j] != NULL; j++) {

@@ -1,10 +1,10 @@
-/* Long options, strictly: the same for every subcommand.
+/* Options, strictly: the same for every subcommand.
  *
  *     bool json = false; int64_t n = 4; const char *model = NULL;
  *     const ArgsOption options[] = {
- *         {"model", ARGS_TEXT, &model, "DIR", "a Hugging Face model directory", .required = true},
- *         {"n", ARGS_INTEGER, &n, "N", "responses per problem", .min = 1, .max = 1000},
- *         {"json", ARGS_FLAG, &json, NULL, "print JSON"},
+ *         {.name = "model", .type = ARGS_TEXT, .value = &model, .placeholder = "DIR", .help = "a model", .required = true},
+ *         {.name = "n", .type = ARGS_INTEGER, .value = &n, .placeholder = "N", .help = "responses", .min = 1, .max = 9},
+ *         {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print JSON"},
  *     };
  *     const ArgsCommand command = {"eval", "--model DIR [options]", "Measures a model.", options, 3, …};
  *     int exit_code;
@@ -12,7 +12,8 @@
  *         return exit_code; // --help was printed, or an error
  *     }
  *
- * argv[0] is the subcommand's name. "--name value" and "--name=value" are the same;
+ * argv[0] is the subcommand's name. "--name value" and "--name=value" are the same, and, for an option with a
+ * `letter`, "-l value" and "-lvalue";
  * "--" ends the options; "-" is an argument like any other. An option given twice
  * keeps the last value, except lists. Variables keep what they hold when their
  * option is not given, so that initialising them sets the default.
@@ -51,6 +52,7 @@ typedef struct ArgsOption {
     double             min, max; /* both 0: no limits */
     const char *const *choices;  /* NULL-terminated */
     bool               required;
+    char               letter; /* a short form: 'o' for -o; 0: none */
 } ArgsOption;
 
 typedef struct ArgsCommand {

@@ -164,17 +164,16 @@ int cli_train(int argc, char **argv)
     int64_t     control = -1;
     ArgsList    sets = {0};
     const ArgsOption options[] = {
-        {"config", ARGS_TEXT, &config_path, "F", "the run's config (JSON)", 0, 0, NULL, false},
-        {"set", ARGS_LIST, &sets, "a.b=v", "overrides a key of the config; may be given several times", 0, 0, NULL, false},
-        {"out", ARGS_TEXT, &out, "DIR", "run directory (default: runs/NAME)", 0, 0, NULL, false},
-        {"resume", ARGS_TEXT, &resume, "DIR", "goes on with a run from its last checkpoint", 0, 0, NULL, false},
-        {"device", ARGS_TEXT, &device, "N", "index or part of a name, see 'rlsp devices'", 0, 0, NULL, false},
-        {"batch", ARGS_FLAG, &batch, NULL, "one line per step (this version has no other display)", 0, 0, NULL, false},
-        {"detach", ARGS_FLAG, &detach, NULL, "trains in the background: prints the run's directory and process id, and returns", 0, 0, NULL, false},
-        {"control", ARGS_INTEGER, &control, "FD", "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop",
-         0, 1 << 20, NULL, false},
-        {"profile", ARGS_FLAG, &profile, NULL, "times every kernel and prints a table at the end", 0, 0, NULL, false},
-        {"validate", ARGS_FLAG, &validate, NULL, "runs under the Vulkan validation layer and fails if it said anything", 0, 0, NULL, false},
+        {.name = "config", .type = ARGS_TEXT, .value = &config_path, .placeholder = "F", .help = "the run's config (JSON)"},
+        {.name = "set", .type = ARGS_LIST, .value = &sets, .placeholder = "a.b=v", .help = "overrides a key of the config; may be given several times"},
+        {.name = "out", .type = ARGS_TEXT, .value = &out, .placeholder = "DIR", .help = "run directory (default: runs/NAME)"},
+        {.name = "resume", .type = ARGS_TEXT, .value = &resume, .placeholder = "DIR", .help = "goes on with a run from its last checkpoint"},
+        {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "index or part of a name, see 'rlsp devices'"},
+        {.name = "batch", .type = ARGS_FLAG, .value = &batch, .help = "one line per step (this version has no other display)"},
+        {.name = "detach", .type = ARGS_FLAG, .value = &detach, .help = "trains in the background: prints the run's directory and process id, and returns"},
+        {.name = "control", .type = ARGS_INTEGER, .value = &control, .placeholder = "FD", .help = "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop", .min = 0, .max = 1 << 20},
+        {.name = "profile", .type = ARGS_FLAG, .value = &profile, .help = "times every kernel and prints a table at the end"},
+        {.name = "validate", .type = ARGS_FLAG, .value = &validate, .help = "runs under the Vulkan validation layer and fails if it said anything"},
     };
     const ArgsCommand command = {.name = "train",
                                  .usage = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",

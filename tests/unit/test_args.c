@@ -21,8 +21,8 @@ static int         rest_count;
 static const char *const choices[] = {"one", "two", NULL};
 
 static const ArgsOption options[] = {
-    {.name = "json", .type = ARGS_FLAG, .value = &flag, .help = "a flag"},
-    {.name = "model", .type = ARGS_TEXT, .value = &text, .placeholder = "DIR", .help = "a text"},
+    {.name = "json", .type = ARGS_FLAG, .value = &flag, .help = "a flag", .letter = 'j'},
+    {.name = "model", .type = ARGS_TEXT, .value = &text, .placeholder = "DIR", .help = "a text", .letter = 'm'},
     {.name = "n", .type = ARGS_INTEGER, .value = &whole, .placeholder = "N", .help = "an integer", .min = 1, .max = 9},
     {.name = "seed", .type = ARGS_INTEGER, .value = &whole, .placeholder = "N", .help = "without limits"},
     {.name = "temperature", .type = ARGS_REAL, .value = &real, .placeholder = "X", .help = "a number", .max = 2},
@@ -104,6 +104,25 @@ static void test_defaults_and_last_wins(void **state)
     assert_false(flag);
 }
 
+static void test_letters(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE("-m", "d", "x", "-j"), STATUS_OK);
+    assert_string_equal(text, "d");
+    assert_true(flag && rest_count == 1);
+    assert_int_equal(PARSE("-md=e", "-"), STATUS_OK);
+    assert_string_equal(text, "d=e");
+    assert_string_equal(rest[0], "-");
+    assert_int_equal(PARSE("-m", "-j"), STATUS_OK); /* one dash: a value like any other */
+    assert_string_equal(text, "-j");
+    assert_int_equal(PARSE("--", "-m"), STATUS_OK);
+    assert_string_equal(rest[0], "-m");
+    expect_refused(PARSE("-m"), "--model needs a value: --model DIR");
+    expect_refused(PARSE("-m", "--json"), "--model needs a value");
+    expect_refused(PARSE("-jx"), "--json takes no value");
+    expect_refused(PARSE("-x"), "unknown option -x");
+}
+
 static void test_unknown(void **state)
 {
     (void)state;
@@ -175,7 +194,9 @@ static void test_help(void **state)
     args_print_help(&command, file);
     fclose(file);
     assert_non_null(strstr(out, "usage: rlsp try [options] [A [B]]\n"));
-    assert_non_null(strstr(out, "--temperature X"));
+    assert_non_null(strstr(out, "  --temperature X"));
+    assert_non_null(strstr(out, "  -m, --model DIR"));
+    assert_non_null(strstr(out, "  -j, --json"));
     assert_non_null(strstr(out, "a choice: one, two\n"));
     assert_non_null(strstr(out, "--help"));
     free(out);
@@ -184,13 +205,10 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_kinds),
-        cmocka_unit_test(test_defaults_and_last_wins),
-        cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_list_is_bounded),
-        cmocka_unit_test(test_required),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_all_kinds), cmocka_unit_test(test_defaults_and_last_wins),
+        cmocka_unit_test(test_letters),   cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_values),    cmocka_unit_test(test_list_is_bounded),
+        cmocka_unit_test(test_required),  cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
