@@ -34,9 +34,13 @@ bool       text_next(TextReader *reader, TextGlyph *glyph);
 /* Columns of a text on one line. */
 int text_width(const char *bytes, size_t length);
 
+/* Columns of one code point: 1 or 2; 0 where it is not printable or cannot stand alone (it combines). */
+int text_code_width(uint32_t code);
+
 /* Lines of a text in `width` columns, broken at newlines, else after the last space that
- * fits, else anywhere. Line i is bytes [starts[i], starts[i + 1]); starts[count] = length.
- * Linear in the length; a new array, to be freed; NULL when out of memory. */
+ * fits, else anywhere; a space behind a word that fills its line stays there, past the last column,
+ * where area_text cuts it off. An empty text is one empty line. Line i is bytes [starts[i], starts[i + 1]);
+ * starts[count] = length. Linear in the length; a new array, to be freed; NULL when out of memory. */
 size_t *text_wrap(const char *bytes, size_t length, int width, size_t *count);
 
 #endif
