@@ -26,6 +26,7 @@ typedef struct Kind {
 static const Kind kinds[] = {
     {"train", bench_train, true},
     {"decode", bench_decode, true},
+    {"ppo", bench_ppo, true},
     {"gemm", bench_gemm, false},
     {"attention", bench_attention, false},
 };
@@ -150,19 +151,20 @@ int cli_bench(int argc, char **argv)
     const char      *device = NULL, *what = NULL;
     int              model = 0, given = 0;
     const ArgsOption options[] = {
-        {.name = "model", .type = ARGS_CHOICE, .value = &model, .placeholder = "M", .help = "train, decode: tiny (1 M parameters) or small (6 M)", .choices = model_names},
+        {.name = "model", .type = ARGS_CHOICE, .value = &model, .placeholder = "M", .help = "train, decode, ppo: tiny (1 M parameters) or small (6 M)", .choices = model_names},
         {.name = "seconds", .type = ARGS_REAL, .value = &bench.seconds, .placeholder = "S", .help = "measure at least so long (5)", .min = 0.01, .max = 3600},
-        {.name = "peer", .type = ARGS_FLAG, .value = &bench.peer, .help = "train, decode: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"},
+        {.name = "peer", .type = ARGS_FLAG, .value = &bench.peer, .help = "train, decode, ppo: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"},
         {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "the time of each kernel; kernels then run one at a time"},
         {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
         {.name = "json", .type = ARGS_FLAG, .value = &bench.json, .help = "one JSON object"},
     };
     const ArgsCommand command = {
         .name = "bench",
-        .usage = "train|decode|gemm|attention [options]",
+        .usage = "train|decode|ppo|gemm|attention [options]",
         .summary = "Measures on this device, with random weights and tokens:\n"
                    "  train      forward, backward and AdamW of a small model\n"
                    "  decode     256 sequences of 32 given and 96 sampled tokens\n"
+                   "  ppo        a whole step: 256 responses of 115 tokens sampled, scored, learned from\n"
                    "  gemm       matrix products of several shapes, each kernel by name\n"
                    "  attention  forward, backward and over a key/value cache",
         .options = options,
@@ -182,7 +184,7 @@ int cli_bench(int argc, char **argv)
         kind = strcmp(what, kinds[i].name) == 0 ? &kinds[i] : kind;
     }
     if (kind == NULL) {
-        error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, gemm and attention", what);
+        error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, ppo, gemm and attention", what);
         return args_fail(&command, &error);
     }
     bench.model = &models[model];

@@ -32,6 +32,7 @@ typedef struct Bench {
 /* Each prints its table, or adds its fields to bench->line. */
 Status bench_train(Bench *bench, Error *error);
 Status bench_decode(Bench *bench, Error *error);
+Status bench_ppo(Bench *bench, Error *error);
 Status bench_gemm(Bench *bench, Error *error);
 Status bench_attention(Bench *bench, Error *error);
 
@@ -49,7 +50,7 @@ Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error
 /* GFLOP/s of the best large product on this device. */
 Status bench_best_product(Bench *bench, double *gflops, Error *error);
 
-/* Runs tests/bench/torch_peer.py for `what` ("train", "decode") and reports its rate and the
+/* Runs tests/bench/torch_peer.py for `what` ("train", "decode", "ppo") and reports its rate and the
  * ratio of `tokens_per_second` to it; or says that there is no peer here. */
 void bench_peer(Bench *bench, const char *what, double tokens_per_second);
 

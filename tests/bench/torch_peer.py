@@ -5,9 +5,10 @@
     python3 tests/bench/torch_peer.py decode --model small --seconds 20
 
 Prints one JSON object. "train" is forward, backward and AdamW on random tokens;
-"decode" is a loop with a key/value cache that samples at temperature 1. Both
-count tokens per second: every trained token, and every new token (the time for
-the prompts is included).
+"decode" is a loop with a key/value cache that samples at temperature 1; "ppo" is
+that, then log-probabilities of policy and reference, values, GAE, and one epoch of
+minibatches for policy and critic. All count tokens per second: every trained
+token, or every new token (the time for the prompts is included).
 
 `rlsp bench … --peer` runs this file with python3 from PATH, or with the command in
 RLSP_TORCH_PYTHON (words separated by spaces), and passes its absolute path.
@@ -35,6 +36,7 @@ MODELS = {
     "small": dict(d=256, layers=6, heads=8, kv_heads=4, ff=768, vocab=4096, length=256, batch=8),
 }
 DECODE = dict(sequences=256, prompt=32, new=96)
+PPO = dict(sequences=256, prompt=13, new=115, minibatch=64)
 
 
 def rope_tables(length, head_dim, base=10000.0):
@@ -127,23 +129,88 @@ def train(m, seconds):
 
 
 @torch.inference_mode()
+def sample(model, m, ids, new):
+    """(sequences, prompt) -> (sequences, prompt + new), at temperature 1"""
+    sequences, prompt = ids.shape
+    head_dim = m["d"] // m["heads"]
+    caches = [[torch.zeros(sequences, m["kv_heads"], prompt + new, head_dim) for _ in "kv"] for _ in model.blocks]
+    hidden, tokens = model.hidden(ids, caches)[:, -1], [ids]
+    for step in range(new):
+        token = torch.multinomial(torch.softmax(model.logits(hidden), dim=-1), 1)
+        tokens.append(token)
+        if step + 1 < new:
+            hidden = model.hidden(token, caches, prompt + step)[:, -1]
+    return torch.cat(tokens, dim=1)
+
+
 def decode(m, seconds):
     sequences, prompt, new = DECODE["sequences"], DECODE["prompt"], DECODE["new"]
     model = Model(m, prompt + new)
-    head_dim = m["d"] // m["heads"]
     runs = []
     start = time.perf_counter()
     while len(runs) < 2 or time.perf_counter() - start < seconds:
-        caches = [[torch.zeros(sequences, m["kv_heads"], prompt + new, head_dim) for _ in "kv"] for _ in model.blocks]
         ids = torch.randint(0, m["vocab"], (sequences, prompt))
         before = time.perf_counter()
-        hidden = model.hidden(ids, caches)[:, -1]
-        for step in range(new):
-            token = torch.multinomial(torch.softmax(model.logits(hidden), dim=-1), 1)
-            if step + 1 < new:
-                hidden = model.hidden(token, caches, prompt + step)[:, -1]
+        sample(model, m, ids, new)
         runs.append(time.perf_counter() - before)
     runs.sort()
+    return dict(tokens_per_second=sequences * new / runs[len(runs) // 2], best=sequences * new / runs[0], runs=len(runs))
+
+
+def ppo(m, seconds):
+    sequences, prompt, new, size = PPO["sequences"], PPO["prompt"], PPO["new"], PPO["minibatch"]
+    policy, reference, critic = (Model(m, prompt + new) for _ in range(3))
+    value_head = torch.nn.Parameter(torch.zeros(m["d"]))
+    reference.load_state_dict(policy.state_dict())
+    critic.load_state_dict(policy.state_dict())
+    critic_parameters = [p for p in critic.parameters()] + [value_head]
+    actor_step = torch.optim.AdamW(policy.parameters(), lr=1e-5, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    critic_step = torch.optim.AdamW(critic_parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+
+    def logprobs(model, ids):  # (n, new)
+        logits = model.logits(model.hidden(ids[:, :-1])[:, prompt - 1:])
+        return torch.log_softmax(logits, dim=-1).gather(-1, ids[:, prompt:, None])[..., 0]
+
+    def values(ids):
+        return critic.hidden(ids[:, :-1])[:, prompt - 1:] @ value_head
+
+    runs = []
+    start = time.perf_counter()
+    while len(runs) < 3 or time.perf_counter() - start < seconds:
+        before = time.perf_counter()
+        ids = sample(policy, m, torch.randint(0, m["vocab"], (sequences, prompt)), new).clone()
+        score = torch.randint(0, 2, (sequences,)).float()
+        with torch.no_grad():
+            parts = [(logprobs(policy, b), logprobs(reference, b), values(b)) for b in ids.split(size)]
+            old, ref, value = (torch.cat(p) for p in zip(*parts))
+            reward = -0.01 * (old - ref)
+            reward[:, -1] += score
+            advantage, running = torch.zeros_like(reward), torch.zeros(sequences)
+            for t in reversed(range(new)):
+                following = value[:, t + 1] if t + 1 < new else torch.zeros(sequences)
+                running = reward[:, t] + following - value[:, t] + 0.95 * running
+                advantage[:, t] = running
+            returns = advantage + value
+            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        for rows in torch.randperm(sequences).split(size):
+            ratio = torch.exp(logprobs(policy, ids[rows]) - old[rows])
+            a = advantage[rows]
+            loss = -torch.min(ratio * a, ratio.clamp(0.8, 1.2) * a).mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+            actor_step.step()
+            actor_step.zero_grad(set_to_none=True)
+            v = values(ids[rows])
+            clipped = value[rows] + (v - value[rows]).clamp(-0.2, 0.2)
+            loss = 0.5 * torch.max((v - returns[rows]) ** 2, (clipped - returns[rows]) ** 2).mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(critic_parameters, 1.0)
+            critic_step.step()
+            critic_step.zero_grad(set_to_none=True)
+        if not math.isfinite(loss.item()):
+            sys.exit("torch_peer: the loss is not finite; this is no fair peer")
+        runs.append(time.perf_counter() - before)
+    runs = sorted(runs[1:])  # the first one allocates
     return dict(tokens_per_second=sequences * new / runs[len(runs) // 2], best=sequences * new / runs[0], runs=len(runs))
 
 
@@ -164,7 +231,7 @@ def blas():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["train", "decode"])
+    parser.add_argument("what", choices=["train", "decode", "ppo"])
     parser.add_argument("--model", choices=MODELS, default="tiny")
     parser.add_argument("--seconds", type=float, default=10, help="measure at least so long")
     options = parser.parse_args()
@@ -172,7 +239,7 @@ def main():
     torch.manual_seed(1)
     result = dict(peer=f"PyTorch {torch.__version__}, eager, {THREADS} CPU thread", blas=blas(), what=options.what,
                   model=options.model)
-    result |= {"train": train, "decode": decode}[options.what](MODELS[options.model], options.seconds)
+    result |= {"train": train, "decode": decode, "ppo": ppo}[options.what](MODELS[options.model], options.seconds)
     print(json.dumps(result))
 
 
