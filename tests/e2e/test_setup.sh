@@ -143,11 +143,13 @@ cat >"$work/events.jsonl" <<'END'
 {"event":"rl_step","step":20,"accuracy":0.9,"length":99}
 {"event":"eval","step":20,"accuracy":0.4,"length":30,"backtrack":0.25}
 {"event":"eval","step":40,"accuracy":0.59375,"greedy_accuracy":0.625,"length":44.25,"backtrack":0.5}
+{"event":"run_end","step":40,"reason":"done"}
 END
 echo '{"devices":[{"index":0,"name":"llvmpipe (LLVM 15)","type":"CPU","unusable":""}]}' >"$work/devices.json"
 in_system ./tree/run demo
 [ "$status" -eq 0 ] || { fail "demo: status $status"; cat "$work/out"; }
 is_in 'configs/pick-three-rl.json' "$work/trained" "demo on a CPU"
+is_in '--batch' "$work/trained" "demo without a terminal"
 is_in "No GPU found: Vulkan runs on this machine's CPU (llvmpipe (LLVM 15))" "$work/out" "demo on a CPU"
 tr -s ' ' <"$work/out" >"$work/squeezed"
 is_in 'right answers, sampled 0.312 0.594' "$work/squeezed" "demo's table"
@@ -171,9 +173,18 @@ in_system ./tree/run demo
 [ "$status" -eq 1 ] || fail "demo without a device: status $status, not 1"
 is_in 'no usable Vulkan device' "$work/out" "demo without a device"
 
-# --- a run with a single evaluation is nothing to compare
+# --- a run that was left alone has no end yet
 echo '{"devices":[{"name":"llvmpipe","type":"CPU"}]}' >"$work/devices.json"
-sed '3,$d' "$work/events.jsonl" >"$work/shorter"
+cp "$work/events.jsonl" "$work/whole"
+sed '/run_end/d' "$work/whole" >"$work/events.jsonl"
+in_system ./tree/run demo
+[ "$status" -eq 0 ] || fail "demo, left alone: status $status"
+is_in 'Training goes on without a screen. Watch it again with: build/release/rlsp watch runs/demo-' "$work/out" "demo, left alone"
+is_not_in 'held-out problems' "$work/out" "demo, left alone"
+mv "$work/whole" "$work/events.jsonl"
+
+# --- a run with a single evaluation is nothing to compare
+sed '3,5d' "$work/events.jsonl" >"$work/shorter"
 mv "$work/shorter" "$work/events.jsonl"
 in_system ./tree/run demo
 [ "$status" -ne 0 ] || fail "demo with one evaluation: status 0"
