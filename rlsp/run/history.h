@@ -12,7 +12,8 @@
  * Memory is bounded whatever the run's length: a series keeps at most HISTORY_POINTS points (then every second one is
  * dropped, the newest always kept), the trace index HISTORY_TRACES entries of 48 bytes or less (the oldest are let go),
  * and texts are read from the file when asked for. Lines are scanned in place, without
- * building a tree: 100,000 steps and 1,000,000 traces (about 700 MB) open in under two seconds when the files are in memory.
+ * building a tree: 100,000 steps and 1,000,000 traces (about 700 MB) open in under two seconds when the files are in
+ * memory.
  */
 #ifndef RLSP_RUN_HISTORY_H
 #define RLSP_RUN_HISTORY_H
@@ -33,30 +34,30 @@ void     history_close(History *history); /* NULL is allowed */
 /* Reads what is new, for about `seconds` at most (0: to the end). Returns whether more is waiting already. */
 bool   history_update(History *history, double seconds);
 double history_loaded(const History *history); /* share of the bytes on disk that has been read, 0 to 1 */
-/* For replay: shows only what was written up to this time_unix (infinity: all; the default). Traces, which have no time of
- * their own, go with the rl_step or eval event of their step. */
+/* For replay: shows only what was written up to this time_unix (infinity: all; the default). Traces, which have no time
+ * of their own, go with the rl_step or eval event of their step. */
 void history_until(History *history, double time_unix);
 
 /* --- what the run is and where it stands */
 typedef struct HistoryState {
     char     name[96], task[32], device[128], driver[96];
-    char     stage[16], phase[64];   /* of the last phase_start                      */
-    uint64_t step;                   /* of the run                                   */
+    char     stage[16], phase[64];    /* of the last phase_start                      */
+    uint64_t step;                    /* of the run                                   */
     double   stage_step, stage_steps; /* done and to do in the phase                 */
-    bool     started, ended;         /* run_end was read                             */
+    bool     started, ended;          /* run_end was read                             */
     char     end_reason[96];
-    double   first_time, last_time;  /* time_unix of the first and newest event; 0: none */
-    double   step_seconds;           /* mean of the last 20 steps                    */
-    uint64_t checkpoint_step;        /* newest; 0: none                              */
+    double   first_time, last_time; /* time_unix of the first and newest event; 0: none */
+    double   step_seconds;          /* mean of the last 20 steps                    */
+    uint64_t checkpoint_step;       /* newest; 0: none                              */
     uint64_t parameters;
-    uint64_t skipped;                /* lines that are no events                     */
+    uint64_t skipped; /* lines that are no events                     */
 } HistoryState;
 const HistoryState *history_state(const History *history);
 const char         *history_path(const History *history);
 
 /* --- metrics */
 typedef struct HistorySeries {
-    const double *step; /* [count] rising; HISTORY_SFT, HISTORY_EVAL and HISTORY_RL: step of the run */
+    const double *step;  /* [count] rising; HISTORY_SFT, HISTORY_EVAL and HISTORY_RL: step of the run */
     const float  *value; /* [count]; NAN where an event lacked it */
     size_t        count;
 } HistorySeries;
@@ -69,14 +70,14 @@ double history_last(const History *history, HistoryKind kind, const char *name);
 
 /* --- traces, in the order of the file; index 0 is the oldest that is kept */
 enum {
-    HISTORY_CORRECT = 1,
-    HISTORY_ANSWERED = 2,
-    HISTORY_TRUNCATED = 4,
-    HISTORY_BACKTRACK = 8, /* parsed evidence: behaviours.backtracks > 0 */
-    HISTORY_CHECK = 16,    /* behaviours.checks > 0 */
+    HISTORY_CORRECT    = 1,
+    HISTORY_ANSWERED   = 2,
+    HISTORY_TRUNCATED  = 4,
+    HISTORY_BACKTRACK  = 8,  /* parsed evidence: behaviours.backtracks > 0 */
+    HISTORY_CHECK      = 16, /* behaviours.checks > 0 */
     HISTORY_EVALUATION = 32, /* of a held-out evaluation */
-    HISTORY_SAMPLE = 64,     /* asked for by the user    */
-    HISTORY_REPEATS = 128    /* distinct < valid attempts, or the repetition gate */
+    HISTORY_SAMPLE     = 64, /* asked for by the user    */
+    HISTORY_REPEATS    = 128 /* distinct < valid attempts, or the repetition gate */
 };
 typedef struct HistoryTrace {
     uint64_t offset; /* of its line in traces.jsonl */
