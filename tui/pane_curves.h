@@ -7,15 +7,15 @@
  *     if (!pane_curves_key(pane, key)) …                       // not a key of this pane
  *     pane_curves_free(pane);
  *
- * PANE_REWARD: total, correctness, exploration, each its own curve. PANE_ACCURACY: held-out accuracy, sampled and greedy,
- * over that of the rollouts. PANE_LENGTH: mean with its spread. PANE_HEALTH: one metric of PPO, the next with `m`. While a
- * run is in SFT, and has nothing else, they show loss, learning rate and gradient norm. With several runs
+ * PANE_REWARD: total, correctness, exploration, each its own curve. PANE_ACCURACY: held-out accuracy, sampled and
+ * greedy, over that of the rollouts. PANE_LENGTH: mean with its spread. PANE_HEALTH: one metric of PPO, the next with
+ * `m`. While a run is in SFT, and has nothing else, they show loss, learning rate and gradient norm. With several runs
  * each pane shows its first metric, a colour per run. Any logged metric can be put in any pane.
  *
  *     h l left right   cursor: reads values; Home End its ends; Esc leaves it      y    log scale
  *     + -              zoom around the cursor, or on the newest steps; 0 whole     s    smoothing: off, .6, .9, .97
- *     m M              next, previous set of metrics of this pane                  r    recent steps or the whole history
- *     e                choose metrics from a list (type to filter; Enter toggles; Esc closes)
+ *     m M              next, previous set of metrics of this pane                  r    recent steps or the whole
+ * history e                choose metrics from a list (type to filter; Enter toggles; Esc closes)
  */
 #ifndef RLSP_TUI_PANE_CURVES_H
 #define RLSP_TUI_PANE_CURVES_H
@@ -27,9 +27,9 @@
 
 /* What all curve panes of a screen have in common: they are looked at together. */
 typedef struct CurveView {
-    double smoothing;   /* as in chart.h                                       */
-    double zoom;        /* >= 1: this part of the steps is shown                */
-    bool   recent;      /* the newest eighth of the steps, at least 50          */
+    double smoothing; /* as in chart.h                                       */
+    double zoom;      /* >= 1: this part of the steps is shown                */
+    bool   recent;    /* the newest eighth of the steps, at least 50          */
     bool   has_cursor;
     double cursor_step;
 } CurveView;
@@ -40,8 +40,9 @@ typedef struct PaneCurves PaneCurves;
 PaneCurves *pane_curves_new(Pane pane, const History *const *runs, int run_count, CurveView *view);
 void        pane_curves_free(PaneCurves *pane); /* NULL is allowed */
 
-void pane_curves_title(PaneCurves *pane, Glyphs glyphs, char *out, size_t size); /* "reward · total, correct, explore" */
-void pane_curves_draw(PaneCurves *pane, Area area, Glyphs glyphs);               /* any size */
+void pane_curves_title(PaneCurves *pane, Glyphs glyphs, char *out,
+                       size_t size);                               /* "reward · total, correct, explore" */
+void pane_curves_draw(PaneCurves *pane, Area area, Glyphs glyphs); /* any size */
 bool pane_curves_key(PaneCurves *pane, TerminalKey key);
 bool pane_curves_captures(const PaneCurves *pane); /* the list is open: keys belong to the pane before anything else */
 

@@ -50,7 +50,8 @@ typedef struct HistoryState {
     double   step_seconds;          /* mean of the last 20 steps                    */
     uint64_t checkpoint_step;       /* newest; 0: none                              */
     uint64_t parameters;
-    uint64_t skipped; /* lines that are no events                     */
+    double   device_memory; /* bytes; 0: not known                         */
+    uint64_t skipped;       /* lines that are no events                     */
 } HistoryState;
 const HistoryState *history_state(const History *history);
 const char         *history_path(const History *history);

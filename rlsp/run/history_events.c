@@ -34,22 +34,23 @@ static EventType type_of(const ScanField *field)
 typedef struct Fields {
     EventType type;
     bool      is_event;
-    double    step, time, stage_step, steps, done, seconds, parameters, format;
+    double    step, time, stage_step, steps, done, seconds, parameters, memory, format;
     ScanField name, stage, reason, device, driver, level, text; /* .text NULL: not there */
 } Fields;
 
 /* Literal names: each comparison begins with a length that the compiler knows. */
 static void take_number(Fields *fields, const ScanField *field)
 {
-    double *value = scan_key_is(field, "step")           ? &fields->step
-                    : scan_key_is(field, "time_unix")    ? &fields->time
-                    : scan_key_is(field, "stage_step")   ? &fields->stage_step
-                    : scan_key_is(field, "steps")        ? &fields->steps
-                    : scan_key_is(field, "done")         ? &fields->done
-                    : scan_key_is(field, "time_seconds") ? &fields->seconds
-                    : scan_key_is(field, "parameters")   ? &fields->parameters
-                    : scan_key_is(field, "format")       ? &fields->format
-                                                         : NULL;
+    double *value = scan_key_is(field, "step")                       ? &fields->step
+                    : scan_key_is(field, "time_unix")                ? &fields->time
+                    : scan_key_is(field, "stage_step")               ? &fields->stage_step
+                    : scan_key_is(field, "steps")                    ? &fields->steps
+                    : scan_key_is(field, "done")                     ? &fields->done
+                    : scan_key_is(field, "time_seconds")             ? &fields->seconds
+                    : scan_key_is(field, "parameters")               ? &fields->parameters
+                    : scan_key_is(field, "time_device_memory_bytes") ? &fields->memory
+                    : scan_key_is(field, "format")                   ? &fields->format
+                                                                     : NULL;
     if (value != NULL) {
         *value = isfinite(field->number) ? field->number : NAN;
     }
@@ -111,6 +112,7 @@ static bool read_fields(History *history, const Line *line, Fields *fields, bool
                        .done       = NAN,
                        .seconds    = NAN,
                        .parameters = NAN,
+                       .memory     = NAN,
                        .format     = NAN};
     while (json_scan_next(&scan, &field)) {
         if (field.kind == SCAN_TEXT && field.outer == NULL) {
@@ -190,8 +192,9 @@ static void take_run_start(HistoryState *state, const Fields *fields)
     copy(&fields->name, state->name, sizeof state->name);
     copy(&fields->device, state->device, sizeof state->device);
     copy(&fields->driver, state->driver, sizeof state->driver);
-    state->parameters = whole(fields->parameters);
-    state->ended      = false;
+    state->parameters    = whole(fields->parameters);
+    state->device_memory = fields->memory > 0 ? fields->memory : 0;
+    state->ended         = false;
 }
 
 static void take_phase_start(History *history, const Fields *fields)

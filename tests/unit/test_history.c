@@ -33,6 +33,7 @@ static void test_recorded_state(void **state)
     assert_string_equal(run->name, "pick-three-recorded");
     assert_string_equal(run->task, "pick-three");
     assert_string_equal(run->device, "llvmpipe (LLVM 15.0.6, 256 bits)");
+    assert_true(run->device_memory == 2147483648.0);
     assert_string_equal(run->driver, "llvmpipe Mesa 22.3.6 (LLVM 15.0.6)");
     assert_string_equal(run->stage, "rl");
     assert_string_equal(run->phase, "rl");

@@ -1,0 +1,39 @@
+/* MetricInfo: what the numbers of events are called, and in what unit.
+ *
+ *     const MetricInfo *info = metric_info(HISTORY_RL, "clip_fraction");   // "clip fraction", a share
+ *     double            mean = metric_recent(history, "length", METRIC_RECENT);
+ *
+ * One step is noisy: what a pane calls "now" is a mean of the newest steps, and where it is a proportion, of all
+ * their traces, not of the steps' proportions.
+ */
+#ifndef RLSP_TUI_METRIC_INFO_H
+#define RLSP_TUI_METRIC_INFO_H
+
+#include "rlsp/run/history.h"
+
+typedef struct MetricInfo {
+    const char *name;  /* as in the event                                    */
+    const char *label; /* in words; NULL: the name says it                   */
+    const char *unit;  /* NULL: none, or a share                              */
+    bool        share; /* from 0 to 1 of something, so that it may be read as % */
+} MetricInfo;
+
+/* Of any name: with no label, unit or share if it is not known. "greedy_X" is as X. The name is not kept. */
+MetricInfo metric_info(HistoryKind kind, const char *name);
+
+enum { METRIC_RECENT = 10, METRIC_START = 3 };
+
+/* How many steps "now" and "at the start" mean: apart from each other also in a short run. At least 1. */
+size_t metric_recent_steps(size_t count);
+size_t metric_start_steps(size_t count);
+
+/* The series of a name; count 0 if there is none. */
+HistorySeries metric_series(const History *history, HistoryKind kind, const char *name);
+
+/* Mean of the finite ones among points [from, to); NAN: none. */
+double metric_mean(HistorySeries series, size_t from, size_t to);
+/* Of the newest, of the first steps of RL. */
+double metric_now(const History *history, const char *name);
+double metric_start(const History *history, const char *name);
+
+#endif
