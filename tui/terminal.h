@@ -1,4 +1,4 @@
-/* Terminal: ncurses behind a few calls; the only file that includes it.
+/* Terminal: a real terminal behind a few calls; the only part that includes ncurses (its terminfo).
  *
  *     Terminal *terminal = terminal_open(&options, &error);
  *     while (running) {
@@ -11,8 +11,10 @@
  *
  * However the program ends, the terminal is as it was: terminal_close, exit(),
  * SIGTERM, SIGHUP, SIGINT, SIGQUIT and crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, in any
- * thread) restore it: modes, cursor, screen, mouse. SIGTSTP (Ctrl-Z) restores it, stops, and comes
- * back whole at SIGCONT. SIGWINCH gives a KEY_SIZE_CHANGED.
+ * thread) restore it: modes, cursor, screen, mouse; the exit status is that of the signal. A stack that overflows is
+ * covered in the thread that opened the terminal. SIGTSTP (Ctrl-Z) restores it, stops, and comes
+ * back whole at SIGCONT. SIGWINCH gives a KEY_CODE_SIZE_CHANGED, SIGTERM a KEY_CODE_STOP, SIGINT a 3; a second
+ * SIGTERM or SIGINT before the first was read ends the program.
  *
  * What anything writes to stderr meanwhile goes through a pipe to `on_stderr` (line
  * by line, called from terminal_read), not over the screen; what is left is printed at
