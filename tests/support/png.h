@@ -1,0 +1,24 @@
+/* PNG files read back with another library's eyes (stb_image), for tests of what writes them.
+ *
+ *     Png png = png_read(path);                    // ends the test if it is no PNG
+ *     assert_int_equal(png_pixel(&png, 0, 0), 0xFFFFFF);
+ *     png_free(&png);
+ */
+#ifndef TESTS_SUPPORT_PNG_H
+#define TESTS_SUPPORT_PNG_H
+
+#include <stdint.h>
+
+typedef struct Png {
+    int      width, height;
+    uint8_t *pixels; /* [height, width, 3] */
+} Png;
+
+Png      png_read(const char *path);
+void     png_free(Png *png);
+uint32_t png_pixel(const Png *png, int x, int y); /* 0xRRGGBB; outside: ends the test */
+
+/* Pixels of exactly this colour in a rectangle. */
+int png_count(const Png *png, int x, int y, int width, int height, uint32_t colour);
+
+#endif
