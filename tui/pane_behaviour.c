@@ -16,8 +16,7 @@ enum {
     ODDS_WIDTH  = 9, /* each of two */
     WIDE_ODDS   = 14,
     TREND_MIN   = 8,
-    TREND_MAX   = 40,
-    FEW_TRACES  = 20 /* P(correct) of fewer is drawn faint            */
+    TREND_MAX   = 40
 };
 
 /* What there is room for; 0: left out. */
@@ -57,7 +56,7 @@ static Columns columns_of(int width)
         c.name    = LONG_NAME;
         c.wording = 0;
     }
-    if (c.wording == 0 && left >= 2 * (WIDE_ODDS - ODDS_WIDTH)) {
+    if (c.wording == 0 && left >= 2 * (WIDE_ODDS - ODDS_WIDTH) + TREND_MIN) {
         left -= 2 * (WIDE_ODDS - ODDS_WIDTH);
         c.odds = WIDE_ODDS;
     }
@@ -92,7 +91,7 @@ static void rate_text(double rate, bool per_tokens, char out[16])
 /* The whole of RL in `width` columns, from 0 to the largest. */
 static void trend_draw(const History *history, const BehaviourKind *kind, bool per_tokens, Area row, Glyphs glyphs)
 {
-    static const char *const ascii = " .:-=+*#";
+    static const char *const ascii = " .:-=+*"; /* as blocks: never so high that rows touch */
     double                   values[TREND_MAX], most = 0;
     const size_t             steps = behaviour_steps(history);
     const int                width = row.width < TREND_MAX ? row.width : TREND_MAX;
@@ -104,8 +103,8 @@ static void trend_draw(const History *history, const BehaviourKind *kind, bool p
     }
     for (int x = 0; x < used; x++) {
         if (isfinite(values[x])) {
-            int level = most > 0 ? (int)(values[x] / most * 7.999) : 0;
-            level     = level < 0 ? 0 : level > 7 ? 7 : level;
+            int level = most > 0 ? (int)(values[x] / most * 6.999) : 0;
+            level     = level < 0 ? 0 : level > 6 ? 6 : level;
             area_put(row, x, 0, glyphs == GLYPHS_ASCII ? (uint32_t)ascii[level] : 0x2581 + (uint32_t)level,
                      kind->words ? INK_FAINT : INK_SERIES_0, kind->words ? ATTR_DIM : 0);
         }
@@ -119,7 +118,7 @@ static void odds_draw(const BehaviourOdds *odds, bool words, Area row, int end, 
     for (int i = 0; i < 2; i++) {
         const double share  = i == 0 ? odds->with : odds->without;
         const double traces = i == 0 ? odds->traces_with : odds->traces_without;
-        const bool   few    = !isfinite(share) || traces < FEW_TRACES;
+        const bool   few    = !isfinite(share) || traces < BEHAVIOUR_FEW;
         const int    better = behaviour_verdict(odds) * (i == 0 ? 1 : 0);
         share_text(share, text);
         if (isfinite(share) && odds->held_out) {
@@ -128,7 +127,7 @@ static void odds_draw(const BehaviourOdds *odds, bool words, Area row, int end, 
         area_text_right(row, end + i * width, 0,
                         words || few ? INK_FAINT
                         : better > 0 ? INK_GOOD
-                        : better < 0 ? INK_BAD
+                        : better < 0 ? INK_WARN
                                      : INK_TEXT,
                         words        ? ATTR_DIM
                         : better > 0 ? ATTR_BOLD
@@ -196,6 +195,27 @@ static void words_header_draw(Area row)
     area_text(row, 0, 0, INK_FAINT, ATTR_DIM, texts[i], SIZE_MAX);
 }
 
+/* What room is left over explains the numbers: the first that fits of each pair. */
+static void notes_draw(Area area, bool odds, bool held_out)
+{
+    static const struct {
+        const char *texts[2];
+        bool        held_out;
+    } notes[] = {
+        {{"* of the last held-out evaluation", "* held-out"}, true},
+        {{"right if: P(correct | it does), if not: P(correct | none)", "right if: P(correct | it does)"}, false},
+        {{"bold: more, or less, than chance explains", "bold: not by chance"}, false},
+        {{"no cause: hard problems take more tries", "hard problems take more"}, false},
+    };
+    int row = 0;
+    for (size_t i = 0; odds && i < sizeof notes / sizeof *notes; i++) {
+        const int length = (int)strlen(notes[i].texts[0]), which = length > area.width;
+        if (held_out || !notes[i].held_out) {
+            area_text(area, 0, row++, INK_FAINT, ATTR_DIM, notes[i].texts[which], SIZE_MAX);
+        }
+    }
+}
+
 void pane_behaviour_draw(PaneBehaviour *pane, const History *history, Area area, Glyphs glyphs)
 {
     if (area.width < 1 || area.height < 1) {
@@ -233,8 +253,8 @@ void pane_behaviour_draw(PaneBehaviour *pane, const History *history, Area area,
         }
         note = note || (columns.odds > 0 && behaviour_odds(history, kind).held_out);
     }
-    if (note && height > lines) {
-        area_text(area, 0, area.height - 1, INK_FAINT, 0, "* of the last held-out evaluation", SIZE_MAX);
+    if (height > lines + 1) {
+        notes_draw(area_part(area, 0, header + lines + 1, area.width, height - lines - 1), columns.odds > 0, note);
     }
 }
 

@@ -32,11 +32,11 @@ const BehaviourKind behaviour_kinds[] = {
      .share = "repeats_per_attempt",
      .count = "repeats_per_attempt",
      .per   = "attempts"},
-    WORDS("backtrack", "says it goes back", "says back", "\"back\""),
-    WORDS("verification", "says it checks", "says check", "\"check\""),
-    WORDS("alternative", "says there is another way", "says other", "\"other\""),
-    WORDS("self_correction", "says it was mistaken", "says wrong", "\"wrong\""),
-    WORDS("subgoal", "names a next step", "says step", "\"step\""),
+    WORDS("backtrack", "says it goes back", "going back", "\"back\""),
+    WORDS("verification", "says it checks", "checking", "\"check\""),
+    WORDS("alternative", "says there is another way", "another way", "\"other\""),
+    WORDS("self_correction", "says it was mistaken", "a mistake", "\"wrong\""),
+    WORDS("subgoal", "names a next step", "next step", "\"step\""),
 };
 const int behaviour_kind_count = sizeof behaviour_kinds / sizeof *behaviour_kinds;
 
@@ -163,11 +163,11 @@ BehaviourOdds behaviour_odds(const History *history, const BehaviourKind *kind)
 
 int behaviour_verdict(const BehaviourOdds *odds)
 {
-    if (!isfinite(odds->with) || !isfinite(odds->without) || !(odds->traces_with >= 1) ||
-        !(odds->traces_without >= 1)) {
+    if (!isfinite(odds->with) || !isfinite(odds->without) || !(odds->traces_with >= BEHAVIOUR_FEW) ||
+        !(odds->traces_without >= BEHAVIOUR_FEW)) {
         return 0;
     }
-    /* One more of each, so that a proportion of 0 or 1 among few does not look certain. */
+    /* One more of each, so that a proportion of 0 or 1 does not look certain. */
     const double a     = (odds->with * odds->traces_with + 1) / (odds->traces_with + 2);
     const double b     = (odds->without * odds->traces_without + 1) / (odds->traces_without + 2);
     const double error = sqrt(a * (1 - a) / (odds->traces_with + 2) + b * (1 - b) / (odds->traces_without + 2));

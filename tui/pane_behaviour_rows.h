@@ -15,6 +15,8 @@ typedef struct BehaviourKind {
     const char *eval_with, *eval_without; /* the same of held-out evaluations */
 } BehaviourKind;
 
+enum { BEHAVIOUR_FEW = 20 /* traces say little */ };
+
 extern const BehaviourKind behaviour_kinds[];
 extern const int           behaviour_kind_count;
 
@@ -31,7 +33,7 @@ size_t behaviour_steps(const History *history); /* points there are */
 /* Over all traces of the newest steps. */
 BehaviourOdds behaviour_odds(const History *history, const BehaviourKind *kind);
 /* +1: those that do are right more often, by more than twice the standard error of the difference; -1: less often; 0:
- * cannot tell. */
+ * cannot tell, or few traces. */
 int behaviour_verdict(const BehaviourOdds *odds);
 
 #endif

@@ -149,6 +149,8 @@ static void add_left(Lines *lines, const HistoryState *state)
     } else if (time[0] == '\0') {
         snprintf(line->text, sizeof line->text, state->started ? "not known yet" : "has not begun");
         line->ink = INK_FAINT;
+    } else if (state->stage_step >= state->stage_steps) {
+        snprintf(line->text, sizeof line->text, "no steps");
     } else {
         const char *phase = state->phase[0] != '\0' ? state->phase : state->stage;
         snprintf(line->text, sizeof line->text, "about %s%s%s", time, phase[0] != '\0' ? " of " : "", phase);
@@ -162,7 +164,7 @@ static void add_left(Lines *lines, const HistoryState *state)
 static void add_step(Lines *lines, const HistoryState *state)
 {
     if (state->stage_steps > 0) {
-        Line *line  = add(lines, "step", INK_SERIES_0);
+        Line *line  = add(lines, "step", INK_ACCENT);
         line->share = state->stage_step / state->stage_steps;
         snprintf(line->text, sizeof line->text, "%.0f/%.0f", state->stage_step, state->stage_steps);
     }
@@ -255,6 +257,10 @@ static void add_saved(Lines *lines, const HistoryState *state)
     }
     if (state->parameters > 0) {
         chart_number((double)state->parameters, number);
+        char *giga = strchr(number, 'G'); /* of parameters one says billions */
+        if (giga != NULL) {
+            *giga = 'B';
+        }
         snprintf(add(lines, "model", INK_TEXT)->text, 160, "%s parameters", number);
     }
     if (state->driver[0] != '\0') {
