@@ -24,6 +24,7 @@ static const Command commands[] = {
     {"verify", cli_verify, "whether answers are right and why, as JSON lines"},
     {"devices", cli_devices, "the Vulkan devices, what they offer and why one cannot be used"},
     {"bench", cli_bench, "how fast this device trains, decodes and multiplies"},
+    {"traces", cli_traces, "the reasoning traces of a run: as a list, in colour, as a page"},
     {"config", cli_config, "a config as it is understood, or all keys there are"},
 };
 

@@ -1,0 +1,285 @@
+/* rlsp traces: the reasoning traces of a run, as a list, as text, as a page, as JSON. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/io/file.h"
+#include "rlsp/cli/args.h"
+#include "rlsp/cli/cli.h"
+#include "rlsp/cli/traces.h"
+#include "tui/trace_ansi.h"
+#include "tui/trace_page.h"
+
+enum { STAGE_COLUMNS = 11, PROMPT_COLUMNS = 40 };
+
+static const char summary[] =
+    "Lists the reasoning traces of a run, the newest last: a line each, or whole with --ansi, --html or --json.\n"
+    "\n"
+    "  rlsp traces RUN --longest --correct --backtrack --limit 1 --ansi    the longest correct one that went back\n"
+    "  rlsp traces RUN --stage eval --limit 0 --html traces.html           every evaluated one, as a page\n"
+    "\n"
+    "Evidence (bold: parsed and computed again) and words (dim: phrases that prove nothing) are told apart as in the\n"
+    "dashboard. --ansi writes colours whatever stdout and NO_COLOR are, since it asks for them.";
+
+/* What a run's traces are written as. */
+typedef struct Output {
+    const History *history;
+    const size_t  *indices; /* [count] */
+    size_t         count;
+} Output;
+
+static bool load(TraceCard *card, const Output *output, size_t i, const char *search)
+{
+    bool there = trace_card_load(card, output->history, output->indices[i]);
+    trace_card_find(card, search);
+    return there;
+}
+
+/* --- the list */
+
+static void print_row(const TraceCard *card)
+{
+    const Event *event = card->event;
+    const char  *stage = event_text(event, "stage"), *verdict = event_text(event, "verdict");
+    double numbers[] = {event_number(event, "behaviours.attempts", 0), event_number(event, "behaviours.backtracks", 0),
+                        event_number(event, "behaviours.checks", 0)};
+    printf("%7u ", card->meta.step);
+    printf("%*s ", STAGE_COLUMNS - trace_text_line(stdout, stage != NULL ? stage : "", STAGE_COLUMNS), "");
+    printf("%5.0f  ", event_number(event, "index", 0));
+    printf("%*s", 9 - trace_text_line(stdout, verdict != NULL ? verdict : "", 9), "");
+    printf("%8.4g %7u", event_number(event, "reward", 0), card->meta.tokens);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        printf(" %5.0f", numbers[i]);
+    }
+    printf("  %-3s  ", (card->meta.flags & HISTORY_TRUNCATED) != 0 ? "cut" : "");
+    trace_text_line(stdout, trace_card_prompt(card), PROMPT_COLUMNS);
+    putchar('\n');
+}
+
+static Status print_list(const Output *output)
+{
+    TraceCard card = {0};
+    if (output->count > 0) {
+        printf("%7s %-11s %5s  %-9s%8s %7s %5s %5s %5s  %-3s  %s\n", "step", "stage", "index", "verdict", "reward",
+               "tokens", "tries", "backs", "check", "cut", "prompt");
+    }
+    for (size_t i = 0; i < output->count && !ferror(stdout); i++) {
+        if (load(&card, output, i, NULL)) {
+            print_row(&card);
+        } else {
+            printf("%7u  this trace cannot be read any more\n", card.meta.step);
+        }
+    }
+    trace_card_free(&card);
+    return STATUS_OK;
+}
+
+/* --- whole traces */
+
+static Status print_ansi(const Output *output, const char *search)
+{
+    Colours   depth = theme_colours(getenv("TERM"), getenv("COLORTERM"), NULL, 16);
+    TraceCard card  = {0};
+    depth           = depth == COLOURS_NONE ? COLOURS_16 : depth; /* into a file or a pager, say */
+    for (size_t i = 0; i < output->count && !ferror(stdout); i++) {
+        load(&card, output, i, search);
+        trace_ansi_write(stdout, &card, depth);
+        putchar('\n');
+    }
+    trace_card_free(&card);
+    if (output->count > 0) {
+        trace_ansi_legend(stdout, depth);
+    }
+    return STATUS_OK;
+}
+
+static Status print_json(const Output *output, Error *error)
+{
+    TraceCard card  = {0};
+    bool      whole = true;
+    for (size_t i = 0; i < output->count && whole && !ferror(stdout); i++) {
+        if (load(&card, output, i, NULL)) {
+            whole = traces_print_json(&card, stdout);
+        } else {
+            fprintf(stderr, "rlsp traces: a trace of step %u cannot be read any more\n", card.meta.step);
+        }
+    }
+    trace_card_free(&card);
+    return whole ? STATUS_OK : error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while writing a trace");
+}
+
+/* Appends what was written into memory to the file, and empties it. */
+static Status flush_page(FILE *memory, char *const *bytes, AtomicFile *file, Error *error)
+{
+    if (fflush(memory) != 0) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while writing the page");
+    }
+    long size = ftell(memory);
+    rewind(memory);
+    return file != NULL ? atomic_file_write(file, *bytes, (size_t)size, error)
+                        : (fwrite(*bytes, 1, (size_t)size, stdout), STATUS_OK);
+}
+
+/* The page, a trace at a time; "-" is stdout. */
+static Status write_page(const Output *output, const TracePage *page, const char *search, const char *path,
+                         Error *error)
+{
+    bool        to_file = strcmp(path, "-") != 0;
+    AtomicFile *file    = to_file ? atomic_file_open(path, error) : NULL;
+    char       *bytes   = NULL;
+    size_t      size    = 0;
+    TraceCard   card    = {0};
+    if (to_file && file == NULL) {
+        return error->status;
+    }
+    FILE *memory = open_memstream(&bytes, &size);
+    if (memory == NULL) {
+        atomic_file_abort(file);
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while writing %s", path);
+    }
+    trace_page_begin(memory, page);
+    Status status = flush_page(memory, &bytes, file, error);
+    for (size_t i = 0; i < output->count && status == STATUS_OK && (to_file || !ferror(stdout)); i++) {
+        load(&card, output, i, search);
+        trace_page_trace(memory, &card);
+        status = flush_page(memory, &bytes, file, error);
+    }
+    trace_card_free(&card);
+    if (status == STATUS_OK) {
+        trace_page_end(memory);
+        status = flush_page(memory, &bytes, file, error);
+    }
+    fclose(memory);
+    free(bytes);
+    if (status != STATUS_OK || !to_file) {
+        atomic_file_abort(file);
+        return status;
+    }
+    return atomic_file_commit(file, error);
+}
+
+/* --- the command */
+
+static Status write_traces(const History *history, const TracesQuery *query, bool ansi, bool json, const char *html,
+                           Error *error)
+{
+    Output  output  = {.history = history};
+    size_t *indices = NULL, total = history_trace_count(history);
+    char    filter[400];
+    Status  status = traces_select(history, query, &indices, &output.count, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    output.indices = indices;
+    traces_query_text(query, filter, sizeof filter);
+    const HistoryState *state = history_state(history);
+    const TracePage     page  = {state->name[0] != '\0' ? state->name : history_path(history), state->task, filter,
+                            output.count, total};
+    if (html != NULL) {
+        status = write_page(&output, &page, query->search, html, error);
+    } else if (json) {
+        status = print_json(&output, error);
+    } else {
+        status = ansi ? print_ansi(&output, query->search) : print_list(&output);
+    }
+    free(indices);
+    if (status == STATUS_OK && total == 0) {
+        fprintf(stderr, "rlsp traces: %s has no traces (yet)\n", history_path(history));
+    } else if (status == STATUS_OK) {
+        fprintf(stderr, "%zu of %zu traces%s%s%s\n", output.count, total, filter[0] != '\0' ? ": " : "", filter,
+                query->limit > 0 && output.count == query->limit && output.count < total ? "; --limit 0: all" : "");
+    }
+    return status;
+}
+
+int cli_traces(int argc, char **argv)
+{
+    static const char *const stages[] = {"all", "rl", "eval", "sample", NULL};
+    TracesQuery              query    = {.last_step = INT64_MAX};
+    const char              *run = NULL, *steps = NULL, *html = NULL;
+    int64_t                  limit = 20;
+    int                      stage = TRACES_ANY;
+    bool                     ansi = false, json = false;
+    const ArgsOption         options[] = {
+                {.name = "correct", .type = ARGS_FLAG, .value = &query.correct, .help = "those with the right answer"},
+                {.name = "wrong", .type = ARGS_FLAG, .value = &query.wrong, .help = "those with a wrong answer"},
+                {.name = "no-answer", .type = ARGS_FLAG, .value = &query.no_answer, .help = "those without an answer"},
+                {.name  = "backtrack",
+                 .type  = ARGS_FLAG,
+                 .value = &query.backtrack,
+                 .help  = "with an attempt that was abandoned"},
+                {.name = "check", .type = ARGS_FLAG, .value = &query.check, .help = "with a check"},
+                {.name = "truncated", .type = ARGS_FLAG, .value = &query.truncated, .help = "cut off at the length limit"},
+                {.name        = "step",
+                 .type        = ARGS_TEXT,
+                 .value       = &steps,
+                 .placeholder = "A..B",
+                 .help        = "of these steps: 12, 10..20, 10.. or ..20"},
+                {.name        = "stage",
+                 .type        = ARGS_CHOICE,
+                 .value       = &stage,
+                 .placeholder = "S",
+                 .help        = "where they come from",
+                 .choices     = stages},
+                {.name        = "search",
+                 .type        = ARGS_TEXT,
+                 .value       = &query.search,
+                 .placeholder = "TEXT",
+                 .help        = "with this in prompt or response (either case)"},
+                {.name  = "longest",
+                 .type  = ARGS_FLAG,
+                 .value = &query.longest,
+                 .help  = "those with the most tokens, longest first"},
+                {.name        = "limit",
+                 .type        = ARGS_INTEGER,
+                 .value       = &limit,
+                 .placeholder = "N",
+                 .help        = "at most so many (default 20; 0: all)",
+                 .min         = 0,
+                 .max         = 1e9},
+                {.name  = "ansi",
+                 .type  = ARGS_FLAG,
+                 .value = &ansi,
+                 .help  = "whole traces, with highlights in colour; for less -R"},
+                {.name        = "html",
+                 .type        = ARGS_TEXT,
+                 .value       = &html,
+                 .placeholder = "F",
+                 .help        = "whole traces as a page in one file (- is stdout)"},
+                {.name  = "json",
+                 .type  = ARGS_FLAG,
+                 .value = &json,
+                 .help  = "whole traces as JSON lines, with where each behaviour lies (in bytes)"},
+    };
+    const ArgsCommand command = {.name            = "traces",
+                                 .usage           = "RUN [filters] [--ansi | --html F | --json]",
+                                 .summary         = summary,
+                                 .options         = options,
+                                 .option_count    = sizeof options / sizeof *options,
+                                 .positionals     = &run,
+                                 .min_positionals = 1,
+                                 .max_positionals = 1};
+    Error             error   = {0};
+    int               exit_code;
+    if (!args_begin(&command, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    query.stage = (TracesStage)stage;
+    query.limit = (size_t)limit;
+    if (ansi + json + (html != NULL) > 1) {
+        error_set(&error, STATUS_BAD_INPUT, "--ansi, --html and --json exclude each other; choose one");
+        return args_fail(&command, &error);
+    }
+    if (steps != NULL && traces_read_steps(steps, &query.first_step, &query.last_step, &error) != STATUS_OK) {
+        return args_fail(&command, &error);
+    }
+    History *history = history_open(run, &error);
+    if (history == NULL) {
+        return args_fail(&command, &error);
+    }
+    while (history_update(history, 0)) {
+    }
+    Status status = write_traces(history, &query, ansi, json, html, &error);
+    history_close(history);
+    exit_code = cli_finish_output(command.name);
+    return status != STATUS_OK ? args_fail(&command, &error) : exit_code;
+}

@@ -1,0 +1,35 @@
+/* What the parts of `rlsp traces` share: which traces are asked for. */
+#ifndef RLSP_CLI_TRACES_H
+#define RLSP_CLI_TRACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tui/trace_card.h"
+
+typedef enum TracesStage { TRACES_ANY, TRACES_RL, TRACES_EVAL, TRACES_SAMPLE } TracesStage;
+
+typedef struct TracesQuery {
+    bool        correct, wrong, no_answer;   /* any of those that are set; none: every verdict */
+    bool        backtrack, check, truncated; /* all of those that are set                      */
+    TracesStage stage;
+    int64_t     first_step, last_step;
+    const char *search;  /* in prompt or response; NULL: anything                          */
+    bool        longest; /* those with the most tokens, longest first; else the newest, newest last */
+    size_t      limit;   /* 0: all                                                      */
+} TracesQuery;
+
+/* "12", "10..20", "10..", "..20"; STATUS_BAD_INPUT. */
+Status traces_read_steps(const char *text, int64_t *first, int64_t *last, Error *error);
+
+/* Indices of the traces to show, in order; a new array, to be freed. */
+Status traces_select(const History *history, const TracesQuery *query, size_t **indices, size_t *count, Error *error);
+
+/* "correct, with a backtrack, steps 10 to 20"; "" where everything is wanted. */
+void traces_query_text(const TracesQuery *query, char *out, size_t size);
+
+/* One trace as a line of JSON: what was recorded, and the marks of its response. False: out of memory. */
+bool traces_print_json(const TraceCard *card, FILE *out);
+
+#endif
