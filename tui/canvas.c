@@ -9,18 +9,23 @@
 #include "tui/text.h"
 #include "tui/theme.h"
 
-enum { REPLACEMENT = 0xFFFD };
+enum {
+    REPLACEMENT = 0xFFFD,
+    CELLS_MAX   = 1 << 24, /* far beyond any screen; what asks for more is a mistake */
+};
 
 static const Cell blank = {.codes = {' '}, .width = 1, .ink = INK_TEXT};
 
 Canvas *canvas_new(int width, int height)
 {
-    Canvas *canvas = calloc(1, sizeof *canvas);
+    width          = width > 1 ? width : 1;
+    height         = height > 1 ? height : 1;
+    Canvas *canvas = height <= CELLS_MAX / width ? calloc(1, sizeof *canvas) : NULL;
     if (canvas == NULL) {
         return NULL;
     }
-    canvas->width  = width > 1 ? width : 1;
-    canvas->height = height > 1 ? height : 1;
+    canvas->width  = width;
+    canvas->height = height;
     canvas->cells  = calloc((size_t)canvas->width * (size_t)canvas->height, sizeof *canvas->cells);
     if (canvas->cells == NULL) {
         free(canvas);

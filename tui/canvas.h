@@ -68,7 +68,7 @@ typedef struct Canvas {
     Cell *cells;         /* [height, width] */
 } Canvas;
 
-Canvas *canvas_new(int width, int height); /* blank; NULL when out of memory */
+Canvas *canvas_new(int width, int height); /* blank; NULL when out of memory or far too large */
 void    canvas_free(Canvas *canvas);       /* NULL is allowed */
 void    canvas_clear(Canvas *canvas);
 
