@@ -176,11 +176,22 @@ static Status sync_parent(const char *path, Error *error)
     return status;
 }
 
+/* A device or a pipe, or a link to one: the rename would put a file in its place (/dev/null, for all programs). */
+static bool is_special(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 AtomicFile *atomic_file_open(const char *path, Error *error)
 {
     static atomic_uint serial;
     if (file_is_directory(path)) {
         error_set(error, STATUS_FAILED, "cannot write %s: it is a directory", path);
+        return NULL;
+    }
+    if (is_special(path)) {
+        error_set(error, STATUS_FAILED, "cannot write %s: it is a device or a pipe; give the name of a file", path);
         return NULL;
     }
     AtomicFile *file  = calloc(1, sizeof *file);

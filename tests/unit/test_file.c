@@ -95,6 +95,26 @@ static void large_and_small_writes_mix(void **state)
     free(data);
 }
 
+static void what_is_no_file_is_not_replaced(void **state)
+{
+    (void)state;
+    const char *directory = fixture_directory(), *pipe = fixture_path(directory, "pipe");
+    const char *link = fixture_path(directory, "link");
+    struct stat info;
+    Error       error = {0};
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(symlink(pipe, link), 0);
+    assert_int_equal(file_write_atomic(pipe, "a", 1, &error), STATUS_FAILED);
+    assert_non_null(strstr(error.text, pipe));
+    assert_non_null(strstr(error.text, "a device or a pipe"));
+    assert_int_equal(file_write_atomic(link, "a", 1, NULL), STATUS_FAILED);
+    assert_int_equal(lstat(pipe, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(entries(directory), 2);
+}
+
 static void what_is_aborted_leaves_no_trace(void **state)
 {
     (void)state;
@@ -217,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_read_whole),
         cmocka_unit_test(large_and_small_writes_mix),
+        cmocka_unit_test(what_is_no_file_is_not_replaced),
         cmocka_unit_test(what_is_aborted_leaves_no_trace),
         cmocka_unit_test(a_failed_write_keeps_the_old_file),
         cmocka_unit_test(places_that_cannot_be_written_are_named),
