@@ -189,18 +189,20 @@ static void test_odds_are_of_traces(void **state)
     /* 100 traces a step; what few traces do says little, a null nothing */
     History *run = run_fixture_make(
         "odds",
-        "{\"event\":\"rl_step\",\"step\":1,\"length\":10,\"response_tokens\":1000,\"search\":0.1,\"backtrack\":0.5,"
-        "\"correct_with_search\":0,\"correct_without_search\":0.5}\n"
-        "{\"event\":\"rl_step\",\"step\":2,\"length\":10,\"response_tokens\":1000,\"search\":0.9,\"backtrack\":0.5,"
-        "\"correct_with_search\":1,\"correct_without_search\":0.5}\n"
-        "{\"event\":\"rl_step\",\"step\":3,\"length\":30,\"response_tokens\":3000,\"search\":0,\"backtrack\":0,"
-        "\"backtracks\":3,\"correct_with_search\":null,\"correct_without_search\":0.25}\n"
-        "{\"event\":\"rl_step\",\"step\":4,\"length\":10,\"response_tokens\":1000,\"search\":0.5,\"backtrack\":1,"
-        "\"backtracks\":1,\"correct_with_search\":1,\"correct_without_search\":0}\n");
-    const BehaviourOdds odds = behaviour_odds(run, kind_of("search")); /* the newest two steps */
-    assert_true(fabs(odds.with - 1) < 1e-6);
-    assert_true(fabs(odds.without - (100 * 0.25 + 50 * 0) / 150) < 1e-6);
-    assert_true(fabs(odds.traces_with - 50) < 1e-3 && fabs(odds.traces_without - 150) < 1e-3);
+        "{\"event\":\"rl_step\",\"step\":1,\"length\":10,\"search\":1,\"backtrack\":0.5,\"correct_with_search\":0}\n"
+        "{\"event\":\"rl_step\",\"step\":2,\"length\":10,\"search\":1,\"backtrack\":0.5,\"correct_with_search\":0}\n"
+        "{\"event\":\"rl_step\",\"step\":3,\"length\":30,\"search\":1,\"backtrack\":0,\"backtracks\":3,"
+        "\"correct_with_search\":0}\n"
+        "{\"event\":\"rl_step\",\"step\":4,\"length\":10,\"response_tokens\":1000,\"search\":0,\"backtrack\":1,"
+        "\"backtracks\":1,\"correct_with_search\":null,\"correct_without_search\":0.5}\n"
+        "{\"event\":\"rl_step\",\"step\":5,\"length\":10,\"response_tokens\":1000,\"search\":0.1,"
+        "\"correct_with_search\":0,\"correct_without_search\":0.2}\n"
+        "{\"event\":\"rl_step\",\"step\":6,\"length\":10,\"response_tokens\":1000,\"search\":0.9,"
+        "\"correct_with_search\":1,\"correct_without_search\":0}\n");
+    const BehaviourOdds odds = behaviour_odds(run, kind_of("search")); /* the newest three steps */
+    assert_true(fabs(odds.with - 90.0 / 100) < 1e-6);
+    assert_true(fabs(odds.without - (100 * 0.5 + 90 * 0.2) / 200) < 1e-6);
+    assert_true(fabs(odds.traces_with - 100) < 1e-3 && fabs(odds.traces_without - 200) < 1e-3);
     assert_false(odds.held_out);
     assert_int_equal(behaviour_verdict(&odds), 1);
     const BehaviourOdds unknown = behaviour_odds(run, kind_of("backtrack"));
