@@ -127,15 +127,41 @@ static void put_numbers(FILE *out, const Event *event, const char *prefix, bool 
     fputs("</ul>\n", out);
 }
 
-static void put_head(FILE *out, const TraceCard *card, int verdict)
+static int verdict_of(const HistoryTrace *meta)
 {
-    static const char *const signs[] = {"\xE2\x9C\x93 correct", "\xE2\x9C\x97 wrong", "\xE2\x88\x85 no answer"};
-    static const Ink         inks[]  = {INK_GOOD, INK_BAD, INK_WARN};
-    const HistoryTrace      *meta    = &card->meta;
-    const char              *stage = event_text(card->event, "stage"), *answer = event_text(card->event, "answer");
-    const char              *reason = event_text(card->event, "reason"), *named = event_text(card->event, "verdict");
-    const char              *problem = event_text(card->event, "problem");
-    fprintf(out, "<h2><span class=\"c%d\">%s</span> step %u, ", (int)inks[verdict], signs[verdict], meta->step);
+    return (meta->flags & HISTORY_CORRECT) != 0 ? 0 : (meta->flags & HISTORY_ANSWERED) != 0 ? 1 : 2;
+}
+
+static const char *const verdict_signs[] = {"\xE2\x9C\x93", "\xE2\x9C\x97", "\xE2\x88\x85"};
+static const char *const verdict_words[] = {"correct", "wrong", "no answer"};
+static const Ink         verdict_inks[]  = {INK_GOOD, INK_BAD, INK_WARN};
+
+/* What became of the problem at other steps. */
+static void put_same(FILE *out, const HistoryTrace *meta, const HistoryTrace *const *same, size_t same_count)
+{
+    fputs(same_count > 1 ? "<ul><li>the same problem</li>" : "", out);
+    for (size_t i = 0; i < same_count && same_count > 1; i++) {
+        const int verdict = verdict_of(same[i]);
+        if (same[i]->offset == meta->offset) {
+            fprintf(out, "<li><b>step %u</b>", same[i]->step);
+        } else {
+            fprintf(out, "<li><a href=\"#t%llu\">step %u</a>", (unsigned long long)same[i]->offset, same[i]->step);
+        }
+        fprintf(out, " <span class=\"c%d\" title=\"%s\">%s</span></li>", (int)verdict_inks[verdict],
+                verdict_words[verdict], verdict_signs[verdict]);
+    }
+    fputs(same_count > 1 ? "</ul>\n" : "", out);
+}
+
+static void put_head(FILE *out, const TraceCard *card)
+{
+    const HistoryTrace *meta    = &card->meta;
+    const int           verdict = verdict_of(meta);
+    const char         *stage = event_text(card->event, "stage"), *answer = event_text(card->event, "answer");
+    const char         *reason = event_text(card->event, "reason"), *named = event_text(card->event, "verdict");
+    const char         *problem = event_text(card->event, "problem");
+    fprintf(out, "<h2><span class=\"c%d\">%s %s</span> step %u, ", (int)verdict_inks[verdict], verdict_signs[verdict],
+            verdict_words[verdict], meta->step);
     put_text(out, stage != NULL ? stage : "no stage");
     fprintf(out, " %.0f", event_number(card->event, "index", 0));
     fprintf(out, ", %u tokens%s</h2>\n", meta->tokens, (meta->flags & HISTORY_TRUNCATED) != 0 ? ", cut off" : "");
@@ -163,18 +189,19 @@ static void put_head(FILE *out, const TraceCard *card, int verdict)
     put_numbers(out, card->event, "behaviours.", false, "none");
 }
 
-void trace_page_trace(FILE *out, const TraceCard *card)
+void trace_page_trace(FILE *out, const TraceCard *card, const HistoryTrace *const *same, size_t same_count)
 {
-    const uint16_t flags   = card->meta.flags;
-    const int      verdict = (flags & HISTORY_CORRECT) != 0 ? 0 : (flags & HISTORY_ANSWERED) != 0 ? 1 : 2;
-    if (card->event == NULL) {
-        fprintf(out, "<article>\n<h2>step %u: this trace cannot be read any more</h2>\n</article>\n", card->meta.step);
-        return;
-    }
-    fprintf(out, "<article class=\"v%d%s%s%s%s\">\n", verdict, (flags & HISTORY_BACKTRACK) != 0 ? " backtrack" : "",
+    const uint16_t flags = card->meta.flags;
+    fprintf(out, "<article id=\"t%llu\" class=\"v%d%s%s%s%s\">\n", (unsigned long long)card->meta.offset,
+            verdict_of(&card->meta), (flags & HISTORY_BACKTRACK) != 0 ? " backtrack" : "",
             (flags & HISTORY_CHECK) != 0 ? " check" : "", (flags & HISTORY_TRUNCATED) != 0 ? " cut" : "",
             (flags & HISTORY_EVALUATION) != 0 ? " eval" : "");
-    put_head(out, card, verdict);
+    if (card->event == NULL) {
+        fprintf(out, "<h2>step %u: this trace cannot be read any more</h2>\n</article>\n", card->meta.step);
+        return;
+    }
+    put_head(out, card);
+    put_same(out, &card->meta, same, same_count);
     put_part(out, card, CARD_PROMPT, "prompt");
     put_part(out, card, CARD_RESPONSE, "response");
     fputs("</article>\n", out);

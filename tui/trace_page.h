@@ -2,7 +2,7 @@
  *
  *     TracePage page = {.run = "countdown", .task = "countdown", .filter = "wrong", .shown = 20, .total = 300};
  *     trace_page_begin(out, &page);
- *     for (…) trace_page_trace(out, &card);
+ *     for (…) trace_page_trace(out, &card, same, same_count);
  *     trace_page_end(out);
  *
  * The same looks as in the viewer (trace_look.h), light or dark as the reader's system is, with a legend. Choosing
@@ -24,7 +24,8 @@ typedef struct TracePage {
 } TracePage;
 
 void trace_page_begin(FILE *out, const TracePage *page);
-void trace_page_trace(FILE *out, const TraceCard *card);
+/* `same` [same_count]: traces on the page of the same problem, this one among them, to be linked to. */
+void trace_page_trace(FILE *out, const TraceCard *card, const HistoryTrace *const *same, size_t same_count);
 void trace_page_end(FILE *out);
 
 #endif

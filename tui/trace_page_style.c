@@ -29,6 +29,7 @@ const char trace_page_style[] =
     "article.v2{border-left-color:var(--warn)}\n"
     "ul{margin:0;padding:0;display:flex;flex-wrap:wrap;gap:0 1rem;list-style:none;color:var(--faint);"
     "font-size:.9rem;overflow-wrap:anywhere}\n"
+    "a{color:inherit}article:target{outline:2px solid var(--text)}\n"
     "li:first-child{color:var(--text)}\n"
     ".text{margin-top:.5rem;font:.9rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;"
     "tab-size:1}\n"

@@ -2,12 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io/file.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/traces.h"
 #include "tui/trace_ansi.h"
-#include "tui/trace_page.h"
 
 enum { STAGE_COLUMNS = 11, PROMPT_COLUMNS = 40 };
 
@@ -20,84 +18,69 @@ static const char summary[] =
     "Evidence (bold: parsed and computed again) and words (dim: phrases that prove nothing) are told apart as in the\n"
     "dashboard. --ansi writes colours whatever stdout and NO_COLOR are, since it asks for them.";
 
-/* What a run's traces are written as. */
-typedef struct Output {
-    const History *history;
-    const size_t  *indices; /* [count] */
-    size_t         count;
-} Output;
-
-static bool load(TraceCard *card, const Output *output, size_t i, const char *search)
-{
-    bool there = trace_card_load(card, output->history, output->indices[i]);
-    trace_card_find(card, search);
-    return there;
-}
-
 /* --- the list */
 
-static void print_row(const TraceCard *card)
+static void print_row(const HistoryTrace *meta, const Event *event)
 {
-    const Event *event = card->event;
-    const char  *stage = event_text(event, "stage"), *verdict = event_text(event, "verdict");
-    double numbers[] = {event_number(event, "behaviours.attempts", 0), event_number(event, "behaviours.backtracks", 0),
-                        event_number(event, "behaviours.checks", 0)};
-    printf("%7u ", card->meta.step);
+    static const char *const counts[] = {"behaviours.attempts", "behaviours.backtracks", "behaviours.checks"};
+    const char              *stage = event_text(event, "stage"), *verdict = event_text(event, "verdict");
+    const char              *prompt = event_text(event, "prompt");
+    printf("%7u ", meta->step);
     printf("%*s ", STAGE_COLUMNS - trace_text_line(stdout, stage != NULL ? stage : "", STAGE_COLUMNS), "");
     printf("%5.0f  ", event_number(event, "index", 0));
     printf("%*s", 9 - trace_text_line(stdout, verdict != NULL ? verdict : "", 9), "");
-    printf("%8.4g %7u", event_number(event, "reward", 0), card->meta.tokens);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        printf(" %5.0f", numbers[i]);
+    printf("%8.4g %7u", event_number(event, "reward", 0), meta->tokens);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        printf(" %5.0f", event_number(event, counts[i], 0));
     }
-    printf("  %-3s  ", (card->meta.flags & HISTORY_TRUNCATED) != 0 ? "cut" : "");
-    trace_text_line(stdout, trace_card_prompt(card), PROMPT_COLUMNS);
+    printf("  %-3s  ", (meta->flags & HISTORY_TRUNCATED) != 0 ? "cut" : "");
+    trace_text_line(stdout, prompt != NULL ? prompt : "", PROMPT_COLUMNS);
     putchar('\n');
 }
 
-static Status print_list(const Output *output)
+/* Nothing is marked here, so that long lists are quick. */
+static void print_list(const TracesChosen *chosen)
 {
-    TraceCard card = {0};
-    if (output->count > 0) {
+    if (chosen->count > 0) {
         printf("%7s %-11s %5s  %-9s%8s %7s %5s %5s %5s  %-3s  %s\n", "step", "stage", "index", "verdict", "reward",
                "tokens", "tries", "backs", "check", "cut", "prompt");
     }
-    for (size_t i = 0; i < output->count && !ferror(stdout); i++) {
-        if (load(&card, output, i, NULL)) {
-            print_row(&card);
+    for (size_t i = 0; i < chosen->count && !ferror(stdout); i++) {
+        const HistoryTrace *meta  = history_trace(chosen->history, chosen->indices[i]);
+        Event              *event = history_trace_read(chosen->history, chosen->indices[i]);
+        if (event != NULL) {
+            print_row(meta, event);
         } else {
-            printf("%7u  this trace cannot be read any more\n", card.meta.step);
+            printf("%7u  this trace cannot be read any more\n", meta->step);
         }
+        event_free(event);
     }
-    trace_card_free(&card);
-    return STATUS_OK;
 }
 
 /* --- whole traces */
 
-static Status print_ansi(const Output *output, const char *search)
+static void print_ansi(const TracesChosen *chosen)
 {
     Colours   depth = theme_colours(getenv("TERM"), getenv("COLORTERM"), NULL, 16);
     TraceCard card  = {0};
     depth           = depth == COLOURS_NONE ? COLOURS_16 : depth; /* into a file or a pager, say */
-    for (size_t i = 0; i < output->count && !ferror(stdout); i++) {
-        load(&card, output, i, search);
+    for (size_t i = 0; i < chosen->count && !ferror(stdout); i++) {
+        traces_load(&card, chosen, i);
         trace_ansi_write(stdout, &card, depth);
         putchar('\n');
     }
     trace_card_free(&card);
-    if (output->count > 0) {
+    if (chosen->count > 0) {
         trace_ansi_legend(stdout, depth);
     }
-    return STATUS_OK;
 }
 
-static Status print_json(const Output *output, Error *error)
+static Status print_json(const TracesChosen *chosen, Error *error)
 {
     TraceCard card  = {0};
     bool      whole = true;
-    for (size_t i = 0; i < output->count && whole && !ferror(stdout); i++) {
-        if (load(&card, output, i, NULL)) {
+    for (size_t i = 0; i < chosen->count && whole && !ferror(stdout); i++) {
+        if (traces_load(&card, chosen, i)) {
             whole = traces_print_json(&card, stdout);
         } else {
             fprintf(stderr, "rlsp traces: a trace of step %u cannot be read any more\n", card.meta.step);
@@ -107,86 +90,35 @@ static Status print_json(const Output *output, Error *error)
     return whole ? STATUS_OK : error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while writing a trace");
 }
 
-/* Appends what was written into memory to the file, and empties it. */
-static Status flush_page(FILE *memory, char *const *bytes, AtomicFile *file, Error *error)
-{
-    if (fflush(memory) != 0) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while writing the page");
-    }
-    long size = ftell(memory);
-    rewind(memory);
-    return file != NULL ? atomic_file_write(file, *bytes, (size_t)size, error)
-                        : (fwrite(*bytes, 1, (size_t)size, stdout), STATUS_OK);
-}
-
-/* The page, a trace at a time; "-" is stdout. */
-static Status write_page(const Output *output, const TracePage *page, const char *search, const char *path,
-                         Error *error)
-{
-    bool        to_file = strcmp(path, "-") != 0;
-    AtomicFile *file    = to_file ? atomic_file_open(path, error) : NULL;
-    char       *bytes   = NULL;
-    size_t      size    = 0;
-    TraceCard   card    = {0};
-    if (to_file && file == NULL) {
-        return error->status;
-    }
-    FILE *memory = open_memstream(&bytes, &size);
-    if (memory == NULL) {
-        atomic_file_abort(file);
-        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while writing %s", path);
-    }
-    trace_page_begin(memory, page);
-    Status status = flush_page(memory, &bytes, file, error);
-    for (size_t i = 0; i < output->count && status == STATUS_OK && (to_file || !ferror(stdout)); i++) {
-        load(&card, output, i, search);
-        trace_page_trace(memory, &card);
-        status = flush_page(memory, &bytes, file, error);
-    }
-    trace_card_free(&card);
-    if (status == STATUS_OK) {
-        trace_page_end(memory);
-        status = flush_page(memory, &bytes, file, error);
-    }
-    fclose(memory);
-    free(bytes);
-    if (status != STATUS_OK || !to_file) {
-        atomic_file_abort(file);
-        return status;
-    }
-    return atomic_file_commit(file, error);
-}
-
 /* --- the command */
 
 static Status write_traces(const History *history, const TracesQuery *query, bool ansi, bool json, const char *html,
                            Error *error)
 {
-    Output  output  = {.history = history};
-    size_t *indices = NULL, total = history_trace_count(history);
-    char    filter[400];
-    Status  status = traces_select(history, query, &indices, &output.count, error);
+    TracesChosen chosen  = {.history = history, .search = query->search};
+    size_t      *indices = NULL, total = history_trace_count(history);
+    char         filter[400];
+    Status       status = traces_select(history, query, &indices, &chosen.count, error);
     if (status != STATUS_OK) {
         return status;
     }
-    output.indices = indices;
+    chosen.indices = indices;
     traces_query_text(query, filter, sizeof filter);
-    const HistoryState *state = history_state(history);
-    const TracePage     page  = {state->name[0] != '\0' ? state->name : history_path(history), state->task, filter,
-                            output.count, total};
     if (html != NULL) {
-        status = write_page(&output, &page, query->search, html, error);
+        status = traces_write_page(&chosen, filter, html, error);
     } else if (json) {
-        status = print_json(&output, error);
+        status = print_json(&chosen, error);
+    } else if (ansi) {
+        print_ansi(&chosen);
     } else {
-        status = ansi ? print_ansi(&output, query->search) : print_list(&output);
+        print_list(&chosen);
     }
     free(indices);
     if (status == STATUS_OK && total == 0) {
         fprintf(stderr, "rlsp traces: %s has no traces (yet)\n", history_path(history));
     } else if (status == STATUS_OK) {
-        fprintf(stderr, "%zu of %zu traces%s%s%s\n", output.count, total, filter[0] != '\0' ? ": " : "", filter,
-                query->limit > 0 && output.count == query->limit && output.count < total ? "; --limit 0: all" : "");
+        fprintf(stderr, "%zu of %zu traces%s%s%s\n", chosen.count, total, filter[0] != '\0' ? ": " : "", filter,
+                query->limit > 0 && chosen.count == query->limit && chosen.count < total ? "; --limit 0: all" : "");
     }
     return status;
 }

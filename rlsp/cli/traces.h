@@ -29,6 +29,20 @@ Status traces_select(const History *history, const TracesQuery *query, size_t **
 /* "correct, with a backtrack, steps 10 to 20"; "" where everything is wanted. */
 void traces_query_text(const TracesQuery *query, char *out, size_t size);
 
+/* Traces that are to be written. */
+typedef struct TracesChosen {
+    const History *history;
+    const size_t  *indices; /* [count] */
+    size_t         count;
+    const char    *search; /* to be marked in them; NULL: nothing */
+} TracesChosen;
+
+/* Trace `i` of those; false: it cannot be read (any more). */
+bool traces_load(TraceCard *card, const TracesChosen *chosen, size_t i);
+
+/* They as a page; "-" is stdout. `filter`: how they were chosen. */
+Status traces_write_page(const TracesChosen *chosen, const char *filter, const char *path, Error *error);
+
 /* One trace as a line of JSON: what was recorded, and the marks of its response. False: out of memory. */
 bool traces_print_json(const TraceCard *card, FILE *out);
 

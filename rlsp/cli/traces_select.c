@@ -158,3 +158,10 @@ void traces_query_text(const TracesQuery *query, char *out, size_t size)
         snprintf(out + used, size - used, "%swith \"%.80s\"", used > 0 ? ", " : "", query->search);
     }
 }
+
+bool traces_load(TraceCard *card, const TracesChosen *chosen, size_t i)
+{
+    bool there = trace_card_load(card, chosen->history, chosen->indices[i]);
+    trace_card_find(card, chosen->search);
+    return there;
+}

@@ -71,7 +71,8 @@ static char *page_of(const TraceCard *card, const char *word, size_t *size)
     static char *text; /* of this call; the compiler would suspect a local one */
     FILE        *out = open_memstream(&text, size);
     trace_page_begin(out, &(TracePage){.run = word, .task = word, .filter = word, .shown = 1, .total = 2});
-    trace_page_trace(out, card);
+    const HistoryTrace other = {.offset = 99, .step = 40, .flags = HISTORY_CORRECT};
+    trace_page_trace(out, card, (const HistoryTrace *[]){&card->meta, &other}, 2);
     trace_page_end(out);
     fclose(out);
     return text;
@@ -93,7 +94,7 @@ static bool is_among(const char *const *words, const char *word, size_t length)
 static const char *read_attributes(const char *at)
 {
     static const char *const known[] = {"lang", "charset", "http-equiv", "content", "name", "class", "title",
-                                        "type", "id",      "for",        "checked", "open", NULL};
+                                        "type", "id",      "for",        "checked", "open", "href",  NULL};
     while (*at == ' ') {
         size_t length = strcspn(++at, "=> \"'<");
         if (!is_among(known, at, length)) {
@@ -115,9 +116,10 @@ static const char *read_attributes(const char *at)
  */
 static void check_page(const char *page, size_t size)
 {
-    static const char *const known[] = {"html",    "head",    "meta", "title", "style", "body", "h1",    "h2",  "p",
-                                        "details", "summary", "dl",   "dt",    "dd",    "i",    "input", "nav", "label",
-                                        "main",    "article", "div",  "span",  "mark",  "ul",   "li",    "b",   NULL};
+    static const char *const known[] = {"html", "head",  "meta",    "title",   "style", "body",    "h1",
+                                        "h2",   "p",     "details", "summary", "dl",    "dt",      "dd",
+                                        "i",    "input", "nav",     "label",   "main",  "article", "div",
+                                        "span", "mark",  "ul",      "li",      "b",     "a",       NULL};
     static const char *const empty[] = {"meta", "input", NULL};
     char                     open[32][16];
     int                      depth = 0;
@@ -199,9 +201,11 @@ static void nothing_is_lost_and_marks_are_the_viewers(void **state)
     assert_string_equal(text, response);
     text_of(page, "<div class=\"text prompt\">", text);
     assert_string_equal(text, prompt);
-    assert_non_null(strstr(page, "<article class=\"v1 backtrack\">"));
+    assert_non_null(strstr(page, "<article id=\"t0\" class=\"v1 backtrack\">"));
     assert_non_null(strstr(page, "<li>word <b>3</b></li><li>format <b>0</b></li>")); /* a reward of 0 is shown */
     assert_null(strstr(page, "checks")); /* a behaviour that is not there is not */
+    assert_non_null(strstr(page, "<li><b>step 12</b> <span"));
+    assert_non_null(strstr(page, "<li><a href=\"#t99\">step 40</a> <span class=\"c5\" title=\"correct\">"));
     int         evidence = 0, words = 0;
     const char *at = strstr(page, "<div class=\"text response\">");
     for (size_t i = 0; i < card.markup.count; i++) {
