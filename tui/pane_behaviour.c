@@ -84,7 +84,11 @@ static void rate_text(double rate, bool per_tokens, char out[16])
     } else if (!isfinite(rate)) {
         snprintf(out, 16, "-");
     } else {
-        snprintf(out, 16, rate > 0 && rate < 9.95 ? "%.1f" : "%.0f", fmin(99999, rate));
+        snprintf(out, 16,
+                 rate > 0 && rate < 0.095  ? "%.2f"
+                 : rate > 0 && rate < 9.95 ? "%.1f"
+                                           : "%.0f",
+                 fmax(-999, fmin(99999, rate)));
     }
 }
 
