@@ -301,11 +301,10 @@ static const unsigned char *glyph_bytes(const FontFile *file, int glyph, size_t 
     return *damaged || from == to ? NULL : file->data + file->glyf + from;
 }
 
-/* The ends of the contours must rise, and the last contour have two points: stb_truetype writes past its array
- * otherwise. */
+/* The ends of the contours must rise: stb_truetype writes past its array otherwise. */
 static bool contours_are_sound(const unsigned char *at, size_t bytes, int contours)
 {
-    int last = -1, before = -1;
+    int last = -1;
     if (10 + 2 * (size_t)contours + 2 > bytes) {
         return false;
     }
@@ -314,10 +313,9 @@ static bool contours_are_sound(const unsigned char *at, size_t bytes, int contou
         if (end <= last || end > MAX_POINTS) {
             return false;
         }
-        before = last;
-        last   = end;
+        last = end;
     }
-    return last - before >= 2;
+    return true;
 }
 
 static bool add_glyph(const FontFile *file, int glyph, const Transform *transform, int depth, int *components,

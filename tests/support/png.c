@@ -57,3 +57,11 @@ int png_count(const Png *png, int x, int y, int width, int height, uint32_t colo
     }
     return count;
 }
+
+uint8_t *png_inflate(const uint8_t *packed, size_t packed_bytes, size_t *bytes)
+{
+    int   length = 0;
+    char *out    = stbi_zlib_decode_malloc((const char *)packed, (int)packed_bytes, &length);
+    *bytes       = (size_t)length;
+    return (uint8_t *)out;
+}

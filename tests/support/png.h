@@ -7,6 +7,7 @@
 #ifndef TESTS_SUPPORT_PNG_H
 #define TESTS_SUPPORT_PNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct Png {
@@ -20,5 +21,8 @@ uint32_t png_pixel(const Png *png, int x, int y); /* 0xRRGGBB; outside: ends the
 
 /* Pixels of exactly this colour in a rectangle. */
 int png_count(const Png *png, int x, int y, int width, int height, uint32_t colour);
+
+/* A zlib stream unpacked, to be freed; NULL if it is damaged. */
+uint8_t *png_inflate(const uint8_t *packed, size_t packed_bytes, size_t *bytes);
 
 #endif

@@ -113,6 +113,20 @@ static void test_lines_have_their_width_and_are_one_shape(void **state)
     assert_int_equal(grey(image, 30, 60), 128);
     image_free(image);
 
+    /* A line is as smooth in a thousand pieces as in one. */
+    Image *whole = image_new(120, 120, white), *pieces = image_new(120, 120, white);
+    Point  along[1001];
+    for (int i = 0; i <= 1000; i++) {
+        along[i] = (Point){10 + i * 0.1, 20 + i * 0.037};
+    }
+    image_line(whole, 10, 20, 110, 57, 2.5, black);
+    image_polyline(pieces, along, 1001, 2.5, black);
+    for (int i = 0; i < 120 * 120; i++) {
+        assert_in_range(grey(whole, i % 120, i / 120) - grey(pieces, i % 120, i / 120) + 10, 8, 12);
+    }
+    image_free(whole);
+    image_free(pieces);
+
     image              = image_new(40, 40, white);
     const Point gaps[] = {{5, 20.5}, {10, 20.5}, {NAN, 20}, {20.5, 20.5}, {25, INFINITY}, {30, 20.5}, {35, 20.5}};
     image_polyline(image, gaps, 7, 3, black);
@@ -382,6 +396,12 @@ static void test_damaged_fonts_do_no_harm(void **state)
     assert_int_equal(file_write_atomic(path, whole, bytes, NULL), STATUS_OK);
     FontFile *sound = font_file_open(path, 0);
     assert_non_null(sound);
+    for (uint32_t code = '!'; code <= '~'; code++) { /* checks that are too strict would leave letters out */
+        Outline outline = {0};
+        assert_true(font_file_outline(sound, font_file_glyph(sound, code), 20, &outline));
+        assert_true(outline.count > 3);
+        outline_free(&outline);
+    }
     font_file_close(sound);
     free(copy);
     free(whole);
