@@ -1,4 +1,4 @@
-/* Private to tui/chart*.c and tui/histogram.c.
+/* Private to tui/chart*.c, tui/histogram.c and tui/plot*.c.
  *
  * A chart is drawn in this order: the points of each series are reduced to buckets, one per column of dots
  * (chart_curve.c); they give the scale of y; axes_draw takes what it needs from the area and leaves the plot
