@@ -59,21 +59,6 @@ static bool passes(const TracesQuery *query, const HistoryTrace *trace)
            trace->step <= query->last_step;
 }
 
-/* The line may have the text in another field: prompt and response decide. */
-static bool contains(const History *history, size_t index, const char *text)
-{
-    if (!history_trace_contains(history, index, text)) {
-        return false;
-    }
-    TraceCard card = {0};
-    if (trace_card_load(&card, history, index)) {
-        trace_card_find(&card, text);
-    }
-    bool found = card.match_count > 0;
-    trace_card_free(&card);
-    return found;
-}
-
 typedef struct Candidate {
     size_t   index;
     uint32_t tokens;
@@ -111,7 +96,7 @@ Status traces_select(const History *history, const TracesQuery *query, size_t **
     }
     size_t taken = 0;
     for (size_t i = 0; i < found && taken < limit; i++) {
-        if (query->search == NULL || contains(history, candidates[i].index, query->search)) {
+        if (query->search == NULL || history_trace_contains(history, candidates[i].index, query->search)) {
             chosen[taken++] = candidates[i].index;
         }
     }

@@ -112,7 +112,7 @@ grep -q '"kind":"backtrack","evidence":true' "$work/out" || fail "--json: no bac
 mkdir "$work/torn"
 cp "$run/config.json" "$work/torn/"
 {
-    printf '%s\n' '{"event":"trace","step":1,"stage":"rl\u001b[31m","index":0,"prompt":"\u001b]0;x\u0007</pre><script>","response":"\u009b2J<img src=x> \u202e","verdict":"wrong","tokens":5,"truncated":false,"reward":0,"rewards":{},"behaviours":{}}'
+    printf '%s\n' '{"event":"trace","step":1,"stage":"\u001b[31m\u001b]2;","index":0,"prompt":"\u001b]0;x\u0007</pre><script>","response":"\u009b2J<img src=x> \u202e","verdict":"wrong","tokens":5,"truncated":false,"reward":0,"rewards":{},"behaviours":{}}'
     printf '%s\n' 'nonsense'
     printf '%s' '{"event":"trace","step":2,"stage":"rl","ind'
 } >"$work/torn/traces.jsonl"
@@ -122,7 +122,10 @@ for form in "" --ansi "--html -" --json; do
     # shellcheck disable=SC2086
     traces "$work/torn" $form
     [ $code -eq 0 ] || fail "hostile text with $form: exit code $code"
-    sed "s/$(printf '\033')\[[0-9;]*m//g" "$work/out" | LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177]')" &&
+    if [ "$form" = --ansi ]; then
+        sed -i "s/$(printf '\033')\[[0-9;]*m//g" "$work/out" # which are its own
+    fi
+    LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177]')" "$work/out" &&
         fail "hostile text with $form: a control byte"
     [ "$form" = --json ] || { LC_ALL=C grep -q "$(printf '\302\233')" "$work/out" && fail "hostile text with $form: a C1 control"; }
     [ "$form" != "--html -" ] || ! grep -qE '<(script|img)' "$work/out" || fail "hostile text became markup"
