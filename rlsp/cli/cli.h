@@ -15,6 +15,7 @@ int cli_devices(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_traces(int argc, char **argv);
+int cli_plot(int argc, char **argv);
 
 /* Flushes stdout; 0, or 1 with a message if it could not be written (a full disk;
  * a reader that went away is no error). For the end of every subcommand. */

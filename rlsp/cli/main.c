@@ -25,6 +25,7 @@ static const Command commands[] = {
     {"devices", cli_devices, "the Vulkan devices, what they offer and why one cannot be used"},
     {"bench", cli_bench, "how fast this device trains, decodes and multiplies"},
     {"traces", cli_traces, "the reasoning traces of a run: as a list, in colour, as a page"},
+    {"plot", cli_plot, "curves of one or several runs as a picture"},
     {"config", cli_config, "a config as it is understood, or all keys there are"},
 };
 
