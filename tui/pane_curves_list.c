@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tui/pane_curves_parts.h"
 
@@ -55,22 +56,40 @@ static bool passes(const PaneCurves *pane, HistoryKind kind, const char *name)
     return strcmp(name, "time_unix") != 0; /* that is when, not what */
 }
 
-/* What passes the query, each once, however many runs log it. Returns the number. */
+/* 0: the name begins with the query; 1: the name has it; 2: it is found elsewhere. */
+static int rank_of(const PaneCurves *pane, const char *name)
+{
+    const char *query = pane->list.query;
+    return strncasecmp(name, query, strlen(query)) == 0 ? 0 : contains(name, query) ? 1 : 2;
+}
+
+/* Those of a run that the runs before it lack. */
+static int entries_add(const PaneCurves *pane, HistoryKind kind, int run, int rank, Entry entries[ENTRIES_MAX],
+                       int count)
+{
+    const int metrics = history_metric_count(pane->runs[run], kind);
+    for (int m = 0; m < metrics && count < ENTRIES_MAX; m++) {
+        const char *name = history_metric_name(pane->runs[run], kind, m);
+        bool        seen = rank_of(pane, name) != rank || !passes(pane, kind, name);
+        for (int before = 0; before < run && !seen; before++) {
+            seen = history_metric(pane->runs[before], kind, name) >= 0;
+        }
+        if (!seen) {
+            entries[count++] = (Entry){kind, name};
+        }
+    }
+    return count;
+}
+
+/* What passes the query, each once, however many runs log it; the likeliest first. Returns the number. */
 static int entries_of(const PaneCurves *pane, Entry entries[ENTRIES_MAX])
 {
     static const HistoryKind order[] = {HISTORY_RL, HISTORY_EVAL, HISTORY_SFT};
     int                      count   = 0;
-    for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
-        for (int r = 0; r < pane->run_count; r++) {
-            for (int m = 0; m < history_metric_count(pane->runs[r], order[k]) && count < ENTRIES_MAX; m++) {
-                const char *name = history_metric_name(pane->runs[r], order[k], m);
-                bool        seen = !passes(pane, order[k], name);
-                for (int before = 0; before < r && !seen; before++) {
-                    seen = history_metric(pane->runs[before], order[k], name) >= 0;
-                }
-                if (!seen) {
-                    entries[count++] = (Entry){order[k], name};
-                }
+    for (int rank = 0; rank <= 2; rank++) {
+        for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+            for (int r = 0; r < pane->run_count; r++) {
+                count = entries_add(pane, order[k], r, rank, entries, count);
             }
         }
     }

@@ -205,6 +205,13 @@ static void test_list(void **state)
     press(pane, "e");
     assert_true(pane_curves_captures(pane));
     assert_curves_show(pane, "reward_sd", true);
+    press(pane, "e"); /* names that begin with it come before those that have it */
+    char *text = curves_text(pane, 90, 16);
+    assert_non_null(strstr(text, "reward_sd"));
+    assert_non_null(strstr(text, "] rl   entropy"));
+    assert_true(strstr(text, "] rl   entropy") < strstr(text, "] rl   reward_sd"));
+    free(text);
+    press_code(pane, KEY_CODE_BACKSPACE);
     press(pane, "cLip fr");
     assert_curves_show(pane, "clip_fraction", true);
     assert_curves_show(pane, "reward_sd", false);
