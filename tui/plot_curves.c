@@ -100,15 +100,23 @@ static void draw_band(Image *image, const PlotAxes *axes, Sketch *sketch, Colour
     }
 }
 
-/* A curve of few points shows where they are; a point alone is always marked. */
-static void draw_marks(Image *image, const PlotAxes *axes, const Sketch *sketch, double line, Colour colour)
+static int filled_of(const Sketch *sketch, const Bucket *buckets)
 {
-    const Bucket *buckets = sketch->buckets.drawn;
-    int           filled  = 0;
+    int filled = 0;
     for (int c = 0; c < sketch->columns; c++) {
         filled += buckets[c].filled;
     }
-    const bool few = filled <= FEW_POINTS && filled * MARK_PIXELS * line <= axes->box.width;
+    return filled;
+}
+
+/* A curve of few points shows where they are, unless it is a smoothed one, which has none; a point alone is always
+ * marked. */
+static void draw_marks(Image *image, const PlotAxes *axes, const Sketch *sketch, double line, Colour colour)
+{
+    const Bucket *buckets = sketch->buckets.drawn;
+    const int     filled  = filled_of(sketch, buckets);
+    const bool    few =
+        axes->window.smoothing <= 0 && filled <= FEW_POINTS && filled * MARK_PIXELS * line <= axes->box.width;
     for (int c = 0, next = 0; c < sketch->columns; c = next) {
         for (next = c + 1; next < sketch->columns && !buckets[next].filled;) {
             next++;
@@ -138,7 +146,10 @@ void plot_curves(Image *image, const Chart *chart, const PlotAxes *axes, double 
             if (layer == 0) {
                 draw_band(image, axes, &sketch, ink_colour(series->ink, 0.15f));
             } else if (layer == 1) {
-                draw_line(image, axes, &sketch, sketch.buckets.raw, line, ink_colour(series->ink, 0.28f));
+                /* A dense one is a cloud; a thin line has to be darker to be seen. */
+                const bool dense = filled_of(&sketch, sketch.buckets.raw) > window.columns / 6;
+                draw_line(image, axes, &sketch, sketch.buckets.raw, line,
+                          ink_colour(series->ink, dense ? 0.28f : 0.5f));
             } else {
                 draw_line(image, axes, &sketch, sketch.buckets.drawn, 2.2 * line, ink_colour(series->ink, 1));
                 draw_marks(image, axes, &sketch, line, ink_colour(series->ink, 1));

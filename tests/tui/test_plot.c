@@ -178,6 +178,30 @@ static void test_bands_and_raw_curves_are_faint(void **state)
     free_sheet(&sheet);
 }
 
+/* Few points are marked; a smoothed curve has none; a point between gaps would be lost without its mark. */
+static void test_points_are_marked(void **state)
+{
+    (void)state;
+    const double x[]    = {0, 1, 2, 3, 4};
+    const float  flat[] = {0.5f, 0.5f, 0.5f, 0.5f, 0.5f}, alone[] = {NAN, NAN, 0.25f, NAN, NAN};
+    for (int smooth = 0; smooth < 2; smooth++) {
+        const ChartSeries series[] = {{"flat", x, flat, NULL, 5, INK_SERIES_0},
+                                      {"alone", x, alone, NULL, 5, INK_SERIES_1}};
+        const PlotPanel   panel    = {
+                 {.series = series, .series_count = 2, .y_min = 0, .y_max = 1, .smoothing = 0.9 * smooth}, "step", "y"};
+        Sheet           sheet = write_sheet(&(Plot){.panels = &panel, .panel_count = 1});
+        const PlotAxes *axes  = &sheet.layout.axes[0];
+        const int       above = (int)plot_axes_y(axes, 0.5) - 2;
+        for (int i = 1; i < 4; i++) {
+            const bool marked = is_near(png_pixel(&sheet.png, (int)plot_axes_x(axes, i), above), paper(INK_SERIES_0));
+            assert_int_equal(marked, !smooth);
+            assert_false(is_near(png_pixel(&sheet.png, (int)plot_axes_x(axes, i - 0.5), above), paper(INK_SERIES_0)));
+        }
+        assert_true(is_near(at(&sheet, 0, 2, 0.25), paper(INK_SERIES_1)));
+        free_sheet(&sheet);
+    }
+}
+
 static void test_texts_say_what_is_shown(void **state)
 {
     (void)state;
@@ -499,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_curves_lie_where_their_values_say),
         cmocka_unit_test(test_log_axis),
         cmocka_unit_test(test_bands_and_raw_curves_are_faint),
+        cmocka_unit_test(test_points_are_marked),
         cmocka_unit_test(test_texts_say_what_is_shown),
         cmocka_unit_test(test_nothing_overlaps_at_any_size),
         cmocka_unit_test(test_ink_stays_in_its_boxes),
