@@ -16,13 +16,14 @@
 typedef struct DashboardOptions {
     const char *const *runs; /* [run_count] run directories; the first is the one whose traces are shown */
     int                run_count;
-    double             replay; /* > 0: plays a finished run, so many times as fast as it went */
-    int                control; /* descriptor for commands to the trainer; -1: only watching */
-    int                output;  /* descriptor of the trainer's stdout and stderr; -1: none   */
-    pid_t              child;   /* the trainer; 0: none                                   */
-    const char        *picture; /* not NULL: writes the screen as this PNG and ends, no terminal needed */
-    const char        *text;    /* not NULL: likewise as text ("-": stdout)               */
+    double             replay;        /* > 0: plays a finished run, so many times as fast as it went */
+    int                control;       /* descriptor for commands to the trainer; -1: only watching */
+    int                output;        /* descriptor of the trainer's stdout and stderr; -1: none   */
+    pid_t              child;         /* the trainer; 0: none                                   */
+    const char        *picture;       /* not NULL: writes the screen as this PNG and ends, no terminal needed */
+    const char        *text;          /* not NULL: likewise as text ("-": stdout)               */
     int                width, height; /* of that picture, in cells                        */
+    const char        *keys;          /* pressed before it is taken: "\e" Escape, "\r" Enter, "\t" Tab; NULL: none */
 } DashboardOptions;
 
 typedef enum DashboardEnd {

@@ -334,3 +334,16 @@ void pane_traces_title(PaneTraces *pane, Glyphs glyphs, char *out, size_t size)
                                       : " \xC2\xB7 ",
              filtered ? filter : "");
 }
+
+const char *pane_traces_prompt(PaneTraces *pane)
+{
+    pane_sync(pane);
+    if (pane->index == NO_TRACE) {
+        return "";
+    }
+    if (pane->sides.on && sides_load(pane)) {
+        return trace_card_prompt(&pane->sides.cards[pane->sides.active]);
+    }
+    pane_load(pane);
+    return trace_card_prompt(&pane->card);
+}

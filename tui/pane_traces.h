@@ -44,4 +44,7 @@ bool pane_traces_captures(const PaneTraces *pane);
 /* Goes on with a search for about so long; whether there is more to do. */
 bool pane_traces_work(PaneTraces *pane, double seconds);
 
+/* The prompt of the trace shown, "" if there is none; valid until the next call. */
+const char *pane_traces_prompt(PaneTraces *pane);
+
 #endif

@@ -6,6 +6,7 @@
 #define RLSP_CLI_CLI_H
 
 int cli_train(int argc, char **argv);
+int cli_watch(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_generate(int argc, char **argv);
 int cli_score(int argc, char **argv);

@@ -1,4 +1,4 @@
-/* rlsp train: the stages of a config, in this process or, detached, in one of its own. */
+/* rlsp train: the stages of a config, in this process or, behind a dashboard or detached, in one of its own. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "rlsp/cli/train_process.h"
 #include "rlsp/run/progress.h"
 #include "rlsp/train/session.h"
+#include "tui/dashboard.h"
 
 static volatile sig_atomic_t stop_requested;
 
@@ -157,6 +158,37 @@ static int train_detached(Trainer *trainer, Error *error)
     return cli_finish_output("train");
 }
 
+/* The trainer in a process of its own, and the dashboard here. Where the terminal cannot show it: lines. */
+static int train_shown(Trainer *trainer, Error *error)
+{
+    TrainProcess process;
+    if (train_process_start(&process, train_child, trainer, error) != STATUS_OK) {
+        fprintf(stderr, "rlsp train: %s\n", error->text);
+        return error_exit_code(error->status);
+    }
+    if (!train_process_ready(&process)) {
+        return train_process_finish(&process, trainer->run, false);
+    }
+    DashboardEnd           end;
+    const DashboardOptions options = {.runs = &trainer->run, .run_count = 1, .control = process.control, .output = process.output, .child = process.pid};
+    if (dashboard_run(&options, &end, error) != STATUS_OK) {
+        fprintf(stderr, "rlsp train: a line per step instead of the dashboard: %s\n", error->text);
+        train_process_follow(&process, trainer->run);
+        return train_process_finish(&process, trainer->run, false);
+    }
+    if (end == DASHBOARD_DETACHED) {
+        fprintf(stderr, "rlsp train: pid %ld trains on; rlsp watch %s shows it, kill %ld stops it after saving\n", (long)process.pid, trainer->run,
+                (long)process.pid);
+        train_process_leave(&process);
+        return 0;
+    }
+    const int code = train_process_finish(&process, trainer->run, true);
+    if (code == 0) {
+        fprintf(stderr, "rlsp train: done; rlsp watch %s shows it again\n", trainer->run);
+    }
+    return code;
+}
+
 int cli_train(int argc, char **argv)
 {
     const char *config_path = NULL, *out = NULL, *resume = NULL, *device = NULL;
@@ -169,15 +201,16 @@ int cli_train(int argc, char **argv)
         {.name = "out", .type = ARGS_TEXT, .value = &out, .placeholder = "DIR", .help = "run directory (default: runs/NAME)"},
         {.name = "resume", .type = ARGS_TEXT, .value = &resume, .placeholder = "DIR", .help = "goes on with a run from its last checkpoint"},
         {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "index or part of a name, see 'rlsp devices'"},
-        {.name = "batch", .type = ARGS_FLAG, .value = &batch, .help = "one line per step (this version has no other display)"},
+        {.name = "batch", .type = ARGS_FLAG, .value = &batch, .help = "one line per step instead of the dashboard, as where there is no terminal"},
         {.name = "detach", .type = ARGS_FLAG, .value = &detach, .help = "trains in the background: prints the run's directory and process id, and returns"},
         {.name = "control", .type = ARGS_INTEGER, .value = &control, .placeholder = "FD", .help = "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop", .min = 0, .max = 1 << 20},
-        {.name = "profile", .type = ARGS_FLAG, .value = &profile, .help = "times every kernel and prints a table at the end"},
+        {.name = "profile", .type = ARGS_FLAG, .value = &profile, .help = "times every kernel and prints a table at the end; no dashboard"},
         {.name = "validate", .type = ARGS_FLAG, .value = &validate, .help = "runs under the Vulkan validation layer and fails if it said anything"},
     };
     const ArgsCommand command = {.name = "train",
                                  .usage = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",
-                                 .summary = "Trains a model: the stages (sft, rl) that a config lists. Ctrl-C finishes the step, saves and exits 130.",
+                                 .summary = "Trains a model: the stages (sft, rl) that a config lists. In a terminal the dashboard shows it (? lists its keys), and the trainer is a\n"
+                                            "process of its own that goes on if the terminal closes. With --batch, Ctrl-C finishes the step, saves and exits 130.",
                                  .options = options,
                                  .option_count = sizeof options / sizeof *options};
     int exit_code;
@@ -211,6 +244,12 @@ int cli_train(int argc, char **argv)
                                        .profile = profile, .validate = validate, .stop = &stop_requested, .on_step = follow, .user = &trainer};
     if (detach) {
         return train_detached(&trainer, &error);
+    }
+    if (!batch && control < 0 && !profile) {
+        if (isatty(0) && isatty(1)) {
+            return train_shown(&trainer, &error);
+        }
+        fprintf(stderr, "rlsp train: standard %s is no terminal: a line per step\n", isatty(1) ? "input" : "output");
     }
     if (control >= 0 && (trainer.session.control = control_new((int)control)) == NULL) {
         error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory");

@@ -118,6 +118,7 @@ gone "$trainer" || stop_trainer "SIGTERM"
 
 start int
 kill -INT "$dashboard"
+sleep 0.5 # two that come at once are one
 kill -INT "$dashboard"
 ended "SIGINT twice" "*"
 gone "$trainer" || stop_trainer "SIGINT twice"
