@@ -99,10 +99,12 @@ void history_close(History *history)
 
 typedef enum Taken { TAKEN, JUNK, NOT_YET } Taken;
 
-/* Gives the lines to `take` until they end, one is for later, or the time is up (true: then there is more). */
+/* Gives the lines to `take` until they end, one is for later, or the time is up (true: then there is more). A chunk is
+ * read however short the time is. */
 static bool follow(History *history, LineFile *file, Taken (*take)(History *history, const Line *line), double end)
 {
     Line line;
+    bool chunk = false;
     do {
         while (line_file_peek(file, &line)) {
             const Taken taken = take(history, &line);
@@ -112,9 +114,10 @@ static bool follow(History *history, LineFile *file, Taken (*take)(History *hist
             history->junk += taken == JUNK;
             line_file_take(file, &line);
         }
-        if (now() >= end) {
+        if (chunk && now() >= end) {
             return line_file_waiting(file);
         }
+        chunk = true;
     } while (line_file_fill(file));
     return false;
 }
@@ -132,10 +135,15 @@ static void complain(History *history, int what, const char *format, const char 
 
 enum { COMPLAINT_MEMORY = 1, COMPLAINT_FORMAT = 2, COMPLAINT_FILE = 4 }; /* and its next two bits */
 
+static bool is_replay(const History *history)
+{
+    return history->until < INFINITY;
+}
+
 static Taken take_event(History *history, const Line *line)
 {
     bool memory = true;
-    if (isfinite(history->until) && history_event_time(line) > history->until) {
+    if (is_replay(history) && history_event_time(line) > history->until) {
         history->until_reached = true;
         return NOT_YET;
     }
@@ -192,7 +200,7 @@ static void rewind_log(History *history)
 {
     const uint64_t size = history->log_file.size;
     line_file_rewind(&history->log_file, 0);
-    if (isinf(history->until) && size > LOG_BYTES) { /* a replay needs the lines before, too */
+    if (!is_replay(history) && size > LOG_BYTES) { /* a replay needs the lines before, too */
         line_file_rewind(&history->log_file, size - LOG_BYTES);
         history->log_file.too_long = true; /* drops the rest of the line that it falls into */
     }
@@ -226,7 +234,7 @@ bool history_update(History *history, double seconds)
     look(history);
     history->until_reached = false;
     bool more              = follow(history, &history->events, take_event, end);
-    if (!more || isinf(history->until)) { /* in a replay the events say how far the traces go */
+    if (!more || !is_replay(history)) { /* in a replay the events say how far the traces go */
         more = follow(history, &history->traces, take_trace, end) || more;
     }
     more                         = follow(history, &history->log_file, take_log, end) || more;

@@ -19,6 +19,13 @@ static bool reserve(char **buffer, size_t *capacity, size_t bytes)
     return true;
 }
 
+/* The file was written anew: what the window holds is not looked at again. */
+static bool stale(TraceIndex *index)
+{
+    index->window_bytes = 0;
+    return false;
+}
+
 /* The trace's line, in the window; false: it is not (any more) in the file. */
 static bool find_line(const History *history, size_t at, Line *line)
 {
@@ -43,7 +50,8 @@ static bool find_line(const History *history, size_t at, Line *line)
     }
     *line = (Line){
         .text = index->window + (trace->offset - index->window_offset), .bytes = trace->bytes, .offset = trace->offset};
-    return line->text[line->bytes - 1] == '\n' && memchr(line->text, '\n', line->bytes - 1) == NULL;
+    const bool whole = line->text[line->bytes - 1] == '\n' && memchr(line->text, '\n', line->bytes - 1) == NULL;
+    return whole || stale(index);
 }
 
 Event *history_trace_read(const History *history, size_t index)
@@ -56,7 +64,8 @@ Event *history_trace_read(const History *history, size_t index)
     const HistoryTrace *trace = history_trace(history, index);
     if (!traces_read_line(history->index, &line, &found) || found.step != trace->step ||
         found.problem != trace->problem || found.tokens != trace->tokens) {
-        return NULL; /* the file was written anew */
+        stale(history->index);
+        return NULL;
     }
     return event_parse(line.text, line.bytes);
 }

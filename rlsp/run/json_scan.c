@@ -15,8 +15,11 @@ static double scaled(uint64_t mantissa, int exponent)
     if (mantissa <= (UINT64_C(1) << 53) && exponent >= -22 && exponent <= 22) { /* two exact doubles: rounded once */
         return exponent < 0 ? (double)mantissa / exact[-exponent] : (double)mantissa * exact[exponent];
     }
-    if (mantissa == 0) {
+    if (mantissa == 0 || exponent < -400) {
         return 0;
+    }
+    if (exponent > 400) {
+        return INFINITY;
     }
     unsigned    left   = exponent < 0 ? (unsigned)-exponent : (unsigned)exponent;
     long double factor = 1, power = 10;
@@ -31,51 +34,89 @@ static inline bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-enum { DIGITS_KEPT = 19, EXPONENT_LIMIT = 100000 };
+static inline bool is_number_byte(char byte)
+{
+    return is_digit(byte) || byte == '.' || (byte | 0x20) == 'e';
+}
+
+/* All digits of a number of more than DIGITS digits, with a point among them or without: *shift is what to multiply its
+ * first ones with, which are all that a double can tell apart. */
+enum { DIGITS = 19, EXPONENT_LIMIT = 100000 };
+
+static uint64_t first_digits(const char *at, const char *end, int *shift)
+{
+    uint64_t mantissa = 0;
+    int      kept     = 0;
+    bool     fraction = false;
+    *shift            = 0;
+    for (; at < end; at++) {
+        if (*at == '.') {
+            fraction = true;
+        } else if (kept < DIGITS) {
+            mantissa = 10 * mantissa + (uint64_t)(*at - '0');
+            kept += mantissa > 0;
+            *shift -= fraction;
+        } else {
+            *shift += !fraction;
+        }
+    }
+    return mantissa;
+}
+
+/* Past the exponent at `at`; NULL: it is none. */
+static const char *read_exponent(const char *at, int *exponent)
+{
+    const bool minus = *at == '-';
+    int        value = 0;
+    at += *at == '-' || *at == '+';
+    if (!is_digit(*at)) {
+        return NULL;
+    }
+    for (; is_digit(*at); at++) {
+        value = value < EXPONENT_LIMIT ? 10 * value + (*at - '0') : value;
+    }
+    *exponent += minus ? -value : value;
+    return at;
+}
 
 /* Past the number at `at`; NULL: it is none. */
 static const char *read_number(const char *at, double *value)
 {
-    const bool minus    = *at == '-';
-    uint64_t   mantissa = 0;
-    int        kept = 0, shift = 0, exponent = 0;
+    if (is_digit(at[0]) && !is_number_byte(at[1])) { /* most counts */
+        *value = at[0] - '0';
+        return at + 1;
+    }
+    const bool minus = *at == '-';
     at += minus;
+    const char *digits   = at;
+    uint64_t    mantissa = 0;
+    int         shift    = 0;
     if (!is_digit(*at) || (*at == '0' && is_digit(at[1]))) {
         return NULL;
     }
     for (; is_digit(*at); at++) {
-        if (kept < DIGITS_KEPT) {
-            mantissa = 10 * mantissa + (uint64_t)(*at - '0');
-            kept += mantissa > 0;
-        } else {
-            shift++;
-        }
+        mantissa = 10 * mantissa + (uint64_t)(*at - '0');
     }
     if (*at == '.') {
-        if (!is_digit(*++at)) {
+        const char *point = at++;
+        for (; is_digit(*at); at++) {
+            mantissa = 10 * mantissa + (uint64_t)(*at - '0');
+        }
+        if (at == point + 1) {
             return NULL;
         }
-        for (; is_digit(*at); at++) {
-            if (kept < DIGITS_KEPT) {
-                mantissa = 10 * mantissa + (uint64_t)(*at - '0');
-                kept += mantissa > 0;
-                shift--;
-            }
-        }
+        shift = at - point <= DIGITS ? (int)(point + 1 - at) : 0;
+    }
+    if (at - digits > DIGITS) { /* the mantissa may have run over */
+        mantissa = first_digits(digits, at, &shift);
     }
     if (*at == 'e' || *at == 'E') {
-        const bool negative = *++at == '-';
-        at += *at == '-' || *at == '+';
-        if (!is_digit(*at)) {
+        at = read_exponent(at + 1, &shift);
+        if (at == NULL) {
             return NULL;
         }
-        for (; is_digit(*at); at++) {
-            exponent = exponent < EXPONENT_LIMIT ? 10 * exponent + (*at - '0') : exponent;
-        }
-        exponent = negative ? -exponent : exponent;
     }
-    exponent += shift;
-    *value = exponent > 400 ? (mantissa > 0 ? INFINITY : 0) : exponent < -400 ? 0 : scaled(mantissa, exponent);
+    *value = scaled(mantissa, shift);
     *value = minus ? -*value : *value;
     return at;
 }
@@ -101,10 +142,29 @@ static const char *closing_quote(const char *at, const char *end)
     }
 }
 
-/* The same for a key: short, and mostly without a backslash. */
-static const char *closing_quote_of_key(const char *at, const char *end)
+/* The top bit of the lowest byte of `word` that is `byte` (times 0x0101…), and perhaps of some above it; 0: none is. */
+static inline uint64_t find_byte(uint64_t word, uint64_t byte)
 {
-    for (const char *p = at; p < end; p++) {
+    const uint64_t ones = 0x0101010101010101u, zero = word ^ ones * byte;
+    return (zero - ones) & ~zero & ones << 7;
+}
+
+/* The same for a key: too short for a call of memchr to pay, so eight bytes at a time here (SPEED.md). */
+static inline const char *closing_quote_of_key(const char *at, const char *end)
+{
+    const char *p = at;
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; end - p >= 8; p += 8) {
+        uint64_t word;
+        memcpy(&word, p, sizeof word);
+        const uint64_t found = find_byte(word, '"') | find_byte(word, '\\');
+        if (found != 0) {
+            p += __builtin_ctzll(found) / 8;
+            return *p == '"' ? p : closing_quote(at, end);
+        }
+    }
+#endif
+    for (; p < end; p++) {
         if (*p == '"') {
             return p;
         }
@@ -134,7 +194,7 @@ static const char *past_brackets(const char *at, const char *end)
 
 static inline const char *past_blanks(const char *at)
 {
-    while (*at == ' ' || *at == '\t' || *at == '\r') {
+    while ((unsigned char)*at <= ' ' && (*at == ' ' || *at == '\t' || *at == '\r')) {
         at++;
     }
     return at;
