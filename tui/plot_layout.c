@@ -110,7 +110,7 @@ bool plot_lay_out(const Plot *plot, Font *font, PlotLayout *layout)
         const int most = (int)(0.12 * layout->height / plot_line_height(&legend));
         top += plot_legend(layout, &legend, &plot->panels[0].chart, (PlotBox){margin, top, width, 0}, most, true) *
                plot_line_height(&legend);
-        top += most > 0 ? 8 * layout->line : 0;
+        top += most > 0 ? 12 * layout->line : 0;
     }
     char described[128];
     describe(plot, described, sizeof described);
