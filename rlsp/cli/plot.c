@@ -29,12 +29,6 @@ typedef struct Runs {
 
 /* --- runs */
 
-static const char *own_name(const History *history)
-{
-    const char *name = history_state(history)->name;
-    return name[0] != '\0' ? name : history_path(history);
-}
-
 /* The last part of a path, "a" of "runs/a/". */
 static void last_part(const char *path, char *out, size_t size)
 {
@@ -48,34 +42,32 @@ static void last_part(const char *path, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)(end - start < size ? end - start : size - 1), path + start);
 }
 
-/* Whether another run goes by the same name, or by the same directory name. */
-static bool is_shared(const Runs *runs, int r, bool by_directory)
+/* What a run may be called, the shortest first. */
+typedef enum Naming { BY_NAME, BY_DIRECTORY, BY_PATH } Naming;
+
+static void name_run(const History *history, Naming naming, char *out, size_t size)
 {
-    char mine[160], other[160];
-    bool shared = false;
-    last_part(history_path(runs->histories[r]), mine, sizeof mine);
-    for (int i = 0; i < runs->count; i++) {
-        last_part(history_path(runs->histories[i]), other, sizeof other);
-        shared = shared ||
-                 (i != r && (by_directory ? strcmp(mine, other) == 0
-                                          : strcmp(own_name(runs->histories[r]), own_name(runs->histories[i])) == 0));
+    const char *name = history_state(history)->name;
+    if (naming == BY_DIRECTORY || (naming == BY_NAME && name[0] == '\0')) {
+        last_part(history_path(history), out, size);
+    } else {
+        snprintf(out, size, "%s", naming == BY_NAME ? name : history_path(history));
     }
-    return shared;
 }
 
-/* A run goes by its name; where two have the same, by its directory's; else by its path. */
+/* All by their names, if these differ; else all by their directories' names; else by their paths. */
 static void name_runs(Runs *runs)
 {
-    for (int r = 0; r < runs->count; r++) {
-        const History *history = runs->histories[r];
-        if (!is_shared(runs, r, false)) {
-            snprintf(runs->names[r], sizeof runs->names[r], "%s", own_name(history));
-        } else if (!is_shared(runs, r, true)) {
-            last_part(history_path(history), runs->names[r], sizeof runs->names[r]);
-        } else {
-            snprintf(runs->names[r], sizeof runs->names[r], "%s", history_path(history));
+    bool differ = false;
+    for (Naming naming = BY_NAME; naming <= BY_PATH && !differ; naming++) {
+        differ = true;
+        for (int r = 0; r < runs->count; r++) {
+            name_run(runs->histories[r], naming, runs->names[r], sizeof runs->names[r]);
+            runs->runs[r] = (PlotRun){runs->histories[r], runs->names[r]};
+            for (int before = 0; before < r; before++) {
+                differ = differ && strcmp(runs->names[r], runs->names[before]) != 0;
+            }
         }
-        runs->runs[r] = (PlotRun){history, runs->names[r]};
     }
 }
 
@@ -304,7 +296,7 @@ int cli_plot(int argc, char **argv)
          .type        = ARGS_REAL,
          .value       = &request.smoothing,
          .placeholder = "X",
-         .help        = "0 (none) to 0.99, raw curve behind (default 0.6; evaluations: 0)",
+         .help        = "0 (none) to 0.99, raw curve behind (default 0.6; evaluations and lr: 0)",
          .max         = .99},
         {.name  = "log-y",
          .type  = ARGS_FLAG,

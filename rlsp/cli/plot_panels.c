@@ -97,15 +97,41 @@ static Status add_curves(PlotPanels *panels, const PlotRequest *request, const P
     return STATUS_OK;
 }
 
-/* Whether a curve has a point among the steps that are shown. */
-static bool has_points(const ChartSeries *series, double from, double to)
+/* Points of a curve among the steps that are shown. */
+static size_t count_points(const ChartSeries *series, double from, double to)
 {
+    size_t count = 0;
     for (size_t i = 0; i < series->count; i++) {
-        if (series->x[i] >= from && series->x[i] <= to && isfinite(series->y[i])) {
-            return true;
+        count += series->x[i] >= from && series->x[i] <= to && isfinite(series->y[i]);
+    }
+    return count;
+}
+
+/* What is chosen beforehand is drawn as it is. */
+static bool is_set(const char *metric)
+{
+    size_t bytes = strlen(metric);
+    return strcmp(metric, "kl_coef") == 0 || (bytes >= 2 && strcmp(metric + bytes - 2, "lr") == 0);
+}
+
+/* "tokens ± standard deviation" where there is a band; more than two bands hide each other. */
+static void label_y(PlotPanels *panels, const char *label)
+{
+    Chart      *chart = &panels->panels[panels->count].chart;
+    char       *out   = panels->labels[panels->count];
+    const char *band  = "";
+    for (int c = 0; c < chart->series_count; c++) {
+        ChartSeries     *series = &panels->series[panels->count][c];
+        const PlotCurve *curve  = &panels->curves[panels->count][c];
+        series->spread          = chart->series_count <= 2 ? series->spread : NULL;
+        if (series->spread != NULL) {
+            const char *name = history_metric_name(curve->run->history, curve->kind, curve->metric);
+            band             = strstr(name, "length") != NULL ? "standard deviation" : "standard error";
         }
     }
-    return false;
+    snprintf(out, sizeof panels->labels[0], "%s%s%s", label != NULL ? label : "", band[0] != '\0' ? " \xC2\xB1 " : "",
+             band);
+    panels->panels[panels->count].y_label = out[0] != '\0' ? out : NULL;
 }
 
 /* The y axis from 0 to a little above what is shown. */
@@ -140,32 +166,34 @@ static void set_steps(Chart *chart, double from, double to)
     }
 }
 
-/* Completes the panel that add_curves began; one without a point is dropped. */
-static void finish_panel(PlotPanels *panels, const PlotRequest *request, bool from_zero, double from, double to)
+/* Completes the panel that add_curves began; one whose curves have fewer points than `least` is dropped. */
+static void finish_panel(PlotPanels *panels, const PlotRequest *request, const char *y_label, bool from_zero,
+                         size_t least, double from, double to)
 {
     PlotPanel *panel  = &panels->panels[panels->count];
     Chart     *chart  = &panel->chart;
-    bool       points = false, evaluation = false;
+    size_t     points = 0;
+    bool       smooth = true;
     for (int c = 0; c < chart->series_count; c++) {
-        points     = has_points(&panels->series[panels->count][c], from, to) || points;
-        evaluation = panels->curves[panels->count][c].kind == HISTORY_EVAL || evaluation;
+        const PlotCurve *curve = &panels->curves[panels->count][c];
+        const size_t     count = count_points(&panels->series[panels->count][c], from, to);
+        points                 = count > points ? count : points;
+        smooth                 = smooth && curve->kind != HISTORY_EVAL &&
+                 !is_set(history_metric_name(curve->run->history, curve->kind, curve->metric));
     }
-    if (!points) {
-        *panel = (PlotPanel){0};
+    if (points < least) {
+        *panel                           = (PlotPanel){0};
+        panels->titles[panels->count][0] = '\0';
         return;
     }
-    if (chart->series_count > 2) { /* more bands than that hide each other */
-        for (int c = 0; c < chart->series_count; c++) {
-            panels->series[panels->count][c].spread = NULL;
-        }
-    }
+    chart->series = panels->series[panels->count];
+    label_y(panels, y_label);
+    set_steps(chart, from, to);
     chart->title     = panels->titles[panels->count];
-    chart->series    = panels->series[panels->count];
-    chart->smoothing = !isnan(request->smoothing) ? request->smoothing : evaluation ? 0 : DEFAULT_SMOOTHING;
+    chart->smoothing = !isnan(request->smoothing) ? request->smoothing : smooth ? DEFAULT_SMOOTHING : 0;
     chart->log_y     = request->log_y;
     chart->legend    = request->run_count > 1 || chart->series_count > 1;
-    set_steps(chart, from, to);
-    panel->x_label = "step";
+    panel->x_label   = "step";
     if (from_zero && !chart->log_y) {
         start_at_zero(chart, from, to);
     }
@@ -211,8 +239,9 @@ static Status add_defaults(PlotPanels *panels, const PlotRequest *request, Error
         snprintf(panels->titles[panels->count], sizeof panels->titles[0], "%s%s%s", defaults[d].title,
                  most == 1 && defaults[d].metrics[1].name != NULL ? ": " : "",
                  most == 1 && defaults[d].metrics[1].name != NULL ? defaults[d].metrics[0].label : "");
-        panels->panels[panels->count].y_label = defaults[d].y_label;
-        finish_panel(panels, request, defaults[d].from_zero, from, to);
+        /* one evaluation is no curve */
+        const size_t least = defaults[d].metrics[0].kind == HISTORY_EVAL ? 2 : 1;
+        finish_panel(panels, request, defaults[d].y_label, defaults[d].from_zero, least, from, to);
     }
     return STATUS_OK;
 }
@@ -253,7 +282,7 @@ static Status add_asked(PlotPanels *panels, const PlotRequest *request, Error *e
                 break;
             }
         }
-        finish_panel(panels, request, false, from, to);
+        finish_panel(panels, request, NULL, false, 1, from, to);
         at += length;
         if (*at == '\0') {
             return STATUS_OK;
@@ -276,7 +305,7 @@ PlotPanels *plot_panels_new(const PlotRequest *request, Error *error)
     Status status = request->metrics != NULL ? add_asked(panels, request, error) : add_defaults(panels, request, error);
     if (status == STATUS_OK && panels->count == 0) {
         status = error_set(error, STATUS_FAILED, "nothing to draw: %s%s",
-                           isnan(request->from) && isnan(request->to) ? "no step or evaluation yet in "
+                           isnan(request->from) && isnan(request->to) ? "no curve yet in "
                                                                       : "no point between --from and --to in ",
                            request->runs[0].name);
     }

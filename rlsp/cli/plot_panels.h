@@ -25,7 +25,7 @@ typedef struct PlotRequest {
     const PlotRun *runs;
     int            run_count;
     const char *metrics; /* "a,b+c": a panel each, with several curves where there is a +; NULL: those that a run has */
-    double      smoothing; /* NAN: .6, evaluations as they are */
+    double      smoothing; /* NAN: .6; evaluations and what is set (lr) as they are */
     double      from, to;  /* steps; NAN: not said */
     bool        log_y;
 } PlotRequest;
@@ -48,7 +48,7 @@ typedef struct PlotPanels {
     ChartSeries series[PLOT_PANELS_MAX][SERIES_INKS];
     PlotCurve   curves[PLOT_PANELS_MAX][SERIES_INKS];
     char        names[PLOT_PANELS_MAX][SERIES_INKS][160];
-    char        titles[PLOT_PANELS_MAX][160];
+    char        titles[PLOT_PANELS_MAX][160], labels[PLOT_PANELS_MAX][80];
 } PlotPanels;
 
 /* NULL with *error set: a metric that no run has (the nearest are named), too many of something, nothing to draw. The

@@ -62,6 +62,10 @@ picture "three runs" "$work/runs.png" 6
 plot "$work/first" "$work/second" --metric eval.accuracy --json
 [ "$(grep -c . "$work/out")" -eq 2 ] && grep -q '^{"run":"first","metric":"eval.accuracy","step":\[0,10,20,30,40\],"value":\[0\.' "$work/out" &&
     grep -q '^{"run":"second"' "$work/out" || fail "--json: the curves of two runs"
+cp -r "$work/first" "$work/second/first" # the same directory name too: by path
+plot "$work/first" "$work/second/first" --metric reward --json
+grep -qF "{\"run\":\"$work/second/first\"" "$work/out" || fail "two runs of one name in directories of one name"
+rm -r "$work/second/first"
 sed -i 's/"name":	"pick-three-recorded"/"name":	"another"/' "$work/second/config.json"
 sed -i '1s/"name":"pick-three-recorded"/"name":"another"/' "$work/second/events.jsonl"
 plot "$work/first" "$work/second" --metric reward --json
@@ -102,7 +106,7 @@ refused 2 "argument is missing"
 refused 2 "-o F.png is missing" "$run"
 refused 2 "$work/none" "$work/none" -o "$work/bad.png"
 refused 2 "$work/empty" "$run" "$work/empty" -o "$work/bad.png"
-refused 1 "nothing to draw: no step or evaluation yet" "$work/new" -o "$work/bad.png"
+refused 1 "nothing to draw: no curve yet" "$work/new" -o "$work/bad.png"
 refused 1 "no point between --from and --to" "$run" --from 1000 -o "$work/bad.png"
 refused 2 "--from is after --to" "$run" --from 9 --to 3 -o "$work/bad.png"
 refused 2 "the nearest: rl.reward, rl.reward_sd" "$run" --metric rewrad -o "$work/bad.png"
