@@ -235,6 +235,7 @@ static Status draw(const Runs *runs, const PlotRequest *request, const Options *
     }
     plot.panels      = panels->panels;
     plot.panel_count = panels->count;
+    plot.columns     = panels->count == 3 ? 3 : 0; /* two rows would leave a hole */
     Status status    = STATUS_OK;
     if (options->output != NULL) {
         status = plot_write(&plot, options->output, error);
