@@ -50,7 +50,8 @@ void image_rectangle(Image *image, double x, double y, double width, double heig
 /* A filled disc. */
 void image_disc(Image *image, double x, double y, double radius, Colour colour);
 void image_line(Image *image, double x0, double y0, double x1, double y1, double line_width, Colour colour);
-/* Joined lines with round joins and ends. A point that is not finite is a gap; a point alone is a dot. */
+/* Joined lines with round joins and ends. A point that is not finite, or 10^8 pixels away, is a gap; a point
+ * alone is a dot. */
 void image_polyline(Image *image, const Point *points, size_t count, double line_width, Colour colour);
 /* A filled area with `contours` rings of sizes[i] points each, one after another in `points`; a ring inside another
  * that runs the other way round is a hole. Points that are not finite are left out. */
