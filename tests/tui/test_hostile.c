@@ -14,6 +14,7 @@
 #include "tests/support/hostile.h"
 #include "tests/support/run_fixture.h"
 #include "tui/pane_curves.h"
+#include "tui/pane_log.h"
 #include "tui/pane_machine.h"
 #include "tui/pane_traces.h"
 #include "tui/text.h"
@@ -254,7 +255,7 @@ static void test_modes(void **state)
     free(directory);
 }
 
-/* Names of metrics, of the device and its driver come from the run as well. */
+/* Names of metrics, of the device and its driver, and log lines come from the run as well. */
 static void test_other_panes(void **state)
 {
     (void)state;
@@ -262,10 +263,19 @@ static void test_other_panes(void **state)
     const int   count     = hostile_texts(texts);
     char       *directory = hostile_run("other-panes", texts, count);
     History    *history   = run_fixture_open(directory);
+    for (int i = 0; i < HOSTILE_PIECES; i++) {
+        history_log_add(history, hostile_pieces[i]); /* what a driver or library prints */
+    }
     for (int s = 0; s < SIZES; s++) {
         Area area = new_area(sizes[s][0], sizes[s][1]);
         pane_machine_draw(history, area, GLYPHS_BRAILLE);
         check_area(area);
+        PaneLog log = {0};
+        for (int i = 0; i < 3 * HOSTILE_PIECES; i++) {
+            pane_log_draw(&log, history, area, GLYPHS_BRAILLE);
+            check_area(area);
+            pane_log_key(&log, (TerminalKey){.code = 'k'});
+        }
         CurveView   view = {.zoom = 1};
         PaneCurves *pane = pane_curves_new(PANE_REWARD, (const History *const[]){history}, 1, &view);
         assert_non_null(pane);
