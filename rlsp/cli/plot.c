@@ -7,6 +7,7 @@
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/plot_panels.h"
 #include "rlsp/run/json_line.h"
+#include "tui/text.h"
 
 static const char summary[] =
     "Draws curves of up to six runs as a PNG on white paper: reward, held-out accuracy, trace length, behaviours, "
@@ -18,7 +19,7 @@ static const char summary[] =
     "\n"
     "A faint band is the standard error of a share, or the standard deviation of a length. --list shows the metrics.";
 
-enum { PIXELS_MIN = 160, PIXELS_MAX = 10000 };
+enum { PIXELS_MIN = 160, PIXELS_MAX = 10000, VALUE_COLUMNS = 12 };
 
 typedef struct Runs {
     History *histories[PLOT_RUNS_MAX];
@@ -51,7 +52,7 @@ static void name_run(const History *history, Naming naming, char *out, size_t si
     if (naming == BY_DIRECTORY || (naming == BY_NAME && name[0] == '\0')) {
         last_part(history_path(history), out, size);
     } else {
-        snprintf(out, size, "%s", naming == BY_NAME ? name : history_path(history));
+        plot_clean(naming == BY_NAME ? name : history_path(history), out, size);
     }
 }
 
@@ -102,6 +103,13 @@ typedef struct List {
     bool        whole; /* memory did not run out */
 } List;
 
+/* Columns of the table for a run's values. */
+static int column_of(const char *name)
+{
+    const int width = text_width(name, strlen(name));
+    return width > VALUE_COLUMNS ? width : VALUE_COLUMNS;
+}
+
 static void print_line(List *list)
 {
     const char *text = json_line_finish(&list->line);
@@ -125,7 +133,9 @@ static void list_metric(void *context, HistoryKind kind, const char *name)
     char  full[PLOT_NAME_SIZE + 8];
     snprintf(full, sizeof full, "%s.%s", plot_kind_name(kind), name);
     if (!list->json) {
-        printf("%-40s", full);
+        char clean[PLOT_NAME_SIZE + 8];
+        plot_clean(full, clean, sizeof clean);
+        printf("%-40s", clean);
     }
     for (int r = 0; r < list->runs->count; r++) {
         const History *history = list->runs->histories[r];
@@ -138,9 +148,9 @@ static void list_metric(void *context, HistoryKind kind, const char *name)
             json_line_end(&list->line, '}');
             print_line(list);
         } else if (!list->json && isnan(last)) {
-            printf(" %12s", "-");
+            printf(" %*s", column_of(list->runs->names[r]), "-");
         } else if (!list->json) {
-            printf(" %12.6g", last);
+            printf(" %*.6g", column_of(list->runs->names[r]), last);
         }
     }
     if (!list->json) {
@@ -153,7 +163,8 @@ static void list_all(List *list)
     if (!list->json) {
         printf("%-40s", "metric, its newest value");
         for (int r = 0; r < list->runs->count; r++) {
-            printf(" %12.12s", list->runs->names[r]);
+            const char *name = list->runs->names[r];
+            printf(" %*s%s", column_of(name) - text_width(name, strlen(name)), "", name);
         }
         putchar('\n');
     }

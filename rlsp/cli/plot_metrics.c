@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "engine/io/json.h"
+#include "engine/utf8.h"
 #include "rlsp/cli/plot_panels.h"
+#include "tui/text.h"
 
 enum { NAMES_MAX = HISTORY_KIND_COUNT * HISTORY_METRICS, NEAREST = 3, HOLDS_MIN = 3 };
 
@@ -15,6 +17,25 @@ const char *plot_kind_name(HistoryKind kind)
     static const char *const names[HISTORY_KIND_COUNT] = {
         [HISTORY_SFT] = "sft", [HISTORY_RL] = "rl", [HISTORY_EVAL] = "eval"};
     return names[kind];
+}
+
+void plot_clean(const char *text, char *out, size_t size)
+{
+    TextReader reader = text_reader(text, strlen(text));
+    size_t     used   = 0;
+    for (TextGlyph glyph; text_next(&reader, &glyph);) {
+        for (int i = 0; i < CELL_CODES && (glyph.newline ? i == 0 : glyph.codes[i] != 0); i++) {
+            char         bytes[4];
+            const size_t count = utf8_encode(glyph.newline ? ' ' : glyph.codes[i], bytes);
+            if (used + count >= size) {
+                out[used] = '\0';
+                return;
+            }
+            memcpy(out + used, bytes, count);
+            used += count;
+        }
+    }
+    out[used] = '\0';
 }
 
 void plot_each_metric(const PlotRun *runs, int run_count, PlotVisit *visit, void *context)
@@ -93,7 +114,9 @@ static Status unknown_metric(const PlotRequest *request, const char *word, Error
             break;
         }
         const size_t which = ((size_t)(next - names->full[0])) / sizeof names->full[0]; /* both spellings lie in it */
-        used += (size_t)snprintf(near + used, sizeof near - used, "%s%s", used > 0 ? ", " : "", names->full[which]);
+        char         clean[PLOT_NAME_SIZE + 8];
+        plot_clean(names->full[which], clean, sizeof clean);
+        used += (size_t)snprintf(near + used, sizeof near - used, "%s%s", used > 0 ? ", " : "", clean);
         size_t kept = 0;
         for (size_t i = 0; i < names->count; i++) { /* neither of them again */
             if ((size_t)(names->list[i] - names->full[0]) / sizeof names->full[0] != which) {

@@ -129,8 +129,9 @@ static void label_y(PlotPanels *panels, const char *label)
             band             = strstr(name, "length") != NULL ? "standard deviation" : "standard error";
         }
     }
-    snprintf(out, sizeof panels->labels[0], "%s%s%s", label != NULL ? label : "", band[0] != '\0' ? " \xC2\xB1 " : "",
-             band);
+    const bool both = label != NULL && band[0] != '\0';
+    snprintf(out, sizeof panels->labels[0], "%s%s%s%s", label != NULL ? label : "", both ? " " : "",
+             band[0] != '\0' ? "\xC2\xB1 " : "", band);
     panels->panels[panels->count].y_label = out[0] != '\0' ? out : NULL;
 }
 

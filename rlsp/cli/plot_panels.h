@@ -61,6 +61,9 @@ Status plot_metric_find(const PlotRequest *request, const char *word, size_t len
 
 const char *plot_kind_name(HistoryKind kind); /* "rl", … */
 
+/* A name out of a file as it may be shown: no control bytes, whole UTF-8; cut to `size` with its NUL. */
+void plot_clean(const char *text, char *out, size_t size);
+
 typedef void PlotVisit(void *context, HistoryKind kind, const char *name);
 /* Calls `visit` for each metric that a run has, once. */
 void plot_each_metric(const PlotRun *runs, int run_count, PlotVisit *visit, void *context);

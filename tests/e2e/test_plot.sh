@@ -63,7 +63,7 @@ plot "$work/first" "$work/second" --metric eval.accuracy --json
 [ "$(grep -c . "$work/out")" -eq 2 ] && grep -q '^{"run":"first","metric":"eval.accuracy","step":\[0,10,20,30,40\],"value":\[0\.' "$work/out" &&
     grep -q '^{"run":"second"' "$work/out" || fail "--json: the curves of two runs"
 cp -r "$work/first" "$work/second/first" # the same directory name too: by path
-plot "$work/first" "$work/second/first" --metric reward --json
+plot "$work/first" "$work/second/first" "$run" --metric reward --json
 grep -qF "{\"run\":\"$work/second/first\"" "$work/out" || fail "two runs of one name in directories of one name"
 rm -r "$work/second/first"
 sed -i 's/"name":	"pick-three-recorded"/"name":	"another"/' "$work/second/config.json"
@@ -90,6 +90,22 @@ plot "$run" --list
 plot "$run" "$work/sft" --list --json
 [ $code -eq 0 ] && grep -q '"metric":"sft.loss","points":9,"last":1.5}' "$work/out" || fail "--list --json"
 
+# --- names that a terminal would obey, numbers that are none
+mkdir "$work/odd"
+{
+    echo '{"event":"run_start","step":0,"format":1,"name":"odd\u001b[31m\u009b2J"}'
+    for i in 1 2 3 4; do
+        printf '{"event":"rl_step","step":%d,"reward":1e30%d,"kl":null,"length":%d,"\033]0;x\007":1,"\302\2332J":2}\n' $i $i $i
+    done
+} >"$work/odd/events.jsonl"
+for arguments in --list "--metric x" "--metric ]0;x" "-o $work/odd.png"; do
+    # shellcheck disable=SC2086
+    plot "$work/odd" $arguments
+    cat "$work/out" "$work/err" | LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177]')" && fail "plot $arguments: a control byte"
+    cat "$work/out" "$work/err" | LC_ALL=C grep -q "$(printf '\302\233')" && fail "plot $arguments: a C1 control"
+done
+picture "odd numbers" "$work/odd.png" 1
+
 # --- bad input: one line on stderr that says what is wrong, and nothing written
 refused() { # EXIT-CODE WORD ARGUMENTS…
     wanted=$1 word=$2
@@ -115,6 +131,8 @@ refused 2 "a name is missing" "$run" --metric reward, -o "$work/bad.png"
 refused 2 "more than 6 curves" "$run" --metric reward+kl+correct+entropy+length+search+check -o "$work/bad.png"
 refused 2 "more than 24 panels" "$run" --metric "$(yes kl | head -25 | paste -sd,)" -o "$work/bad.png"
 refused 2 "--size: found" "$run" --size 10x10 -o "$work/bad.png"
+refused 2 "--size: found" "$run" --size 400x10001 -o "$work/bad.png"
+refused 2 "--size: found" "$run" --size 400x300x200 -o "$work/bad.png"
 refused 2 "--size: found" "$run" --size big -o "$work/bad.png"
 refused 2 "--smoothing" "$run" --smoothing 1 -o "$work/bad.png"
 refused 2 "unexpected argument" "$run" "$run" "$run" "$run" "$run" "$run" "$run" -o "$work/bad.png"
