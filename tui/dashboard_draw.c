@@ -177,8 +177,9 @@ typedef struct Hint {
     const char *keys, *text;
 } Hint;
 
-static const Hint curve_hints[]     = {{"e", "metrics"}, {"h l", "read values"}, {"+ -", "zoom"}, {"s", "smooth"},
-                                       {"y", "log"},     {"m", "next set"},      {"r", "recent"}, {NULL, NULL}};
+static const Hint curve_hints[]     = {{"e", "metrics"},  {"h l", "read values"}, {"+ -", "zoom"},
+                                       {"s", "smooth"},   {"y", "log"},           {"W", "plot"},
+                                       {"m", "next set"}, {"r", "recent"},        {NULL, NULL}};
 static const Hint trace_hints[]     = {{"[ ]", "trace"},      {"f", "filter"}, {"L", "longest"}, {"/", "search"},
                                        {"v", "before/after"}, {"G", "newest"}, {NULL, NULL}};
 static const Hint behaviour_hints[] = {{"t", "per 1,000 tokens"}, {"j k", "scroll"}, {NULL, NULL}};

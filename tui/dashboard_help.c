@@ -7,7 +7,15 @@
 #include "tui/trace_filter.h"
 #include "tui/trace_look.h"
 
-enum { ROWS_MOST = 320, COLUMNS_MOST = 3, COLUMN_LEAST = 56, KEYS_WIDE = 16, KEYS_NARROW = 10, TEXT_LEAST = 30, MORE_LEAST = 30 };
+enum {
+    ROWS_MOST    = 320,
+    COLUMNS_MOST = 3,
+    COLUMN_LEAST = 56,
+    KEYS_WIDE    = 16,
+    KEYS_NARROW  = 10,
+    TEXT_LEAST   = 30,
+    MORE_LEAST   = 30
+};
 
 typedef struct HelpLine {
     const char *keys, *text; /* text NULL: `keys` is a heading; keys NULL: goes on from the line before */
@@ -38,8 +46,8 @@ static const HelpLine lines[] = {
     {"e", "choose any logged metrics: type to filter, Enter switches one, Esc closes"},
     {"t", "behaviours per trace or per 1,000 tokens, when that pane has the focus"},
     {"Pictures", NULL},
-    {"w", "saves the screen as rlsp-NAME-STEP.png in this directory"},
-    {"1 z w", "so the reward curve alone: its pane, over the whole screen, saved"},
+    {"w", "saves the screen as rlsp-NAME-STEP.png in this directory; z before it: one pane alone"},
+    {"W", "plots the curves that had the focus last, on white: 1 W the reward, 2 W the accuracy"},
     {"The trainer, where it was started", NULL},
     {"space, p", "pause after this step, go on"},
     {"c", "save a checkpoint after this step"},

@@ -111,6 +111,7 @@ static bool screen_key(Dashboard *dashboard, int code)
     case 'c': trainer_command(dashboard, CONTROL_CHECKPOINT, NULL); return true;
     case 'o': ask_prompt(dashboard); return true;
     case 'w': save_screen(dashboard); return true;
+    case 'W': save_curves(dashboard); return true;
     case 'q': ask_leave(dashboard); return true;
     default: return false;
     }

@@ -143,6 +143,7 @@ bool replay_key(Dashboard *dashboard, TerminalKey key);
 
 /* dashboard_save.c: pictures and text of the screen */
 void   save_screen(Dashboard *dashboard); /* key w */
+void   save_curves(Dashboard *dashboard); /* key W: the pane of curves that had the focus last, as a plot */
 Status save_as_asked(Dashboard *dashboard, Error *error);
 
 #endif

@@ -9,8 +9,8 @@
 
 enum { CELL_HEIGHT = 20, PICTURES_MOST = 1000 };
 
-/* "rlsp-NAME-STEP.png", in the current directory; one that is there is kept. */
-static void picture_name(const Dashboard *dashboard, char *out, size_t size)
+/* "rlsp-NAME-STEP.png", or "rlsp-NAME-STEP-WHAT.png", in the current directory; one that is there is kept. */
+static void picture_name(const Dashboard *dashboard, const char *what, char *out, size_t size)
 {
     const HistoryState *state = history_state(dashboard->runs[0]);
     char                name[64];
@@ -20,9 +20,18 @@ static void picture_name(const Dashboard *dashboard, char *out, size_t size)
             *c = '-';
         }
     }
-    snprintf(out, size, "rlsp-%s-%llu.png", name, (unsigned long long)state->step);
+    snprintf(out, size, "rlsp-%s-%llu%s.png", name, (unsigned long long)state->step, what);
     for (int i = 2; file_exists(out) && i < PICTURES_MOST; i++) {
-        snprintf(out, size, "rlsp-%s-%llu-%d.png", name, (unsigned long long)state->step, i);
+        snprintf(out, size, "rlsp-%s-%llu%s-%d.png", name, (unsigned long long)state->step, what, i);
+    }
+}
+
+static void say_saved(Dashboard *dashboard, Status status, const char *path, const Error *error)
+{
+    if (status == STATUS_OK) {
+        dashboard_say(dashboard, "saved picture %s", path);
+    } else {
+        dashboard_say(dashboard, "%s", error->text);
     }
 }
 
@@ -30,14 +39,21 @@ void save_screen(Dashboard *dashboard)
 {
     char  path[128];
     Error error = {0};
-    picture_name(dashboard, path, sizeof path);
+    picture_name(dashboard, "", path, sizeof path);
     dashboard->message_until = 0; /* the picture is without */
     dashboard_draw(dashboard);
-    if (picture_write(dashboard->canvas, CELL_HEIGHT, path, &error) == STATUS_OK) {
-        dashboard_say(dashboard, "saved picture %s", path);
-    } else {
-        dashboard_say(dashboard, "%s", error.text);
-    }
+    say_saved(dashboard, picture_write(dashboard->canvas, CELL_HEIGHT, path, &error), path, &error);
+}
+
+void save_curves(Dashboard *dashboard)
+{
+    static const char *const names[CURVE_PANES] = {"-reward", "-accuracy", "-length", "-health"};
+    const HistoryState      *state              = history_state(dashboard->runs[0]);
+    char                     path[128];
+    Error                    error = {0};
+    picture_name(dashboard, names[dashboard->curve], path, sizeof path);
+    const Status status = pane_curves_plot(dashboard->curves[dashboard->curve], state->name, path, &error);
+    say_saved(dashboard, status, path, &error);
 }
 
 static Status write_text(const Canvas *canvas, const char *path, Error *error)

@@ -20,6 +20,7 @@
 #ifndef RLSP_TUI_PANE_CURVES_H
 #define RLSP_TUI_PANE_CURVES_H
 
+#include "engine/error.h"
 #include "rlsp/run/history.h"
 #include "tui/canvas.h"
 #include "tui/layout.h"
@@ -43,7 +44,9 @@ void        pane_curves_free(PaneCurves *pane); /* NULL is allowed */
 void pane_curves_title(PaneCurves *pane, Glyphs glyphs, char *out,
                        size_t size);                               /* "reward · total, correct, explore" */
 void pane_curves_draw(PaneCurves *pane, Area area, Glyphs glyphs); /* any size */
-bool pane_curves_key(PaneCurves *pane, TerminalKey key);
+/* The curves in sight as a plot on white paper (plot.h). */
+Status pane_curves_plot(PaneCurves *pane, const char *title, const char *path, Error *error);
+bool   pane_curves_key(PaneCurves *pane, TerminalKey key);
 bool pane_curves_captures(const PaneCurves *pane); /* the list is open: keys belong to the pane before anything else */
 
 /* Puts a metric alone into the pane; false: no run has it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tui/pane_curves_parts.h"
+#include "tui/plot.h"
 
 enum {
     RECENT_PART   = 8, /* the newest eighth …                                            */
@@ -186,16 +187,22 @@ static float *scaled(float *out, const float *in, size_t count, float scale)
     return out + count;
 }
 
-static void draw_curves(PaneCurves *pane, const Curve *curves, int count, Area area, Glyphs glyphs)
-{
+typedef struct CurveChart {
+    Chart       chart;
     ChartSeries series[CURVES_MAX];
     char        names[CURVES_MAX][128];
-    CurveRange  range;
-    Part        parts[CURVES_MAX];
-    size_t      points      = 0;
-    bool        evaluations = false;
-    float       scale;
-    const char *unit = common_unit(curves, count, &scale);
+} CurveChart;
+
+/* The curves in sight as a chart, valid until the next one of this pane. False: out of memory. */
+static bool make_chart(PaneCurves *pane, const Curve *curves, int count, CurveChart *made)
+{
+    ChartSeries *series = made->series;
+    CurveRange   range;
+    Part         parts[CURVES_MAX];
+    size_t       points      = 0;
+    bool         evaluations = false;
+    float        scale;
+    const char  *unit = common_unit(curves, count, &scale);
     curves_range(pane->view, curves, count, &range);
     for (int i = 0; i < count; i++) {
         evaluations = evaluations || curves[i].kind == HISTORY_EVAL;
@@ -203,22 +210,24 @@ static void draw_curves(PaneCurves *pane, const Curve *curves, int count, Area a
         points += 3 * parts[i].count;
     }
     if (!reserve(pane, points)) {
-        area_text(area, 0, 0, INK_BAD, 0, "out of memory", SIZE_MAX);
-        return;
+        return false;
     }
     float *values = pane->values;
     for (int i = 0; i < count; i++) {
         const Curve *curve = &curves[i];
         const Part   part  = parts[i];
         const bool   band  = curve->spread.count == curve->series.count; /* both are of the same events */
-        snprintf(names[i], sizeof names[i], "%s%s", pane->chosen_count > 0 ? kind_prefixes[curve->kind] : "",
-                 curve->label);
+        snprintf(made->names[i], sizeof made->names[i], "%s%s",
+                 pane->chosen_count > 0 ? kind_prefixes[curve->kind] : "", curve->label);
         if (pane->run_count > 1) {
-            run_name(pane, curve->run, names[i], sizeof names[i]);
+            run_name(pane, curve->run, made->names[i], sizeof made->names[i]);
         }
-        series[i] = (ChartSeries){
-            .name = names[i], .x = curve->series.step + part.from, .y = values, .count = part.count, .ink = curve->ink};
-        values = scaled(values, curve->series.value + part.from, part.count, scale);
+        series[i] = (ChartSeries){.name  = made->names[i],
+                                  .x     = curve->series.step + part.from,
+                                  .y     = values,
+                                  .count = part.count,
+                                  .ink   = curve->ink};
+        values    = scaled(values, curve->series.value + part.from, part.count, scale);
         if (evaluations && curve->kind != HISTORY_EVAL) { /* evaluations are few and each is drawn as it is */
             chart_smooth(series[i].y, part.count, pane->view->smoothing, values);
             series[i].y = values;
@@ -230,18 +239,17 @@ static void draw_curves(PaneCurves *pane, const Curve *curves, int count, Area a
         }
     }
     const bool whole = range.low <= range.first && range.high >= range.last;
-    chart_draw(area,
-               &(Chart){.unit         = unit,
-                        .series       = series,
-                        .series_count = count,
-                        .x_min        = whole ? 0 : range.low,
-                        .x_max        = whole ? 0 : range.high,
-                        .smoothing    = evaluations ? 0 : pane->view->smoothing,
-                        .log_y        = pane->log_y,
-                        .cursor       = pane->view->has_cursor,
-                        .cursor_x     = pane->view->cursor_step,
-                        .legend       = true},
-               glyphs);
+    made->chart      = (Chart){.unit         = unit,
+                               .series       = series,
+                               .series_count = count,
+                               .x_min        = whole ? 0 : range.low,
+                               .x_max        = whole ? 0 : range.high,
+                               .smoothing    = evaluations ? 0 : pane->view->smoothing,
+                               .log_y        = pane->log_y,
+                               .cursor       = pane->view->has_cursor,
+                               .cursor_x     = pane->view->cursor_step,
+                               .legend       = true};
+    return true;
 }
 
 void pane_curves_draw(PaneCurves *pane, Area area, Glyphs glyphs)
@@ -254,11 +262,32 @@ void pane_curves_draw(PaneCurves *pane, Area area, Glyphs glyphs)
         curves_list_draw(pane, area, glyphs);
         return;
     }
-    Curve     curves[CURVES_MAX];
-    const int count = curves_collect(pane, curves);
-    if (count > 0) {
-        draw_curves(pane, curves, count, area, glyphs);
-    } else {
+    Curve      curves[CURVES_MAX];
+    CurveChart made;
+    const int  count = curves_collect(pane, curves);
+    if (count == 0) {
         chart_draw(area, &(Chart){.legend = false}, glyphs);
+    } else if (make_chart(pane, curves, count, &made)) {
+        chart_draw(area, &made.chart, glyphs);
+    } else {
+        area_text(area, 0, 0, INK_BAD, 0, "out of memory", SIZE_MAX);
     }
+}
+
+Status pane_curves_plot(PaneCurves *pane, const char *title, const char *path, Error *error)
+{
+    Curve      curves[CURVES_MAX];
+    CurveChart made;
+    const int  count = curves_collect(pane, curves);
+    if (count == 0) {
+        return error_set(error, STATUS_FAILED, "there is nothing to plot here yet");
+    }
+    if (!make_chart(pane, curves, count, &made)) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory for a plot");
+    }
+    char panel_title[160];
+    pane_curves_title(pane, GLYPHS_BRAILLE, panel_title, sizeof panel_title);
+    made.chart.title      = panel_title;
+    const PlotPanel panel = {.chart = made.chart, .x_label = "step", .y_label = made.chart.unit};
+    return plot_write(&(Plot){.title = title, .panels = &panel, .panel_count = 1}, path, error);
 }

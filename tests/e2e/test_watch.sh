@@ -164,6 +164,8 @@ await "the message" seen "saved picture rlsp-pick-three-recorded-40.png"
 [ "$(head -c 4 "$work/rlsp-pick-three-recorded-40.png" | tail -c 3)" = PNG ] || fail "w: no picture"
 tm send-keys w
 await "a second picture" exists "$work/rlsp-pick-three-recorded-40-2.png"
+tm send-keys W
+await "a plot" seen "saved picture rlsp-pick-three-recorded-40-reward.png"
 tm send-keys z Tab Tab
 await "the length has the focus" unseen "only watched"
 tm send-keys Space

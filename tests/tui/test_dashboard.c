@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -140,6 +141,80 @@ static void test_help_and_options(void **state)
     expect(80, 24, "", "\xE2\x94\x80", true);
 }
 
+static void test_pictures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys, *file;
+    } saved[] = {{"w", "rlsp-pick-three-recorded-40.png"},
+                 {"w", "rlsp-pick-three-recorded-40-2.png"}, /* the first is kept */
+                 {"W", "rlsp-pick-three-recorded-40-reward.png"},
+                 {"2W", "rlsp-pick-three-recorded-40-accuracy.png"}};
+    char        here[4096], message[128];
+    const char *directory = fixture_directory();
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(directory), 0);
+    for (size_t i = 0; i < sizeof saved / sizeof *saved; i++) {
+        snprintf(message, sizeof message, "saved picture %s", saved[i].file);
+        expect(100, 30, saved[i].keys, message, true);
+        size_t bytes;
+        char  *png = fixture_text(saved[i].file, &bytes);
+        assert_true(bytes > 1000);
+        assert_memory_equal(png, "\x89PNG", 4);
+        free(png);
+    }
+    assert_int_equal(chdir(here), 0);
+}
+
+/* What a model may print is shown and reaches no terminal: escape sequences, control bytes, C1 controls, broken UTF-8,
+ * a line of 100,000 characters, text that turns the direction of writing. */
+static void test_hostile_run(void **state)
+{
+    (void)state;
+    static const char start[] =
+        "{\"event\":\"run_start\",\"step\":0,\"format\":1,\"name\":\"a\\u001b[2Jb\",\"time_device\":"
+        "\"d\\u009b31m\",\"time_unix\":1}\n"
+        "{\"event\":\"phase_start\",\"step\":0,\"stage\":\"rl\\u0007\",\"name\":\"\\r\\n\",\"steps\":3,\"time_unix\":2}"
+        "\n"
+        "{\"event\":\"rl_step\",\"step\":1,\"\\u001b]0;x\\u0007\":1,\"reward\":0.5,\"time_unix\":3}\n"
+        "{\"event\":\"run_end\",\"step\":1,\"reason\":\"\\u001b[H\",\"time_unix\":4}\n";
+    static const char trace[] =
+        "{\"event\":\"trace\",\"step\":1,\"stage\":\"rl\",\"prompt\":\"p\\u001b[31m\\u202e\",\"response\":\"x\\u001b]"
+        "52;c;eA==\\u0007"
+        "\xff\xfe\\u0085\\u0000\xe2\x28\xa1\",\"verdict\":\"wrong\\u001b\",\"tokens\":3,\"reward\":0}\n";
+    enum { LONG = 100000 };
+    const char *directory = fixture_directory(), *runs[] = {directory};
+    FILE       *events = fopen(fixture_path(directory, "events.jsonl"), "w");
+    FILE       *traces = fopen(fixture_path(directory, "traces.jsonl"), "w");
+    FILE       *log    = fopen(fixture_path(directory, "log.txt"), "w");
+    assert_true(events != NULL && traces != NULL && log != NULL);
+    fputs(start, events);
+    fputs("{\"event\":\"trace\",\"step\":1,\"stage\":\"rl\",\"prompt\":\"q\",\"verdict\":\"wrong\",\"tokens\":3,"
+          "\"reward\":0,\"response\":\"",
+          traces);
+    for (int i = 0; i < LONG; i++) {
+        fputc('a' + i % 26, traces);
+    }
+    fputs("\"}\n", traces);
+    fputs(trace, traces);
+    fputs("2026-11-24T14:38:41Z warning: \033[2J\033]0;t\a\302\233m \377\r\b\n", log);
+    fclose(events);
+    fclose(traces);
+    fclose(log);
+    static const char *const keys[] = {"", "z", "[z", "[jjj", "/\\u\r", "v", "9", "8", "1e", "?", "fw\\e"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        Error error = {0};
+        char *text  = screen(runs, 1, 100, 30, keys[i], &error);
+        assert_non_null(text);
+        check_form(text, 100, 30);
+        for (const char *c = text; *c != '\0'; c++) {
+            assert_false((unsigned char)c[0] == 0xC2 && (unsigned char)c[1] < 0xA0); /* C1 */
+            assert_false(strncmp(c, "\xE2\x80\xAE", 3) == 0);                        /* right to left */
+        }
+        free(text);
+    }
+}
+
 static void test_several_runs(void **state)
 {
     (void)state;
@@ -171,6 +246,8 @@ int main(void)
         cmocka_unit_test(test_head_and_panes),
         cmocka_unit_test(test_keys_reach_their_pane),
         cmocka_unit_test(test_help_and_options),
+        cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_hostile_run),
         cmocka_unit_test(test_several_runs),
         cmocka_unit_test(test_no_run),
     };
