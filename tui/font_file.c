@@ -301,7 +301,8 @@ static const unsigned char *glyph_bytes(const FontFile *file, int glyph, size_t 
     return *damaged || from == to ? NULL : file->data + file->glyf + from;
 }
 
-/* The ends of the contours must rise: stb_truetype writes past its array otherwise. */
+/* The last points of the contours rise, or the glyph is damaged and its outline would be a scrawl; how many points
+ * there are bounds the work. */
 static bool contours_are_sound(const unsigned char *at, size_t bytes, int contours)
 {
     int last = -1;

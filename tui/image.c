@@ -393,8 +393,10 @@ static void write_png(void *context, void *data, int bytes)
 
 Status image_write(const Image *image, const char *path, Error *error)
 {
-    PngTarget target            = {path, error, STATUS_OK};
-    stbi_write_force_png_filter = 0; /* flat areas and letters pack better as they are: by a fifth on a dashboard */
+    PngTarget target = {path, error, STATUS_OK};
+    /* Unfiltered: pictures of the dashboard are 16 to 20% smaller than with a filter chosen for each row, plots 3%
+     * larger. */
+    stbi_write_force_png_filter = 0;
     if (image->out_of_memory || stbi_write_png_to_func(write_png, &target, image->width, image->height, 3,
                                                        image->pixels, image->width * 3) == 0) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "cannot write %s: out of memory for a picture of %d x %d pixels",

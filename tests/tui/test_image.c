@@ -407,6 +407,64 @@ static void test_damaged_fonts_do_no_harm(void **state)
     free(whole);
 }
 
+static uint32_t be(const char *at, int bytes)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < bytes; i++) {
+        value = value << 8 | (uint8_t)at[i];
+    }
+    return value;
+}
+
+static size_t table(const char *font, const char *tag)
+{
+    for (uint32_t i = 0; i < be(font + 4, 2); i++) {
+        if (memcmp(font + 12 + 16 * i, tag, 4) == 0) {
+            return be(font + 12 + 16 * i + 8, 4);
+        }
+    }
+    fail_msg("the font has no table %s", tag);
+    return 0;
+}
+
+/* Random damage hardly ever meets these two: rings that end before they begin, and a glyph that is a part of itself. */
+static void test_damaged_glyphs_are_refused(void **state)
+{
+    (void)state;
+    size_t      bytes;
+    char       *font = some_font(&bytes);
+    const char *path = fixture_path(fixture_directory(), "glyph.ttf");
+    FontFile   *file = NULL;
+    assert_int_equal(file_write_atomic(path, font, bytes, NULL), STATUS_OK);
+    assert_non_null(file = font_file_open(path, 0));
+    const int glyph = font_file_glyph(file, 'o');
+    font_file_close(file);
+    const bool  wide = be(font + table(font, "head") + 50, 2) == 1;
+    const char *loca = font + table(font, "loca") + (size_t)glyph * (wide ? 4 : 2);
+    char       *at   = font + table(font, "glyf") + (wide ? be(loca, 4) : 2 * be(loca, 2));
+    char        whole[16], *parts[] = {at + 10, at};
+    /* The first ring of the two ends at point 200; or a glyph of parts, of which the first is itself, and more to come.
+     */
+    const char   damage[2][16] = {{0, (char)200},
+                                  {-1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x22, (char)(glyph >> 8), (char)glyph, 0, 0}};
+    const size_t sizes[]       = {2, 16};
+    assert_int_equal(be(at, 2), 2); /* an o has two rings */
+    for (int i = 0; i < 2; i++) {
+        Outline outline = {0};
+        memcpy(whole, parts[i], sizes[i]);
+        memcpy(parts[i], damage[i], sizes[i]);
+        assert_int_equal(file_write_atomic(path, font, bytes, NULL), STATUS_OK);
+        memcpy(parts[i], whole, sizes[i]);
+        assert_non_null(file = font_file_open(path, 0));
+        assert_false(font_file_outline(file, glyph, 20, &outline));
+        assert_int_equal(outline.count, 0);
+        assert_true(font_file_outline(file, font_file_glyph(file, 'n'), 20, &outline)); /* the others are fine */
+        outline_free(&outline);
+        font_file_close(file);
+    }
+    free(font);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_fonts_of_the_system_and_the_built_in_one),
         cmocka_unit_test(test_text_stands_on_its_baseline),
         cmocka_unit_test(test_damaged_fonts_do_no_harm),
+        cmocka_unit_test(test_damaged_glyphs_are_refused),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);
 }

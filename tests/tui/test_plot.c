@@ -363,6 +363,32 @@ static void check_sizes(void)
     font_free(font);
 }
 
+/* Long numbers get fewer ticks, not ticks without a label. */
+static void test_every_tick_has_its_label(void **state)
+{
+    (void)state;
+    double late[POINTS];
+    for (int i = 0; i < POINTS; i++) {
+        late[i] = 1234000 + i * 0.01;
+    }
+    const ChartSeries series = {"late", late, rising, NULL, POINTS, INK_SERIES_0};
+    const PlotPanel   panel  = {{.series = &series, .series_count = 1}, "step", "y"};
+    Font             *font   = font_open(FONT_PROPORTIONAL);
+    for (int width = 300; width <= 1800; width += 50) {
+        PlotLayout layout;
+        size_t     labels = 0;
+        assert_true(
+            plot_lay_out(&(Plot){.panels = &panel, .panel_count = 1, .width = width, .height = 560}, font, &layout));
+        for (size_t i = 0; i < layout.text_count; i++) {
+            labels += layout.texts[i].kind == PLOT_X_TICK;
+        }
+        assert_true(labels >= 2);
+        assert_int_equal(labels, layout.axes[0].x_ticks.count);
+        plot_layout_free(&layout);
+    }
+    font_free(font);
+}
+
 static void test_nothing_overlaps_at_any_size(void **state)
 {
     (void)state;
@@ -525,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_bands_and_raw_curves_are_faint),
         cmocka_unit_test(test_points_are_marked),
         cmocka_unit_test(test_texts_say_what_is_shown),
+        cmocka_unit_test(test_every_tick_has_its_label),
         cmocka_unit_test(test_nothing_overlaps_at_any_size),
         cmocka_unit_test(test_ink_stays_in_its_boxes),
         cmocka_unit_test(test_any_numbers_at_any_size),
