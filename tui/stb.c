@@ -9,19 +9,7 @@
 
 #include <stdlib.h>
 
-#include "tui/deflate.h"
-
-/* The packer that stb_image_write is to use. */
-static unsigned char *pack(const unsigned char *data, int bytes, int *packed_bytes)
-{
-    size_t         packed = 0;
-    unsigned char *out    = deflate_zlib(data, (size_t)bytes, &packed);
-    *packed_bytes         = (int)packed;
-    return out;
-}
-
 #define STBI_WRITE_NO_STDIO
-#define STBIW_ZLIB_COMPRESS(data, bytes, packed_bytes, quality) ((void)(quality), pack(data, bytes, packed_bytes))
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #include <stb_image_write.h>
 
