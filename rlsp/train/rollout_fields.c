@@ -101,7 +101,7 @@ static EventField *put_lengths(EventField *field, const RolloutItem *items, uint
 
 static EventField *put_behaviours(EventField *field, const RolloutItem *items, uint32_t n)
 {
-    double attempts = 0.0, distinct = 0.0, search = 0.0, backtrack = 0.0, backtracks = 0.0, check = 0.0, errors = 0.0, repeats = 0.0;
+    double attempts = 0.0, distinct = 0.0, search = 0.0, backtrack = 0.0, backtracks = 0.0, check = 0.0, checks = 0.0, errors = 0.0, repeats = 0.0;
     double false_yes = 0.0, verified = 0.0, repetition = 0.0, gated = 0.0;
     for (uint32_t i = 0; i < n; i++) {
         const TraceStats *t = &items[i].reward.trace;
@@ -111,6 +111,7 @@ static EventField *put_behaviours(EventField *field, const RolloutItem *items, u
         backtrack += shows(t, BACKTRACK);
         backtracks += t->backtracks;
         check += shows(t, CHECK);
+        checks += t->checks;
         errors += t->errors;
         repeats += t->repeated;
         false_yes += t->false_yes > 0;
@@ -124,6 +125,7 @@ static EventField *put_behaviours(EventField *field, const RolloutItem *items, u
     field = put(field, "backtrack", backtrack / n);
     field = put(field, "backtracks", backtracks / n);
     field = put(field, "check", check / n);
+    field = put(field, "checks", checks / n);
     field = put(field, "errors_per_attempt", attempts > 0.0 ? errors / attempts : 0.0);
     field = put(field, "repeats_per_attempt", attempts > 0.0 ? repeats / attempts : 0.0);
     field = put(field, "false_yes", false_yes / n);

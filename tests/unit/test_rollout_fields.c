@@ -39,7 +39,7 @@ static const RolloutItem items[4] = {
                               .trace = {.attempts = 3, .distinct = 2, .repeated = 1, .backtracks = 2, .words = {[TRACE_WORDS_BACKTRACK] = 2}}}},
     {.tokens = 20, .reward = {.total = 0.5, .explore = 1, .explore_weighted = 0.5, .verdict = {.answered = true},
                               .trace = {.attempts = 1, .errors = 1, .words = {[TRACE_WORDS_BACKTRACK] = 1}}}},
-    {.tokens = 30, .reward = {.total = 1, .correct = 1, .verdict = {.correct = true, .answered = true}}},
+    {.tokens = 30, .reward = {.total = 1, .correct = 1, .verdict = {.correct = true, .answered = true}, .trace = {.checks = 3}}},
     {.tokens = 160, .truncated = true, .reward = {.total = -0.5, .format = -0.5}},
 };
 
@@ -66,6 +66,8 @@ static void means_and_shares(void **state)
     expect(fields, "search", 0.5);
     expect(fields, "backtrack", 0.25);
     expect(fields, "backtracks", 0.5);
+    expect(fields, "check", 0.25);
+    expect(fields, "checks", 0.75);
     expect(fields, "words_backtrack", 0.75);
     expect(fields, "traces_words_backtrack", 0.5);
     expect(fields, "traces_words_subgoal", 0);
@@ -80,8 +82,9 @@ static void right_given_a_behaviour(void **state)
     expect(fields, "correct_without_search", 0.5);
     expect(fields, "correct_with_backtrack", 1);
     expect(fields, "correct_without_backtrack", 1.0 / 3);
-    expect(fields, "correct_with_check", NAN); /* nobody does */
-    expect(fields, "correct_without_check", 0.5);
+    expect(fields, "correct_with_check", 1);
+    expect(fields, "correct_without_check", 1.0 / 3);
+    expect(fields, "correct_with_words_subgoal", NAN); /* nobody does */
     expect(fields, "correct_with_words_backtrack", 0.5);
     expect(fields, "correct_without_words_subgoal", 0.5);
     rollout_fields(items, 1, 160, fields);
