@@ -1,6 +1,13 @@
 #include "tui/chart_parts.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+/* Without a call: there may be a hundred thousand points to look at. */
+static inline bool is_finite(double value)
+{
+    return value - value == 0;
+}
 
 /* --- smoothing */
 
@@ -9,9 +16,9 @@ typedef struct Mean {
     double decay, sum, weight;
 } Mean;
 
-static double mean_next(Mean *mean, double value)
+static inline double mean_next(Mean *mean, double value)
 {
-    if (!isfinite(value)) {
+    if (!is_finite(value)) {
         return NAN;
     }
     mean->sum    = mean->decay * mean->sum + (1 - mean->decay) * value;
@@ -32,38 +39,77 @@ void chart_smooth(const float *y, size_t count, double smoothing, float *out)
     }
 }
 
+/* --- room */
+
+SeriesCurves *curves_new(int series_count, int parts)
+{
+    const size_t  count    = series_count > 0 ? (size_t)series_count : 0;
+    const size_t  capacity = (size_t)parts + 2; /* where a line enters and where it leaves */
+    SeriesCurves *curves   = calloc(count + 1, sizeof *curves);
+    Bucket       *buckets  = malloc((3 * count * capacity + 1) * sizeof *buckets);
+    if (curves == NULL || buckets == NULL) {
+        free(curves);
+        free(buckets);
+        return NULL;
+    }
+    curves[0].drawn.buckets = buckets;
+    for (size_t s = 0; s < count; s++, buckets += 3 * capacity) {
+        curves[s].drawn = (Curve){buckets, 0, (int)capacity};
+        curves[s].raw   = (Curve){buckets + capacity, 0, (int)capacity};
+        curves[s].band  = (Curve){buckets + 2 * capacity, 0, (int)capacity};
+    }
+    return curves;
+}
+
+void curves_free(SeriesCurves *curves)
+{
+    if (curves != NULL) {
+        free(curves[0].drawn.buckets);
+        free(curves);
+    }
+}
+
 /* --- points to buckets */
 
 typedef struct Builder {
-    const CurveWindow *window;
-    Bucket            *buckets;
-    double             factor; /* columns per x */
-    bool               started, gap;
-    double             x, low, high; /* the point before */
+    Curve *curve;
+    double x_min, x_max, width; /* of a bucket: so much of x */
+    double floor;               /* what is not above it cannot be drawn */
+    double edge;                /* where the last bucket ends */
+    Bucket last;
+    double x, low, high; /* the point before */
+    bool   started, gap;
 } Builder;
 
-static Builder builder_of(const CurveWindow *window, Bucket *buckets)
+static Builder builder_of(const CurveWindow *window, Curve *curve)
 {
-    for (int i = 0; i < window->columns; i++) {
-        buckets[i].filled = false;
-    }
-    return (Builder){
-        .window = window, .buckets = buckets, .factor = (window->columns - 1) / (window->x_max - window->x_min)};
+    curve->count = 0;
+    return (Builder){.curve = curve,
+                     .x_min = window->x_min,
+                     .x_max = window->x_max,
+                     .width = (window->x_max - window->x_min) / (curve->capacity - 2),
+                     .floor = window->log ? 0 : -INFINITY,
+                     .edge  = -INFINITY};
 }
 
+/* The last bucket is complete. */
+static void put_last(Builder *builder)
+{
+    Curve *curve = builder->curve;
+    if (builder->edge > -INFINITY && curve->count < curve->capacity) {
+        curve->buckets[curve->count++] = builder->last;
+    }
+}
+
+/* A bucket with one point. Rounding cannot make more of them than there is room for: then they go into the last. */
 static void put(Builder *builder, double x, double low, double high, bool joined)
 {
-    const double place  = (x - builder->window->x_min) * builder->factor + 0.5;
-    const int    last   = builder->window->columns - 1;
-    const int    column = !(place > 0) ? 0 : place >= last ? last : (int)place;
-    Bucket      *bucket = &builder->buckets[column];
-    if (!bucket->filled) {
-        *bucket = (Bucket){low, high, low, low, true, joined};
-        return;
+    put_last(builder);
+    builder->edge = builder->x_min + (floor((x - builder->x_min) / builder->width) + 1) * builder->width;
+    if (builder->curve->count + 1 >= builder->curve->capacity) {
+        builder->edge = INFINITY;
     }
-    bucket->low  = low < bucket->low ? low : bucket->low;
-    bucket->high = high > bucket->high ? high : bucket->high;
-    bucket->last = low;
+    builder->last = (Bucket){x, low, high, low, low, joined};
 }
 
 static void put_crossing(Builder *builder, double edge, double x, double low, double high, bool joined)
@@ -73,34 +119,44 @@ static void put_crossing(Builder *builder, double edge, double x, double low, do
         joined);
 }
 
-/* The next point, x rising; not-a-number, an infinity, or what a logarithm cannot take, is a gap. */
-static void add(Builder *builder, double x, double low, double high)
+/* A point that begins a bucket, or lies outside of the window. */
+static void add_slowly(Builder *builder, double x, double low, double high)
 {
-    const CurveWindow *window = builder->window;
-    if (!(fabs(x) < 1e300) || !isfinite(low) || !isfinite(high) || (window->log && !(high > 0))) {
-        builder->gap = true;
-        return;
-    }
     const bool joined = builder->started && !builder->gap;
-    if (x >= window->x_min) {
-        if (joined && builder->x < window->x_min && x > window->x_min) {
-            put_crossing(builder, window->x_min, x, low, high, false);
+    if (x >= builder->x_min) {
+        if (joined && builder->x < builder->x_min && x > builder->x_min) {
+            put_crossing(builder, builder->x_min, x, low, high, false);
         }
-        if (x <= window->x_max) {
+        if (x <= builder->x_max) {
             put(builder, x, low, high, joined);
-        } else if (joined && builder->x < window->x_max) {
-            put_crossing(builder, window->x_max, x, low, high, true);
+        } else if (joined && builder->x < builder->x_max) {
+            put_crossing(builder, builder->x_max, x, low, high, true);
         }
     }
     builder->started = true;
-    builder->gap     = false;
-    builder->x       = x;
-    builder->low     = low;
-    builder->high    = high;
 }
 
-/* The first point at or after x. */
-static size_t find_x(const ChartSeries *series, double x)
+/* The next point, x rising; not-a-number, an infinity, or what a logarithm cannot take, is a gap. */
+static inline void add(Builder *builder, double x, double low, double high)
+{
+    if (!(high > builder->floor && high < INFINITY && low > -INFINITY && fabs(x) < 1e300)) {
+        builder->gap = true;
+        return;
+    }
+    if (x < builder->edge) {
+        builder->last.low  = low < builder->last.low ? low : builder->last.low;
+        builder->last.high = high > builder->last.high ? high : builder->last.high;
+        builder->last.last = low;
+    } else {
+        add_slowly(builder, x, low, high);
+    }
+    builder->gap  = false;
+    builder->x    = x;
+    builder->low  = low;
+    builder->high = high;
+}
+
+size_t curve_find(const ChartSeries *series, double x)
 {
     size_t low = 0, high = series->count;
     while (low < high) {
@@ -118,7 +174,7 @@ static size_t find_x(const ChartSeries *series, double x)
 static size_t find_cursor(const ChartSeries *series, const CurveWindow *window)
 {
     const double x      = window->cursor_x;
-    const size_t middle = find_x(series, x), none = series->count;
+    const size_t middle = curve_find(series, x), none = series->count;
     size_t       before = middle, after = middle;
     while (before > 0 && !isfinite(series->y[before - 1])) {
         before--;
@@ -134,37 +190,55 @@ static size_t find_cursor(const ChartSeries *series, const CurveWindow *window)
     return left <= right ? before - 1 : after;
 }
 
-void curve_reduce(const ChartSeries *series, const CurveWindow *window, CurveBuckets *buckets)
+/* Where smoothing has to begin, so that what lies before it has no weight any more at `begin`. */
+static size_t first_of_mean(const ChartSeries *series, size_t begin, double decay)
+{
+    double weight = decay > 0 ? 1 : 0;
+    while (begin > 0 && weight > 1e-9) {
+        begin--;
+        weight *= is_finite((double)series->y[begin]) ? decay : 1;
+    }
+    return begin;
+}
+
+void curve_reduce(const ChartSeries *series, const CurveWindow *window, SeriesCurves *curves)
 {
     const double decay = decay_of(window->smoothing);
     Mean         mean = {.decay = decay}, spread_mean = {.decay = decay};
-    Builder      drawn = builder_of(window, buckets->drawn), raw = builder_of(window, buckets->raw),
-            band         = builder_of(window, buckets->band);
+    Builder      drawn = builder_of(window, &curves->drawn), raw = builder_of(window, &curves->raw),
+            band         = builder_of(window, &curves->band);
     const size_t cursor  = window->cursor ? find_cursor(series, window) : 0;
-    const size_t visible = find_x(series, window->x_min), begin = visible > 0 ? visible - 1 : 0;
-    buckets->reading = (CurveReading){.found = false};
-    for (size_t i = decay > 0 ? 0 : begin; i < series->count; i++) {
-        const double x = series->x[i], y = (double)series->y[i], value = mean_next(&mean, y);
+    const size_t visible = curve_find(series, window->x_min), begin = visible > 0 ? visible - 1 : 0;
+    curves->reading = (CurveReading){.found = false};
+    for (size_t i = first_of_mean(series, begin, decay); i < series->count; i++) {
+        const double x = series->x[i], y = (double)series->y[i];
+        const double value  = decay > 0 ? mean_next(&mean, y) : y;
+        double       spread = 0;
         if (series->spread != NULL) {
-            const double spread = fabs(mean_next(&spread_mean, (double)series->spread[i]));
-            if (i >= begin) {
-                /* The logarithm of what lies below zero is as low as can be. */
-                add(&band, x, window->log ? fmax(value - spread, 1e-300) : value - spread, value + spread);
-            }
+            spread = fabs((double)series->spread[i]);
+            spread = decay > 0 ? mean_next(&spread_mean, spread) : spread;
         }
-        if (i >= begin) {
-            add(&drawn, x, value, value);
-            if (decay > 0) {
-                add(&raw, x, y, y);
-            }
+        if (i < begin) {
+            continue;
         }
-        if (window->cursor ? i == cursor : x >= window->x_min && x <= window->x_max && isfinite(value)) {
-            buckets->reading = (CurveReading){true, value, y};
+        add(&drawn, x, value, value);
+        if (decay > 0) {
+            add(&raw, x, y, y);
+        }
+        if (series->spread != NULL) { /* below zero a logarithm is as low as can be */
+            const double low = value - spread;
+            add(&band, x, low < 1e-300 && window->log ? 1e-300 : low, value + spread);
+        }
+        if (window->cursor ? i == cursor : x >= window->x_min && x <= window->x_max && is_finite(value)) {
+            curves->reading = (CurveReading){true, value, y};
         }
         if (x > window->x_max && !(window->cursor && i < cursor && cursor < series->count)) {
             break;
         }
     }
+    put_last(&drawn);
+    put_last(&raw);
+    put_last(&band);
 }
 
 /* --- buckets to dots */
@@ -178,6 +252,12 @@ int dot_at(double share, int dots)
 static int row_of(const Dots *dots, const Scale *y, double value)
 {
     return dot_at(1 - scale_share(y, value), dots->height);
+}
+
+static int column_of(const Dots *dots, const Scale *x, double value)
+{
+    const int column = dot_at(scale_share(x, value), dots->width);
+    return column < 0 ? 0 : column < dots->width ? column : dots->width - 1;
 }
 
 static void mark(int *tops, int *bottoms, int column, int from, int to)
@@ -201,49 +281,45 @@ static void mark_line(int *tops, int *bottoms, int column, int row, int to_colum
     }
 }
 
-void curve_draw(Dots *dots, const Scale *y, const Bucket *buckets, Pen pen, int *tops, int *bottoms)
+void curve_draw(Dots *dots, const Scale *x, const Scale *y, const Curve *curve, Pen pen, int *tops, int *bottoms)
 {
     for (int c = 0; c < dots->width; c++) {
         tops[c]    = dots->height;
         bottoms[c] = -1;
     }
-    for (int c = 0, before = -1; c < dots->width; c++) {
-        if (buckets[c].filled) {
-            mark(tops, bottoms, c, row_of(dots, y, buckets[c].high), row_of(dots, y, buckets[c].low));
-            if (buckets[c].joined && before >= 0) {
-                mark_line(tops, bottoms, before, row_of(dots, y, buckets[before].last), c,
-                          row_of(dots, y, buckets[c].first));
-            }
-            before = c;
-        }
-    }
-    bool next_joined = false;
-    for (int c = dots->width - 1; c >= 0; c--) {
-        if (buckets[c].filled && !buckets[c].joined && !next_joined && tops[c] == bottoms[c]) {
-            dots_point(dots, c, tops[c], pen);
+    for (int i = 0, before = 0; i < curve->count; i++) {
+        const Bucket *bucket = &curve->buckets[i];
+        const int     column = column_of(dots, x, bucket->x);
+        const bool    leads = i + 1 < curve->count && bucket[1].joined, joined = i > 0 && bucket->joined;
+        if (!joined && !leads && bucket->low == bucket->high) {
+            dots_point(dots, column, row_of(dots, y, bucket->low), pen);
         } else {
-            dots_run(dots, c, tops[c], bottoms[c], pen);
+            mark(tops, bottoms, column, row_of(dots, y, bucket->high), row_of(dots, y, bucket->low));
         }
-        next_joined = buckets[c].filled ? buckets[c].joined : next_joined;
+        if (joined) {
+            mark_line(tops, bottoms, before, row_of(dots, y, bucket[-1].last), column, row_of(dots, y, bucket->first));
+        }
+        before = column;
+    }
+    for (int c = 0; c < dots->width; c++) {
+        dots_run(dots, c, tops[c], bottoms[c], pen);
     }
 }
 
-void band_draw(Dots *dots, const Scale *y, const Bucket *buckets, Pen pen)
+void band_draw(Dots *dots, const Scale *x, const Scale *y, const Curve *band, Pen pen)
 {
-    for (int c = 0, before = -1; c < dots->width; c++) {
-        if (!buckets[c].filled) {
-            continue;
+    for (int i = 0, before = 0, from_top = 0, from = 0; i < band->count; i++) {
+        const Bucket *bucket = &band->buckets[i];
+        const int     column = column_of(dots, x, bucket->x);
+        const int     top = row_of(dots, y, bucket->high), bottom = row_of(dots, y, bucket->low);
+        for (int c = before + 1; i > 0 && bucket->joined && c < column; c++) {
+            const double part = (double)(c - before) / (column - before);
+            dots_run(dots, c, (int)lround(from_top + part * (top - from_top)),
+                     (int)lround(from + part * (bottom - from)), pen);
         }
-        const int top = row_of(dots, y, buckets[c].high), bottom = row_of(dots, y, buckets[c].low);
-        if (buckets[c].joined && before >= 0) {
-            const int from_top = row_of(dots, y, buckets[before].high), from = row_of(dots, y, buckets[before].low);
-            for (int i = before + 1; i < c; i++) {
-                const double part = (double)(i - before) / (c - before);
-                dots_run(dots, i, (int)lround(from_top + part * (top - from_top)),
-                         (int)lround(from + part * (bottom - from)), pen);
-            }
-        }
-        dots_run(dots, c, top, bottom, pen);
-        before = c;
+        dots_run(dots, column, top, bottom, pen);
+        before   = column;
+        from_top = top;
+        from     = bottom;
     }
 }

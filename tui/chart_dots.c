@@ -33,26 +33,23 @@ static uint8_t bit_of(const Dots *dots, int x, int y)
     return (uint8_t)(dots->glyphs == GLYPHS_BRAILLE ? braille[x][y] : 1 << y);
 }
 
-static void set_dot(Dots *dots, int column, int row, Pen pen)
+static void set_dots(Dots *dots, int column, int row, uint8_t mask, Pen pen)
 {
-    DotCell *cell = &dots->cells[row / dots->down * dots->area.width + column / dots->across];
-    if (pen.layer < cell->layer) {
+    DotCell *cell = &dots->cells[row * dots->area.width + column];
+    if (mask == 0 || pen.layer < cell->layer) {
         return;
     }
-    if (pen.layer > cell->layer) {
-        cell->mask = 0;
-    }
-    cell->mask |= bit_of(dots, column % dots->across, row % dots->down);
-    cell->code  = pen.code;
-    cell->layer = (uint8_t)pen.layer;
-    cell->ink   = (uint8_t)pen.ink;
-    cell->attrs = (uint8_t)pen.attrs;
+    *cell = (DotCell){.code  = pen.code,
+                      .mask  = (uint8_t)(pen.layer == cell->layer ? cell->mask | mask : mask),
+                      .layer = (uint8_t)pen.layer,
+                      .ink   = (uint8_t)pen.ink,
+                      .attrs = (uint8_t)pen.attrs};
 }
 
 /* A band is thin: two dots of a braille cell. */
-static bool is_stippled(const Dots *dots, int column, int row)
+static bool is_stippled(const Dots *dots, int x, int y)
 {
-    return dots->glyphs != GLYPHS_BRAILLE || (row + 2 * (column & 1)) % 4 == 1;
+    return dots->glyphs != GLYPHS_BRAILLE || y == (x == 0 ? 1 : 3);
 }
 
 void dots_run(Dots *dots, int column, int top, int bottom, Pen pen)
@@ -60,11 +57,18 @@ void dots_run(Dots *dots, int column, int top, int bottom, Pen pen)
     if (column < 0 || column >= dots->width) {
         return;
     }
-    bottom = bottom < dots->height ? bottom : dots->height - 1;
-    for (int row = top > 0 ? top : 0; row <= bottom; row++) {
-        if (pen.layer != LAYER_BAND || is_stippled(dots, column, row)) {
-            set_dot(dots, column, row, pen);
+    const int x = column % dots->across;
+    top         = top > 0 ? top : 0;
+    bottom      = bottom < dots->height ? bottom : dots->height - 1;
+    while (top <= bottom) {
+        const int row  = top / dots->down;
+        uint8_t   mask = 0;
+        for (; top <= bottom && top / dots->down == row; top++) {
+            if (pen.layer != LAYER_BAND || is_stippled(dots, x, top % dots->down)) {
+                mask |= bit_of(dots, x, top % dots->down);
+            }
         }
+        set_dots(dots, column / dots->across, row, mask, pen);
     }
 }
 
@@ -73,12 +77,10 @@ void dots_point(Dots *dots, int column, int row, Pen pen)
     if (column < 0 || column >= dots->width || row < 0 || row >= dots->height) {
         return;
     }
-    set_dot(dots, column, row, pen);
-    if (dots->glyphs == GLYPHS_BRAILLE) { /* the four dots of one half of the cell */
-        set_dot(dots, column ^ 1, row, pen);
-        set_dot(dots, column, row ^ 1, pen);
-        set_dot(dots, column ^ 1, row ^ 1, pen);
-    }
+    /* in braille the four dots of one half of the cell */
+    const int     x = column % dots->across, y = row % dots->down;
+    const uint8_t mask = dots->glyphs != GLYPHS_BRAILLE ? bit_of(dots, x, y) : y < 2 ? 0x1B : 0xE4;
+    set_dots(dots, column / dots->across, row / dots->down, mask, pen);
 }
 
 /* Blocks are those of the oldest consoles: halves and shades. */

@@ -106,9 +106,14 @@ int chart_legend_draw(Area area, const ChartLegend *legend, int most)
         rows = place(area, legend, column, most, details[d], true, &end);
         rows = rows > most ? most : rows;
     }
-    const int unit = legend->unit != NULL ? text_width(legend->unit, strlen(legend->unit)) : 0;
-    if (unit > 0 && end + (end > 0) + unit <= area.width) {
-        area_text(area, end + (end > 0), rows - 1, INK_FAINT, 0, legend->unit, SIZE_MAX);
+    if (legend->unit != NULL) { /* "length 412 tokens", "rate 2  length 412  (tokens)" */
+        const bool one = legend->count == 1 && legend->entries[0].value[0] != '\0';
+        const int  gap = end == 0 ? 0 : one ? 1 : GAP, marks = one || end == 0 ? 0 : 1;
+        const int  unit = text_width(legend->unit, strlen(legend->unit));
+        if (end + gap + unit + 2 * marks <= area.width) {
+            area_printf(area, end + gap, rows - 1, INK_FAINT, 0, "%s%s%s", marks ? "(" : "", legend->unit,
+                        marks ? ")" : "");
+        }
     }
     return rows;
 }

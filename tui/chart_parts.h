@@ -1,6 +1,6 @@
 /* Private to tui/chart*.c, tui/histogram.c and tui/plot*.c.
  *
- * A chart is drawn in this order: the points of each series are reduced to buckets, one per column of dots
+ * A chart is drawn in this order: the points of each series are reduced to buckets, a few per column,
  * (chart_curve.c); they give the scale of y; axes_draw takes what it needs from the area and leaves the plot
  * (chart_axes.c); the buckets become dots there (chart_dots.c).
  */
@@ -90,15 +90,21 @@ void dots_draw(const Dots *dots);
 
 /* --- curves (chart_curve.c) */
 
-/* The points that fall into one column. */
+/* Points that lie close together: in the same part of a column of dots. */
 typedef struct Bucket {
+    double x; /* of the first */
     double low, high, first, last;
-    bool   filled, joined; /* to the filled bucket before it: no gap in between */
+    bool   joined; /* to the bucket before: no gap in between */
 } Bucket;
 
+typedef struct Curve {
+    Bucket *buckets; /* [count], x rising, of [capacity] */
+    int     count, capacity;
+} Curve;
+
 typedef struct CurveWindow {
-    double x_min, x_max; /* x_min < x_max */
-    int    columns;
+    double x_min, x_max; /* x_min < x_max                        */
+    bool   part;         /* they were asked for, not all there is */
     double smoothing;
     bool   log;
     bool   cursor;
@@ -107,18 +113,33 @@ typedef struct CurveWindow {
 
 typedef struct CurveReading {
     bool   found;
-    double value, raw; /* as drawn; before smoothing (NAN: nothing) */
+    double value, raw; /* as drawn; before smoothing */
 } CurveReading;
 
-/* Each [columns]. A point beyond the window counts where its line crosses the edge. */
-typedef struct CurveBuckets {
-    Bucket      *drawn, *raw, *band; /* raw: empty without smoothing; band: low to high */
-    CurveReading reading;            /* at the cursor, or the last point in the window  */
-} CurveBuckets;
+typedef struct SeriesCurves {
+    Curve        drawn, raw, band; /* raw: empty without smoothing; band: low to high */
+    CurveReading reading;          /* at the cursor, or the last point in the window  */
+} SeriesCurves;
 
-void curve_reduce(const ChartSeries *series, const CurveWindow *window, CurveBuckets *buckets);
+/* Room for the curves of so many series, each of `parts` of x. NULL: out of memory. */
+SeriesCurves *curves_new(int series_count, int parts);
+void          curves_free(SeriesCurves *curves); /* NULL is allowed */
+/* One pass over the points. A point beyond the window counts where its line crosses the edge. */
+void curve_reduce(const ChartSeries *series, const CurveWindow *window, SeriesCurves *curves);
+/* The first point at or after x. */
+size_t curve_find(const ChartSeries *series, double x);
 /* `tops`, `bottoms`: scratch, [dots->width] each. */
-void curve_draw(Dots *dots, const Scale *y, const Bucket *buckets, Pen pen, int *tops, int *bottoms);
-void band_draw(Dots *dots, const Scale *y, const Bucket *buckets, Pen pen);
+void curve_draw(Dots *dots, const Scale *x, const Scale *y, const Curve *curve, Pen pen, int *tops, int *bottoms);
+void band_draw(Dots *dots, const Scale *x, const Scale *y, const Curve *band, Pen pen);
+
+/* --- what is shown (chart_range.c) */
+
+/* All of x, or the part that is asked for; false: there is no point at all. */
+bool chart_window(const Chart *chart, CurveWindow *window);
+/* Whether x counts something, so that between two whole numbers no tick makes sense. */
+bool chart_counts_x(const Chart *chart, const CurveWindow *window);
+/* Widens low and high to what is drawn of a series. */
+void  curves_widen(const SeriesCurves *curves, bool log, double *low, double *high);
+Scale chart_scale_y(const Chart *chart, double low, double high);
 
 #endif

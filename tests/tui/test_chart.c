@@ -167,7 +167,7 @@ static void test_small_screens(void **state)
     expect_chart(4, 2, chart, GLYPHS_BRAILLE,
                  "rewa\n"
                  "⠙⠒⠤⣄\n");
-    expect_chart(6, 1, chart, GLYPHS_BRAILLE, "⠉⠒⠒⠤⠤⣀\n");
+    expect_chart(6, 1, chart, GLYPHS_BRAILLE, "⠙⠒⠒⠤⠤⣀\n");
     expect_chart(1, 1, chart, GLYPHS_BRAILLE, "⢣\n");
     expect_chart(1, 1, chart, GLYPHS_ASCII, "|\n");
 }
@@ -253,7 +253,7 @@ static void test_histogram_screens(void **state)
     const float now[8]                  = {0, 0.0625f, 0.125f, 0.375f, 0.25f, 0.125f, 0.0625f, 0},
                 then[8]                 = {0.5f, 0.25f, 0.125f, 0.0625f, 0.0625f};
     const Histogram          histogram  = {now, then, 8, 0, 128, "tokens", "now", "start"};
-    static const char *const expected[] = {"now  start tokens\n"
+    static const char *const expected[] = {"now  start  (tokens)\n"
                                            "   │░░░░\n"
                                            "40%┤░░░░      ▂▂▂\n"
                                            "   │░░░░      ███\n"
@@ -262,7 +262,7 @@ static void test_histogram_screens(void **state)
                                            " 0%┤░░░░▆▆▆███───────███▆▆▆\n"
                                            "   └┬─────────┬─────────┬─────\n"
                                            "    0        50        100\n",
-                                           "now  start tokens\n"
+                                           "now  start  (tokens)\n"
                                            "   │░░░░\n"
                                            "40%┤░░░░      ▄▄▄\n"
                                            "   │░░░░      ███\n"
@@ -271,7 +271,7 @@ static void test_histogram_screens(void **state)
                                            " 0%┤░░░░▄▄▄███───────███▄▄▄\n"
                                            "   └┬─────────┬─────────┬─────\n"
                                            "    0        50        100\n",
-                                           "now  start tokens\n"
+                                           "now  start  (tokens)\n"
                                            "   |::::\n"
                                            "40%+::::\n"
                                            "   |::::      ###\n"
@@ -734,6 +734,46 @@ static void test_smoothing(void **state)
     chart_smooth(y, 0, 0.5, NULL);
 }
 
+/* The legend reads the value that chart_smooth gives, also where only the end of a long series is shown. */
+static void test_readings(void **state)
+{
+    (void)state;
+    enum { COUNT = 9000 };
+    double *x = calloc(COUNT, sizeof *x);
+    float  *y = calloc(COUNT, sizeof *y), *smooth = calloc(COUNT, sizeof *smooth);
+    for (int i = 0; i < COUNT; i++) {
+        x[i] = i;
+        y[i] = i % 7 != 0 ? NAN : (float)(i < 7000 ? 500 + random_share() : i % 500);
+    }
+    chart_smooth(y, COUNT, 0.99, smooth);
+    const ChartSeries series = {"a", x, y, NULL, COUNT, INK_SERIES_0};
+    for (int i = 7000; i < COUNT; i += 49) {
+        char smoothed[16], raw[16], expected[64];
+        chart_number((double)smooth[i], smoothed);
+        chart_number((double)y[i], raw);
+        for (int cursor = 0; cursor < 2; cursor++) {
+            Chart chart    = {.series       = &series,
+                              .series_count = 1,
+                              .smoothing    = 0.99,
+                              .legend       = true,
+                              .x_min        = i - 5,
+                              .x_max        = i + 3,
+                              .cursor       = cursor};
+            chart.cursor_x = i + 3; /* nearer to this point than to the next */
+            snprintf(expected, sizeof expected, cursor ? "a %s (%s)\n" : "a %s\n", smoothed, raw);
+            Canvas *canvas = canvas_new(30, 2);
+            chart_draw(canvas_area(canvas), &chart, GLYPHS_BRAILLE);
+            char *text = text_of(canvas);
+            assert_memory_equal(text, expected, strlen(expected));
+            free(text);
+            canvas_free(canvas);
+        }
+    }
+    free(x);
+    free(y);
+    free(smooth);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -754,6 +794,7 @@ int main(void)
         cmocka_unit_test(test_ticks),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_smoothing),
+        cmocka_unit_test(test_readings),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
