@@ -54,7 +54,7 @@ static void forget(History *history)
     history->rl_step = history->eval_step = history->any_step = -1;
     history->step_seconds_count                               = 0;
     history->step_time                                        = 0;
-    history->until_reached                                    = false;
+    history->until_reached = history->refused = false;
 }
 
 History *history_open(const char *run_path, Error *error)
@@ -228,12 +228,12 @@ static void look(History *history)
 bool history_update(History *history, double seconds)
 {
     const double end = seconds > 0 ? now() + seconds : INFINITY;
+    look(history);
+    history->until_reached = false;
+    bool more              = !history->refused && follow(history, &history->events, take_event, end);
     if (history->refused) {
         return false;
     }
-    look(history);
-    history->until_reached = false;
-    bool more              = follow(history, &history->events, take_event, end);
     if (!more || !is_replay(history)) { /* in a replay the events say how far the traces go */
         more = follow(history, &history->traces, take_trace, end) || more;
     }

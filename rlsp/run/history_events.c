@@ -273,6 +273,11 @@ bool history_event(History *history, const Line *line, bool *memory)
         if (!(fields.step >= 0 && fields.step < ldexp(1, STEP_LIMIT_BITS))) {
             return false; /* it would have no place */
         }
+        if (fields.type < TYPE_EVAL && fields.step <= (double)history->state.step) { /* trained again */
+            metrics_cut_back(&history->tables[HISTORY_EVAL], fields.step);
+            metrics_cut_back(&history->tables[HISTORY_SFT], fields.step);
+            metrics_cut_back(&history->tables[HISTORY_RL], fields.step);
+        }
         *memory = metrics_end(&history->tables[fields.type], fields.step) && *memory;
     }
     take(history, &fields);

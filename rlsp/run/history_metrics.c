@@ -132,8 +132,7 @@ static void thin_out(MetricTable *table)
     table->stride *= 2;
 }
 
-/* Forgets what is trained again. */
-static void cut_back(MetricTable *table, double step)
+void metrics_cut_back(MetricTable *table, double step)
 {
     const size_t before = table->count;
     while (table->count > 0 && table->steps[table->count - 1] >= step) {
@@ -146,7 +145,7 @@ static void cut_back(MetricTable *table, double step)
 
 bool metrics_end(MetricTable *table, double step)
 {
-    cut_back(table, step);
+    metrics_cut_back(table, step);
     const bool replace = table->count > 0 && table->newest % table->stride != 0;
     if (!replace && table->count == HISTORY_POINTS) {
         thin_out(table);

@@ -36,6 +36,7 @@ void metrics_clear(MetricTable *table);
 void metrics_begin(MetricTable *table); /* an event: its numbers, then its step */
 bool metrics_put(MetricTable *table, const char *name, size_t bytes, double value);
 bool metrics_end(MetricTable *table, double step);
+void metrics_cut_back(MetricTable *table, double step); /* forgets that step and the later ones */
 
 /* --- traces */
 

@@ -136,6 +136,9 @@ bool line_file_fill(LineFile *file)
         forget_buffer(file);
     }
     remember_tail(file);
+    if (!tail_is_there(file)) {
+        return false; /* cut back this very moment: the next look tells */
+    }
     if (file->start > 0) {
         memmove(file->buffer, file->buffer + file->start, file->end - file->start);
         file->end -= file->start;

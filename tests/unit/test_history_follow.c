@@ -133,10 +133,14 @@ static void test_a_line_without_end(void **state)
 static void test_steps_come_again_in_the_file(void **state)
 {
     (void)state;
-    folder_steps("w", 1, 6, 1);
+    folder_steps("w", 1, 3, 1);
+    folder_put("events.jsonl", "a", "{\"event\":\"eval\",\"step\":3,\"accuracy\":0.5}\n");
+    folder_steps("a", 4, 6, 1);
+    folder_put("events.jsonl", "a", "{\"event\":\"eval\",\"step\":6,\"accuracy\":0.75}\n");
     folder_steps("a", 4, 5, 2);
     History *history = folder_open();
     folder_check_rewards(history, 5, 4);
+    assert_true(history_last(history, HISTORY_EVAL, "accuracy") == 0.5); /* that of step 6 is to come again */
     assert_int_equal(history_state(history)->step, 5);
     history_close(history);
 }
