@@ -171,6 +171,12 @@ static TerminalKey hang_up(Terminal *terminal)
     return (TerminalKey){.code = KEY_CODE_HANG_UP};
 }
 
+/* After a stop; but a program that is to end does not wait until the terminal is its own again. */
+static bool wants_screen(const Terminal *terminal)
+{
+    return !terminal->gone && !guard_on_screen() && !(terminal->leaving && guard_in_background());
+}
+
 /* What signals asked for; KEY_CODE_NONE: nothing. */
 static TerminalKey signalled_key(Terminal *terminal)
 {
@@ -184,7 +190,7 @@ static TerminalKey signalled_key(Terminal *terminal)
     if (take(&guard_flags.interrupt)) {
         return (TerminalKey){.code = 3};
     }
-    if (!terminal->gone && !guard_on_screen() && !(terminal->leaving && guard_in_background())) {
+    if (wants_screen(terminal)) {
         if (guard_enter()) {
             atomic_store(&guard_flags.resized, true);
         } else if (!atomic_load(&guard_flags.stop) && !atomic_load(&guard_flags.hang_up)) {
@@ -202,16 +208,27 @@ static int64_t partial_ms(const Terminal *terminal)
     return terminal->length == 1 ? ESCAPE_MS : SEQUENCE_MS;
 }
 
+static void drop(Terminal *terminal, size_t bytes)
+{
+    terminal->length -= bytes;
+    memmove(terminal->bytes, terminal->bytes + bytes, terminal->length);
+}
+
 /* The next key of what was read; *partial: only the start of one is there. */
 static TerminalKey buffered_key(Terminal *terminal, bool *partial)
 {
     TerminalKey key = {0};
     *partial        = false;
     while (terminal->length > 0) {
-        const int64_t  now    = now_ms();
-        const bool     final  = now - terminal->arrived >= partial_ms(terminal);
-        const bool     rejoin = terminal->escaped != 0 && now - terminal->escaped < REJOIN_MS;
-        size_t         used;
+        const int64_t now    = now_ms();
+        const bool    final  = now - terminal->arrived >= partial_ms(terminal);
+        const bool    rejoin = terminal->escaped != 0 && now - terminal->escaped < REJOIN_MS;
+        size_t        used;
+        if (guard_is_suspend(terminal->bytes[0])) {
+            drop(terminal, 1);
+            guard_suspend();
+            break;
+        }
         const KeyFound found =
             keys_next(&terminal->caps, terminal->bytes, terminal->length, final, rejoin, &key, &used);
         if (found == KEY_PARTIAL) {
@@ -220,8 +237,7 @@ static TerminalKey buffered_key(Terminal *terminal, bool *partial)
         }
         const bool waited = found == KEY_FOUND && key.code == KEY_CODE_ESCAPE && terminal->length == 1;
         terminal->escaped = waited ? now : 0;
-        terminal->length -= used;
-        memmove(terminal->bytes, terminal->bytes + used, terminal->length);
+        drop(terminal, used);
         if (found == KEY_FOUND) {
             return key;
         }
@@ -261,14 +277,16 @@ TerminalKey terminal_read(Terminal *terminal, int timeout_ms)
 {
     const int64_t deadline = now_ms() + timeout_ms;
     for (bool waited = false;;) {
-        TerminalKey key = signalled_key(terminal);
+        bool        partial = false;
+        TerminalKey key     = signalled_key(terminal);
+        if (key.code == KEY_CODE_NONE) {
+            key = buffered_key(terminal, &partial);
+        }
         if (key.code != KEY_CODE_NONE) {
             return key;
         }
-        bool partial;
-        key = buffered_key(terminal, &partial);
-        if (key.code != KEY_CODE_NONE) {
-            return key;
+        if (wants_screen(terminal)) {
+            continue; /* it was stopped just now */
         }
         const int64_t now = now_ms();
         int64_t       ms  = timeout_ms < 0 ? INT32_MAX : deadline - now;

@@ -77,6 +77,13 @@ static bool change_state(int from, int to)
     return atomic_compare_exchange_strong(&guard.state, &from, to);
 }
 
+static bool modes_are_ours(void)
+{
+    struct termios now;
+    return tcgetattr(guard.input, &now) == 0 && now.c_lflag == guard.ours.c_lflag &&
+           now.c_iflag == guard.ours.c_iflag && memcmp(now.c_cc, guard.ours.c_cc, sizeof now.c_cc) == 0;
+}
+
 static void leave_screen(ScreenState next)
 {
     if (change_state(STATE_OFF, next)) {
@@ -90,8 +97,14 @@ static void leave_screen(ScreenState next)
         return;
     }
     guard_write(guard.output, guard.leave.bytes, guard.leave.length);
-    if (!guard_in_background()) { /* else the modes are those of the shell */
+    /* A shell that has taken its terminal back may have set modes of its own already. */
+    if (!guard_in_background() || modes_are_ours()) {
+        sigset_t set, kept;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTTOU); /* or it would stop us */
+        pthread_sigmask(SIG_BLOCK, &set, &kept);
         tcsetattr(guard.input, TCSANOW, &guard.before);
+        pthread_sigmask(SIG_SETMASK, &kept, NULL);
     }
     atomic_store(&guard.state, (int)next);
 }
@@ -101,16 +114,22 @@ bool guard_on_screen(void)
     return atomic_load(&guard.state) == STATE_ON && !atomic_load(&guard_flags.resumed);
 }
 
+/* All of the job, as the system does it: a script that started us stops as well. */
+static void stop_job(int number)
+{
+    atomic_store(&guard_flags.resumed, false);
+    kill(0, number);
+    for (int waited = 0; !atomic_load(&guard_flags.resumed) && waited < LEAVING_MS; waited += 10) {
+        poll(NULL, 0, 10); /* another thread may be the one that takes the signal */
+    }
+}
+
 /* As the system stops a job that uses the terminal from the background. False: it cannot be stopped, or is asked to
  * end. */
 static bool wait_for_foreground(void)
 {
     while (guard_in_background()) {
-        atomic_store(&guard_flags.resumed, false);
-        kill(0, SIGTTOU);
-        for (int waited = 0; !atomic_load(&guard_flags.resumed) && waited < LEAVING_MS; waited += 10) {
-            poll(NULL, 0, 10); /* another thread may be the one that takes the signal */
-        }
+        stop_job(SIGTTOU);
         if (!atomic_load(&guard_flags.resumed) || atomic_load(&guard_flags.stop) || atomic_load(&guard_flags.hang_up)) {
             errno = 0;
             return false;
@@ -144,10 +163,11 @@ static bool enter_screen(void)
     guard.ours = guard.before;
     guard.ours.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INLCR | IGNCR | ISTRIP | IXON | PARMRK);
     guard.ours.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ECHONL | IEXTEN);
-    /* Ctrl-C is a key, also for a script that started us; Ctrl-Z and Ctrl-\ stay with the system and so work
-     * whatever the program does. */
+    /* Ctrl-C is a key, or it would end a script that started us. So is Ctrl-Z, or the script would stop before we have
+     * left the screen. Ctrl-\ stays with the system and so works whatever the program does. */
     guard.ours.c_lflag |= ISIG;
     guard.ours.c_cc[VINTR] = _POSIX_VDISABLE;
+    guard.ours.c_cc[VSUSP] = _POSIX_VDISABLE;
     guard.ours.c_cc[VMIN]  = 1;
     guard.ours.c_cc[VTIME] = 0;
     if (off && !change_state(STATE_OFF, STATE_ON)) {
@@ -320,6 +340,25 @@ static void on_crash(int number, siginfo_t *info, void *context)
     if (!handled || !again) {
         raise(number); /* comes when this handler returns: a core file shows where it was */
     }
+}
+
+bool guard_is_suspend(char byte)
+{
+    struct sigaction action;
+    return guard.before.c_cc[VSUSP] != _POSIX_VDISABLE && (char)guard.before.c_cc[VSUSP] == byte &&
+           (guard.before.c_lflag & ISIG) != 0 && sigaction(SIGTSTP, NULL, &action) == 0 &&
+           action.sa_handler == on_terminal_stop;
+}
+
+void guard_suspend(void)
+{
+    struct sigaction ours;
+    sigaction(SIGTSTP, NULL, &ours);
+    leave_screen(STATE_OFF);
+    set_action(SIGTSTP, SIG_DFL);
+    stop_job(SIGTSTP);
+    sigaction(SIGTSTP, &ours, NULL);
+    atomic_store(&guard_flags.resumed, true);
 }
 
 static void at_exit(void)

@@ -132,7 +132,10 @@ bool guard_in_background(void); /* another job has the terminal                 
 /* Back to the screen after a stop; false: the terminal is not ours (stays off the screen). */
 bool guard_enter(void);
 
-/* Between them Ctrl-Z waits, so that it does not cut a frame. False: not on the screen, nothing may be sent. */
+bool guard_is_suspend(char byte); /* the byte that Ctrl-Z sends, where that stops a job */
+void guard_suspend(void);         /* leaves the screen and stops; guard_enter comes back  */
+
+/* Between them SIGTSTP waits, so that it does not cut a frame. False: not on the screen, nothing may be sent. */
 bool guard_write_begin(void);
 void guard_write_end(void);
 /* All of it; false: the terminal has gone. */
