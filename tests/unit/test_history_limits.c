@@ -159,6 +159,9 @@ static void test_stages(void **state)
     history_update(history, 0);
     assert_true(run->stage_step == 4 && run->step == 32 && run->step_seconds == 4); /* from one to the next */
     assert_true(run->first_time == 90 && run->last_time == 104);
+    folder_put("events.jsonl", "a", "{\"event\":\"sft_step\",\"step\":33,\"time_seconds\":1}\n");
+    history_update(history, 0);
+    assert_true(run->step_seconds == 1); /* of one kind of steps, with or without a phase_start */
     history_close(history);
 }
 
@@ -250,9 +253,16 @@ static void test_searching_texts(void **state)
     folder_put("traces.jsonl", "w", "{}\n");
     assert_null(history_trace_read(history, 0));
     assert_false(history_trace_contains(history, 1, "other"));
-    folder_put("traces.jsonl", "w", TRACE "\"prompt\":\"another one of the same step\"}\n");
+    folder_put("traces.jsonl", "w", "\n"); /* lines that begin elsewhere */
     folder_put("traces.jsonl", "a", line);
     assert_null(history_trace_read(history, 0));
+    folder_put("traces.jsonl", "w", line);
+    assert_true(history_trace_contains(history, 0, "caf"));
+    history_update(history, 0);
+    *strchr(line, '4') = '3'; /* another problem */
+    folder_put("traces.jsonl", "w", line);
+    assert_null(history_trace_read(history, 0));
+    *strchr(line, '3') = '4';
     folder_put("traces.jsonl", "w", line);
     assert_non_null(event = history_trace_read(history, 0));
     event_free(event);
@@ -319,8 +329,11 @@ static void test_log(void **state)
     assert_null(history_log_line(history, HISTORY_LOG_LINES));
     assert_null(history_log_line(history, -1));
     folder_put("log.txt", "a", " no more\n");
+    folder_put("events.jsonl", "a", "{\"event\":\"log\",\"step\":1,\"level\":\"error\",\"text\":\"twice\"}\n");
     history_update(history, 0);
     assert_string_equal(history_log_line(history, HISTORY_LOG_LINES - 1), "torn no more");
+    snprintf(last, sizeof last, "line %d", HISTORY_LOG_LINES + 9);
+    assert_string_equal(history_log_line(history, HISTORY_LOG_LINES - 2), last); /* log.txt has the events' texts */
     history_close(history);
 }
 

@@ -28,19 +28,20 @@ static void test_replay(void **state)
         "{\"event\":\"trace\",\"step\":1,\"stage\":\"rl\"}\n{\"event\":\"trace\",\"step\":1,\"stage\":\"eval\"}\n"
         "{\"event\":\"trace\",\"step\":1,\"stage\":\"eval_greedy\"}\n{\"event\":\"trace\",\"step\":1,\"stage\":"
         "\"sample\"}\n"
-        "{\"event\":\"trace\",\"step\":2,\"stage\":\"rl\"}\n{\"event\":\"trace\",\"step\":3,\"stage\":\"rl\"}\n"
+        "{\"event\":\"trace\",\"step\":2,\"stage\":\"rl\"}\n{\"event\":\"trace\",\"step\":2,\"stage\":\"eval\"}\n{"
+        "\"event\":\"trace\",\"step\":3,\"stage\":\"rl\"}\n"
         "{\"event\":\"trace\",\"step\":9,\"stage\":\"rl\"}\n");
     folder_put("log.txt", "w", "1970-01-01T00:16:41Z info: one\n  and more\n1970-01-01T00:16:43Z info: two\n");
     History *history = folder_open();
-    assert_int_equal(history_trace_count(history), 7);
+    assert_int_equal(history_trace_count(history), 8); /* one of an evaluation that has no event, one of no step */
     assert_int_equal(history_log_count(history), 3);
     const struct {
         double until;
         size_t steps, traces;
         int    evals, log;
     } at[] = {{1000, 0, 0, 0, 0},   {1001.4, 0, 0, 0, 2},   {1001.6, 1, 1, 0, 2},    {1001.8, 1, 4, 1, 2},
-              {1002.5, 2, 5, 1, 2}, {1003.2, 2, 5, 1, 3},   {1004.7, 4, 6, 1, 3},    {1006, 4, 7, 1, 3},
-              {1001.8, 1, 4, 1, 2}, {INFINITY, 4, 7, 1, 3}, {-INFINITY, 0, 0, 0, 0}, {1003.6, 3, 6, 1, 3}};
+              {1002.5, 2, 5, 1, 2}, {1003.2, 2, 5, 1, 3},   {1004.7, 4, 7, 1, 3},    {1006, 4, 8, 1, 3},
+              {1001.8, 1, 4, 1, 2}, {INFINITY, 4, 8, 1, 3}, {-INFINITY, 0, 0, 0, 0}, {1003.6, 3, 7, 1, 3}};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         history_until(history, at[i].until);
         assert_false(history_update(history, 0));
