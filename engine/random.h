@@ -20,7 +20,8 @@ typedef enum RandomPurpose {
     RANDOM_SHUFFLE = 5, /* data order, minibatch order                             */
     RANDOM_EVAL = 6,    /* held-out problems                                       */
     RANDOM_TEST = 7,
-    RANDOM_ASKED = 8    /* seeds of responses that a user asks for: step, which of the step's */
+    RANDOM_ASKED = 8,   /* seeds of responses that a user asks for: step, which of the step's */
+    RANDOM_LORA = 9     /* adapter initialisation: step = matrix index, row = 0    */
 } RandomPurpose;
 
 typedef struct Random {

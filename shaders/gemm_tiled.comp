@@ -24,6 +24,7 @@ layout(push_constant) uniform Push {
     uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
     uint c_plane; // floats between the products of two slices
     uint epilogue; // here not a specialization constant: few pipelines serve all products
+    uint c0, a0, b0, add0, bias0; // floats before the first element: spans are bound at aligned places
 };
 
 const uint STEP = 16; // of k
@@ -47,7 +48,7 @@ void main()
             const uint kk = LAYOUT == TN ? e / TILE : e % STEP, i = LAYOUT == TN ? e % TILE : e / STEP;
             float value = 0.0;
             if (row0 + i < m && k0 + kk < k_end) {
-                value = a[LAYOUT == TN ? (k0 + kk) * lda + row0 + i : (row0 + i) * lda + k0 + kk];
+                value = a[a0 + (LAYOUT == TN ? (k0 + kk) * lda + row0 + i : (row0 + i) * lda + k0 + kk)];
             }
             tile_a[kk * PITCH + i] = value;
         }
@@ -55,7 +56,7 @@ void main()
             const uint kk = LAYOUT == NT ? e % STEP : e / TILE, j = LAYOUT == NT ? e / STEP : e % TILE;
             float value = 0.0;
             if (column0 + j < n && k0 + kk < k_end) {
-                value = b[LAYOUT == NT ? (column0 + j) * ldb + k0 + kk : (k0 + kk) * ldb + column0 + j];
+                value = b[b0 + (LAYOUT == NT ? (column0 + j) * ldb + k0 + kk : (k0 + kk) * ldb + column0 + j)];
             }
             tile_b[kk * PITCH + j] = value;
         }
@@ -81,15 +82,15 @@ void main()
                 const uint at = row * ldc + column;
                 float value = acc[i * REG + j];
                 if ((epilogue & ADD_BIAS) != 0) {
-                    value += bias[column];
+                    value += bias[bias0 + column];
                 }
                 if ((epilogue & ADD_MATRIX) != 0) {
-                    value += add[at];
+                    value += add[add0 + at];
                 }
                 if ((epilogue & ADD_C) != 0) {
-                    value += c[at];
+                    value += c[c0 + at];
                 }
-                c[gl_WorkGroupID.z * c_plane + at] = value;
+                c[c0 + gl_WorkGroupID.z * c_plane + at] = value;
             }
         }
     }

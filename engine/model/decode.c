@@ -51,6 +51,11 @@ static void plan_all(Planner *p, Decoder *d)
     d->activation = plan(p, s * c->intermediate_size);
     d->logits = plan(p, s * c->vocab_size);
     d->scratch = plan(p, products_bytes(d) / 4 + 1);
+    if (l->lora_rank > 0) {
+        d->lora.h = plan(p, s * LORA_WIDEST_GROUP * l->lora_rank);
+        d->lora.products = plan(p, lora_products_bytes(gpu_transfer_stream(d->gpu), c, l->lora_rank, l->slots, false) / 4 + 1);
+        d->lora.rank = l->lora_rank;
+    }
     for (uint32_t i = 0; i < c->layers; i++) {
         d->k_cache[i] = plan(p, s * d->cache_length * kv);
         d->v_cache[i] = plan(p, s * d->cache_length * kv);
@@ -422,6 +427,10 @@ Status decoder_run(Decoder *d, const Model *model, const DecodeInput *input, Dec
     output->steps = 0;
     d->width = d->limits.slots;
     d->requests = input->requests;
+    if (model->lora != NULL && model->lora->config.rank > d->limits.lora_rank) {
+        return error_set(error, STATUS_FAILED, "generating: the model has an adapter of rank %u, the decoder was made for %u", model->lora->config.rank,
+                         d->limits.lora_rank);
+    }
     Status status = check_input(d, input, error);
     if (status == STATUS_OK && input->requests > 0) {
         status = prepare(d, input, error);

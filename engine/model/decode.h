@@ -27,6 +27,7 @@ typedef struct DecodeLimits {
     uint32_t max_prompt_tokens;/* of all prompts of one run together               */
     uint32_t max_new;          /* tokens generated per request, at most            */
     uint32_t steps_per_submit; /* 0: 16                                            */
+    uint32_t lora_rank;        /* largest rank of an adapter; 0: models without one */
 } DecodeLimits;
 
 typedef struct DecodeInput {

@@ -27,6 +27,7 @@ struct Decoder {
     GpuStream   *stream, *moves;
     GpuSpan      x, x_next, norm, rstd, qkv, attention, gate_up, activation, logits; /* [slots, …] */
     GpuSpan      scratch;           /* for the products                                     */
+    LoraScratch  lora;
     GpuSpan     *k_cache, *v_cache; /* [layers] of [slots, cache_length, kv]               */
     GpuSpan      piece_lengths;     /* SLOT_LENGTH of every piece at a bindable place       */
     GpuSpan      rope, slots;       /* slots: u32 [SLOT_FIELDS, slot_stride]                */

@@ -45,6 +45,13 @@ static void attention_step(Decoder *d, uint32_t layer)
     }
 }
 
+static void adapter_step(Decoder *d, const Model *model, uint32_t layer, LoraGroup group, GpuSpan y, GpuSpan x)
+{
+    if (model->lora != NULL) {
+        lora_forward(d->stream, model->lora, layer, group, y, x, d->width, &d->lora);
+    }
+}
+
 static void layer_step(Decoder *d, const Model *model, uint32_t l)
 {
     const ModelConfig *c = &d->config;
@@ -57,6 +64,7 @@ static void layer_step(Decoder *d, const Model *model, uint32_t l)
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->qkv, .a = d->norm, .b = model_span(p, layer->qkv, (uint64_t)qkv * h),
                         .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, qkv) : (GpuSpan){0}, .m = n, .n = qkv, .k = h,
                         .workspace = d->scratch});
+    adapter_step(d, model, l, LORA_QKV, d->qkv, d->norm);
     if (c->qk_norm) {
         const RmsnormRows q_rows = {n * c->heads, c->head_dim, c->heads, qkv, 0};
         const RmsnormRows k_rows = {n * c->kv_heads, c->head_dim, c->kv_heads, qkv, q};
@@ -67,13 +75,16 @@ static void layer_step(Decoder *d, const Model *model, uint32_t l)
     attention_step(d, l);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x_next, .a = d->attention, .b = model_span(p, layer->o, (uint64_t)h * q),
                         .add = d->x, .m = n, .n = h, .k = q, .workspace = d->scratch});
+    adapter_step(d, model, l, LORA_ATTENTION_OUT, d->x_next, d->attention);
     rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->gate_up, .a = d->norm,
                         .b = model_span(p, layer->gate_up, (uint64_t)2 * ff * h), .m = n, .n = 2 * ff, .k = h,
                         .workspace = d->scratch});
+    adapter_step(d, model, l, LORA_GATE_UP, d->gate_up, d->norm);
     swiglu_forward(s, d->activation, d->gate_up, n, ff);
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x, .a = d->activation, .b = model_span(p, layer->down, (uint64_t)h * ff),
                         .add = d->x_next, .m = n, .n = h, .k = ff, .workspace = d->scratch});
+    adapter_step(d, model, l, LORA_MLP_OUT, d->x, d->activation);
 }
 
 static void head_step(Decoder *d, const Model *model, const SampleOptions *sample)

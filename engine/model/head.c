@@ -57,6 +57,9 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
                             .b = head_weight(model, model->parameters),
                             .accumulate = work->d_started,
                             .m = count, .n = d, .k = vocab});
+        if (model->lora != NULL) {
+            continue; /* the head is frozen */
+        }
         matmul(s, &(Matmul){.layout = MATMUL_TN,
                             .c = head_weight(model, gradients),
                             .a = work->logits,
@@ -71,8 +74,9 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
 void value_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, GpuSpan value)
 {
     const uint32_t d = model->config.hidden_size;
-    value_head_forward(s, value, work->rows_norm, model_span(model->parameters, model->value_weight, d),
-                       model_span(model->parameters, model->value_bias, 1), batch->rows, d);
+    const GpuSpan  p = model_trained(model); /* a value head is always trained */
+    value_head_forward(s, value, work->rows_norm, model_span(p, model->value_weight, d), model_span(p, model->value_bias, 1),
+                       batch->rows, d);
 }
 
 void value_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch, GpuSpan dvalue)
@@ -83,6 +87,6 @@ void value_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g
         work->d_started = true;
     }
     value_head_backward(s, work->d_rows, model_span(gradients, model->value_weight, d), model_span(gradients, model->value_bias, 1),
-                        dvalue, work->rows_norm, model_span(model->parameters, model->value_weight, d), batch->rows, d,
+                        dvalue, work->rows_norm, model_span(model_trained(model), model->value_weight, d), batch->rows, d,
                         work->scratch);
 }

@@ -170,11 +170,33 @@ Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *er
 void model_free(Model *model)
 {
     if (model != NULL) {
-        gpu_arena_free(model->arena);
-        free(model->tensors);
-        free(model->layers);
+        lora_free(model->lora);
+        if (!model->shares) {
+            gpu_arena_free(model->arena);
+            free(model->tensors);
+            free(model->layers);
+        }
         free(model);
     }
+}
+
+Model *model_with_lora(const Model *base, Lora *lora, Error *error)
+{
+    Model *model = malloc(sizeof *model);
+    if (model == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "adding an adapter: out of host memory");
+        lora_free(lora);
+        return NULL;
+    }
+    *model = *base;
+    model->shares = true;
+    model->lora = lora;
+    if (lora != NULL) {
+        model->value_head = lora->value_head;
+        model->value_weight = lora->value_weight;
+        model->value_bias = lora->value_bias;
+    }
+    return model;
 }
 
 const ModelTensor *model_tensor(const Model *model, const char *name)

@@ -11,12 +11,16 @@
  * are neighbours without a gap, and so are gate and up, so that each group is one
  * matrix to the kernels. Gradients and optimizer moments are ranges of the same
  * layout (model_tensor_span).
+ *
+ * A model may carry an adapter (lora.h): then only the adapter is trained, and gradients are a range of the
+ * adapter's layout. Several models may have one base: each shares its parameters and has an adapter of its own.
  */
 #ifndef ENGINE_MODEL_MODEL_H
 #define ENGINE_MODEL_MODEL_H
 
 #include "engine/io/safetensors.h"
 #include "engine/model/config.h"
+#include "engine/model/lora.h"
 #include "engine/vk/memory.h"
 
 typedef struct ModelTensor {
@@ -42,8 +46,10 @@ typedef struct Model {
     uint64_t     embedding, head, final_norm, value_weight, value_bias; /* floats; head == embedding if tied */
     uint64_t     floats;       /* of the whole range                                   */
     uint64_t     decay_floats; /* leading part that weight decay applies to            */
+    bool         shares;     /* arena, tensors and layers are another model's              */
     GpuArena    *arena;
     GpuSpan      parameters; /* f32 [floats] */
+    Lora        *lora;       /* owned; NULL: none. Its value head, if it has one, is the model's */
 } Model;
 
 /* How model_init draws: normal distributions with these standard deviations. */
@@ -72,7 +78,18 @@ Status model_save(const Model *model, const char *directory, Dtype dtype, Error 
  * has stays as it is. */
 Status model_copy(Model *to, const Model *from, Error *error);
 
+/* `base` with an adapter on; it takes `lora`, also on failure. The base must outlive it. `lora` NULL: the base as it is. */
+Model *model_with_lora(const Model *base, Lora *lora, Error *error);
+
 void model_free(Model *model); /* NULL is allowed; the device must be idle */
+
+/* The range that training changes: the adapter's if there is one. Its length, and how much of it may decay, in floats. */
+static inline GpuSpan  model_trained(const Model *model) { return model->lora != NULL ? model->lora->parameters : model->parameters; }
+static inline uint64_t model_trained_floats(const Model *model) { return model->lora != NULL ? model->lora->floats : model->floats; }
+static inline uint64_t model_trained_decay(const Model *model)
+{
+    return model->lora != NULL ? model->lora->decay_floats : model->decay_floats;
+}
 
 /* The tensor named so, or NULL. */
 const ModelTensor *model_tensor(const Model *model, const char *name);

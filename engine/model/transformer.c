@@ -38,6 +38,15 @@ static RmsnormRows head_rows(const ModelConfig *c, uint32_t tokens, bool k)
 
 /* --- forward --------------------------------------------------------------------- */
 
+/* y += what the group's adapters make of x. */
+static void adapter_forward(GpuStream *s, const Workspace *work, const Model *model, uint32_t layer, LoraGroup group, GpuSpan y,
+                            GpuSpan x, uint32_t tokens)
+{
+    if (model->lora != NULL) {
+        lora_forward(s, model->lora, layer, group, y, x, tokens, &work->lora);
+    }
+}
+
 /* middle = x + attention(norm(x)) Wo, keeping what the backward reads. */
 static void attention_block_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, uint32_t l)
 {
@@ -55,6 +64,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
                         .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
                         .m = t, .n = w.qkv, .k = w.d,
                         .workspace = work->scratch});
+    adapter_forward(s, work, model, l, LORA_QKV, c->qk_norm ? a->qkv_raw : a->qkv, work->norm, t);
     if (c->qk_norm) {
         gpu_copy(s, head_of(a->qkv, (uint64_t)t * w.qkv), head_of(a->qkv_raw, (uint64_t)t * w.qkv));
         rmsnorm_forward(s, a->qkv, a->q_rstd, a->qkv_raw, model_span(p, layer->q_norm, c->head_dim), head_rows(c, t, false), c->rms_norm_eps);
@@ -65,6 +75,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention,
                         .b = model_span(p, layer->o, (uint64_t)w.d * w.q), .add = x, .m = t, .n = w.d, .k = w.q,
                         .workspace = work->scratch});
+    adapter_forward(s, work, model, l, LORA_ATTENTION_OUT, a->middle, a->attention, t);
 }
 
 /* next = middle + mlp(norm(middle)). */
@@ -80,6 +91,7 @@ static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model,
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm,
                         .b = model_span(p, layer->gate_up, (uint64_t)2 * w.ff * w.d), .m = t, .n = 2 * w.ff, .k = w.d,
                         .workspace = work->scratch});
+    adapter_forward(s, work, model, l, LORA_GATE_UP, a->gate_up, work->norm, t);
     if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
         return;
     }
@@ -87,6 +99,7 @@ static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model,
     matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation,
                         .b = model_span(p, layer->down, (uint64_t)w.d * w.ff), .add = a->middle, .m = t, .n = w.d, .k = w.ff,
                         .workspace = work->scratch});
+    adapter_forward(s, work, model, l, LORA_MLP_OUT, next, work->activation, t);
 }
 
 void transformer_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch)
@@ -108,12 +121,38 @@ void transformer_forward(GpuStream *s, Workspace *work, const Model *model, cons
 
 /* --- backward ----------------------------------------------------------------------- */
 
-/* dW += dyᵀ x over the tokens. */
-static void weight_gradient(GpuStream *s, const Workspace *work, GpuSpan dw, GpuSpan dy, GpuSpan x, uint32_t out, uint32_t in,
-                            uint32_t tokens)
+/* What a block's backward works on: the gradients g are the model's, or its adapter's. */
+typedef struct Backward {
+    GpuStream   *s;
+    Workspace   *work;
+    const Model *model;
+    GpuSpan      g;
+    uint32_t     tokens, layer;
+} Backward;
+
+/* dW += dyᵀ x over the tokens, W at `at`; nothing if W is frozen. */
+static void weight_gradient(const Backward *b, uint64_t at, GpuSpan dy, GpuSpan x, uint32_t out, uint32_t in)
 {
-    matmul(s, &(Matmul){.layout = MATMUL_TN, .c = dw, .a = dy, .b = x, .accumulate = true, .m = out, .n = in, .k = tokens,
-                        .workspace = work->scratch});
+    if (b->model->lora == NULL) {
+        matmul(b->s, &(Matmul){.layout = MATMUL_TN, .c = model_span(b->g, at, (uint64_t)out * in), .a = dy, .b = x, .accumulate = true,
+                               .m = out, .n = in, .k = b->tokens, .workspace = b->work->scratch});
+    }
+}
+
+/* The gradient of a norm's weight at `at`; nothing if it is frozen. */
+static void norm_weight_gradient(const Backward *b, uint64_t at, GpuSpan dy, GpuSpan x, GpuSpan rstd, RmsnormRows rows)
+{
+    if (b->model->lora == NULL) {
+        rmsnorm_backward_weight(b->s, model_span(b->g, at, rows.width), dy, x, rstd, rows, b->work->scratch);
+    }
+}
+
+/* The gradients of the group's adapters, and what they add to dx (buffer NULL: not wanted). */
+static void adapter_backward(const Backward *b, LoraGroup group, GpuSpan dx, GpuSpan dy, GpuSpan x)
+{
+    if (b->model->lora != NULL) {
+        lora_backward(b->s, b->model->lora, b->g, b->layer, group, dx, dy, x, b->tokens, &b->work->lora);
+    }
 }
 
 /* dx = dy W. */
@@ -123,66 +162,79 @@ static void input_gradient(GpuStream *s, GpuSpan dx, GpuSpan dy, GpuSpan weight,
 }
 
 /* d_residual: gradient after the MLP -> gradient of `middle`. */
-static void mlp_block_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g, const Batch *batch, uint32_t l)
+static void mlp_block_backward(const Backward *b)
 {
-    const ModelConfig      *c = &model->config;
+    GpuStream              *s = b->s;
+    Workspace              *work = b->work;
+    const ModelConfig      *c = &b->model->config;
     const Widths            w = widths_of(c);
-    const uint32_t          t = batch->tokens;
-    const ModelLayer       *layer = &model->layers[l];
-    const BlockActivations *a = &work->blocks[l];
-    const GpuSpan           p = model->parameters, dx = work->d_residual;
+    const uint32_t          t = b->tokens;
+    const ModelLayer       *layer = &b->model->layers[b->layer];
+    const BlockActivations *a = &work->blocks[b->layer];
+    const GpuSpan           p = b->model->parameters, dx = work->d_residual;
     const uint64_t          down = (uint64_t)w.d * w.ff, gate_up = 2 * down;
     input_gradient(s, work->d_activation, dx, model_span(p, layer->down, down), w.d, w.ff, t);
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
-    weight_gradient(s, work, model_span(g, layer->down, down), dx, work->activation, w.d, w.ff, t);
+    weight_gradient(b, layer->down, dx, work->activation, w.d, w.ff);
+    adapter_backward(b, LORA_MLP_OUT, work->d_activation, dx, work->activation);
     swiglu_backward(s, work->d_gate_up, work->d_activation, a->gate_up, t, w.ff);
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
-    weight_gradient(s, work, model_span(g, layer->gate_up, gate_up), work->d_gate_up, work->norm, 2 * w.ff, w.d, t);
+    weight_gradient(b, layer->gate_up, work->d_gate_up, work->norm, 2 * w.ff, w.d);
     input_gradient(s, work->d_norm, work->d_gate_up, model_span(p, layer->gate_up, gate_up), 2 * w.ff, w.d, t);
-    rmsnorm_backward_weight(s, model_span(g, layer->post_norm, w.d), work->d_norm, a->middle, a->rstd2, rmsnorm_rows(t, w.d), work->scratch);
+    adapter_backward(b, LORA_GATE_UP, work->d_norm, work->d_gate_up, work->norm);
+    norm_weight_gradient(b, layer->post_norm, work->d_norm, a->middle, a->rstd2, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, a->middle, model_span(p, layer->post_norm, w.d), a->rstd2, rmsnorm_rows(t, w.d), true);
 }
 
 /* Through q/k norm, in place on d_qkv. */
-static void qk_norm_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g, uint32_t tokens, uint32_t l)
+static void qk_norm_backward(const Backward *b)
 {
-    const ModelConfig      *c = &model->config;
-    const ModelLayer       *layer = &model->layers[l];
-    const BlockActivations *a = &work->blocks[l];
+    const ModelConfig      *c = &b->model->config;
+    const ModelLayer       *layer = &b->model->layers[b->layer];
+    const BlockActivations *a = &b->work->blocks[b->layer];
+    const GpuSpan           d_qkv = b->work->d_qkv;
     for (int k = 0; k < 2; k++) {
         const uint64_t    at = k ? layer->k_norm : layer->q_norm;
         const GpuSpan     rstd = k ? a->k_rstd : a->q_rstd;
-        const RmsnormRows rows = head_rows(c, tokens, k == 1);
-        rmsnorm_backward_weight(s, model_span(g, at, c->head_dim), work->d_qkv, a->qkv_raw, rstd, rows, work->scratch);
-        rmsnorm_backward(s, work->d_qkv, work->d_qkv, a->qkv_raw, model_span(model->parameters, at, c->head_dim), rstd, rows, false);
+        const RmsnormRows rows = head_rows(c, b->tokens, k == 1);
+        norm_weight_gradient(b, at, d_qkv, a->qkv_raw, rstd, rows);
+        rmsnorm_backward(b->s, d_qkv, d_qkv, a->qkv_raw, model_span(b->model->parameters, at, c->head_dim), rstd, rows, false);
     }
 }
 
 /* d_residual: gradient of `middle` -> gradient before the layer. */
-static void attention_block_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan g, const Batch *batch, uint32_t l)
+static void attention_block_backward(const Backward *b, const Batch *batch)
 {
-    const ModelConfig      *c = &model->config;
+    GpuStream              *s = b->s;
+    Workspace              *work = b->work;
+    const ModelConfig      *c = &b->model->config;
     const Widths            w = widths_of(c);
-    const uint32_t          t = batch->tokens;
-    const ModelLayer       *layer = &model->layers[l];
-    const BlockActivations *a = &work->blocks[l];
-    const GpuSpan           p = model->parameters, dx = work->d_residual, x = work->residual[l];
+    const uint32_t          t = b->tokens;
+    const ModelLayer       *layer = &b->model->layers[b->layer];
+    const BlockActivations *a = &work->blocks[b->layer];
+    const GpuSpan           p = b->model->parameters, dx = work->d_residual, x = work->residual[b->layer];
     const uint64_t          o = (uint64_t)w.d * w.q, qkv = (uint64_t)w.qkv * w.d;
-    weight_gradient(s, work, model_span(g, layer->o, o), dx, a->attention, w.d, w.q, t);
+    weight_gradient(b, layer->o, dx, a->attention, w.d, w.q);
     input_gradient(s, work->d_attention, dx, model_span(p, layer->o, o), w.d, w.q, t);
+    adapter_backward(b, LORA_ATTENTION_OUT, work->d_attention, dx, a->attention);
     attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, batch->tiles,
                        batch->tile_count, attention_shape(c));
     rope_backward(s, work->d_qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
     if (c->qk_norm) {
-        qk_norm_backward(s, work, model, g, t, l);
+        qk_norm_backward(b);
     }
-    if (c->qkv_bias) {
-        columns_sum(s, model_span(g, layer->qkv_bias, w.qkv), work->d_qkv, t, w.qkv, work->scratch);
+    if (c->qkv_bias && b->model->lora == NULL) {
+        columns_sum(s, model_span(b->g, layer->qkv_bias, w.qkv), work->d_qkv, t, w.qkv, work->scratch);
     }
     rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
-    weight_gradient(s, work, model_span(g, layer->qkv, qkv), work->d_qkv, work->norm, w.qkv, w.d, t);
+    weight_gradient(b, layer->qkv, work->d_qkv, work->norm, w.qkv, w.d);
+    if (b->layer == 0 && b->model->lora != NULL) { /* nothing below is trained */
+        adapter_backward(b, LORA_QKV, (GpuSpan){0}, work->d_qkv, work->norm);
+        return;
+    }
     input_gradient(s, work->d_norm, work->d_qkv, model_span(p, layer->qkv, qkv), w.qkv, w.d, t);
-    rmsnorm_backward_weight(s, model_span(g, layer->input_norm, w.d), work->d_norm, x, a->rstd1, rmsnorm_rows(t, w.d), work->scratch);
+    adapter_backward(b, LORA_QKV, work->d_norm, work->d_qkv, work->norm);
+    norm_weight_gradient(b, layer->input_norm, work->d_norm, x, a->rstd1, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, x, model_span(p, layer->input_norm, w.d), a->rstd1, rmsnorm_rows(t, w.d), true);
 }
 
@@ -192,11 +244,12 @@ void transformer_backward(GpuStream *s, Workspace *work, const Model *model, Gpu
     const uint32_t     d = c->hidden_size;
     const RmsnormRows  rows = rmsnorm_rows(batch->rows, d);
     const GpuSpan      weight = model_span(model->parameters, model->final_norm, d);
+    Backward           b = {s, work, model, g, batch->tokens, 0};
     if (!work->d_started) {
         gpu_stream_fail(s, STATUS_FAILED, "transformer_backward: no head has given a gradient");
         return;
     }
-    rmsnorm_backward_weight(s, model_span(g, model->final_norm, d), work->d_rows, work->rows_hidden, work->rows_rstd, rows, work->scratch);
+    norm_weight_gradient(&b, model->final_norm, work->d_rows, work->rows_hidden, work->rows_rstd, rows);
     rmsnorm_backward(s, work->d_norm, work->d_rows, work->rows_hidden, weight, work->rows_rstd, rows, false);
     gpu_fill(s, head_of(work->d_residual, (uint64_t)batch->tokens * d), 0);
     rows_scatter_add(s, work->d_residual, work->d_norm, batch->row_index, batch->rows, d);
@@ -205,9 +258,12 @@ void transformer_backward(GpuStream *s, Workspace *work, const Model *model, Gpu
             attention_block_forward(s, work, model, batch, l);
             mlp_block_forward(s, work, model, batch, l, (GpuSpan){0});
         }
-        mlp_block_backward(s, work, model, g, batch, l);
-        attention_block_backward(s, work, model, g, batch, l);
+        b.layer = l;
+        mlp_block_backward(&b);
+        attention_block_backward(&b, batch);
     }
-    embedding_backward(s, model_span(g, model->embedding, (uint64_t)c->vocab_size * d), work->d_residual, batch->unique_ids,
-                       batch->id_starts, batch->id_order, batch->unique, d, c->vocab_size);
+    if (model->lora == NULL) {
+        embedding_backward(s, model_span(g, model->embedding, (uint64_t)c->vocab_size * d), work->d_residual, batch->unique_ids,
+                           batch->id_starts, batch->id_order, batch->unique, d, c->vocab_size);
+    }
 }

@@ -168,9 +168,31 @@ Workspace *workspace_new(Gpu *gpu, const ModelConfig *config, uint32_t max_token
     return work;
 }
 
+Status workspace_add_lora(Workspace *work, uint32_t rank, Error *error)
+{
+    if (rank <= work->lora.rank) {
+        return STATUS_OK;
+    }
+    const uint64_t h = (uint64_t)work->max_tokens * LORA_WIDEST_GROUP * rank * 4;
+    const uint64_t products = larger(1, lora_products_bytes(gpu_transfer_stream(work->gpu), &work->config, rank, work->max_tokens, work->backward));
+    gpu_arena_free(work->lora_arena);
+    work->lora = (LoraScratch){0};
+    work->lora_arena = gpu_arena_new(work->gpu, "activations of adapters", GPU_MEMORY_DEVICE,
+                                     (work->backward ? 2 : 1) * gpu_align(h) + gpu_align(products), error);
+    if (work->lora_arena == NULL) {
+        return error->status;
+    }
+    work->lora.h = gpu_arena_take(work->lora_arena, h);
+    work->lora.dh = work->backward ? gpu_arena_take(work->lora_arena, h) : (GpuSpan){0};
+    work->lora.products = gpu_arena_take(work->lora_arena, products);
+    work->lora.rank = rank;
+    return STATUS_OK;
+}
+
 void workspace_free(Workspace *work)
 {
     if (work != NULL) {
+        gpu_arena_free(work->lora_arena);
         gpu_arena_free(work->arena);
         free(work->residual);
         free(work->blocks);

@@ -11,7 +11,7 @@
  *
  * One function per block, forward and backward by hand, no tape. A workspace serves
  * any model of its config, one at a time: a backward belongs to the last forward.
- * Gradients are a range of the model's layout and are added to.
+ * Gradients are a range of the model's layout, or of its adapter's (then what is frozen gets none), and are added to.
  *
  * Kept per layer for the backward: the residual stream before the layer; and, unless
  * activations are recomputed per block, what its kernels need (about 7 hidden sizes
@@ -39,7 +39,8 @@ typedef struct Workspace {
     uint32_t          max_tokens, max_rows, chunk_rows;
     bool              backward;  /* planned for the backward too */
     Recompute         recompute;
-    GpuArena         *arena;
+    GpuArena         *arena, *lora_arena;
+    LoraScratch       lora;      /* for adapters; rank 0: none was planned */
     GpuSpan          *residual;  /* [layers + 1] of [tokens, hidden]: before each layer, after the last */
     BlockActivations *blocks;    /* [layers], or all the same one */
     GpuSpan           norm, activation;                        /* [tokens, hidden], [tokens, intermediate] */
@@ -56,6 +57,9 @@ typedef struct Workspace {
 Workspace *workspace_new(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t longest,
                          bool backward, Recompute recompute, Error *error);
 void       workspace_free(Workspace *work); /* NULL is allowed */
+
+/* Room for models with adapters of up to this rank (0: nothing is done). */
+Status workspace_add_lora(Workspace *work, uint32_t rank, Error *error);
 
 /* Hidden states of the batch, and the final norm at its rows (rows_norm). */
 void transformer_forward(GpuStream *stream, Workspace *work, const Model *model, const Batch *batch);

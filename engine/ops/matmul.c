@@ -138,21 +138,39 @@ static bool fits_vec4s(const Matmul *p)
            p->c.size < limit;
 }
 
+/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
+static GpuSpan bindable(GpuSpan span, uint32_t *before)
+{
+    const uint64_t rest = span.offset % GPU_ALIGNMENT;
+    *before             = (uint32_t)(rest / 4);
+    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
+}
+
+static bool is_bindable(GpuSpan span)
+{
+    return span.buffer == NULL || span.offset % GPU_ALIGNMENT == 0;
+}
+
 static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
 {
     const uint32_t reg = 4, side = plan->tile_m / reg;
-    const uint32_t push[9] = {p->m,          p->n,
-                              p->k,          p->lda,
-                              p->ldb,        plan->slices > 1 ? p->n : p->ldc,
-                              plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
-                              epilogue};
+    uint32_t       before[5];
+    const GpuSpan  to = bindable(c, &before[0]), a = bindable(p->a, &before[1]), b = bindable(p->b, &before[2]);
+    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[3]);
+    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[4]);
+    const uint32_t push[14] = {p->m,          p->n,
+                               p->k,          p->lda,
+                               p->ldb,        plan->slices > 1 ? p->n : p->ldc,
+                               plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
+                               epilogue,      before[0],
+                               before[1],     before[2],
+                               before[3],     before[4]};
     gpu_dispatch(stream,
                  &(GpuDispatch){.kernel     = "gemm_tiled",
                                 .spec       = {side * side, p->layout, plan->tile_m, reg},
                                 .spec_count = 4,
-                                .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(p->a),
-                                         gpu_read(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
-                                         gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
+                                .bind       = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a),
+                                         gpu_read(b), gpu_read(add), gpu_read(bias)},
                                 .push       = push,
                                 .push_size  = sizeof push,
                                 .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
@@ -291,7 +309,9 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     if (plan.transposed_bytes > 0 && p->workspace.buffer != NULL && p->workspace.size >= plan.transposed_bytes) {
         record_transpose(stream, &product, &plan);
     }
-    const bool split = plan.slices > 1 && p->workspace.buffer != NULL && p->workspace.size >= offset + planes_size;
+    const bool bound = is_bindable(p->c) && is_bindable(p->add) && is_bindable(p->bias); /* by gemm_reduce */
+    const bool split =
+        plan.slices > 1 && bound && p->workspace.buffer != NULL && p->workspace.size >= offset + planes_size;
     if (!split) {
         plan.slices  = 1;
         plan.k_slice = plan.k_pass;
@@ -334,7 +354,8 @@ void matmul(GpuStream *stream, const Matmul *matmul)
     p.ldc = p.ldc != 0 ? p.ldc : p.n;
 
     /* Rows of A per piece: for TN these run along k (and so do B's), else along m (and so do C's). */
-    const uint64_t limit  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes;
+    const bool     bound  = is_bindable(p.a) && is_bindable(p.b) && is_bindable(p.c) && is_bindable(p.add);
+    const uint64_t limit  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - (bound ? 0 : GPU_ALIGNMENT);
     const uint64_t widest = tn ? (p.lda > p.ldb ? p.lda : p.ldb) : (p.lda > p.ldc ? p.lda : p.ldc);
     const uint32_t rows   = tn ? p.k : p.m;
     const uint64_t fit    = limit / (4 * widest) & ~(uint64_t)63; /* 64 rows: pieces start at multiples of 256 bytes */

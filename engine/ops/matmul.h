@@ -3,7 +3,8 @@
  *     matmul(stream, &(Matmul){.layout = MATMUL_NT, .c = y, .a = x, .b = w,
  *                              .m = tokens, .n = out, .k = in});     // y = x·wᵀ
  *
- * fp32 in and out. Row strides default to the packed width (0). C may be one of:
+ * fp32 in and out. Row strides default to the packed width (0). Spans may start at any float, so
+ * that columns of a wider matrix can be taken. C may be one of:
  * overwritten, added to (accumulate), or written as product + `add`.
  */
 #ifndef ENGINE_OPS_MATMUL_H

@@ -13,8 +13,9 @@ Learner *learner_new(Model *model, Error *error)
         error_set(error, STATUS_OUT_OF_MEMORY, "preparing to train: out of host memory");
         return NULL;
     }
-    const uint64_t bytes = model->floats * 4, partial = grad_norm_bytes(model->floats);
     learner->model = model;
+    learner->floats = model_trained_floats(model);
+    const uint64_t bytes = learner->floats * 4, partial = grad_norm_bytes(learner->floats);
     learner->arena = gpu_arena_new(model->gpu, "gradients and optimizer state", GPU_MEMORY_DEVICE,
                                    3 * gpu_align(bytes) + gpu_align(partial) + GPU_ALIGNMENT, error);
     if (learner->arena == NULL) {
@@ -43,9 +44,9 @@ void learner_step(GpuStream *stream, Learner *learner, const AdamwOptions *optio
 {
     const Model *model = learner->model;
     learner->steps++;
-    grad_norm(stream, learner->norm, learner->gradients, learner->partial, (float)max_norm, model->floats);
-    adamw(stream, model->parameters, learner->first_moment, learner->second_moment, learner->gradients, learner->norm, options,
-          learner->steps, model->decay_floats, model->floats);
+    grad_norm(stream, learner->norm, learner->gradients, learner->partial, (float)max_norm, learner->floats);
+    adamw(stream, model_trained(model), learner->first_moment, learner->second_moment, learner->gradients, learner->norm, options,
+          learner->steps, model_trained_decay(model), learner->floats);
 }
 
 Status learner_norm(const Learner *learner, GradNorm *norm, Error *error)
@@ -85,15 +86,15 @@ Status learner_save(const Learner *learner, const char *path, Error *error)
 {
     MomentSource     sources[2] = {{learner->model->gpu, learner->first_moment}, {learner->model->gpu, learner->second_moment}};
     int64_t          steps = (int64_t)learner->steps;
-    SafetensorsEntry entries[3] = {{.name = "exp_avg", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->model->floats}, .read_f32 = read_moment, .context = &sources[0]},
-                                   {.name = "exp_avg_sq", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->model->floats}, .read_f32 = read_moment, .context = &sources[1]},
+    SafetensorsEntry entries[3] = {{.name = "exp_avg", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->floats}, .read_f32 = read_moment, .context = &sources[0]},
+                                   {.name = "exp_avg_sq", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->floats}, .read_f32 = read_moment, .context = &sources[1]},
                                    {.name = "step", .dtype = DTYPE_I64, .rank = 0, .data = &steps}};
     return safetensors_write(path, entries, 3, NULL, error);
 }
 
 static Status load_moment(Learner *learner, const SafetensorsSet *set, const char *name, GpuSpan span, float *piece, Error *error)
 {
-    const uint64_t    shape[1] = {learner->model->floats};
+    const uint64_t    shape[1] = {learner->floats};
     const Safetensor *tensor = safetensors_expect(set, name, 1, shape, error);
     if (tensor == NULL) {
         return STATUS_BAD_INPUT;

@@ -17,7 +17,8 @@
 typedef struct Learner {
     Model    *model; /* not owned */
     GpuArena *arena;
-    GpuSpan   gradients, first_moment, second_moment; /* f32 [model->floats] */
+    uint64_t  floats;                                 /* of what is trained: the model, or its adapter */
+    GpuSpan   gradients, first_moment, second_moment; /* f32 [floats] */
     GpuSpan   norm, partial;
     uint64_t  steps; /* AdamW's t */
 } Learner;

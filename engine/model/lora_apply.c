@@ -1,0 +1,187 @@
+/* The adapters' products, forward and backward. */
+#include "engine/model/lora.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/matmul.h"
+
+static const LoraTarget first_of[LORA_GROUPS + 1] = {LORA_Q, LORA_O, LORA_GATE, LORA_DOWN, LORA_TARGETS};
+
+static bool has(const Lora *lora, LoraTarget target)
+{
+    return (lora->config.targets >> target & 1) != 0;
+}
+
+/* A group as its products see it. `member` are the targets with an adapter; `column` is where their outputs
+ * start among the group's, `width` of them. */
+typedef struct Group {
+    uint32_t   count, in, width;
+    LoraTarget member[LORA_WIDEST_GROUP];
+    uint32_t   column[LORA_WIDEST_GROUP], out[LORA_WIDEST_GROUP];
+} Group;
+
+static Group group_of(const Lora *lora, LoraGroup group)
+{
+    Group g = {0};
+    for (LoraTarget t = first_of[group]; t < first_of[group + 1]; t++) {
+        uint32_t out;
+        lora_target_shape(&lora->model, t, &out, &g.in);
+        if (has(lora, t)) {
+            g.member[g.count] = t;
+            g.column[g.count] = g.width;
+            g.out[g.count++]  = out;
+        }
+        g.width += out;
+    }
+    return g;
+}
+
+bool lora_has_group(const Lora *lora, LoraGroup group)
+{
+    return group_of(lora, group).count > 0;
+}
+
+static GpuSpan floats_of(GpuSpan range, uint64_t offset, uint64_t floats)
+{
+    return gpu_span_slice(range, offset * 4, floats * 4);
+}
+
+/* Columns [column, column + width) of a [tokens, stride] matrix. */
+static GpuSpan columns_of(GpuSpan matrix, uint32_t column, uint32_t width, uint32_t stride, uint32_t tokens)
+{
+    return floats_of(matrix, column, (uint64_t)(tokens - 1) * stride + width);
+}
+
+static const LoraPlace *places_of(const Lora *lora, uint32_t layer)
+{
+    return lora->places + (size_t)layer * LORA_TARGETS;
+}
+
+/* h [tokens, count * rank] = scale A x of the whole group. */
+static void down(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan x, uint32_t tokens,
+                 const LoraScratch *scratch)
+{
+    const uint32_t width = g->count * lora->config.rank;
+    matmul(s, &(Matmul){.layout    = MATMUL_NT,
+                        .c         = floats_of(scratch->h, 0, (uint64_t)tokens * width),
+                        .a         = x,
+                        .b         = floats_of(lora->parameters, places[g->member[0]].a, (uint64_t)width * g->in),
+                        .m         = tokens,
+                        .n         = width,
+                        .k         = g->in,
+                        .workspace = scratch->products});
+    elementwise_scale(s, floats_of(scratch->h, 0, (uint64_t)tokens * width), (float)lora_scale(&lora->config),
+                      tokens * width);
+}
+
+static bool has_room(GpuStream *s, const Lora *lora, const LoraScratch *scratch)
+{
+    if (scratch->rank < lora->config.rank) {
+        gpu_stream_fail(s, STATUS_FAILED, "a model with an adapter runs in a workspace that was planned without one");
+        return false;
+    }
+    return true;
+}
+
+void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, LoraGroup group, GpuSpan y, GpuSpan x,
+                  uint32_t tokens, const LoraScratch *scratch)
+{
+    const Group      g      = group_of(lora, group);
+    const LoraPlace *places = places_of(lora, layer);
+    const uint32_t   rank = lora->config.rank, ldh = g.count * rank;
+    if (g.count == 0 || tokens == 0 || !has_room(s, lora, scratch)) {
+        return;
+    }
+    down(s, lora, places, &g, x, tokens, scratch);
+    for (uint32_t i = 0; i < g.count; i++) {
+        matmul(s, &(Matmul){.layout     = MATMUL_NT,
+                            .c          = columns_of(y, g.column[i], g.out[i], g.width, tokens),
+                            .a          = columns_of(scratch->h, i * rank, rank, ldh, tokens),
+                            .b          = floats_of(lora->parameters, places[g.member[i]].b, (uint64_t)g.out[i] * rank),
+                            .accumulate = true,
+                            .m          = tokens,
+                            .n          = g.out[i],
+                            .k          = rank,
+                            .lda        = ldh,
+                            .ldc        = g.width,
+                            .workspace  = scratch->products});
+    }
+}
+
+void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t layer, LoraGroup group, GpuSpan dx,
+                   GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch)
+{
+    const Group      g      = group_of(lora, group);
+    const LoraPlace *places = places_of(lora, layer);
+    const uint32_t   rank = lora->config.rank, ldh = g.count * rank;
+    if (g.count == 0 || tokens == 0 || !has_room(s, lora, scratch)) {
+        return;
+    }
+    const GpuSpan  dh = floats_of(scratch->dh, 0, (uint64_t)tokens * ldh);
+    const uint64_t a = places[g.member[0]].a, a_floats = (uint64_t)ldh * g.in;
+    down(s, lora, places, &g, x, tokens, scratch); /* scaled, and so B's gradient is scale dyᵀ (A x) */
+    for (uint32_t i = 0; i < g.count; i++) {
+        const GpuSpan  dyi = columns_of(dy, g.column[i], g.out[i], g.width, tokens);
+        const uint64_t b = places[g.member[i]].b, b_floats = (uint64_t)g.out[i] * rank;
+        matmul(s, &(Matmul){.layout     = MATMUL_TN,
+                            .c          = floats_of(gradients, b, b_floats),
+                            .a          = dyi,
+                            .b          = columns_of(scratch->h, i * rank, rank, ldh, tokens),
+                            .accumulate = true,
+                            .m          = g.out[i],
+                            .n          = rank,
+                            .k          = tokens,
+                            .lda        = g.width,
+                            .ldb        = ldh,
+                            .workspace  = scratch->products});
+        matmul(s, &(Matmul){.layout = MATMUL_NN,
+                            .c      = columns_of(scratch->dh, i * rank, rank, ldh, tokens),
+                            .a      = dyi,
+                            .b      = floats_of(lora->parameters, b, b_floats),
+                            .m      = tokens,
+                            .n      = rank,
+                            .k      = g.out[i],
+                            .lda    = g.width,
+                            .ldc    = ldh});
+    }
+    elementwise_scale(s, dh, (float)lora_scale(&lora->config), tokens * ldh);
+    matmul(s, &(Matmul){.layout     = MATMUL_TN,
+                        .c          = floats_of(gradients, a, a_floats),
+                        .a          = dh,
+                        .b          = x,
+                        .accumulate = true,
+                        .m          = ldh,
+                        .n          = g.in,
+                        .k          = tokens,
+                        .workspace  = scratch->products});
+    if (dx.buffer != NULL) {
+        matmul(s, &(Matmul){.layout     = MATMUL_NN,
+                            .c          = dx,
+                            .a          = dh,
+                            .b          = floats_of(lora->parameters, a, a_floats),
+                            .accumulate = true,
+                            .m          = tokens,
+                            .n          = g.in,
+                            .k          = ldh});
+    }
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+uint64_t lora_products_bytes(GpuStream *s, const ModelConfig *model, uint32_t rank, uint32_t tokens, bool backward)
+{
+    uint64_t bytes = 0;
+    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
+        const uint32_t members = t < LORA_O ? 3 : t == LORA_GATE || t == LORA_UP ? 2 : 1;
+        uint32_t       out, in;
+        lora_target_shape(model, t, &out, &in);
+        for (uint32_t n = 1; n <= members; n++) {
+            bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, tokens, n * rank, in));
+            bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_TN, n * rank, in, tokens)) : bytes;
+        }
+        bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, tokens, out, rank));
+        bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_TN, out, rank, tokens)) : bytes;
+    }
+    return bytes;
+}

@@ -1,0 +1,178 @@
+/* Merging an adapter into the weights that it belongs to: file to file, on the host. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/io/file.h"
+#include "engine/model/lora_io.h"
+
+/* What the writer's callbacks share: the A and B of the matrix that is being written. */
+typedef struct Merge {
+    const LoraFiles *files;
+    float            scale;
+    const void      *current; /* MergeTensor whose matrices a and b are; NULL: none yet */
+    float           *a, *b, *row;
+} Merge;
+
+typedef struct MergeTensor {
+    Merge            *merge;
+    const Safetensor *base;
+    uint32_t          layer;
+    LoraTarget        target;
+} MergeTensor;
+
+static Status out_of_memory(Error *error)
+{
+    return error_set(error, STATUS_OUT_OF_MEMORY, "merging an adapter: out of host memory");
+}
+
+/* "model.layers.3.mlp.up_proj.weight": a matrix that may have an adapter. */
+static bool find_target(const char *name, uint32_t layers, uint32_t *layer, LoraTarget *target)
+{
+    unsigned at;
+    int      used = 0;
+    if (sscanf(name, "model.layers.%6u.%n", &at, &used) != 1 || used == 0 || at >= layers) {
+        return false;
+    }
+    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
+        const char  *module = lora_target_module(t);
+        const size_t length = strlen(module);
+        if (strncmp(name + used, module, length) == 0 && strcmp(name + used + length, ".weight") == 0) {
+            *layer  = at;
+            *target = t;
+            return true;
+        }
+    }
+    return false;
+}
+
+static Status load(Merge *merge, const MergeTensor *tensor, Error *error)
+{
+    const Safetensor *a = lora_files_tensor(merge->files, tensor->layer, tensor->target, false);
+    const Safetensor *b = lora_files_tensor(merge->files, tensor->layer, tensor->target, true);
+    merge->current      = NULL;
+    free(merge->a);
+    free(merge->b);
+    free(merge->row);
+    merge->a   = malloc(a->elements * sizeof *merge->a);
+    merge->b   = malloc(b->elements * sizeof *merge->b);
+    merge->row = malloc(a->shape[1] * sizeof *merge->row);
+    if (merge->a == NULL || merge->b == NULL || merge->row == NULL) {
+        return out_of_memory(error);
+    }
+    Status status  = safetensor_to_f32(a, merge->a, 0, a->elements, error);
+    status         = status == STATUS_OK ? safetensor_to_f32(b, merge->b, 0, b->elements, error) : status;
+    merge->current = status == STATUS_OK ? tensor : NULL;
+    return status;
+}
+
+/* out [count] of row `row` from column `column` on: += scale sum_r B[row, r] A[r, .]. */
+static void add_row(const Merge *merge, uint64_t row, uint64_t column, uint64_t width, uint64_t count, float *out)
+{
+    const uint32_t rank = merge->files->config.rank;
+    memset(merge->row, 0, count * sizeof *merge->row);
+    for (uint32_t r = 0; r < rank; r++) {
+        const float  b = merge->b[row * rank + r];
+        const float *a = merge->a + r * width + column;
+        for (uint64_t j = 0; j < count; j++) {
+            merge->row[j] += b * a[j];
+        }
+    }
+    for (uint64_t j = 0; j < count; j++) {
+        out[j] += merge->scale * merge->row[j];
+    }
+}
+
+static Status read_merged(void *context, uint64_t first, uint64_t count, float *out, Error *error)
+{
+    const MergeTensor *tensor = context;
+    Merge             *merge  = tensor->merge;
+    const uint64_t     width  = tensor->base->shape[1];
+    Status             status = merge->current == tensor ? STATUS_OK : load(merge, tensor, error);
+    status = status == STATUS_OK ? safetensor_to_f32(tensor->base, out, first, count, error) : status;
+    for (uint64_t done = 0; done < count && status == STATUS_OK;) {
+        const uint64_t column = (first + done) % width, rest = width - column;
+        const uint64_t part = rest < count - done ? rest : count - done;
+        add_row(merge, (first + done) / width, column, width, part, out + done);
+        done += part;
+    }
+    return status;
+}
+
+/* The matrices of the adapter must be those of the base, which the adapter's own check has only compared with
+ * config.json. */
+static Status plan_entries(const SafetensorsSet *base, const ModelConfig *config, Merge *merge,
+                           SafetensorsEntry *entries, MergeTensor *tensors, Error *error)
+{
+    uint32_t merged = 0, wanted = 0;
+    for (size_t i = 0; i < safetensors_count(base); i++) {
+        const Safetensor *from  = safetensors_at(base, i);
+        SafetensorsEntry *entry = &entries[i];
+        *entry                  = (SafetensorsEntry){.name = from->name, .dtype = from->dtype, .rank = from->rank};
+        memcpy(entry->shape, from->shape, sizeof entry->shape);
+        MergeTensor *tensor = &tensors[i];
+        *tensor             = (MergeTensor){.merge = merge, .base = from};
+        if (!find_target(from->name, config->layers, &tensor->layer, &tensor->target) ||
+            (merge->files->config.targets >> tensor->target & 1) == 0) {
+            entry->data = from->data;
+            continue;
+        }
+        uint32_t out, in;
+        lora_target_shape(config, tensor->target, &out, &in);
+        const uint64_t shape[2] = {out, in};
+        if (safetensors_expect(base, from->name, 2, shape, error) == NULL) {
+            return error->status;
+        }
+        entry->read_f32 = read_merged;
+        entry->context  = tensor;
+        merged++;
+    }
+    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
+        wanted += merge->files->config.targets >> t & 1 ? config->layers : 0;
+    }
+    return merged == wanted
+               ? STATUS_OK
+               : error_set(error, STATUS_BAD_INPUT,
+                           "merging an adapter: the base model's weights have %u of the %u matrices that it changes",
+                           merged, wanted);
+}
+
+static Status write_merged(const char *base, const ModelConfig *config, const LoraFiles *files, const char *out,
+                           Error *error)
+{
+    SafetensorsSet *set = safetensors_open(base, error);
+    if (set == NULL) {
+        return error->status;
+    }
+    Merge             merge   = {.files = files, .scale = (float)lora_scale(&files->config)};
+    const size_t      count   = safetensors_count(set);
+    SafetensorsEntry *entries = calloc(count + 1, sizeof *entries);
+    MergeTensor      *tensors = calloc(count + 1, sizeof *tensors);
+    Status status = entries != NULL && tensors != NULL ? plan_entries(set, config, &merge, entries, tensors, error)
+                                                       : out_of_memory(error);
+    status =
+        status == STATUS_OK ? safetensors_write_model(out, entries, count, NULL, (uint64_t)5 << 30, error) : status;
+    free(merge.a);
+    free(merge.b);
+    free(merge.row);
+    free(entries);
+    free(tensors);
+    safetensors_close(set);
+    return status;
+}
+
+Status lora_merge(const char *base, const char *adapter, const char *out, Error *error)
+{
+    ModelConfig config;
+    LoraFiles   files = {0};
+    char       *from = path_join(base, "config.json"), *to = path_join(out, "config.json");
+    Status      status = from != NULL && to != NULL ? model_config_read(&config, from, error) : out_of_memory(error);
+    status             = status == STATUS_OK ? lora_files_open(&files, adapter, &config, error) : status;
+    status             = status == STATUS_OK ? file_make_directories(out, error) : status;
+    status             = status == STATUS_OK ? file_copy(from, to, error) : status;
+    status             = status == STATUS_OK ? write_merged(base, &config, &files, out, error) : status;
+    lora_files_close(&files);
+    free(from);
+    free(to);
+    return status;
+}
