@@ -1,0 +1,570 @@
+/* Expressions of a template, parsed with Jinja's precedence: a filter binds tighter
+ * than an operator, and a test is a kind of filter. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/text/jinja_parts.h"
+
+/* --- helpers of both parsers */
+
+bool jinja_at(const JinjaParser *parser, JinjaTokenKind kind, const char *text)
+{
+    return parser->token->kind == kind && (text == NULL || jinja_is(parser->token->string, text));
+}
+
+bool jinja_accept(JinjaParser *parser, JinjaTokenKind kind, const char *text)
+{
+    if (parser->failed || !jinja_at(parser, kind, text)) {
+        return false;
+    }
+    parser->token++;
+    return true;
+}
+
+static void describe(const JinjaToken *token, char text[100])
+{
+    static const char *const names[] = {"the end", "text", "{{",       "}}",       "{%",
+                                        "%}",      "",     "a string", "a number", "a number"};
+    if (token->kind == JINJA_T_NAME || token->kind == JINJA_T_OPERATOR) {
+        snprintf(text, 100, "\"%.*s\"", (int)(token->string.bytes < 60 ? token->string.bytes : 60), token->string.text);
+    } else {
+        snprintf(text, 100, "%s", names[token->kind]);
+    }
+}
+
+bool jinja_expect(JinjaParser *parser, JinjaTokenKind kind, const char *text)
+{
+    if (jinja_accept(parser, kind, text)) {
+        return true;
+    }
+    char        found[100];
+    const char *wanted = text != NULL                ? text
+                         : kind == JINJA_T_NAME      ? "a name"
+                         : kind == JINJA_T_PRINT_END ? "}}"
+                                                     : "%}";
+    describe(parser->token, found);
+    jinja_parse_fail(parser, "found %s, wanted %s", found, wanted);
+    return false;
+}
+
+static bool at_operator(const JinjaParser *parser, const char *text)
+{
+    return jinja_at(parser, JINJA_T_OPERATOR, text);
+}
+static bool at_name(const JinjaParser *parser, const char *text)
+{
+    return jinja_at(parser, JINJA_T_NAME, text);
+}
+static bool accept_operator(JinjaParser *parser, const char *text)
+{
+    return jinja_accept(parser, JINJA_T_OPERATOR, text);
+}
+static bool accept_name(JinjaParser *parser, const char *text)
+{
+    return jinja_accept(parser, JINJA_T_NAME, text);
+}
+
+JinjaNode *jinja_node(JinjaParser *parser, JinjaNodeKind kind)
+{
+    JinjaNode *node = parser->failed ? NULL : jinja_alloc(parser->arena, sizeof *node);
+    if (node == NULL) {
+        return parser->failed ? NULL : jinja_parse_fail(parser, "out of memory");
+    }
+    node->kind = kind;
+    node->line = parser->token->line;
+    return node;
+}
+
+JinjaNode *jinja_node_done(JinjaParser *parser, JinjaNode *node)
+{
+    if (parser->failed || node == NULL) {
+        return NULL;
+    }
+    const JinjaNode *below[5] = {node->a, node->b, node->c, node->body, node->otherwise};
+    for (size_t i = 0; i < 5 + node->count; i++) {
+        for (const JinjaNode *at = i < 5 ? below[i] : node->list[i - 5]; at != NULL; at = at->next) {
+            node->depth = at->depth > node->depth ? at->depth : node->depth;
+        }
+    }
+    return ++node->depth > JINJA_DEPTH ? jinja_parse_fail(parser, "more than %d levels", JINJA_DEPTH) : node;
+}
+
+bool jinja_append(JinjaParser *parser, JinjaNode *node, JinjaNode *element)
+{
+    if (parser->failed) {
+        return false;
+    }
+    if ((node->count & (node->count - 1)) == 0) { /* a power of two: full */
+        JinjaNode **list = jinja_alloc(parser->arena, (node->count > 0 ? 2 * node->count : 1) * sizeof(JinjaNode *));
+        if (list == NULL) {
+            return jinja_parse_fail(parser, "out of memory") != NULL;
+        }
+        if (node->count > 0) {
+            memcpy(list, node->list, node->count * sizeof(JinjaNode *));
+        }
+        node->list = list;
+    }
+    node->list[node->count++] = element;
+    return true;
+}
+
+/* --- values */
+
+static JinjaNode *constant(JinjaParser *parser, JinjaValue value)
+{
+    JinjaNode *node = jinja_node(parser, JINJA_CONSTANT);
+    if (node != NULL) {
+        node->value = value;
+    }
+    return jinja_node_done(parser, node);
+}
+
+static JinjaNode *name_or_word(JinjaParser *parser)
+{
+    const JinjaString name = parser->token->string;
+    if (jinja_is(name, "true") || jinja_is(name, "True") || jinja_is(name, "false") || jinja_is(name, "False")) {
+        parser->token++;
+        return constant(parser, jinja_bool(name.text[0] == 't' || name.text[0] == 'T'));
+    }
+    if (jinja_is(name, "none") || jinja_is(name, "None")) {
+        parser->token++;
+        return constant(parser, jinja_none());
+    }
+    JinjaNode *node = jinja_node(parser, JINJA_NAME);
+    if (node != NULL) {
+        node->name = name;
+        parser->token++;
+    }
+    return jinja_node_done(parser, node);
+}
+
+/* Strings that stand side by side are one. */
+static JinjaNode *string(JinjaParser *parser)
+{
+    JinjaString whole = parser->token->string;
+    for (parser->token++; jinja_at(parser, JINJA_T_STRING, NULL); parser->token++) {
+        char *joined = jinja_alloc(parser->arena, whole.bytes + parser->token->string.bytes + 1);
+        if (joined == NULL) {
+            return jinja_parse_fail(parser, "out of memory");
+        }
+        memcpy(joined, whole.text, whole.bytes);
+        memcpy(joined + whole.bytes, parser->token->string.text, parser->token->string.bytes);
+        whole = (JinjaString){joined, whole.bytes + parser->token->string.bytes};
+    }
+    return constant(parser, jinja_string(whole.text, whole.bytes));
+}
+
+/* Elements up to `close`; with `pairs` key: value. */
+static JinjaNode *elements(JinjaParser *parser, JinjaNode *node, const char *close, bool pairs)
+{
+    while (node != NULL && !accept_operator(parser, close)) {
+        if (node->count > 0 && (!jinja_expect(parser, JINJA_T_OPERATOR, ",") || accept_operator(parser, close))) {
+            break;
+        }
+        jinja_append(parser, node, jinja_parse_expression(parser));
+        if (pairs && jinja_expect(parser, JINJA_T_OPERATOR, ":")) {
+            jinja_append(parser, node, jinja_parse_expression(parser));
+        }
+        if (parser->failed) {
+            return NULL;
+        }
+    }
+    return jinja_node_done(parser, node);
+}
+
+static JinjaNode *disjunction(JinjaParser *parser);
+
+static JinjaNode *list_or_one(JinjaParser *parser, JinjaNode *first)
+{
+    if (parser->failed || !at_operator(parser, ",")) {
+        return first;
+    }
+    JinjaNode *node = jinja_node(parser, JINJA_MAKE_LIST);
+    if (node != NULL) {
+        jinja_append(parser, node, first);
+    }
+    while (!parser->failed && accept_operator(parser, ",")) {
+        if (at_operator(parser, ")") || jinja_at(parser, JINJA_T_BLOCK_END, NULL) ||
+            jinja_at(parser, JINJA_T_PRINT_END, NULL)) {
+            break;
+        }
+        jinja_append(parser, node, jinja_parse_expression(parser));
+    }
+    return jinja_node_done(parser, node);
+}
+
+JinjaNode *jinja_parse_list(JinjaParser *parser)
+{
+    return list_or_one(parser, jinja_parse_expression(parser));
+}
+
+JinjaNode *jinja_parse_loop_source(JinjaParser *parser)
+{
+    return list_or_one(parser, disjunction(parser));
+}
+
+JinjaNode *jinja_parse_primary(JinjaParser *parser)
+{
+    const JinjaToken *token = parser->token;
+    if (parser->failed) {
+        return NULL;
+    }
+    switch (token->kind) {
+    case JINJA_T_NAME: return name_or_word(parser);
+    case JINJA_T_STRING: return string(parser);
+    case JINJA_T_INTEGER: parser->token++; return constant(parser, jinja_integer(token->integer));
+    case JINJA_T_REAL: parser->token++; return constant(parser, (JinjaValue){.kind = JINJA_REAL, .real = token->real});
+    default: break;
+    }
+    if (accept_operator(parser, "[")) {
+        return elements(parser, jinja_node(parser, JINJA_MAKE_LIST), "]", false);
+    }
+    if (accept_operator(parser, "{")) {
+        return elements(parser, jinja_node(parser, JINJA_MAKE_DICT), "}", true);
+    }
+    if (accept_operator(parser, "(")) {
+        if (accept_operator(parser, ")")) {
+            return jinja_node_done(parser, jinja_node(parser, JINJA_MAKE_LIST));
+        }
+        JinjaNode *inside = jinja_parse_list(parser);
+        return inside != NULL && jinja_expect(parser, JINJA_T_OPERATOR, ")") ? inside : NULL;
+    }
+    char found[100];
+    describe(token, found);
+    return jinja_parse_fail(parser, "found %s, wanted a value", found);
+}
+
+/* --- what follows a value */
+
+/* The arguments of a call, "(" is read. */
+static void arguments(JinjaParser *parser, JinjaNode *call)
+{
+    bool named = false;
+    while (!parser->failed && !accept_operator(parser, ")")) {
+        if (call->count > 0 && (!jinja_expect(parser, JINJA_T_OPERATOR, ",") || accept_operator(parser, ")"))) {
+            return;
+        }
+        const bool keyword = at_name(parser, NULL) && parser->token[1].kind == JINJA_T_OPERATOR &&
+                             jinja_is(parser->token[1].string, "=");
+        JinjaNode *argument = NULL;
+        if (at_operator(parser, "*") || at_operator(parser, "**") || (named && !keyword)) {
+            jinja_parse_fail(parser, "arguments with * or **, or without a name after one with, are not supported");
+            return;
+        }
+        if (keyword) {
+            named    = true;
+            argument = jinja_node(parser, JINJA_KEYWORD);
+            if (argument != NULL) {
+                argument->name = parser->token->string;
+                parser->token += 2;
+                argument->a = jinja_parse_expression(parser);
+            }
+            argument = jinja_node_done(parser, argument);
+        } else {
+            argument = jinja_parse_expression(parser);
+        }
+        if (call->count == JINJA_ARGUMENTS) {
+            jinja_parse_fail(parser, "more than %d arguments", JINJA_ARGUMENTS);
+        }
+        jinja_append(parser, call, argument);
+    }
+}
+
+static JinjaNode *call(JinjaParser *parser, JinjaNode *what)
+{
+    JinjaNode *node = jinja_node(parser, JINJA_CALL);
+    if (node != NULL && jinja_expect(parser, JINJA_T_OPERATOR, "(")) {
+        node->a = what;
+        arguments(parser, node);
+    }
+    return jinja_node_done(parser, node);
+}
+
+/* What stands in [ ]: an expression, or up to three with colons between. */
+static JinjaNode *subscript(JinjaParser *parser, JinjaNode *what)
+{
+    JinjaNode *parts[3] = {NULL, NULL, NULL};
+    size_t     colons   = 0;
+    JinjaNode *node     = jinja_node(parser, JINJA_ITEM);
+    while (!parser->failed && !at_operator(parser, "]")) {
+        if (at_operator(parser, ":") && colons < 2) {
+            parser->token++;
+            colons++;
+        } else if (parts[colons] == NULL) {
+            parts[colons] = jinja_parse_expression(parser);
+        } else {
+            break;
+        }
+    }
+    if (!jinja_expect(parser, JINJA_T_OPERATOR, "]") || node == NULL) {
+        return NULL;
+    }
+    node->a = what;
+    node->b = parts[0];
+    if (colons > 0) {
+        node->kind = JINJA_SLICE;
+        node->b    = NULL;
+        for (size_t i = 0; i < 3; i++) {
+            JinjaNode *bound = parts[i] != NULL ? parts[i] : constant(parser, jinja_none());
+            jinja_append(parser, node, bound);
+        }
+    } else if (parts[0] == NULL) {
+        return jinja_parse_fail(parser, "[] wants something between");
+    }
+    return jinja_node_done(parser, node);
+}
+
+static JinjaNode *postfix(JinjaParser *parser, JinjaNode *node)
+{
+    while (!parser->failed) {
+        if (accept_operator(parser, ".")) {
+            JinjaNode *member =
+                jinja_node(parser, jinja_at(parser, JINJA_T_INTEGER, NULL) ? JINJA_ITEM : JINJA_ATTRIBUTE);
+            if (member == NULL) {
+                return NULL;
+            }
+            member->a    = node;
+            member->name = parser->token->string;
+            if (member->kind == JINJA_ITEM) {
+                member->b = jinja_parse_primary(parser);
+            } else {
+                jinja_expect(parser, JINJA_T_NAME, NULL);
+            }
+            node = jinja_node_done(parser, member);
+        } else if (accept_operator(parser, "[")) {
+            node = subscript(parser, node);
+        } else if (at_operator(parser, "(")) {
+            node = call(parser, node);
+        } else {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static JinjaNode *filter(JinjaParser *parser, JinjaNode *what)
+{
+    JinjaNode  *node = jinja_node(parser, JINJA_FILTER);
+    JinjaString name = parser->token->string;
+    if (node == NULL || !jinja_expect(parser, JINJA_T_NAME, NULL)) {
+        return NULL;
+    }
+    node->a     = what;
+    node->name  = name;
+    node->index = jinja_filter_index(name);
+    if (node->index < 0) {
+        return jinja_parse_fail(parser, "the filter \"%.*s\" is not supported",
+                                (int)(name.bytes < 60 ? name.bytes : 60), name.text);
+    }
+    if (accept_operator(parser, "(")) {
+        arguments(parser, node);
+    }
+    return jinja_node_done(parser, node);
+}
+
+/* Whether a test's argument without brackets follows: x is divisibleby 3. */
+static bool at_test_argument(const JinjaParser *parser)
+{
+    const JinjaTokenKind kind = parser->token->kind;
+    if (kind == JINJA_T_NAME) {
+        return !at_name(parser, "else") && !at_name(parser, "or") && !at_name(parser, "and") && !at_name(parser, "is");
+    }
+    return kind == JINJA_T_STRING || kind == JINJA_T_INTEGER || kind == JINJA_T_REAL || at_operator(parser, "[") ||
+           at_operator(parser, "{");
+}
+
+static JinjaNode *test(JinjaParser *parser, JinjaNode *what)
+{
+    const bool  negated = accept_name(parser, "not");
+    JinjaNode  *node    = jinja_node(parser, JINJA_TEST);
+    JinjaString name    = parser->token->string;
+    if (node == NULL || !jinja_expect(parser, JINJA_T_NAME, NULL)) {
+        return NULL;
+    }
+    node->a     = what;
+    node->name  = name;
+    node->index = jinja_test_index(name);
+    if (node->index < 0) {
+        return jinja_parse_fail(parser, "the test \"%.*s\" is not supported", (int)(name.bytes < 60 ? name.bytes : 60),
+                                name.text);
+    }
+    if (accept_operator(parser, "(")) {
+        arguments(parser, node);
+    } else if (at_test_argument(parser)) {
+        jinja_append(parser, node, postfix(parser, jinja_parse_primary(parser)));
+    }
+    node = jinja_node_done(parser, node);
+    if (negated && node != NULL) {
+        JinjaNode *not = jinja_node(parser, JINJA_NOT);
+        if (not != NULL) {
+            not ->a = node;
+        }
+        node = jinja_node_done(parser, not );
+    }
+    return node;
+}
+
+static JinjaNode *filters(JinjaParser *parser, JinjaNode *node)
+{
+    while (!parser->failed) {
+        if (accept_operator(parser, "|")) {
+            node = filter(parser, node);
+        } else if (accept_name(parser, "is")) {
+            node = test(parser, node);
+        } else if (at_operator(parser, "(")) {
+            node = call(parser, node);
+        } else {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static JinjaNode *unary(JinjaParser *parser, bool with_filter)
+{
+    JinjaNode *node;
+    if (++parser->depth > JINJA_DEPTH) {
+        return jinja_parse_fail(parser, "more than %d levels", JINJA_DEPTH);
+    }
+    if (accept_operator(parser, "-")) {
+        if ((node = jinja_node(parser, JINJA_NEGATIVE)) != NULL) {
+            node->a = unary(parser, false);
+            node    = jinja_node_done(parser, node);
+        }
+    } else if (accept_operator(parser, "+")) {
+        node = unary(parser, false);
+    } else {
+        node = postfix(parser, jinja_parse_primary(parser));
+    }
+    parser->depth--;
+    if (at_operator(parser, "**")) {
+        return jinja_parse_fail(parser, "the operator ** is not supported");
+    }
+    return with_filter ? filters(parser, node) : node;
+}
+
+/* --- operators, from tight to loose */
+
+typedef struct Level {
+    const char   *text[4];
+    JinjaOperator index[4];
+} Level;
+
+static const Level levels[] = {
+    {{"+", "-"}, {JINJA_ADD, JINJA_SUBTRACT}},
+    {{"~"}, {JINJA_CONCAT}},
+    {{"*", "/", "//", "%"}, {JINJA_MULTIPLY, JINJA_DIVIDE, JINJA_FLOOR_DIVIDE, JINJA_MODULO}},
+};
+
+static JinjaNode *binary(JinjaParser *parser, JinjaNode *left, JinjaNodeKind kind, JinjaOperator index,
+                         JinjaNode *right)
+{
+    JinjaNode *node = jinja_node(parser, kind);
+    if (node != NULL) {
+        node->index = (int)index;
+        node->a     = left;
+        node->b     = right;
+    }
+    return jinja_node_done(parser, node);
+}
+
+static JinjaNode *arithmetic(JinjaParser *parser, size_t level)
+{
+    if (level == sizeof levels / sizeof *levels) {
+        return unary(parser, true);
+    }
+    JinjaNode *node = arithmetic(parser, level + 1);
+    for (size_t i = 0; i < 4 && !parser->failed; i++) {
+        if (levels[level].text[i] != NULL && accept_operator(parser, levels[level].text[i])) {
+            node = binary(parser, node, JINJA_BINARY, levels[level].index[i], arithmetic(parser, level + 1));
+            i    = SIZE_MAX; /* from the first again */
+        }
+    }
+    return node;
+}
+
+/* a < b < c is (a < b) and (b < c). */
+static JinjaNode *comparison(JinjaParser *parser)
+{
+    static const struct {
+        const char   *text;
+        JinjaOperator index;
+    } operators[]     = {{"==", JINJA_EQUAL},      {"!=", JINJA_NOT_EQUAL}, {"<", JINJA_LESS},
+                         {"<=", JINJA_LESS_EQUAL}, {">", JINJA_GREATER},    {">=", JINJA_GREATER_EQUAL}};
+    JinjaNode *left   = arithmetic(parser, 0);
+    JinjaNode *result = NULL;
+    while (!parser->failed) {
+        int found = -1;
+        for (size_t i = 0; i < sizeof operators / sizeof *operators && found < 0; i++) {
+            found = accept_operator(parser, operators[i].text) ? (int)operators[i].index : -1;
+        }
+        if (found < 0 && accept_name(parser, "in")) {
+            found = JINJA_IN;
+        } else if (found < 0 && at_name(parser, "not") && parser->token[1].kind == JINJA_T_NAME &&
+                   jinja_is(parser->token[1].string, "in")) {
+            parser->token += 2;
+            found = JINJA_NOT_IN;
+        }
+        if (found < 0) {
+            return result != NULL ? result : left;
+        }
+        JinjaNode *right = arithmetic(parser, 0);
+        JinjaNode *one   = binary(parser, left, JINJA_BINARY, (JinjaOperator)found, right);
+        result           = result == NULL ? one : binary(parser, result, JINJA_AND, 0, one);
+        left             = right;
+    }
+    return NULL;
+}
+
+static JinjaNode *negation(JinjaParser *parser)
+{
+    if (!accept_name(parser, "not")) {
+        return comparison(parser);
+    }
+    JinjaNode *node = jinja_node(parser, JINJA_NOT);
+    if (++parser->depth > JINJA_DEPTH) {
+        return jinja_parse_fail(parser, "more than %d levels", JINJA_DEPTH);
+    }
+    if (node != NULL) {
+        node->a = negation(parser);
+    }
+    parser->depth--;
+    return jinja_node_done(parser, node);
+}
+
+static JinjaNode *conjunction(JinjaParser *parser)
+{
+    JinjaNode *node = negation(parser);
+    while (accept_name(parser, "and")) {
+        node = binary(parser, node, JINJA_AND, 0, negation(parser));
+    }
+    return node;
+}
+
+static JinjaNode *disjunction(JinjaParser *parser)
+{
+    JinjaNode *node = conjunction(parser);
+    while (accept_name(parser, "or")) {
+        node = binary(parser, node, JINJA_OR, 0, conjunction(parser));
+    }
+    return node;
+}
+
+JinjaNode *jinja_parse_expression(JinjaParser *parser)
+{
+    if (parser->failed || ++parser->depth > JINJA_DEPTH) {
+        return parser->failed ? NULL : jinja_parse_fail(parser, "more than %d levels", JINJA_DEPTH);
+    }
+    JinjaNode *node = disjunction(parser);
+    while (accept_name(parser, "if")) {
+        JinjaNode *choice = jinja_node(parser, JINJA_CHOICE);
+        if (choice != NULL) {
+            choice->b = node;
+            choice->a = disjunction(parser);
+            choice->c = accept_name(parser, "else") ? jinja_parse_expression(parser) : NULL;
+        }
+        node = jinja_node_done(parser, choice);
+    }
+    parser->depth--;
+    return parser->failed ? NULL : node;
+}
