@@ -7,7 +7,7 @@
 static JinjaValue loop_attribute(JinjaRun *run, const JinjaLoop *loop, JinjaString name)
 {
     const int64_t index = (int64_t)loop->index, count = (int64_t)loop->items->count;
-    const struct {
+    const struct { /* only recursive loops have a depth beyond 1 */
         const char *name;
         int64_t     value;
     } numbers[] = {{"index0", index},
@@ -15,8 +15,8 @@ static JinjaValue loop_attribute(JinjaRun *run, const JinjaLoop *loop, JinjaStri
                    {"revindex", count - index},
                    {"revindex0", count - index - 1},
                    {"length", count},
-                   {"depth", (int64_t)loop->depth},
-                   {"depth0", (int64_t)loop->depth - 1}};
+                   {"depth", 1},
+                   {"depth0", 0}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (jinja_is(name, numbers[i].name)) {
             return jinja_integer(numbers[i].value);
@@ -158,7 +158,7 @@ JinjaValue jinja_slice(JinjaRun *run, JinjaValue object, const JinjaValue bounds
         return jinja_attribute(run, object, object.string);
     }
     if (object.kind != JINJA_STRING && object.kind != JINJA_LIST) {
-        return jinja_undefined((JinjaString){"slice", 5});
+        return jinja_fail(run, "a slice of a %s is not possible", jinja_type(object));
     }
     const bool    text  = object.kind == JINJA_STRING;
     const int64_t count = (int64_t)(text ? characters(object.string) : object.list->count);

@@ -172,8 +172,6 @@ static JinjaNode *elements(JinjaParser *parser, JinjaNode *node, const char *clo
     return jinja_node_done(parser, node);
 }
 
-static JinjaNode *disjunction(JinjaParser *parser);
-
 static JinjaNode *list_or_one(JinjaParser *parser, JinjaNode *first)
 {
     if (parser->failed || !at_operator(parser, ",")) {
@@ -200,7 +198,7 @@ JinjaNode *jinja_parse_list(JinjaParser *parser)
 
 JinjaNode *jinja_parse_loop_source(JinjaParser *parser)
 {
-    return list_or_one(parser, disjunction(parser));
+    return list_or_one(parser, jinja_parse_or(parser));
 }
 
 JinjaNode *jinja_parse_primary(JinjaParser *parser)
@@ -420,7 +418,7 @@ static JinjaNode *filters(JinjaParser *parser, JinjaNode *node)
     return NULL;
 }
 
-static JinjaNode *unary(JinjaParser *parser, bool with_filter)
+JinjaNode *jinja_parse_unary(JinjaParser *parser, bool with_filter)
 {
     JinjaNode *node;
     if (++parser->depth > JINJA_DEPTH) {
@@ -428,11 +426,11 @@ static JinjaNode *unary(JinjaParser *parser, bool with_filter)
     }
     if (accept_operator(parser, "-")) {
         if ((node = jinja_node(parser, JINJA_NEGATIVE)) != NULL) {
-            node->a = unary(parser, false);
+            node->a = jinja_parse_unary(parser, false);
             node    = jinja_node_done(parser, node);
         }
     } else if (accept_operator(parser, "+")) {
-        node = unary(parser, false);
+        node = jinja_parse_unary(parser, false);
     } else {
         node = postfix(parser, jinja_parse_primary(parser));
     }
@@ -441,130 +439,4 @@ static JinjaNode *unary(JinjaParser *parser, bool with_filter)
         return jinja_parse_fail(parser, "the operator ** is not supported");
     }
     return with_filter ? filters(parser, node) : node;
-}
-
-/* --- operators, from tight to loose */
-
-typedef struct Level {
-    const char   *text[4];
-    JinjaOperator index[4];
-} Level;
-
-static const Level levels[] = {
-    {{"+", "-"}, {JINJA_ADD, JINJA_SUBTRACT}},
-    {{"~"}, {JINJA_CONCAT}},
-    {{"*", "/", "//", "%"}, {JINJA_MULTIPLY, JINJA_DIVIDE, JINJA_FLOOR_DIVIDE, JINJA_MODULO}},
-};
-
-static JinjaNode *binary(JinjaParser *parser, JinjaNode *left, JinjaNodeKind kind, JinjaOperator index,
-                         JinjaNode *right)
-{
-    JinjaNode *node = jinja_node(parser, kind);
-    if (node != NULL) {
-        node->index = (int)index;
-        node->a     = left;
-        node->b     = right;
-    }
-    return jinja_node_done(parser, node);
-}
-
-static JinjaNode *arithmetic(JinjaParser *parser, size_t level)
-{
-    if (level == sizeof levels / sizeof *levels) {
-        return unary(parser, true);
-    }
-    JinjaNode *node = arithmetic(parser, level + 1);
-    for (size_t i = 0; i < 4 && !parser->failed; i++) {
-        if (levels[level].text[i] != NULL && accept_operator(parser, levels[level].text[i])) {
-            node = binary(parser, node, JINJA_BINARY, levels[level].index[i], arithmetic(parser, level + 1));
-            i    = SIZE_MAX; /* from the first again */
-        }
-    }
-    return node;
-}
-
-/* a < b < c is (a < b) and (b < c). */
-static JinjaNode *comparison(JinjaParser *parser)
-{
-    static const struct {
-        const char   *text;
-        JinjaOperator index;
-    } operators[]     = {{"==", JINJA_EQUAL},      {"!=", JINJA_NOT_EQUAL}, {"<", JINJA_LESS},
-                         {"<=", JINJA_LESS_EQUAL}, {">", JINJA_GREATER},    {">=", JINJA_GREATER_EQUAL}};
-    JinjaNode *left   = arithmetic(parser, 0);
-    JinjaNode *result = NULL;
-    while (!parser->failed) {
-        int found = -1;
-        for (size_t i = 0; i < sizeof operators / sizeof *operators && found < 0; i++) {
-            found = accept_operator(parser, operators[i].text) ? (int)operators[i].index : -1;
-        }
-        if (found < 0 && accept_name(parser, "in")) {
-            found = JINJA_IN;
-        } else if (found < 0 && at_name(parser, "not") && parser->token[1].kind == JINJA_T_NAME &&
-                   jinja_is(parser->token[1].string, "in")) {
-            parser->token += 2;
-            found = JINJA_NOT_IN;
-        }
-        if (found < 0) {
-            return result != NULL ? result : left;
-        }
-        JinjaNode *right = arithmetic(parser, 0);
-        JinjaNode *one   = binary(parser, left, JINJA_BINARY, (JinjaOperator)found, right);
-        result           = result == NULL ? one : binary(parser, result, JINJA_AND, 0, one);
-        left             = right;
-    }
-    return NULL;
-}
-
-static JinjaNode *negation(JinjaParser *parser)
-{
-    if (!accept_name(parser, "not")) {
-        return comparison(parser);
-    }
-    JinjaNode *node = jinja_node(parser, JINJA_NOT);
-    if (++parser->depth > JINJA_DEPTH) {
-        return jinja_parse_fail(parser, "more than %d levels", JINJA_DEPTH);
-    }
-    if (node != NULL) {
-        node->a = negation(parser);
-    }
-    parser->depth--;
-    return jinja_node_done(parser, node);
-}
-
-static JinjaNode *conjunction(JinjaParser *parser)
-{
-    JinjaNode *node = negation(parser);
-    while (accept_name(parser, "and")) {
-        node = binary(parser, node, JINJA_AND, 0, negation(parser));
-    }
-    return node;
-}
-
-static JinjaNode *disjunction(JinjaParser *parser)
-{
-    JinjaNode *node = conjunction(parser);
-    while (accept_name(parser, "or")) {
-        node = binary(parser, node, JINJA_OR, 0, conjunction(parser));
-    }
-    return node;
-}
-
-JinjaNode *jinja_parse_expression(JinjaParser *parser)
-{
-    if (parser->failed || ++parser->depth > JINJA_DEPTH) {
-        return parser->failed ? NULL : jinja_parse_fail(parser, "more than %d levels", JINJA_DEPTH);
-    }
-    JinjaNode *node = disjunction(parser);
-    while (accept_name(parser, "if")) {
-        JinjaNode *choice = jinja_node(parser, JINJA_CHOICE);
-        if (choice != NULL) {
-            choice->b = node;
-            choice->a = disjunction(parser);
-            choice->c = accept_name(parser, "else") ? jinja_parse_expression(parser) : NULL;
-        }
-        node = jinja_node_done(parser, choice);
-    }
-    parser->depth--;
-    return parser->failed ? NULL : node;
 }

@@ -85,7 +85,6 @@ typedef struct JinjaDict {
 typedef struct JinjaLoop {
     const JinjaList *items;
     size_t           index; /* from 0 */
-    size_t           depth; /* from 1 */
 } JinjaLoop;
 
 /* --- the tree */
@@ -202,6 +201,8 @@ JinjaNode *jinja_parse_expression(JinjaParser *parser);
 JinjaNode *jinja_parse_list(JinjaParser *parser); /* a, b: a list; a alone: a */
 JinjaNode *jinja_parse_primary(JinjaParser *parser);
 JinjaNode *jinja_parse_loop_source(JinjaParser *parser); /* a list without "a if b": that "if" is the loop's */
+JinjaNode *jinja_parse_or(JinjaParser *parser);          /* an expression without "a if b" */
+JinjaNode *jinja_parse_unary(JinjaParser *parser, bool with_filter); /* a value with what follows it */
 JinjaNode *jinja_parse_body(JinjaParser *parser, const char *const *ends);
 void      *jinja_parse_fail(JinjaParser *parser, const char *format, ...) __attribute__((format(printf, 2, 3)));
 JinjaNode *jinja_node(JinjaParser *parser, JinjaNodeKind kind);
@@ -303,9 +304,7 @@ typedef struct JinjaArguments {
     JinjaString names[JINJA_ARGUMENTS]; /* of keywords; text NULL: by place, these first */
     size_t      count, placed;
 } JinjaArguments;
-int        jinja_filter_index(JinjaString name); /* -1: not known */
 int        jinja_test_index(JinjaString name);
-JinjaValue jinja_filter(JinjaRun *run, int index, JinjaValue value, const JinjaArguments *arguments);
 bool       jinja_test(JinjaRun *run, int index, JinjaValue value, const JinjaArguments *arguments);
 int        jinja_function_index(JinjaString name);
 JinjaValue jinja_function(JinjaRun *run, int index, const JinjaArguments *arguments);
@@ -314,6 +313,15 @@ JinjaValue jinja_argument(const JinjaArguments *arguments, size_t place, const c
 /* Fails if there are more arguments than `most` or other keywords than `names` (comma-separated). */
 bool jinja_arguments_check(JinjaRun *run, const JinjaArguments *arguments, const char *what, size_t least, size_t most,
                            const char *names);
+
+/* The same for a string: false if it is not there, or is none (then the run fails). */
+bool jinja_string_argument(JinjaRun *run, const JinjaArguments *arguments, size_t place, const char *name,
+                           const char *what, JinjaString *string);
+int  jinja_find(const char *const *names, size_t count, JinjaString name); /* the place of a name; -1: none */
+
+/* jinja_filters.c */
+int        jinja_filter_index(JinjaString name); /* -1: not known */
+JinjaValue jinja_filter(JinjaRun *run, int index, JinjaValue value, const JinjaArguments *arguments);
 
 /* jinja_methods.c */
 int         jinja_method_index(JinjaKind kind, JinjaString name); /* -1: Python has none; -2: not supported */

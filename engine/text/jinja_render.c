@@ -118,7 +118,7 @@ static void run_for(JinjaRun *run, const JinjaNode *node)
         jinja_out_of_memory(run);
         return;
     }
-    *loop      = (JinjaLoop){.items = list.list, .depth = ++run->loops};
+    *loop      = (JinjaLoop){.items = list.list};
     run->frame = &frame;
     for (; loop->index < list.list->count && !run->failed; loop->index++) {
         frame.variables.count = 0; /* the entries' memory is used again */
@@ -129,7 +129,6 @@ static void run_for(JinjaRun *run, const JinjaNode *node)
         }
     }
     run->frame = frame.outer;
-    run->loops--;
 }
 
 /* --- macros */
@@ -176,10 +175,7 @@ JinjaValue jinja_call_macro(JinjaRun *run, const JinjaNode *macro, const JinjaNo
         }
     }
     run->calls++;
-    const uint32_t loops = run->loops;
-    run->loops           = 0;
-    JinjaValue result    = captured(run, macro->body);
-    run->loops           = loops;
+    JinjaValue result = captured(run, macro->body);
     run->calls--;
     run->frame = outer;
     return result;

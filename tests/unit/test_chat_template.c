@@ -40,7 +40,10 @@ static ChatTemplate *from_text(const char *text, const char *config)
     return chat;
 }
 
-static bool flag(const cJSON *row, const char *key) { return cJSON_IsTrue(cJSON_GetObjectItem(row, key)); }
+static bool flag(const cJSON *row, const char *key)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItem(row, key));
+}
 
 /* --- what transformers writes */
 
@@ -58,7 +61,7 @@ static void check_rendered(const cJSON *templates, const cJSON *row, int line)
         fail_msg("line %d: %s", line, error.text);
     }
     const ChatOptions options = {.add_generation_prompt = flag(row, "add_generation_prompt")};
-    const Status      status  = chat_render(chat, cJSON_GetObjectItem(row, "messages"), &options, &text, &bytes, &error);
+    const Status      status = chat_render(chat, cJSON_GetObjectItem(row, "messages"), &options, &text, &bytes, &error);
     if (refused != NULL) {
         assert_int_equal(status, STATUS_BAD_INPUT);
         assert_non_null(strstr(error.text, refused->valuestring));
@@ -90,7 +93,10 @@ static int each_line(const char *path, void (*check)(const void *, const cJSON *
     return line;
 }
 
-static void check_rendered_line(const void *templates, const cJSON *row, int line) { check_rendered(templates, row, line); }
+static void check_rendered_line(const void *templates, const cJSON *row, int line)
+{
+    check_rendered(templates, row, line);
+}
 
 static void texts_are_those_of_transformers(void **state)
 {
@@ -113,7 +119,8 @@ static void check_ids(const void *context, const cJSON *row, int line)
     Error             error   = {0};
     int32_t          *ids;
     size_t            count, i = 0;
-    if (chat_encode(pair->chat, pair->tokenizer, cJSON_GetObjectItem(row, "messages"), &options, &ids, &count, &error) != STATUS_OK) {
+    if (chat_encode(pair->chat, pair->tokenizer, cJSON_GetObjectItem(row, "messages"), &options, &ids, &count,
+                    &error) != STATUS_OK) {
         fail_msg("line %d: %s", line, error.text);
     }
     assert_int_equal(count, cJSON_GetArraySize(wanted));
