@@ -186,14 +186,14 @@ static bool normal_length(const Tokenizer *tokenizer, const char *text, size_t *
 }
 
 /* Marks the tokens of one answer. What ends it is its too: the special token behind the content, or, if the span is a
- * whole turn, its last special token. */
+ * whole turn, its last special token. `exact`: neither; tokens count that the span touches, as transformers has it. */
 static void mark_tokens(const Tokenizer *tokenizer, ChatTokens *tokens, const size_t *ends, JinjaSpan span, bool turn,
                         bool exact)
 {
     size_t last = SIZE_MAX, next = tokens->count;
     for (size_t i = 0; i < tokens->count; i++) {
         const size_t begin = i == 0 ? 0 : ends[i - 1];
-        if (begin >= span.begin && begin < span.end) {
+        if ((exact ? ends[i] > span.begin : begin >= span.begin) && begin < span.end) {
             tokens->assistant[i] = true;
             last                 = turn && tokenizer_is_special(tokenizer, tokens->ids[i]) ? i : last;
         } else if (begin >= span.end && next == tokens->count) {

@@ -210,6 +210,7 @@ JinjaNode *jinja_node_done(JinjaParser *parser, JinjaNode *node); /* sets and ch
 bool       jinja_append(JinjaParser *parser, JinjaNode *node, JinjaNode *element);
 bool       jinja_at(const JinjaParser *parser, JinjaTokenKind kind, const char *text); /* text NULL: any */
 bool       jinja_accept(JinjaParser *parser, JinjaTokenKind kind, const char *text);
+void       jinja_describe(const JinjaToken *token, char text[100]); /* for errors */
 bool       jinja_expect(JinjaParser *parser, JinjaTokenKind kind, const char *text);
 
 /* --- a run */

@@ -151,12 +151,243 @@ static void ids_are_those_of_transformers(void **state)
     }
 }
 
+/* --- where a template is found */
+
+#define PLAIN "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}"
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+    Error error = {0};
+    if (file_write_atomic(fixture_path(directory, name), text, strlen(text), &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+}
+
+/* What the directory's template makes of one message; or the error, for which `word` is looked for. */
+static void assert_opens(const char *directory, const char *given, const char *word)
+{
+    Error         error    = {0};
+    cJSON        *messages = parse("[{\"role\":\"user\",\"content\":\"hi\"}]");
+    ChatTemplate *chat     = chat_template_open(directory, given, &error);
+    char         *text     = NULL;
+    size_t        bytes;
+    if (chat != NULL && chat_render(chat, messages, &(ChatOptions){0}, &text, &bytes, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    if (strstr(text != NULL ? text : error.text, word) == NULL) {
+        fail_msg("found \"%s\", wanted \"%s\"", text != NULL ? text : error.text, word);
+    }
+    assert_true(text != NULL || error.status == STATUS_BAD_INPUT);
+    free(text);
+    chat_template_free(chat);
+    cJSON_Delete(messages);
+}
+
+static void templates_are_found_as_transformers_does(void **state)
+{
+    (void)state;
+    const char *directory = fixture_directory();
+    assert_opens(directory, NULL, "--chat-template chatml, llama3");
+    write_file(directory, "tokenizer_config.json", "{}");
+    assert_opens(directory, NULL, "tokenizer_config.json has no chat template");
+    assert_opens(directory, "chatml", "<|im_start|>user\nhi<|im_end|>\n");
+    write_file(directory, "tokenizer_config.json",
+               "{\"bos_token\":{\"content\":\"<s>\",\"lstrip\":false},\"chat_template\":\"" PLAIN "\"}");
+    assert_opens(directory, NULL, "user:hi;");
+    assert_opens(directory, "llama3", "<s><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>");
+    write_file(
+        directory, "tokenizer_config.json",
+        "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"no\"},{\"name\":\"default\",\"template\":\"" PLAIN
+        "\"}]}");
+    assert_opens(directory, NULL, "user:hi;");
+    write_file(directory, "tokenizer_config.json", "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"no\"}]}");
+    assert_opens(directory, NULL, "\"default\"");
+    write_file(directory, "tokenizer_config.json", "{\"chat_template\":7}");
+    assert_opens(directory, NULL, "'chat_template'");
+    write_file(directory, "tokenizer_config.json", "{\"chat_template\":\"{% include 'x' %}\"}");
+    assert_opens(directory, NULL, "--chat-template chatml, llama3, or a file");
+    write_file(directory, "chat_template.jinja", "beside " PLAIN "\n");
+    assert_opens(directory, NULL, "beside user:hi;");
+    write_file(directory, "other.jinja", "other " PLAIN);
+    assert_opens(directory, fixture_path(directory, "other.jinja"), "other user:hi;");
+    assert_opens(directory, fixture_path(directory, "none.jinja"), "none.jinja");
+    write_file(directory, "tokenizer_config.json", "{");
+    assert_opens(directory, NULL, "tokenizer_config.json");
+}
+
+static void messages_are_checked(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {{"[]", "messages"},
+                                           {"{}", "messages"},
+                                           {"[7]", "messages[0]"},
+                                           {"[{\"content\":\"a\"}]", "'role'"},
+                                           {"[{\"role\":\"user\",\"content\":\"a\"},{\"role\":1}]", "messages[1]"},
+                                           {"[{\"role\":\"user\",\"content\":null}]", "NoneType"}};
+    ChatTemplate            *chat = from_text("{% for m in messages %}{{ m.role + m.content }}{% endfor %}", NULL);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        Error  error    = {0};
+        cJSON *messages = parse(wrong[i][0]);
+        char  *text;
+        size_t bytes;
+        assert_int_equal(chat_render(chat, messages, &(ChatOptions){0}, &text, &bytes, &error), STATUS_BAD_INPUT);
+        assert_non_null(strstr(error.text, i == 5 ? "None" : wrong[i][1]));
+        assert_null(text);
+        cJSON_Delete(messages);
+    }
+    chat_template_free(chat);
+}
+
+static void options_reach_the_template(void **state)
+{
+    (void)state;
+    ChatTemplate *chat     = from_text("{{ bos_token }}{{ tools is none }}{{ tools[0].name if tools }}{{ deep }}{{ "
+                                           "add_generation_prompt }}{{ strftime_now('%Y') }}",
+                                       "{\"bos_token\":\"<s>\",\"eos_token\":null}");
+    cJSON        *messages = parse("[{\"role\":\"user\",\"content\":\"a\"}]"), *tools = parse("[{\"name\":\"f\"}]"),
+          *variables = parse("{\"deep\":\"x\",\"bos_token\":\"B\"}");
+    Error  error     = {0};
+    char  *text;
+    size_t bytes;
+    assert_int_equal(chat_render(chat, messages, &(ChatOptions){.now = 86400 * 400}, &text, &bytes, &error), STATUS_OK);
+    assert_string_equal(text, "<s>TrueFalse1971");
+    free(text);
+    const ChatOptions options = {
+        .add_generation_prompt = true, .tools = tools, .variables = variables, .now = 86400 * 400};
+    assert_int_equal(chat_render(chat, messages, &options, &text, &bytes, &error), STATUS_OK);
+    assert_string_equal(text, "BFalsefxTrue1971");
+    free(text);
+    cJSON_Delete(messages);
+    cJSON_Delete(tools);
+    cJSON_Delete(variables);
+    chat_template_free(chat);
+}
+
+/* --- what the assistant writes */
+
+/* The masked tokens' text, each run of them in [ ]. */
+static void assert_masked(const ChatTemplate *chat, const Tokenizer *tokenizer, const char *messages,
+                          const char *wanted)
+{
+    Error      error = {0};
+    cJSON     *list  = parse(messages);
+    ChatTokens tokens;
+    char       found[1000];
+    size_t     used = 0, count;
+    int32_t   *ids;
+    if (chat_encode_masked(chat, tokenizer, list, &(ChatOptions){0}, &tokens, &error) != STATUS_OK) {
+        fail_msg("%s: %s", messages, error.text);
+    }
+    for (size_t i = 0; i < tokens.count; i++) {
+        if (tokens.assistant[i]) {
+            size_t      bytes;
+            const char *text  = tokenizer_token_bytes(tokenizer, tokens.ids[i], &bytes);
+            const bool  first = i == 0 || !tokens.assistant[i - 1],
+                       last   = i + 1 == tokens.count || !tokens.assistant[i + 1];
+            used += (size_t)snprintf(found + used, sizeof found - used, "%s%.*s%s", first ? "[" : "", (int)bytes, text,
+                                     last ? "]" : "");
+        }
+    }
+    found[used] = '\0';
+    assert_string_equal(found, wanted);
+    /* The ids are those without the mask. */
+    assert_int_equal(chat_encode(chat, tokenizer, list, &(ChatOptions){0}, &ids, &count, &error), STATUS_OK);
+    assert_int_equal(count, tokens.count);
+    assert_memory_equal(ids, tokens.ids, count * sizeof *ids);
+    free(ids);
+    chat_tokens_free(&tokens);
+    cJSON_Delete(list);
+}
+
+#define USER(text)   "{\"role\":\"user\",\"content\":\"" text "\"}"
+#define ANSWER(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
+
+/* Thinking is kept in the last answer only, as Qwen3's template does. */
+#define THINKING                                                                                                       \
+    "{%- for m in messages %}{%- if m.role == 'assistant' %}{%- set c = "                                              \
+    "m.content.split('</think>')[-1].lstrip('\\n') %}"                                                                 \
+    "{{- '<|im_start|>assistant\\n' + ('<think>\\n\\n</think>\\n\\n' if loop.last else '') + c + '<|im_end|>\\n' }}"   \
+    "{%- else %}{{- '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{%- endif %}{%- endfor %}"         \
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
+
+static void the_assistants_tokens_are_told(void **state)
+{
+    (void)state;
+    Error      error     = {0};
+    Tokenizer *qwen      = tokenizer_open(PARITY "/tokenizers/qwen2-style", &error),
+              *llama     = tokenizer_open(PARITY "/tokenizers/llama3-style", &error);
+    ChatTemplate *chatml = chat_template_open(PARITY "/tokenizers/qwen2-style", NULL, &error),
+                 *llama3 = chat_template_open(PARITY "/tokenizers/llama3-style", NULL, &error);
+    assert_true(qwen != NULL && llama != NULL && chatml != NULL && llama3 != NULL);
+    assert_masked(chatml, qwen, "[" USER("hi") "]", "");
+    assert_masked(chatml, qwen, "[" USER("hi") "," ANSWER("yes, 12") "]", "[yes, 12<|im_end|>]");
+    assert_masked(chatml, qwen, "[" USER("a") "," ANSWER("b c") "," USER("b c") "," ANSWER("b c") "]",
+                  "[b c<|im_end|>][b c<|im_end|>]");
+    assert_masked(chatml, qwen, "[" USER("a") "," ANSWER("") "," USER("") "," ANSWER("x\\n") "]",
+                  "[<|im_end|>][x\n<|im_end|>]");
+    assert_masked(chatml, qwen, "[" ANSWER("first") "," USER("a") "]", "[first<|im_end|>]");
+    /* e + combining acute is composed; what follows must not be off by a byte. */
+    assert_masked(chatml, qwen, "[" USER("e\xCC\x81 e\xCC\x81") "," ANSWER("e\xCC\x81n") "]", "[\xC3\xA9n<|im_end|>]");
+    /* A marker inside of an answer is a token like that at its end. */
+    assert_masked(chatml, qwen, "[" USER("a") "," ANSWER("b<|im_end|>c") "]", "[b<|im_end|>c<|im_end|>]");
+    assert_masked(llama3, llama, "[" USER("hi") "," ANSWER("  spaces ") "," USER("x") "," ANSWER("y") "]",
+                  "[spaces<|eot_id|>][y<|eot_id|>]");
+    ChatTemplate *thinking = from_text(THINKING, NULL);
+    assert_masked(thinking, qwen, "[" USER("a") "," ANSWER("<think>b</think>\\nc") "," USER("d") "," ANSWER("e") "]",
+                  "[c<|im_end|>][<think>\n\n</think>\n\ne<|im_end|>]");
+    assert_int_equal(chat_end_token(thinking, qwen), tokenizer_token_id(qwen, "<|im_end|>"));
+    chat_template_free(thinking);
+    /* {% generation %} decides alone; a token that it only touches counts, as in transformers. */
+    ChatTemplate *marked = from_text(
+        "{% for m in messages %}{{ m.role }}: {% generation %}{{ m.content }}{% endgeneration %}\n{% endfor %}", NULL);
+    assert_masked(marked, qwen, "[" USER("hi ") "," ANSWER("no") "]", "[ hi a][ no]");
+    chat_template_free(marked);
+    /* Calls of functions belong to the turn. */
+    ChatTemplate *calls = from_text("{% for m in messages %}<|im_start|>{{ m.role }}:{{ m.content }}{{ "
+                                    "m.tool_calls[0].name if m.tool_calls }}<|im_end|>;{% endfor %}"
+                                    "{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}",
+                                    NULL);
+    assert_masked(
+        calls, qwen,
+        "[" USER("a") ",{\"role\":\"assistant\",\"content\":\"b\",\"tool_calls\":[{\"name\":\"f\"}]}," USER("c") "]",
+        "[bf<|im_end|>]");
+    chat_template_free(calls);
+    assert_int_equal(chat_end_token(chatml, qwen), tokenizer_token_id(qwen, "<|im_end|>"));
+    assert_int_equal(chat_end_token(llama3, llama), tokenizer_token_id(llama, "<|eot_id|>"));
+    chat_template_free(chatml);
+    chat_template_free(llama3);
+    tokenizer_free(qwen);
+    tokenizer_free(llama);
+}
+
+static void answers_that_cannot_be_told_are_errors(void **state)
+{
+    (void)state;
+    Error         error    = {0};
+    Tokenizer    *qwen     = tokenizer_open(PARITY "/tokenizers/qwen2-style", &error);
+    ChatTemplate *hidden   = from_text("{{ messages|length }} messages", NULL);
+    cJSON        *messages = parse("[" USER("a") ",{\"role\":\"assistant\",\"content\":null}]");
+    ChatTokens    tokens;
+    assert_non_null(qwen);
+    assert_int_equal(chat_encode_masked(hidden, qwen, messages, &(ChatOptions){0}, &tokens, &error), STATUS_BAD_INPUT);
+    assert_non_null(strstr(error.text, "messages[1]"));
+    chat_tokens_free(&tokens);
+    assert_int_equal(chat_end_token(hidden, qwen), -1);
+    cJSON_Delete(messages);
+    chat_template_free(hidden);
+    tokenizer_free(qwen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_those_of_transformers),
         cmocka_unit_test(ids_are_those_of_transformers),
+        cmocka_unit_test(templates_are_found_as_transformers_does),
+        cmocka_unit_test(messages_are_checked),
+        cmocka_unit_test(options_reach_the_template),
+        cmocka_unit_test(the_assistants_tokens_are_told),
+        cmocka_unit_test(answers_that_cannot_be_told_are_errors),
     };
-    (void)from_text;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
