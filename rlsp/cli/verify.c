@@ -13,12 +13,13 @@ static const char summary[] =
     "\n"
     "  {\"numbers\":[3,7,20],\"target\":53,\"response\":\"…\"}  a whole response: its last \\boxed{…} is judged\n"
     "  {\"numbers\":[3,7,20],\"target\":53,\"pred\":\"…\"}      a bare answer\n"
+    "  {\"gt\":\"\\\\frac{14}{3}\",\"response\":\"…\"} or \"pred\"  compared with a reference in LaTeX or plain text,\n"
+    "                                                   with \"problem\", its text, if it is known\n"
     "\n"
     "countdown   all numbers, each once, with + - * /, every parenthesis written and no spaces\n"
     "pick-three  a+b+c, three different members of the list\n"
     "\n"
-    "Comparing with a LaTeX reference ({\"gt\":…,\"pred\":…}) is not built yet. Empty lines are\n"
-    "passed over. A line that cannot be judged gets {\"correct\":false,…,\"error\":…}, and the\n"
+    "Empty lines are passed over. A line that cannot be judged gets {\"correct\":false,…,\"error\":…}, and the\n"
     "exit code is 2 at the end.";
 
 static bool is_blank(const char *text, size_t length)
@@ -34,8 +35,9 @@ static bool is_blank(const char *text, size_t length)
 int cli_verify(int argc, char **argv)
 {
     static const char *const kinds[] = {"countdown", "pick-three", NULL};
-    int                      kind    = 0;
-    bool                     explain = false, json = false;
+    static const char *const boxes[] = {"last", "first", "only", NULL};
+    int                      kind = 0, box = 0;
+    bool                     explain = false, json = false, fbox = false, phrases = false;
     const ArgsOption         options[] = {
                 {.name        = "task",
                  .type        = ARGS_CHOICE,
@@ -46,32 +48,46 @@ int cli_verify(int argc, char **argv)
                 {.name  = "explain",
                  .type  = ARGS_FLAG,
                  .value = &explain,
-                 .help  = "also the answer's value and what the trace shows: attempts, backtracks, checks"},
+                 .help  = "also the rule that decided; countdown: the answer's value and what the trace shows"},
+                {.name        = "box",
+                 .type        = ARGS_CHOICE,
+                 .value       = &box,
+                 .placeholder = "W",
+                 .help        = "with gt: which of several boxes is the answer: last (the default), first, or only,\n"
+                                        "where boxes that differ are no answer",
+                 .choices     = boxes},
+                {.name = "fbox", .type = ARGS_FLAG, .value = &fbox, .help = "with gt: \\fbox{…} is a box too"},
+                {.name  = "phrases",
+                 .type  = ARGS_FLAG,
+                 .value = &phrases,
+                 .help  = "with gt: where there is no box, \"the answer is …\", \"#### …\" or the last number"},
                 {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print JSON (it always is)"},
     };
     const ArgsCommand command = {.name         = "verify",
-                                 .usage        = "[--task T] [--explain] < LINES.jsonl",
+                                 .usage        = "[--task T] [--explain] [--box W] < LINES.jsonl",
                                  .summary      = summary,
                                  .options      = options,
-                                 .option_count = 3};
+                                 .option_count = sizeof options / sizeof options[0]};
     int               exit_code;
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
     }
-    const Task *task     = task_find(kinds[kind]);
-    char       *line     = NULL;
-    size_t      capacity = 0;
-    ssize_t     length;
-    uint64_t    number = 0;
-    JsonLine    out    = {0};
-    Error       first  = {0};
+    const VerifyOptions how      = {.task    = task_find(kinds[kind]),
+                                    .explain = explain,
+                                    .extract = {.choice = (MathBoxChoice)box, .fbox = fbox, .phrases = phrases}};
+    char               *line     = NULL;
+    size_t              capacity = 0;
+    ssize_t             length;
+    uint64_t            number = 0;
+    JsonLine            out    = {0};
+    Error               first  = {0};
     while (first.status != STATUS_OUT_OF_MEMORY && (length = getline(&line, &capacity, stdin)) >= 0) {
         number++;
         if (is_blank(line, (size_t)length)) {
             continue;
         }
         Error error = {0};
-        if (verify_line(task, explain, line, (size_t)length, number, &out, &error) != STATUS_OUT_OF_MEMORY) {
+        if (verify_line(&how, line, (size_t)length, number, &out, &error) != STATUS_OUT_OF_MEMORY) {
             fwrite(out.data, 1, out.size, stdout);
         }
         if (error.status != STATUS_OK) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rlsp/task/box.h"
+#include "rlsp/math/box.h"
 
 RewardConfig reward_config_default(void)
 {

@@ -2,7 +2,7 @@
 #ifndef RLSP_TASK_COMMON_H
 #define RLSP_TASK_COMMON_H
 
-#include "rlsp/task/box.h"
+#include "rlsp/math/box.h"
 #include "rlsp/task/task.h"
 
 /* `count` distinct numbers from 1..max, all sets equally likely, ascending. */

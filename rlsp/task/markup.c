@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rlsp/task/box.h"
+#include "rlsp/math/box.h"
 #include "rlsp/task/expression.h"
 #include "rlsp/trace/changes.h"
 #include "rlsp/trace/loops.h"

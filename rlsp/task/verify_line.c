@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "engine/io/json.h"
+#include "rlsp/math/extract.h"
+#include "rlsp/math/verify.h"
 
 static const int64_t NUMBER_LIMIT = 1000000000000000; /* 10^15: below 2^53, as JSON readers keep it exactly */
 
@@ -13,6 +15,10 @@ typedef struct Request {
     bool        bare; /* "pred" */
     const char *text;
     size_t      length;
+    const char *gold; /* "gt": a reference answer; NULL: a problem of the task */
+    size_t      gold_length;
+    const char *question; /* "problem", NULL if not given */
+    size_t      question_length;
 } Request;
 
 static Status read_numbers(const JsonObject *object, const Task *task, Problem *problem, Error *error)
@@ -38,20 +44,9 @@ static Status read_numbers(const JsonObject *object, const Task *task, Problem *
     return json_get_i64(object, "target", JSON_REQUIRED, -NUMBER_LIMIT, NUMBER_LIMIT, &problem->target, error);
 }
 
-static Status read_request(const JsonObject *object, const Task *task, Request *request, Error *error)
+/* "response", a whole trace, or "pred", a bare answer. */
+static Status read_text(const JsonObject *object, Request *request, Error *error)
 {
-    if (json_find(object, "numbers") == NULL) {
-        return json_find(object, "gt") != NULL
-                   ? error_set(
-                         error, STATUS_BAD_INPUT,
-                         "%s: answers are not compared with \"gt\" yet: that a LaTeX answer equals a reference is "
-                         "not built yet; countdown and pick-three lines have \"numbers\" and \"target\"",
-                         object->file)
-                   : json_fail(object, "numbers", error, "missing; wanted \"numbers\", \"target\" and \"response\"");
-    }
-    if (read_numbers(object, task, &request->problem, error) != STATUS_OK) {
-        return error->status;
-    }
     const cJSON *response = json_find(object, "response"), *pred = json_find(object, "pred");
     const cJSON *string = response != NULL ? response : pred;
     request->bare       = response == NULL;
@@ -67,6 +62,35 @@ static Status read_request(const JsonObject *object, const Task *task, Request *
     request->text   = string->valuestring;
     request->length = json_string_bytes(string);
     return STATUS_OK;
+}
+
+/* A string that may be missing. */
+static Status read_string(const JsonObject *object, const char *key, const char **text, size_t *length, Error *error)
+{
+    const cJSON *string = json_find(object, key);
+    if (string != NULL && !cJSON_IsString(string)) {
+        return json_fail(object, key, error, "wanted a string");
+    }
+    *text   = string != NULL ? string->valuestring : NULL;
+    *length = string != NULL ? json_string_bytes(string) : 0;
+    return STATUS_OK;
+}
+
+static Status read_request(const JsonObject *object, const Task *task, Request *request, Error *error)
+{
+    if (json_find(object, "gt") != NULL) {
+        return read_string(object, "gt", &request->gold, &request->gold_length, error) == STATUS_OK &&
+                       read_string(object, "problem", &request->question, &request->question_length, error) == STATUS_OK
+                   ? read_text(object, request, error)
+                   : error->status;
+    }
+    if (json_find(object, "numbers") == NULL) {
+        return json_fail(object, "numbers", error,
+                         "missing; wanted \"gt\" (a reference answer), or \"numbers\" and \"target\", beside the "
+                         "\"response\"");
+    }
+    return read_numbers(object, task, &request->problem, error) == STATUS_OK ? read_text(object, request, error)
+                                                                             : error->status;
 }
 
 static void put_explanation(const Task *task, const Request *request, const TaskVerdict *verdict, JsonLine *out)
@@ -128,21 +152,58 @@ static void put_verdict(const Task *task, bool explain, const Request *request, 
     }
 }
 
-Status verify_line(const Task *task, bool explain, const char *text, size_t length, uint64_t line_number, JsonLine *out,
+/* Against a reference in LaTeX. */
+static void put_math_verdict(const VerifyOptions *options, const Request *request, JsonLine *out)
+{
+    MathAnswer  answer  = {.text = request->text, .length = request->length, .found = true};
+    MathVerdict verdict = {.reason = "no answer", .rule = "the response has no \\boxed{…}"};
+    MathOptions how     = math_options_default();
+    how.problem         = request->question;
+    how.problem_length  = request->question_length;
+    if (!request->bare) {
+        math_extract(request->text, request->length, &options->extract, &answer);
+    }
+    if (answer.found) {
+        math_verify(request->gold, request->gold_length, answer.text, answer.length, &how, &verdict);
+    }
+    json_line_key(out, "correct");
+    json_line_bool(out, verdict.correct);
+    json_line_key(out, "answer");
+    if (answer.found) {
+        json_line_string(out, answer.text, answer.length);
+    } else {
+        json_line_null(out);
+    }
+    json_line_text_field(out, "reason", verdict.reason);
+    if (options->explain) {
+        json_line_text_field(out, "rule", verdict.rule);
+        json_line_number_field(out, "work", (double)verdict.work);
+        if (!request->bare) {
+            json_line_number_field(out, "boxes", answer.boxes);
+            json_line_text_field(out, "found_by", answer.found ? math_extract_way(answer.way) : NULL);
+        }
+    }
+}
+
+Status verify_line(const VerifyOptions *options, const char *text, size_t length, uint64_t line_number, JsonLine *out,
                    Error *error)
 {
-    char       name[40];
-    cJSON     *root = NULL;
-    JsonObject object;
-    Request    request = {0};
-    task               = task == NULL ? &task_countdown : task;
+    char        name[40];
+    cJSON      *root = NULL;
+    JsonObject  object;
+    Request     request = {0};
+    const Task *task    = options->task == NULL ? &task_countdown : options->task;
     snprintf(name, sizeof name, "line %" PRIu64, line_number);
     json_line_clear(out);
     json_line_begin(out, '{');
     if (json_parse_with_nul(text, length, name, &root, error) == STATUS_OK &&
         json_root(&object, root, name, error) == STATUS_OK &&
         read_request(&object, task, &request, error) == STATUS_OK) {
-        put_verdict(task, explain, &request, out);
+        if (request.gold != NULL) {
+            put_math_verdict(options, &request, out);
+        } else {
+            put_verdict(task, options->explain, &request, out);
+        }
     } else {
         json_line_key(out, "correct");
         json_line_bool(out, false);

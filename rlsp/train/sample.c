@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rlsp/task/box.h"
+#include "rlsp/math/box.h"
 #include "rlsp/train/rollout.h"
 #include "rlsp/train/session_control.h"
 #include "rlsp/train/trace_fields.h"

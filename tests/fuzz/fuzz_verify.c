@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rlsp/task/box.h"
+#include "rlsp/math/box.h"
 #include "rlsp/task/expression.h"
 #include "rlsp/task/verify_line.h"
 
@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     JsonLine out    = {0};
     Error    error  = {0};
-    Status   status = verify_line(size % 2 == 0 ? NULL : &task_pick_three, true, text, size, 1, &out, &error);
+    const VerifyOptions options = {.task = size % 2 == 0 ? NULL : &task_pick_three, .explain = true};
+    Status              status  = verify_line(&options, text, size, 1, &out, &error);
     require(status == STATUS_OK || status == STATUS_BAD_INPUT);
     require(out.size > 2 && out.data[out.size - 1] == '\n' && memchr(out.data, '\n', out.size - 1) == NULL);
     json_line_free(&out);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "engine/io/json.h"
-#include "rlsp/task/box.h"
+#include "rlsp/math/box.h"
 #include "rlsp/task/verify_line.h"
 
 static const Problem problem = {.count = 3, .numbers = {3, 7, 20}, .target = 53};
@@ -280,7 +280,17 @@ static void lines_of_json_are_judged(void **state)
          "{\"correct\":true,\"answer\":\"(20*3)-7\",\"reason\":\"correct\"}\n"},
         {&task_pick_three, "{\"numbers\":[2,5,8,9,10,12],\"target\":22,\"response\":\"\\\\boxed{2+8+12}\"}", STATUS_OK,
          "{\"correct\":true,\"answer\":\"2+8+12\",\"reason\":\"correct\"}\n"},
-        {NULL, "{\"gt\":\"1/2\",\"pred\":\"0.5\"}", STATUS_BAD_INPUT, "not built yet"},
+        {NULL, "{\"gt\":\"1/2\",\"pred\":\"0.5\"}", STATUS_OK,
+         "{\"correct\":true,\"answer\":\"0.5\",\"reason\":\"correct\"}\n"},
+        {NULL, "{\"gt\":\"1/2\",\"response\":\"It is \\\\boxed{0.6}\"}", STATUS_OK,
+         "{\"correct\":false,\"answer\":\"0.6\",\"reason\":\"wrong value\"}\n"},
+        {NULL, "{\"gt\":\"1/2\",\"response\":\"It is 1/2\"}", STATUS_OK,
+         "{\"correct\":false,\"answer\":null,\"reason\":\"no answer\"}\n"},
+        {NULL, "{\"gt\":\"284\",\"pred\":\"281+3\",\"problem\":\"What is $281 + 3$?\"}", STATUS_OK,
+         "{\"correct\":false,\"answer\":\"281+3\",\"reason\":\"copy of the problem's expression\"}\n"},
+        {NULL, "{\"gt\":12,\"pred\":\"12\"}", STATUS_BAD_INPUT, "gt"},
+        {NULL, "{\"gt\":\"12\",\"pred\":\"12\",\"problem\":3}", STATUS_BAD_INPUT, "problem"},
+        {NULL, "{\"gt\":\"12\"}", STATUS_BAD_INPUT, "response"},
         {NULL, "{\"numbers\":[3,7,20],\"response\":\"\"}", STATUS_BAD_INPUT, "target"},
         {NULL, "{\"numbers\":[3,7,20],\"target\":53}", STATUS_BAD_INPUT, "response"},
         {NULL, "{\"numbers\":[3,7,20],\"target\":53,\"response\":5}", STATUS_BAD_INPUT, "response"},
@@ -296,7 +306,8 @@ static void lines_of_json_are_judged(void **state)
     JsonLine out = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Error  error  = {0};
-        Status status = verify_line(cases[i].task, false, cases[i].line, strlen(cases[i].line), 7, &out, &error);
+        VerifyOptions options = {.task = cases[i].task};
+        Status        status  = verify_line(&options, cases[i].line, strlen(cases[i].line), 7, &out, &error);
         assert_int_equal(status, cases[i].status);
         if (status == STATUS_OK) {
             assert_int_equal(out.size, strlen(cases[i].output));
@@ -322,7 +333,8 @@ static void an_explanation_says_what_the_trace_shows(void **state)
                                "back.\\nTry (20*3)-7=60-7=53. Yes.\\nAnswer: \\\\boxed{(20*3)-7}\"}";
     JsonLine          out    = {0};
     Error             error  = {0};
-    assert_int_equal(verify_line(&task_countdown, true, line, sizeof line - 1, 1, &out, &error), STATUS_OK);
+    const VerifyOptions options = {.task = &task_countdown, .explain = true};
+    assert_int_equal(verify_line(&options, line, sizeof line - 1, 1, &out, &error), STATUS_OK);
     cJSON *object = cJSON_ParseWithLength(out.data, out.size);
     assert_non_null(object);
     assert_string_equal(cJSON_GetObjectItem(object, "value")->valuestring, "53");

@@ -1,0 +1,344 @@
+/* Parser: numbers, names, fractions, roots, powers, functions. */
+#include <string.h>
+
+#include "rlsp/math/parser.h"
+
+bool parser_at_factor(const Parser *parser)
+{
+    switch (parser->at->type) {
+    case TOKEN_LETTER:
+    case TOKEN_PI:
+    case TOKEN_EULER:
+    case TOKEN_IMAGINARY:
+    case TOKEN_INFINITY:
+    case TOKEN_FRAC:
+    case TOKEN_BINOM:
+    case TOKEN_SQRT:
+    case TOKEN_ROOT_SIGN:
+    case TOKEN_FUNCTION:
+    case TOKEN_OPEN:
+    case TOKEN_OPEN_BRACE:
+    case TOKEN_OPEN_FLOOR:
+    case TOKEN_OPEN_CEILING:
+    case TOKEN_BEGIN: return true;
+    case TOKEN_OPEN_SQUARE: return parser->at[1].type == TOKEN_BEGIN; /* \left[\begin{array} … */
+    case TOKEN_BAR: return !parser->bars;
+    default: return false;
+    }
+}
+
+static bool is_integer(const MathToken *token)
+{
+    return token->type == TOKEN_NUMBER && memchr(token->text, '.', token->length) == NULL &&
+           memchr(token->text, 'e', token->length) == NULL;
+}
+
+/* What \frac takes at *token: {digits}, or one digit, of which *taken are gone already. */
+static bool take_digits(const MathToken **token, size_t *taken, MathToken *digits)
+{
+    const MathToken *at = *token;
+    if (at->type == TOKEN_OPEN_BRACE && *taken == 0 && is_integer(&at[1]) && at[2].type == TOKEN_CLOSE_BRACE) {
+        *digits = at[1];
+        *token += 3;
+        return true;
+    }
+    if (!is_integer(at)) {
+        return false;
+    }
+    *digits = *at;
+    digits->text += *taken;
+    digits->length = 1;
+    if (++*taken == at->length) {
+        ++*token;
+        *taken = 0;
+    }
+    return true;
+}
+
+int parse_argument(Parser *parser)
+{
+    const MathToken *token = parser->at;
+    if (token->type == TOKEN_OPEN_BRACE) {
+        return parse_group(parser);
+    }
+    if (token->type != TOKEN_NUMBER) {
+        return parse_primary(parser);
+    }
+    MathToken digit;
+    return take_digits(&parser->at, &parser->taken, &digit) ? math_tree_number(parser->tree, digit.text, 1)
+                                                            : parser_fail(parser, MATH_UNREADABLE);
+}
+
+int parse_group(Parser *parser)
+{
+    if (!parser_take(parser, TOKEN_OPEN_BRACE) || !parser_enter(parser)) {
+        return parser_fail(parser, MATH_UNREADABLE);
+    }
+    int first = parse_element(parser), node = first;
+    if (parser_take(parser, TOKEN_OVER)) {
+        int denominator = parse_sum(parser);
+        node =
+            math_tree_pair(parser->tree, NODE_MULTIPLY, first, math_tree_over(parser->tree, NODE_INVERT, denominator));
+    } else if (parser->at->type == TOKEN_COMMA) { /* {1, 2}: a set without backslashes */
+        node = math_tree_over(parser->tree, NODE_SET, first);
+        while (parser_take(parser, TOKEN_COMMA)) {
+            math_tree_append(parser->tree, node, parse_element(parser));
+        }
+    }
+    parser_leave(parser);
+    if (node < 0 || !parser_take(parser, TOKEN_CLOSE_BRACE)) {
+        return parser_fail(parser, MATH_UNREADABLE);
+    }
+    math_node(parser->tree, node)->grouped = true;
+    return node;
+}
+
+/* Appends a token's text to a name. */
+static bool append(char name[MATH_NAME_BYTES], size_t *n, const char *text, size_t length)
+{
+    if (*n + length >= MATH_NAME_BYTES) {
+        return false;
+    }
+    memcpy(name + *n, text, length);
+    *n += length;
+    return true;
+}
+
+/* A letter with its subscript and primes: one name. */
+static int parse_name(Parser *parser)
+{
+    char   name[MATH_NAME_BYTES];
+    size_t n    = 0;
+    bool   fits = append(name, &n, parser->at->text, parser->at->length);
+    parser->at++;
+    while (fits) {
+        if (parser_take(parser, TOKEN_PRIME)) {
+            fits = append(name, &n, "'", 1);
+        } else if (parser_take(parser, TOKEN_SUBSCRIPT)) {
+            bool braced = parser_take(parser, TOKEN_OPEN_BRACE);
+            fits        = append(name, &n, "_", 1);
+            do {
+                fits = fits && parser->at->type != TOKEN_END && append(name, &n, parser->at->text, parser->at->length);
+                parser->at += fits;
+            } while (fits && braced && !parser_take(parser, TOKEN_CLOSE_BRACE));
+        } else {
+            return math_tree_variable(parser->tree, name, n);
+        }
+    }
+    return parser_fail(parser, MATH_UNREADABLE);
+}
+
+static int parse_exponent(Parser *parser)
+{
+    int node;
+    if (!parser_enter(parser)) {
+        return -1;
+    }
+    bool minus = parser_take(parser, TOKEN_MINUS);
+    node       = parser->at->type == TOKEN_OPEN_BRACE ? parse_group(parser) : parse_primary(parser);
+    if (parser_take(parser, TOKEN_CARET)) { /* 2^3^4, as programs write it */
+        node = math_tree_pair(parser->tree, NODE_POWER, node, parse_exponent(parser));
+    }
+    parser_leave(parser);
+    return minus ? math_tree_over(parser->tree, NODE_NEGATE, node) : node;
+}
+
+/* ^\circ, ^{\circ} */
+static bool take_degree(Parser *parser)
+{
+    const MathToken *at = parser->at;
+    if (at->type == TOKEN_DEGREE) {
+        parser->at++;
+        return true;
+    }
+    if (at->type == TOKEN_OPEN_BRACE && at[1].type == TOKEN_DEGREE && at[2].type == TOKEN_CLOSE_BRACE) {
+        parser->at += 3;
+        return true;
+    }
+    return false;
+}
+
+/* 52_8: digits and base. */
+static int parse_based(Parser *parser, const MathToken *digits)
+{
+    bool braced = parser_take(parser, TOKEN_OPEN_BRACE);
+    if (!is_integer(parser->at) || !is_integer(digits)) {
+        return parser_fail(parser, MATH_UNREADABLE);
+    }
+    int    base  = math_tree_number(parser->tree, parser->at->text, parser->at->length);
+    size_t zeros = 0;
+    while (zeros + 1 < digits->length && digits->text[zeros] == '0') {
+        zeros++;
+    }
+    int name = math_tree_variable(parser->tree, digits->text + zeros, digits->length - zeros);
+    int node = math_tree_over(parser->tree, NODE_BASED, base);
+    if (node >= 0 && name >= 0) {
+        math_node(parser->tree, node)->value = math_node(parser->tree, name)->value;
+    }
+    parser->at++;
+    return braced && !parser_take(parser, TOKEN_CLOSE_BRACE) ? parser_fail(parser, MATH_UNREADABLE) : node;
+}
+
+/* The fraction of a mixed number, where one follows a whole number; -1 without a failure: none does. */
+static int parse_mixed(Parser *parser)
+{
+    const MathToken *at = parser->at, *token = at + 1;
+    MathToken        numerator = {0}, denominator = {0};
+    size_t           taken = 0;
+    if (at->type == TOKEN_FRAC) {
+        if (!take_digits(&token, &taken, &numerator) || !take_digits(&token, &taken, &denominator) || taken != 0) {
+            return -1;
+        }
+    } else if (is_integer(at) && (at->spaced || at->thin) && at[1].type == TOKEN_DIVIDE && is_integer(&at[2])) {
+        numerator   = at[0];
+        denominator = at[2];
+        token       = at + 3;
+    } else {
+        return -1;
+    }
+    parser->at = token;
+    int above  = math_tree_number(parser->tree, numerator.text, numerator.length);
+    int below  = math_tree_number(parser->tree, denominator.text, denominator.length);
+    if (above < 0 || below < 0) {
+        return parser_fail(parser, MATH_LIMIT);
+    }
+    const MathTree *tree = parser->tree;
+    if (mpq_cmp(tree->literals[math_node(tree, above)->value].value,
+                tree->literals[math_node(tree, below)->value].value) >= 0) {
+        return parser_fail(parser, MATH_UNREADABLE); /* 2\frac{5}{3}: a sum or a product? */
+    }
+    return math_tree_pair(parser->tree, NODE_MULTIPLY, above, math_tree_over(parser->tree, NODE_INVERT, below));
+}
+
+static int parse_number(Parser *parser)
+{
+    if (parser->taken != 0) { /* \sin^12 x */
+        return parser_fail(parser, MATH_UNREADABLE);
+    }
+    const MathToken token = *parser->at++;
+    if (parser->at->type == TOKEN_SUBSCRIPT) {
+        parser->at++;
+        return parse_based(parser, &token);
+    }
+    int node = math_tree_number(parser->tree, token.text, token.length);
+    if (node >= 0 && is_integer(&token)) {
+        int fraction = parse_mixed(parser);
+        if (fraction >= 0) {
+            node = math_tree_pair(parser->tree, NODE_ADD, node, fraction);
+            if (node >= 0) {
+                math_node(parser->tree, node)->grouped = true;
+            }
+        }
+    }
+    return node;
+}
+
+static int leaf(Parser *parser, MathKind kind)
+{
+    parser->at++;
+    return math_tree_node(parser->tree, kind);
+}
+
+int parse_primary(Parser *parser)
+{
+    MathTree *tree = parser->tree;
+    switch (parser->at->type) {
+    case TOKEN_NUMBER: return parse_number(parser);
+    case TOKEN_LETTER: return parse_name(parser);
+    case TOKEN_PI: return leaf(parser, NODE_PI);
+    case TOKEN_EULER: return parser->at[1].type == TOKEN_SUBSCRIPT ? parse_name(parser) : leaf(parser, NODE_EULER);
+    case TOKEN_IMAGINARY:
+        return parser->at[1].type == TOKEN_SUBSCRIPT ? parse_name(parser) : leaf(parser, NODE_IMAGINARY);
+    case TOKEN_INFINITY: return leaf(parser, NODE_INFINITY);
+    case TOKEN_EMPTY_SET: return leaf(parser, NODE_EMPTY_SET);
+    case TOKEN_NUMBER_SET: {
+        char letter = parser->at->text[0];
+        int  node   = leaf(parser, NODE_NUMBER_SET);
+        if (node >= 0) {
+            math_node(tree, node)->op = (uint8_t)letter;
+        }
+        return node;
+    }
+    case TOKEN_FRAC:
+    case TOKEN_BINOM: {
+        bool frac = parser->at++->type == TOKEN_FRAC;
+        if (!parser_enter(parser)) {
+            return -1;
+        }
+        int above = parse_argument(parser);
+        int below = above < 0 ? -1 : parse_argument(parser);
+        parser_leave(parser);
+        return frac ? math_tree_pair(tree, NODE_MULTIPLY, above, math_tree_over(tree, NODE_INVERT, below))
+                    : math_tree_pair(tree, NODE_BINOMIAL, above, below);
+    }
+    case TOKEN_SQRT:
+    case TOKEN_ROOT_SIGN: {
+        bool sign   = parser->at++->type == TOKEN_ROOT_SIGN;
+        int  degree = -1;
+        if (!parser_enter(parser)) {
+            return -1;
+        }
+        if (!sign && parser_take(parser, TOKEN_OPEN_SQUARE)) {
+            degree = parse_sum(parser);
+            if (degree < 0 || !parser_take(parser, TOKEN_CLOSE_SQUARE)) {
+                return parser_fail(parser, MATH_UNREADABLE);
+            }
+        }
+        int node = math_tree_over(tree, NODE_ROOT, sign ? parse_primary(parser) : parse_argument(parser));
+        parser_leave(parser);
+        math_tree_append(tree, node, degree);
+        return node;
+    }
+    case TOKEN_FUNCTION: return parse_function(parser);
+    case TOKEN_OPEN_BRACE: return parse_group(parser);
+    case TOKEN_OPEN:
+    case TOKEN_OPEN_SQUARE:
+    case TOKEN_OPEN_SET:
+    case TOKEN_OPEN_ANGLE:
+    case TOKEN_OPEN_FLOOR:
+    case TOKEN_OPEN_CEILING:
+    case TOKEN_BAR: return parse_brackets(parser);
+    case TOKEN_BEGIN: return parse_matrix(parser);
+    case TOKEN_MONEY: {
+        parser->at++;
+        parser->money = true;
+        bool minus    = parser_take(parser, TOKEN_MINUS);
+        int  node     = parser->at->type == TOKEN_NUMBER || parser->at->type == TOKEN_FRAC ? parse_primary(parser) : -1;
+        return minus ? math_tree_over(tree, NODE_NEGATE, node) : node;
+    }
+    case TOKEN_ANGLE: { /* \angle ABC, or alone as the name of an angle */
+        char   name[MATH_NAME_BYTES] = "angle";
+        size_t n                     = 5;
+        for (parser->at++; parser->at->type == TOKEN_LETTER && n < 9; parser->at++) {
+            name[n++] = parser->at->text[0];
+        }
+        return math_tree_variable(tree, name, n);
+    }
+    default: return parser_fail(parser, MATH_UNREADABLE);
+    }
+}
+
+int parse_factor(Parser *parser)
+{
+    int node = parse_primary(parser);
+    for (int postfixes = 0; parser->status == MATH_OK && node >= 0; postfixes++) {
+        if (postfixes == 8) {
+            return parser_fail(parser, MATH_LIMIT);
+        }
+        if (parser_take(parser, TOKEN_FACTORIAL)) {
+            node = math_tree_over(parser->tree, NODE_FACTORIAL, node);
+        } else if (parser_take(parser, TOKEN_PERCENT)) {
+            node = math_tree_over(parser->tree, NODE_PERCENT, node);
+        } else if (parser_take(parser, TOKEN_DEGREE)) {
+            node = math_tree_over(parser->tree, NODE_DEGREE, node);
+        } else if (parser_take(parser, TOKEN_MONEY)) {
+            parser->money = true;
+        } else if (parser_take(parser, TOKEN_CARET)) {
+            node = take_degree(parser) ? math_tree_over(parser->tree, NODE_DEGREE, node)
+                                       : math_tree_pair(parser->tree, NODE_POWER, node, parse_exponent(parser));
+        } else {
+            return node;
+        }
+    }
+    return parser->status == MATH_OK && node < 0 ? parser_fail(parser, MATH_UNREADABLE) : node;
+}
