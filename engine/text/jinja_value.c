@@ -307,6 +307,9 @@ static JinjaValue number_from_json(JinjaRun *run, const cJSON *json)
 JinjaValue jinja_from_json(JinjaRun *run, const cJSON *json)
 {
     if (cJSON_IsString(json)) {
+        if (utf8_check(json->valuestring, json_string_bytes(json)) < json_string_bytes(json)) {
+            return jinja_fail(run, "a string that is not UTF-8");
+        }
         return jinja_string(json->valuestring, json_string_bytes(json));
     }
     if (cJSON_IsNumber(json)) {

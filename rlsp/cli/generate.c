@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include "engine/model/decode.h"
+#include "engine/io/json.h"
+#include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
-#include "engine/utf8.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/conversation.h"
 #include "rlsp/cli/token_lines.h"
+#include "rlsp/cli/token_printer.h"
 #include "rlsp/run/json_line.h"
 
 enum { STREAM_STEPS = 4, REQUESTS_AT_ONCE = 1024 };
@@ -19,6 +22,8 @@ typedef struct Options {
     double      temperature, top_p, min_p;
     int64_t     top_k, max_new, seed, samples, slots;
     bool        ids, chat, ignore_eos, json, validate;
+    const char *chat_template, *system;
+    ArgsList    chat_set;
 } Options;
 
 /* One run of the command. */
@@ -31,85 +36,15 @@ typedef struct Generation {
     TokenLines  prompts; /* each as often as samples are wanted */
     Decoder    *decoder;
     int32_t    *tokens;  /* streaming: room for a completion   */
-    uint32_t    shown;   /* tokens that are printed            */
-    char       *pending; /* bytes not yet printed              */
-    size_t      pending_bytes, pending_capacity;
-    bool        terminal;
+    TokenPrinter printer;
+    ChatTemplate *chat;     /* --chat */
+    cJSON      *chat_variables;
+    int32_t     stops[8];
+    uint32_t    stop_count;
     JsonLine    line;
 } Generation;
 
-/* --- text on the screen ---------------------------------------------------------- */
-
-/* Bytes at the end that may be the start of a character. */
-static size_t unfinished_tail(const char *text, size_t bytes)
-{
-    for (size_t back = 1; back <= 3 && back <= bytes; back++) {
-        const unsigned char c = (unsigned char)text[bytes - back];
-        if (c >= 0xc0) {
-            const size_t length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-            return length > back ? back : 0;
-        }
-        if (c < 0x80) {
-            return 0;
-        }
-    }
-    return 0;
-}
-
-/* Prints text; to a terminal without the control characters that could steer it. */
-static void print_text(const Generation *g, const char *text, size_t bytes)
-{
-    for (size_t at = 0; at < bytes;) {
-        const size_t   from = at;
-        const uint32_t point = utf8_next(text, bytes, &at);
-        const bool     control = point < 0x20 ? point != '\n' && point != '\t' : point >= 0x7f && point < 0xa0;
-        if (g->terminal && control) {
-            fputs("\xef\xbf\xbd", stdout);
-        } else {
-            fwrite(text + from, 1, at - from, stdout);
-        }
-    }
-}
-
-/* Prints of the pending bytes what is whole, or at the `end` everything. */
-static Status print_pending(Generation *g, bool end, Error *error)
-{
-    const size_t ready = g->pending_bytes - (end ? 0 : unfinished_tail(g->pending, g->pending_bytes));
-    char        *text = malloc(3 * ready + 1);
-    if (text == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
-    }
-    print_text(g, text, utf8_lossy(g->pending, ready, text));
-    fflush(stdout);
-    memmove(g->pending, g->pending + ready, g->pending_bytes - ready);
-    g->pending_bytes -= ready;
-    free(text);
-    return STATUS_OK;
-}
-
-/* Prints tokens [shown, count). */
-static Status print_tokens(Generation *g, const int32_t *tokens, uint32_t count, Error *error)
-{
-    for (; g->shown < count; g->shown++) {
-        size_t      bytes = 0;
-        const char *token = tokenizer_token_bytes(g->tokenizer, tokens[g->shown], &bytes);
-        if (token == NULL || bytes == 0 || tokenizer_is_special(g->tokenizer, tokens[g->shown])) {
-            continue;
-        }
-        if (g->pending_bytes + bytes > g->pending_capacity) {
-            const size_t capacity = 2 * (g->pending_bytes + bytes) + 64;
-            char        *grown = realloc(g->pending, capacity);
-            if (grown == NULL) {
-                return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
-            }
-            g->pending = grown;
-            g->pending_capacity = capacity;
-        }
-        memcpy(g->pending + g->pending_bytes, token, bytes);
-        g->pending_bytes += bytes;
-    }
-    return g->pending_bytes > 0 ? print_pending(g, false, error) : STATUS_OK;
-}
+/* --- streaming --------------------------------------------------------------------- */
 
 /* After every few tokens, if the text is streamed; ends when nobody reads any more. */
 static bool stream_progress(void *user, uint32_t active)
@@ -119,7 +54,7 @@ static bool stream_progress(void *user, uint32_t active)
     Error       error = {0};
     (void)active;
     if (decoder_peek(g->decoder, 0, g->tokens, &count, &error) == STATUS_OK) {
-        print_tokens(g, g->tokens, count, &error);
+        token_printer_show(&g->printer, g->tokens, count, &error);
     }
     return error.status != STATUS_OK || ferror(stdout);
 }
@@ -156,9 +91,12 @@ static Status encode_prompt(Generation *g, Error *error)
     if (g->options.prompt == NULL) {
         status = read_all(stdin, &text, &bytes, error); /* as it is: a final newline belongs to many prompts */
     }
-    if (status == STATUS_OK) {
-        status = tokenizer_encode(g->tokenizer, text != NULL ? text : g->options.prompt,
-                                  text != NULL ? bytes : strlen(g->options.prompt), true, &ids, &count, error);
+    const char  *prompt = text != NULL ? text : g->options.prompt;
+    const size_t length = text != NULL ? bytes : strlen(g->options.prompt != NULL ? g->options.prompt : "");
+    if (status == STATUS_OK && g->options.chat) {
+        status = conversation_encode_prompt(g->chat, g->tokenizer, g->options.system, prompt, g->chat_variables, &ids, &count, error);
+    } else if (status == STATUS_OK) {
+        status = tokenizer_encode(g->tokenizer, prompt, length, true, &ids, &count, error);
     }
     if (status == STATUS_OK && (count == 0 || count >= context)) {
         status = error_set(error, STATUS_BAD_INPUT, "the prompt has %zu tokens; the model's context of %u takes 1 to %u", count,
@@ -245,12 +183,9 @@ static Status print_results(Generation *g, const DecodeOutput *output, uint32_t 
         }
         if (!streamed) {
             printf("%s--- %u of %u ---\n", first + r > 0 ? "\n" : "", first + r + 1, g->prompts.count);
-            g->shown = 0;
         }
-        status = print_tokens(g, output->tokens + (size_t)r * output->max_new, output->lengths[r], error);
-        if (status == STATUS_OK && g->pending_bytes > 0) {
-            status = print_pending(g, true, error);
-        }
+        status = token_printer_show(&g->printer, output->tokens + (size_t)r * output->max_new, output->lengths[r], error);
+        status = status == STATUS_OK ? token_printer_end(&g->printer, error) : status;
         putchar('\n');
     }
     return status;
@@ -258,12 +193,19 @@ static Status print_results(Generation *g, const DecodeOutput *output, uint32_t 
 
 /* --- generating ------------------------------------------------------------------------ */
 
+static SampleOptions sample_options(const Options *o)
+{
+    return (SampleOptions){.temperature = (float)o->temperature,
+                           .top_k = (uint32_t)o->top_k,
+                           .top_p = (float)o->top_p,
+                           .min_p = (float)o->min_p,
+                           .seed = (uint64_t)o->seed};
+}
+
 /* Requests [first, first + count). */
 static Status generate_some(Generation *g, uint32_t first, uint32_t count, bool streamed, Error *error)
 {
-    const ModelConfig *c = &g->config;
     uint32_t          *numbers = malloc(2 * ((size_t)count + 1) * sizeof *numbers), *starts = numbers + count + 1;
-    int32_t            stops[8];
     if (numbers == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
     }
@@ -271,21 +213,14 @@ static Status generate_some(Generation *g, uint32_t first, uint32_t count, bool 
         numbers[r] = first + r; /* the random stream: by its place in the input */
         starts[r] = g->prompts.starts[first + r] - g->prompts.starts[first];
     }
-    for (uint32_t i = 0; i < c->eos_count; i++) {
-        stops[i] = (int32_t)c->eos_token_ids[i];
-    }
     const DecodeInput input = {.prompts = g->prompts.ids + g->prompts.starts[first],
                                .prompt_starts = starts,
                                .sequence = numbers,
                                .requests = count,
-                               .stop_ids = stops,
-                               .stop_count = c->eos_count,
+                               .stop_ids = g->stops,
+                               .stop_count = g->stop_count,
                                .ignore_stop = g->options.ignore_eos,
-                               .sample = {.temperature = (float)g->options.temperature,
-                                          .top_k = (uint32_t)g->options.top_k,
-                                          .top_p = (float)g->options.top_p,
-                                          .min_p = (float)g->options.min_p,
-                                          .seed = (uint64_t)g->options.seed},
+                               .sample = sample_options(&g->options),
                                .progress = streamed ? stream_progress : NULL,
                                .user = g};
     DecodeOutput      output;
@@ -331,6 +266,50 @@ static Status generate_all(Generation *g, Error *error)
     return status;
 }
 
+static void add_stop(Generation *g, int64_t id)
+{
+    for (uint32_t i = 0; i < g->stop_count; i++) {
+        if (g->stops[i] == id) {
+            return;
+        }
+    }
+    if (id >= 0 && id < (int64_t)g->config.vocab_size && g->stop_count < sizeof g->stops / sizeof *g->stops) {
+        g->stops[g->stop_count++] = (int32_t)id;
+    }
+}
+
+/* The model's own end tokens, and in a conversation what ends the assistant's turn. */
+static Status prepare_stops(Generation *g, Error *error)
+{
+    if (g->options.chat) {
+        g->chat = chat_template_open(g->options.model, g->options.chat_template, error);
+        if (g->chat == NULL || conversation_variables(&g->options.chat_set, &g->chat_variables, error) != STATUS_OK) {
+            return error->status;
+        }
+        add_stop(g, chat_end_token(g->chat, g->tokenizer));
+    }
+    for (uint32_t i = 0; i < g->config.eos_count; i++) {
+        add_stop(g, g->config.eos_token_ids[i]);
+    }
+    return STATUS_OK;
+}
+
+static Status converse(Generation *g, Error *error)
+{
+    const ConversationSetup setup = {.gpu = g->gpu,
+                                     .model = g->model,
+                                     .config = &g->config,
+                                     .tokenizer = g->tokenizer,
+                                     .chat = g->chat,
+                                     .variables = g->chat_variables,
+                                     .system = g->options.system,
+                                     .stops = g->stops,
+                                     .stop_count = g->options.ignore_eos ? 0 : g->stop_count,
+                                     .max_new = (uint32_t)g->options.max_new,
+                                     .sample = sample_options(&g->options)};
+    return conversation_run(&setup, error);
+}
+
 static Status generate(Generation *g, Error *error)
 {
     char path[4096];
@@ -340,13 +319,16 @@ static Status generate(Generation *g, Error *error)
         g->tokenizer = tokenizer_open(g->options.model, error);
         status = error->status;
     }
-    if (status == STATUS_OK) { /* bad input is told before a device is started */
+    const bool conversation = g->options.chat && g->options.prompt == NULL;
+    g->printer.tokenizer = g->tokenizer;
+    status = status == STATUS_OK ? prepare_stops(g, error) : status;
+    if (status == STATUS_OK && !conversation) { /* bad input is told before a device is started */
         status = g->options.ids ? read_ids(g, error) : encode_prompt(g, error);
     }
-    if (status == STATUS_OK && g->prompts.count > 0) {
+    if (status == STATUS_OK && (conversation || g->prompts.count > 0)) {
         g->gpu = gpu_open(&(GpuOptions){.select = g->options.device, .validate = g->options.validate}, error);
         g->model = g->gpu != NULL ? model_load(g->gpu, g->options.model, false, error) : NULL;
-        status = g->model != NULL ? generate_all(g, error) : error->status;
+        status = g->model == NULL ? error->status : conversation ? converse(g, error) : generate_all(g, error);
     }
     return status;
 }
@@ -360,7 +342,9 @@ static void generation_free(Generation *g)
     token_lines_free(&g->prompts);
     json_line_free(&g->line);
     free(g->tokens);
-    free(g->pending);
+    token_printer_free(&g->printer);
+    chat_template_free(g->chat);
+    cJSON_Delete(g->chat_variables);
 }
 
 int cli_generate(int argc, char **argv)
@@ -371,7 +355,10 @@ int cli_generate(int argc, char **argv)
         {.name = "model", .type = ARGS_TEXT, .value = &o->model, .placeholder = "DIR", .help = "a Hugging Face model directory", .required = true},
         {.name = "prompt", .type = ARGS_TEXT, .value = &o->prompt, .placeholder = "S", .help = "the text to continue; else stdin, byte for byte"},
         {.name = "ids", .type = ARGS_FLAG, .value = &o->ids, .help = "token ids: a line {\"ids\": […]} in, the new ones out"},
-        {.name = "chat", .type = ARGS_FLAG, .value = &o->chat, .help = "the prompt as a user's message (not in this version)"},
+        {.name = "chat", .type = ARGS_FLAG, .value = &o->chat, .help = "a conversation: the prompt is a user's message; without --prompt one line each, Ctrl-D ends"},
+        {.name = "system", .type = ARGS_TEXT, .value = &o->system, .placeholder = "S", .help = "--chat: a system prompt"},
+        {.name = "chat-template", .type = ARGS_TEXT, .value = &o->chat_template, .placeholder = "T", .help = "--chat: chatml, llama3, or a Jinja file, instead of the model's own"},
+        {.name = "chat-set", .type = ARGS_LIST, .value = &o->chat_set, .placeholder = "K=V", .help = "--chat: a variable of the template, as enable_thinking=false"},
         {.name = "temperature", .type = ARGS_REAL, .value = &o->temperature, .placeholder = "X", .help = "1: as the model says; 0: greedy", .min = 0, .max = 100},
         {.name = "top-k", .type = ARGS_INTEGER, .value = &o->top_k, .placeholder = "K", .help = "the K most likely tokens only; 0: off", .min = 0, .max = INT32_MAX},
         {.name = "top-p", .type = ARGS_REAL, .value = &o->top_p, .placeholder = "P", .help = "the most likely tokens that reach P; 0: off", .min = 0, .max = 1},
@@ -388,7 +375,8 @@ int cli_generate(int argc, char **argv)
     const ArgsCommand command = {
         .name = "generate",
         .usage = "--model DIR [--prompt S] [options]",
-        .summary = "Continues a text, sampled or greedy. One sample is printed as it arrives.",
+        .summary = "Continues a text, sampled or greedy. One sample is printed as it arrives. With --chat the model's chat\n"
+                   "template is used: one answer to --prompt, or a conversation, in which Ctrl-C ends an answer.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
     };
@@ -397,9 +385,11 @@ int cli_generate(int argc, char **argv)
         return exit_code;
     }
     Error error = {0};
-    g.terminal = isatty(STDOUT_FILENO) == 1;
-    if (o->chat) {
-        error_set(&error, STATUS_BAD_INPUT, "--chat comes with real models and their chat templates; write the whole prompt with --prompt");
+    g.printer.terminal = isatty(STDOUT_FILENO) == 1;
+    if (o->chat && (o->ids || (o->prompt == NULL && (o->json || o->samples > 1)))) {
+        error_set(&error, STATUS_BAD_INPUT, "--chat does not go with --ids, and without --prompt neither with --json nor --n");
+    } else if (!o->chat && (o->system != NULL || o->chat_template != NULL || o->chat_set.count > 0)) {
+        error_set(&error, STATUS_BAD_INPUT, "--system, --chat-template and --chat-set are for --chat");
     } else if (o->ids && o->prompt != NULL) {
         error_set(&error, STATUS_BAD_INPUT, "--ids reads token ids from stdin; it does not go with --prompt");
     } else {

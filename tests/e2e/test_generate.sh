@@ -34,7 +34,7 @@ list() {
 # Wrong usage and bad input, told before any device is opened.
 llama=$models/tiny-llama
 run 2 "--model" generate
-run 2 "real models" generate --model "$llama" --prompt hello --chat
+run 2 "are for --chat" generate --model "$llama" --prompt hello --chat-set a=b
 run 2 "--temperature" generate --model "$llama" --prompt hello --temperature hot
 run 2 "--prompt" generate --model "$llama" --prompt hello --ids
 run 2 "none" generate --model "$work/none" --prompt hello
