@@ -180,25 +180,6 @@ void model_free(Model *model)
     }
 }
 
-Model *model_with_lora(const Model *base, Lora *lora, Error *error)
-{
-    Model *model = malloc(sizeof *model);
-    if (model == NULL) {
-        error_set(error, STATUS_OUT_OF_MEMORY, "adding an adapter: out of host memory");
-        lora_free(lora);
-        return NULL;
-    }
-    *model = *base;
-    model->shares = true;
-    model->lora = lora;
-    if (lora != NULL) {
-        model->value_head = lora->value_head;
-        model->value_weight = lora->value_weight;
-        model->value_bias = lora->value_bias;
-    }
-    return model;
-}
-
 const ModelTensor *model_tensor(const Model *model, const char *name)
 {
     for (uint32_t i = 0; i < model->tensor_count; i++) {

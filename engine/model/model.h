@@ -78,10 +78,19 @@ Status model_save(const Model *model, const char *directory, Dtype dtype, Error 
  * has stays as it is. */
 Status model_copy(Model *to, const Model *from, Error *error);
 
+/* model_load, and the adapter of a PEFT directory on it; `adapter` NULL: none. */
+Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, Error *error);
+
+/* STATUS_BAD_INPUT for a directory that holds an adapter and no model: the text says how to name both. */
+Status model_check_directory(const char *directory, Error *error);
+
 /* `base` with an adapter on; it takes `lora`, also on failure. The base must outlive it. `lora` NULL: the base as it is. */
 Model *model_with_lora(const Model *base, Lora *lora, Error *error);
 
 void model_free(Model *model); /* NULL is allowed; the device must be idle */
+
+/* The rank that workspaces and decoders need room for; 0: no adapter. */
+static inline uint32_t model_lora_rank(const Model *model) { return model->lora != NULL ? model->lora->config.rank : 0; }
 
 /* The range that training changes: the adapter's if there is one. Its length, and how much of it may decay, in floats. */
 static inline GpuSpan  model_trained(const Model *model) { return model->lora != NULL ? model->lora->parameters : model->parameters; }

@@ -20,7 +20,7 @@ static const char summary[] =
 
 /* What the command line asks for. */
 typedef struct EvalRequest {
-    const char *model, *task, *data, *out, *device;
+    const char *model, *adapter, *task, *data, *out, *device;
     int64_t     problems, samples, max_new, seed, top_k, slots;
     double      top_p, min_p;
     ArgsList    temperatures;
@@ -138,17 +138,21 @@ static Status open_session(EvalSession *session, const EvalRequest *request, Err
         const uint64_t responses = (uint64_t)request->problems * session->report.columns[i].samples;
         most                     = responses > most ? responses : most;
     }
-    const EvalLimits limits = {.max_requests = (uint32_t)(most < REQUESTS_MAX ? most : REQUESTS_MAX),
+    EvalLimits limits = {.max_requests = (uint32_t)(most < REQUESTS_MAX ? most : REQUESTS_MAX),
                                .max_new      = (uint32_t)request->max_new,
                                .slots        = (uint32_t)request->slots};
-    session->tokenizer      = tokenizer_open(request->model, error);
+    if (model_check_directory(request->model, error) != STATUS_OK) {
+        return error->status;
+    }
+    session->tokenizer = tokenizer_open(request->model, error);
     if (session->tokenizer != NULL) {
         session->gpu = gpu_open(&(GpuOptions){.select = request->device, .validate = request->validate}, error);
     }
     if (session->gpu != NULL) {
-        session->model = model_load(session->gpu, request->model, false, error);
+        session->model = model_load_adapted(session->gpu, request->model, request->adapter, error);
     }
     if (session->model != NULL) {
+        limits.lora_rank   = model_lora_rank(session->model);
         session->evaluator = evaluator_new(session->gpu, &session->model->config, session->tokenizer, session->task,
                                            &session->task->defaults, &limits, error);
     }
@@ -253,6 +257,7 @@ static Status evaluate(EvalSession *session, EvalRequest *request, Error *error)
     if (status == STATUS_OK) {
         EvalReport *report = &session->report;
         report->model      = request->model;
+        report->adapter    = request->adapter;
         report->task       = session->task->kind;
         report->device     = gpu_info(session->gpu)->name;
         report->problems   = request->problems;
@@ -284,6 +289,11 @@ int cli_eval(int argc, char **argv)
          .placeholder = "DIR",
          .help        = "a Hugging Face model directory",
          .required    = true},
+        {.name        = "adapter",
+         .type        = ARGS_TEXT,
+         .value       = &r.adapter,
+         .placeholder = "DIR",
+         .help        = "a PEFT adapter (LoRA) of that model"},
         {.name = "task", .type = ARGS_TEXT, .value = &r.task, .placeholder = "T", .help = "countdown or pick-three"},
         {.name        = "data",
          .type        = ARGS_TEXT,

@@ -44,6 +44,9 @@ const char *eval_report_json(const EvalReport *report, JsonLine *line)
 {
     json_line_begin(line, '{');
     json_line_text_field(line, "model", report->model);
+    if (report->adapter != NULL) {
+        json_line_text_field(line, "adapter", report->adapter);
+    }
     json_line_text_field(line, "task", report->task);
     json_line_number_field(line, "problems", (double)report->problems);
     json_line_number_field(line, "seed", (double)report->seed);
@@ -113,8 +116,8 @@ static void print_cell(FILE *out, double value, CellKind kind)
 
 void eval_report_print(const EvalReport *report, FILE *out)
 {
-    fprintf(out, "%s on %lld held-out problems of %s, seed %lld, up to %lld tokens\n\n%-23s", report->model,
-            (long long)report->problems, report->task, (long long)report->seed, (long long)report->max_new, "");
+    fprintf(out, "%s%s%s on %lld held-out problems of %s, seed %lld, up to %lld tokens\n\n%-23s", report->model,
+            report->adapter != NULL ? " with " : "", report->adapter != NULL ? report->adapter : "", (long long)report->problems, report->task, (long long)report->seed, (long long)report->max_new, "");
     for (int c = 0; c < report->column_count; c++) {
         fprintf(out, " %10s", report->columns[c].label);
     }

@@ -22,7 +22,7 @@ typedef struct EvalColumn {
 } EvalColumn;
 
 typedef struct EvalReport {
-    const char *model, *task, *device;
+    const char *model, *adapter, *task, *device; /* adapter NULL: none */
     int64_t     problems, max_new, seed, top_k;
     double      top_p, min_p;
     EvalColumn  columns[EVAL_COLUMNS_MAX];

@@ -18,7 +18,7 @@
 enum { STREAM_STEPS = 4, REQUESTS_AT_ONCE = 1024 };
 
 typedef struct Options {
-    const char *model, *prompt, *device;
+    const char *model, *adapter, *prompt, *device;
     double      temperature, top_p, min_p;
     int64_t     top_k, max_new, seed, samples, slots;
     bool        ids, chat, ignore_eos, json, validate;
@@ -250,7 +250,8 @@ static Status generate_all(Generation *g, Error *error)
                                  .max_requests = at_once,
                                  .max_prompt_tokens = prompt_tokens,
                                  .max_new = max_new,
-                                 .steps_per_submit = streamed ? STREAM_STEPS : 0};
+                                 .steps_per_submit = streamed ? STREAM_STEPS : 0,
+                                 .lora_rank = model_lora_rank(g->model)};
     g->decoder = decoder_new(g->gpu, &g->config, &limits, error);
     g->tokens = malloc((size_t)max_new * sizeof *g->tokens);
     if (g->decoder == NULL || g->tokens == NULL) {
@@ -314,7 +315,8 @@ static Status generate(Generation *g, Error *error)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/config.json", g->options.model);
-    Status status = model_config_read(&g->config, path, error);
+    Status status = model_check_directory(g->options.model, error);
+    status = status == STATUS_OK ? model_config_read(&g->config, path, error) : status;
     if (status == STATUS_OK && !g->options.ids) {
         g->tokenizer = tokenizer_open(g->options.model, error);
         status = error->status;
@@ -327,7 +329,7 @@ static Status generate(Generation *g, Error *error)
     }
     if (status == STATUS_OK && (conversation || g->prompts.count > 0)) {
         g->gpu = gpu_open(&(GpuOptions){.select = g->options.device, .validate = g->options.validate}, error);
-        g->model = g->gpu != NULL ? model_load(g->gpu, g->options.model, false, error) : NULL;
+        g->model = g->gpu != NULL ? model_load_adapted(g->gpu, g->options.model, g->options.adapter, error) : NULL;
         status = g->model == NULL ? error->status : conversation ? converse(g, error) : generate_all(g, error);
     }
     return status;
@@ -353,6 +355,7 @@ int cli_generate(int argc, char **argv)
     Options         *o = &g.options;
     const ArgsOption options[] = {
         {.name = "model", .type = ARGS_TEXT, .value = &o->model, .placeholder = "DIR", .help = "a Hugging Face model directory", .required = true},
+        {.name = "adapter", .type = ARGS_TEXT, .value = &o->adapter, .placeholder = "DIR", .help = "a PEFT adapter (LoRA) of that model"},
         {.name = "prompt", .type = ARGS_TEXT, .value = &o->prompt, .placeholder = "S", .help = "the text to continue; else stdin, byte for byte"},
         {.name = "ids", .type = ARGS_FLAG, .value = &o->ids, .help = "token ids: a line {\"ids\": […]} in, the new ones out"},
         {.name = "chat", .type = ARGS_FLAG, .value = &o->chat, .help = "a conversation: the prompt is a user's message; without --prompt one line each, Ctrl-D ends"},
@@ -374,7 +377,7 @@ int cli_generate(int argc, char **argv)
     };
     const ArgsCommand command = {
         .name = "generate",
-        .usage = "--model DIR [--prompt S] [options]",
+        .usage = "--model DIR [--adapter DIR] [--prompt S] [options]",
         .summary = "Continues a text, sampled or greedy. One sample is printed as it arrives. With --chat the model's chat\n"
                    "template is used: one answer to --prompt, or a conversation, in which Ctrl-C ends an answer.",
         .options = options,

@@ -19,6 +19,7 @@ static const Command commands[] = {
     {"train", cli_train, "trains a model: SFT and RL as a config says"},
     {"watch", cli_watch, "shows runs in the terminal: curves, traces, behaviours, while they train or later"},
     {"eval", cli_eval, "measures a model on held-out problems: pass@k, maj@k, lengths, behaviours"},
+    {"export", cli_export, "a run's model or adapter as transformers, PEFT and llama.cpp read it"},
     {"generate", cli_generate, "continues a text, or token ids in bulk"},
     {"score", cli_score, "log-probabilities and entropies of token ids"},
     {"tokenize", cli_tokenize, "texts or chats to token ids and back, as JSON lines"},

@@ -10,7 +10,7 @@
 enum { BATCH_TOKENS_CPU = 4096, BATCH_TOKENS_GPU = 16384 };
 
 typedef struct Scorer {
-    const char *model_path, *device;
+    const char *model_path, *adapter_path, *device;
     double      temperature;
     bool        json, validate;
     Gpu        *gpu;
@@ -37,7 +37,8 @@ static Status plan(Scorer *s, Error *error)
     s->max_tokens = total < s->max_tokens ? total : s->max_tokens;
     const uint64_t bytes = (uint64_t)s->max_tokens * 4;
     s->work = workspace_new(s->gpu, c, s->max_tokens, s->max_tokens, s->lines.longest, false, KEEP_ACTIVATIONS, error);
-    s->batch = s->work != NULL ? batch_new(s->gpu, c, s->max_tokens, s->max_tokens, s->max_tokens, error) : NULL;
+    const bool planned = s->work != NULL && workspace_add_lora(s->work, model_lora_rank(s->model), error) == STATUS_OK;
+    s->batch = planned ? batch_new(s->gpu, c, s->max_tokens, s->max_tokens, s->max_tokens, error) : NULL;
     s->arena = s->batch != NULL ? gpu_arena_new(s->gpu, "scores", GPU_MEMORY_DEVICE, 3 * gpu_align(bytes), error) : NULL;
     s->stream = s->arena != NULL ? gpu_stream_new(s->gpu, error) : NULL;
     s->host = malloc(2 * bytes);
@@ -116,7 +117,8 @@ static Status score(Scorer *s, Error *error)
     ModelConfig config; /* bad input is told before a device is started */
     char        path[4096];
     snprintf(path, sizeof path, "%s/config.json", s->model_path);
-    Status status = model_config_read(&config, path, error);
+    Status status = model_check_directory(s->model_path, error);
+    status = status == STATUS_OK ? model_config_read(&config, path, error) : status;
     if (status == STATUS_OK) {
         status = token_lines_read(&s->lines, stdin, "stdin", config.vocab_size, config.max_positions, error);
     }
@@ -124,7 +126,7 @@ static Status score(Scorer *s, Error *error)
         return status;
     }
     s->gpu = gpu_open(&(GpuOptions){.select = s->device, .validate = s->validate}, error);
-    s->model = s->gpu != NULL ? model_load(s->gpu, s->model_path, false, error) : NULL;
+    s->model = s->gpu != NULL ? model_load_adapted(s->gpu, s->model_path, s->adapter_path, error) : NULL;
     status = s->model != NULL ? plan(s, error) : error->status;
     for (uint32_t first = 0; first < s->lines.count && status == STATUS_OK;) {
         uint32_t end = first + 1;
@@ -161,6 +163,7 @@ int cli_score(int argc, char **argv)
     Scorer           s = {.temperature = 1};
     const ArgsOption options[] = {
         {.name = "model", .type = ARGS_TEXT, .value = &s.model_path, .placeholder = "DIR", .help = "a Hugging Face model directory", .required = true},
+        {.name = "adapter", .type = ARGS_TEXT, .value = &s.adapter_path, .placeholder = "DIR", .help = "a PEFT adapter (LoRA) of that model"},
         {.name = "temperature", .type = ARGS_REAL, .value = &s.temperature, .placeholder = "X", .help = "of the softmax (1)", .min = 1e-3, .max = 1000},
         {.name = "device", .type = ARGS_TEXT, .value = &s.device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
         {.name = "json", .type = ARGS_FLAG, .value = &s.json, .help = "nothing more: the output is JSON as it is"},
@@ -168,7 +171,7 @@ int cli_score(int argc, char **argv)
     };
     const ArgsCommand command = {
         .name = "score",
-        .usage = "--model DIR [--temperature X] < lines.jsonl",
+        .usage = "--model DIR [--adapter DIR] [--temperature X] < lines.jsonl",
         .summary = "Reads {\"ids\": […]} lines and writes for each, in order, {\"logprobs\": […], \"entropy\": […]}:\n"
                    "the log-probability of token t + 1 at position t (one fewer than ids), and the entropy\n"
                    "of the prediction at every position, in nats.",

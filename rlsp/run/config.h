@@ -229,6 +229,8 @@ typedef struct RunConfig {
         RunAdapter kind;
         uint32_t   rank;
         double     alpha;
+        bool       rslora;                                   /* scale alpha / sqrt(rank)          */
+        char       path[RUN_PATH_SIZE];                      /* a PEFT directory to go on with; "": a new adapter */
         char       targets[LORA_TARGETS_MAX][RUN_NAME_SIZE]; /* q_proj, …                         */
         uint32_t   target_count;
     } adapter;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "engine/model/lora.h"
 #include "rlsp/run/config_keys.h"
 
 static bool is_given(const cJSON *tree, const char *path)
@@ -102,6 +103,18 @@ static Status check_model(const RunConfig *config, const char *origin, Error *er
     return STATUS_OK;
 }
 
+static Status check_adapter(const RunConfig *config, const char *origin, Error *error)
+{
+    for (uint32_t i = 0; config->adapter.kind == ADAPTER_LORA && i < config->adapter.target_count; i++) {
+        if (lora_target_find(config->adapter.targets[i]) == LORA_TARGETS) {
+            return refuse(origin, "adapter.targets", error,
+                          "\"%s\" is none of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+                          config->adapter.targets[i]);
+        }
+    }
+    return STATUS_OK;
+}
+
 static Status check_phase(const RunConfig *config, uint32_t index, const char *origin, Error *error)
 {
     const SftPhase *phase     = &config->sft.phases[index];
@@ -170,6 +183,9 @@ Status config_settle(RunConfig *config, const cJSON *given, const char *origin, 
         return refuse(origin, "name", error, "\"%s\" cannot name a directory under runs/", config->name);
     }
     Status status = check_model(config, origin, error);
+    if (status == STATUS_OK) {
+        status = check_adapter(config, origin, error);
+    }
     for (uint32_t i = 0; status == STATUS_OK && has_stage(config, STAGE_SFT) && i < config->sft.phase_count; i++) {
         status = check_phase(config, i, origin, error);
     }

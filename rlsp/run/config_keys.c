@@ -190,7 +190,9 @@ const ConfigKey config_keys[] = {
 
     {"adapter.kind", WORD(adapter.kind, adapters), "\"none\"", "lora: train low-rank adapters, the model stays frozen"},
     {"adapter.rank", KEY(KEY_U32, adapter.rank, 1, 4096), "16", "of the adapters"},
-    {"adapter.alpha", REAL(adapter.alpha, 0, 1e6), "32", "adapters are scaled by alpha / rank"},
+    {"adapter.alpha", REAL(adapter.alpha, 1e-6, 1e6), "32", "adapters are scaled by alpha / rank"},
+    {"adapter.rslora", FLAG(adapter.rslora), "false", "by alpha / sqrt(rank) instead"},
+    {"adapter.path", PATH(adapter.path), "\"\"", "a PEFT adapter to go on with, whose rank, alpha and targets then hold; empty: a new one"},
     {"adapter.targets", KEY_TEXT_LIST, AT(adapter.targets), COUNT(adapter.targets), AT(adapter.target_count), 0, 0, NULL,
      "[\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"up_proj\", \"down_proj\"]", "matrices that get one"},
 };

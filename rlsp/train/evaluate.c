@@ -127,7 +127,8 @@ static Status make_decoder(Evaluator *evaluator, Gpu *gpu, const ModelConfig *co
                                  .max_length        = evaluator->prompt_tokens + evaluator->limits.max_new,
                                  .max_requests      = evaluator->limits.max_requests,
                                  .max_prompt_tokens = (uint32_t)tokens,
-                                 .max_new           = evaluator->limits.max_new};
+                                 .max_new           = evaluator->limits.max_new,
+                                 .lora_rank         = evaluator->limits.lora_rank};
     evaluator->decoder        = decoder_new(gpu, config, &limits, error);
     return evaluator->decoder != NULL ? STATUS_OK : STATUS_FAILED;
 }

@@ -22,6 +22,7 @@ typedef struct EvalLimits {
     uint32_t max_requests; /* problems * samples of one decoder run; larger evals are run in parts */
     uint32_t max_new;      /* tokens per response                                                  */
     uint32_t slots;        /* 0: the decoder's own                                                 */
+    uint32_t lora_rank;    /* of the models' adapters, at most; 0: none                            */
 } EvalLimits;
 
 typedef struct EvalOptions {

@@ -110,7 +110,8 @@ Ppo *ppo_new(Session *session, const Model *reference, uint32_t sequences, Error
     status = status == STATUS_OK ? allocate_device(ppo, sequences, error) : status;
     if (status == STATUS_OK) {
         ppo->work = workspace_new(session->gpu, model, ppo->micro_tokens, ppo->micro_tokens, longest, true, recompute, error);
-        ppo->batch = ppo->work != NULL ? batch_new(session->gpu, model, ppo->micro_tokens, ppo->micro_tokens, sequences, error) : NULL;
+        const bool planned = ppo->work != NULL && workspace_add_lora(ppo->work, model_lora_rank(session->policy), error) == STATUS_OK;
+        ppo->batch = planned ? batch_new(session->gpu, model, ppo->micro_tokens, ppo->micro_tokens, sequences, error) : NULL;
     }
     if (ppo->batch == NULL) {
         ppo_free(ppo);

@@ -6,6 +6,7 @@
 #include "engine/io/file.h"
 #include "rlsp/train/ppo.h"
 #include "rlsp/train/rollout_fields.h"
+#include "rlsp/train/session_adapter.h"
 #include "rlsp/train/session_control.h"
 
 /* What the stage holds. */
@@ -25,6 +26,10 @@ static Status open_reference(RlStage *stage, Error *error)
     char     path[RUN_PATH_SIZE];
     snprintf(path, sizeof path, "%.1000s/reference", run_dir_path(session->run));
     const bool resumed = session->resuming && session->resumed.stage == STAGE_RL;
+    if (session->base != NULL) {
+        stage->reference = session_adapter_reference(session, resumed, error);
+        return stage->reference != NULL ? STATUS_OK : error->status;
+    }
     if (!resumed) {
         Status status = model_save(session->policy, path, DTYPE_F32, error);
         if (status != STATUS_OK) {
@@ -40,7 +45,10 @@ static Status open_critic(Session *session, bool resumed, Error *error)
 {
     char   path[RUN_PATH_SIZE + 64];
     Status status = STATUS_OK;
-    if (resumed) {
+    if (session->base != NULL) {
+        session->critic = session_adapter_critic(session, resumed, error);
+        status = session->critic != NULL ? STATUS_OK : error->status;
+    } else if (resumed) {
         snprintf(path, sizeof path, "%s/critic", session->checkpoint_path);
         session->critic = model_load(session->gpu, path, true, error);
     } else {

@@ -33,7 +33,8 @@ static Status generate(Session *session, const int32_t *ids, uint32_t count, uin
         return error_set(error, STATUS_BAD_INPUT, "the prompt has %u tokens; 1 to %u are possible", count, context - 1);
     }
     const uint32_t     room = context - count, max_new = rl->max_new_tokens < room ? rl->max_new_tokens : room;
-    const DecodeLimits limits = {.slots = 1, .max_length = count + max_new, .max_requests = 1, .max_prompt_tokens = count, .max_new = max_new};
+    const DecodeLimits limits = {.slots = 1, .max_length = count + max_new, .max_requests = 1, .max_prompt_tokens = count, .max_new = max_new,
+                                 .lora_rank = model_lora_rank(session->policy)};
     *decoder = decoder_new(session->gpu, &session->policy->config, &limits, error);
     if (*decoder == NULL) {
         return error->status;

@@ -7,6 +7,7 @@
 
 #include "engine/io/file.h"
 #include "rlsp/train/rollout.h"
+#include "rlsp/train/session_adapter.h"
 #include "rlsp/train/session_control.h"
 #include "rlsp/version.h"
 
@@ -44,7 +45,9 @@ uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint3
         const ModelConfig *c = &session->policy->config;
         uint64_t           widest = 2 * (uint64_t)c->intermediate_size;
         uint64_t           qkv = (uint64_t)(c->heads + 2 * c->kv_heads) * c->head_dim;
+        const uint64_t     lora = (uint64_t)LORA_WIDEST_GROUP * model_lora_rank(session->policy);
         widest = qkv > widest ? qkv : widest;
+        widest = lora > widest ? lora : widest;
         tokens = gpu_info(session->gpu)->max_binding_bytes / (4 * widest);
         tokens = tokens > MICRO_TOKENS ? MICRO_TOKENS : tokens;
     }
@@ -68,9 +71,6 @@ static Status open_task(Session *session, Error *error)
     const RunConfig *config = &session->config;
     if (config->task.kind == TASK_KIND_JSONL) {
         return error_set(error, STATUS_BAD_INPUT, "task.kind 'jsonl' comes with the math domain; use 'countdown' or 'pick-three'");
-    }
-    if (config->adapter.kind != ADAPTER_NONE) {
-        return error_set(error, STATUS_BAD_INPUT, "adapter.kind 'lora' comes with real models; leave adapter out");
     }
     if (config->precision == PRECISION_BF16 || config->precision == PRECISION_F16) {
         return error_set(error, STATUS_BAD_INPUT, "precision: this version computes in f32; use 'auto' or 'f32'");
@@ -120,6 +120,29 @@ static Status open_tokenizer(Session *session, Error *error)
     return status;
 }
 
+/* RUN_PATH_SIZE bytes of "directory/name". */
+static const char *inside(char *buffer, const char *directory, const char *name)
+{
+    snprintf(buffer, RUN_PATH_SIZE + 64, "%.1050s/%s", directory, name);
+    return buffer;
+}
+
+static Status copy_tokenizer(const Session *session, const char *directory, Error *error)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "chat_template.jinja"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char from[RUN_PATH_SIZE + 64], to[RUN_PATH_SIZE + 64];
+        inside(from, session->tokenizer_directory, names[i]);
+        if (file_exists(from)) {
+            Status status = file_copy(from, inside(to, directory, names[i]), error);
+            if (status != STATUS_OK) {
+                return status;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 static ModelConfig model_from_init(const Session *session)
 {
     const RunModelInit *init = &session->config.model.init;
@@ -142,12 +165,15 @@ static ModelConfig model_from_init(const Session *session)
     return config;
 }
 
-static Status open_policy(Session *session, Error *error)
+/* The policy's weights, or with an adapter those of its base. */
+static Status open_weights(Session *session, Error *error)
 {
     const RunModel *model = &session->config.model;
-    const bool      shared = model->critic == CRITIC_SHARED;
+    const bool      shared = model->critic == CRITIC_SHARED, adapter = session->config.adapter.kind == ADAPTER_LORA;
+    char            base[RUN_PATH_SIZE + 64];
+    session_base_path(&session->config, run_dir_path(session->run), base);
     if (session->resuming) {
-        session->policy = model_load(session->gpu, session->checkpoint_path, shared, error);
+        session->policy = model_load(session->gpu, adapter ? base : session->checkpoint_path, shared, error);
     } else if (model->path[0] != 0) {
         session->policy = model_load(session->gpu, model->path, shared, error);
     } else {
@@ -157,9 +183,22 @@ static Status open_policy(Session *session, Error *error)
         if (session->policy != NULL && model_init(session->policy, &init, session->config.seed, error) != STATUS_OK) {
             return error->status;
         }
+        if (session->policy != NULL && adapter &&
+            (model_save(session->policy, base, DTYPE_F32, error) != STATUS_OK || copy_tokenizer(session, base, error) != STATUS_OK)) {
+            return error->status;
+        }
     }
-    if (session->policy == NULL) {
-        return error->status;
+    return session->policy != NULL ? STATUS_OK : error->status;
+}
+
+static Status open_policy(Session *session, Error *error)
+{
+    Status status = open_weights(session, error);
+    if (status == STATUS_OK && session->config.adapter.kind == ADAPTER_LORA) {
+        status = session_adapter_open(session, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
     }
     const ModelConfig *config = &session->policy->config;
     if (tokenizer_vocab_size(session->tokenizer) > config->vocab_size) {
@@ -242,10 +281,16 @@ static Status open_all(Session *session, Error *error)
     return status == STATUS_OK ? check_stages(session, error) : status;
 }
 
+static uint64_t trained_parameters(const Model *model)
+{
+    const uint64_t head = model->value_head ? model->config.hidden_size + 1 : 0;
+    return model->lora != NULL ? lora_parameter_count(model->lora) + head : model_parameter_count(model);
+}
+
 /* A new run that could not be opened (no such device, no such model) leaves its directory as it found it: empty. */
 static void discard_new_run(const char *directory)
 {
-    static const char *const names[] = {"tokenizer", "checkpoints", "events.jsonl", "traces.jsonl", "log.txt", "config.json"};
+    static const char *const names[] = {"tokenizer", "base", "checkpoints", "events.jsonl", "traces.jsonl", "log.txt", "config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[RUN_PATH_SIZE + 64];
         snprintf(path, sizeof path, "%s/%s", directory, names[i]);
@@ -275,6 +320,7 @@ Session *session_open(const SessionOptions *options, Error *error)
         const EventField fields[] = {{"format", EVENTS_FORMAT, NULL},
                                      {"name", 0, session->config.name},
                                      {"parameters", (double)model_parameter_count(session->policy), NULL},
+                                     {"trained_parameters", (double)trained_parameters(session->policy), NULL},
                                      {"vocab_size", session->policy->config.vocab_size, NULL},
                                      {"time_device", 0, info->name},
                                      {"time_device_memory_bytes", (double)info->memory_bytes, NULL},
@@ -299,6 +345,7 @@ void session_close(Session *session)
     learner_free(session->learner);
     model_free(session->critic);
     model_free(session->policy);
+    model_free(session->base);
     gpu_stream_free(session->stream);
     gpu_close(session->gpu);
     tokenizer_free(session->tokenizer);
@@ -310,39 +357,22 @@ void session_close(Session *session)
 
 /* --- checkpoints -------------------------------------------------------------------- */
 
-/* RUN_PATH_SIZE bytes of "directory/name". */
-static const char *inside(char *buffer, const char *directory, const char *name)
+/* The whole model, or its adapter. */
+static Status save_model(const Session *session, const Model *model, const char *directory, Error *error)
 {
-    snprintf(buffer, RUN_PATH_SIZE + 64, "%s/%s", directory, name);
-    return buffer;
-}
-
-static Status copy_tokenizer(const Session *session, const char *directory, Error *error)
-{
-    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "chat_template.jinja"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char from[RUN_PATH_SIZE + 64], to[RUN_PATH_SIZE + 64];
-        inside(from, session->tokenizer_directory, names[i]);
-        if (file_exists(from)) {
-            Status status = file_copy(from, inside(to, directory, names[i]), error);
-            if (status != STATUS_OK) {
-                return status;
-            }
-        }
-    }
-    return STATUS_OK;
+    return session->base != NULL ? session_adapter_save(session, model, directory, error) : model_save(model, directory, DTYPE_F32, error);
 }
 
 static Status write_checkpoint(Session *session, const char *directory, Error *error)
 {
     char   path[RUN_PATH_SIZE + 64];
-    Status status = model_save(session->policy, directory, DTYPE_F32, error);
+    Status status = save_model(session, session->policy, directory, error);
     status = status == STATUS_OK ? copy_tokenizer(session, directory, error) : status;
     if (status == STATUS_OK && session->learner != NULL) {
         status = learner_save(session->learner, inside(path, directory, "optimizer.safetensors"), error);
     }
     if (status == STATUS_OK && session->critic != NULL) {
-        status = model_save(session->critic, inside(path, directory, "critic"), DTYPE_F32, error);
+        status = save_model(session, session->critic, inside(path, directory, "critic"), error);
     }
     if (status == STATUS_OK && session->critic_learner != NULL) {
         status = learner_save(session->critic_learner, inside(path, directory, "critic_optimizer.safetensors"), error);
@@ -410,7 +440,8 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
         return STATUS_OK;
     }
     if (session->evaluator == NULL) {
-        const EvalLimits limits = {.max_requests = EVAL_REQUESTS, .max_new = max_new, .slots = session->config.rl.decode_slots};
+        const EvalLimits limits = {.max_requests = EVAL_REQUESTS, .max_new = max_new, .slots = session->config.rl.decode_slots,
+                                   .lora_rank = model_lora_rank(session->policy)};
         session->evaluator = evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &session->task_config, &limits, error);
         if (session->evaluator == NULL) {
             return error->status;

@@ -13,7 +13,8 @@
  * A checkpoint is a Hugging Face directory of the policy (config.json,
  * model.safetensors, tokenizer.json) with the trainer's state beside it:
  * optimizer.safetensors, and for RL critic/ and critic_optimizer.safetensors. The
- * reference policy of the RL stage is kept once, in RUN/reference.
+ * reference policy of the RL stage is kept once, in RUN/reference. A run with an
+ * adapter has PEFT's files there instead of whole models (session_adapter.h).
  */
 #ifndef RLSP_TRAIN_SESSION_H
 #define RLSP_TRAIN_SESSION_H
@@ -74,6 +75,7 @@ typedef struct Session {
     char           tokenizer_directory[RUN_PATH_SIZE]; /* what is copied into checkpoints */
     int32_t        stop_ids[8];
     uint32_t       stop_count;
+    Model         *base;      /* with an adapter: what it and the critic's lie on; else NULL */
     Model         *policy;
     Learner       *learner;   /* of the policy, while a stage trains it */
     Model         *critic;    /* RL only; NULL with a shared trunk      */

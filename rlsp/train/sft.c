@@ -37,7 +37,8 @@ static Status buffers_open(SftBuffers *b, Session *session, uint32_t longest, Er
     *b = (SftBuffers){.micro_tokens = n};
     Recompute recompute = session->config.recompute == RECOMPUTE_BLOCK ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS;
     b->work = workspace_new(session->gpu, model, n, n, longest, true, recompute, error);
-    b->batch = b->work != NULL ? batch_new(session->gpu, model, n, n, n, error) : NULL;
+    const bool planned = b->work != NULL && workspace_add_lora(b->work, model_lora_rank(session->policy), error) == STATUS_OK;
+    b->batch = planned ? batch_new(session->gpu, model, n, n, n, error) : NULL;
     b->arena = b->batch != NULL ? gpu_arena_new(session->gpu, "SFT losses", GPU_MEMORY_DEVICE, 5 * gpu_align((uint64_t)n * 4) + GPU_ALIGNMENT, error) : NULL;
     b->rows = malloc(n * sizeof *b->rows);
     b->targets = malloc(n * sizeof *b->targets);

@@ -53,7 +53,7 @@ refused "a negative number" "'rl.steps'" --set rl.steps=-1
 refused "a word for a number" "'sft.phases.0.lr'" --set sft.phases.0.lr=high
 refused "an impossible value" "'rl.minibatch_size'" --set rl.minibatch_size=99
 refused "a task that is not there" "'task.kind'" --set task.kind=chess
-refused "an adapter" "adapter" --set adapter.kind=lora
+refused "an adapter of what cannot have one" "adapter.targets" --set adapter.kind=lora --set 'adapter.targets=["lm_head"]'
 "$rlsp" train --config "$work/none.json" --out "$work/run" >"$work/out" 2>"$work/err"
 said "no config" 2 $? "$work/none.json" "No such file"
 printf '{"name": "broken", "rl": {"steps": 3,}' >"$work/broken.json"

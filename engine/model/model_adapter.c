@@ -1,0 +1,56 @@
+/* Models that carry an adapter. */
+#include <stdlib.h>
+
+#include "engine/io/file.h"
+#include "engine/model/lora_io.h"
+#include "engine/model/model.h"
+
+Model *model_with_lora(const Model *base, Lora *lora, Error *error)
+{
+    Model *model = malloc(sizeof *model);
+    if (model == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "adding an adapter: out of host memory");
+        lora_free(lora);
+        return NULL;
+    }
+    *model        = *base;
+    model->shares = true;
+    model->lora   = lora;
+    if (lora != NULL) {
+        model->value_head   = lora->value_head;
+        model->value_weight = lora->value_weight;
+        model->value_bias   = lora->value_bias;
+    }
+    return model;
+}
+
+/* "directory/name" exists. */
+static bool holds(const char *directory, const char *name)
+{
+    char      *path  = path_join(directory, name);
+    const bool found = path != NULL && file_exists(path);
+    free(path);
+    return found;
+}
+
+Status model_check_directory(const char *directory, Error *error)
+{
+    if (holds(directory, "adapter_config.json") && !holds(directory, "config.json")) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s is a PEFT adapter; name its base with --model and this with --adapter", directory);
+    }
+    return STATUS_OK;
+}
+
+Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, Error *error)
+{
+    Model *model = model_load(gpu, directory, false, error);
+    if (model != NULL && adapter != NULL) {
+        model->lora = lora_load(gpu, &model->config, adapter, false, error);
+        if (model->lora == NULL) {
+            model_free(model);
+            return NULL;
+        }
+    }
+    return model;
+}

@@ -1,0 +1,45 @@
+/* rlsp export: a run's model or adapter for other programs. */
+#include "rlsp/train/export.h"
+#include "rlsp/cli/args.h"
+#include "rlsp/cli/cli.h"
+
+static const char summary[] =
+    "Writes what a run has learnt into a new directory: a Hugging Face model, or, of a run with an adapter, PEFT's\n"
+    "adapter; --merge adds it to its base's weights, so that transformers or llama.cpp's converter take the model as "
+    "it\n"
+    "is. Tokenizer files and a model card come with it. No GPU is used.";
+
+int cli_export(int argc, char **argv)
+{
+    RunExport        what      = {.step = "last"};
+    bool             json      = false;
+    const ArgsOption options[] = {
+        {.name        = "out",
+         .type        = ARGS_TEXT,
+         .value       = &what.out,
+         .placeholder = "DIR",
+         .help        = "the new directory",
+         .required    = true},
+        {.name        = "step",
+         .type        = ARGS_TEXT,
+         .value       = &what.step,
+         .placeholder = "N",
+         .help        = "the checkpoint: a step, best, or last (last)"},
+        {.name = "merge", .type = ARGS_FLAG, .value = &what.merge, .help = "a whole model of the base and the adapter"},
+        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "nothing more: there is no output"},
+    };
+    const ArgsCommand command = {.name            = "export",
+                                 .usage           = "RUN [--step N] [--merge] --out DIR",
+                                 .summary         = summary,
+                                 .options         = options,
+                                 .option_count    = sizeof options / sizeof *options,
+                                 .positionals     = &what.run,
+                                 .min_positionals = 1,
+                                 .max_positionals = 1};
+    int               exit_code;
+    if (!args_begin(&command, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    Error error = {0};
+    return run_export(&what, &error) == STATUS_OK ? cli_finish_output(command.name) : args_fail(&command, &error);
+}

@@ -1,0 +1,216 @@
+#include "rlsp/train/export.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/io/file.h"
+#include "engine/io/safetensors.h"
+#include "engine/model/lora_io.h"
+#include "rlsp/run/run_dir.h"
+#include "rlsp/train/session_adapter.h"
+#include "rlsp/version.h"
+
+enum { PATH_SIZE = RUN_PATH_SIZE + 80, CARD_SIZE = 6 * RUN_PATH_SIZE };
+
+/* An export under way. */
+typedef struct Export {
+    const RunExport *what;
+    RunConfig        config;
+    char             checkpoint[PATH_SIZE], base[PATH_SIZE];
+    char             partial[PATH_SIZE]; /* what is written, and becomes what->out */
+    char             out[RUN_PATH_SIZE]; /* without a slash at its end */
+    bool             adapter;            /* the checkpoint is one                  */
+} Export;
+
+static const char *const tokenizer_files[] = {
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+    "merges.txt",     "chat_template.jinja",   "generation_config.json"};
+
+static const char *inside(char path[2 * PATH_SIZE], const char *directory, const char *name)
+{
+    snprintf(path, 2 * PATH_SIZE, "%s/%s", directory, name);
+    return path;
+}
+
+static bool holds(const char *directory, const char *name)
+{
+    char path[2 * PATH_SIZE];
+    return file_exists(inside(path, directory, name));
+}
+
+/* Copies a file if it is there. */
+static Status copy(const Export *e, const char *directory, const char *name, Error *error)
+{
+    char from[2 * PATH_SIZE], to[2 * PATH_SIZE];
+    return holds(directory, name) ? file_copy(inside(from, directory, name), inside(to, e->partial, name), error)
+                                  : STATUS_OK;
+}
+
+/* The checkpoint's tokenizer; with it what the base has beyond that. */
+static Status copy_tokenizer(const Export *e, Error *error)
+{
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof tokenizer_files / sizeof *tokenizer_files && status == STATUS_OK; i++) {
+        const bool trained = holds(e->checkpoint, tokenizer_files[i]);
+        status             = copy(e, trained ? e->checkpoint : e->base, tokenizer_files[i], error);
+    }
+    return status;
+}
+
+/* --- weights */
+
+/* A whole model, without the value head that only training needs. */
+static Status copy_model(const Export *e, Error *error)
+{
+    SafetensorsSet *set = safetensors_open(e->checkpoint, error);
+    if (set == NULL) {
+        return error->status;
+    }
+    SafetensorsEntry *entries = calloc(safetensors_count(set) + 1, sizeof *entries);
+    Status            status  = entries != NULL ? STATUS_OK : error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
+    size_t            count   = 0;
+    for (size_t i = 0; i < safetensors_count(set) && status == STATUS_OK; i++) {
+        const Safetensor *from = safetensors_at(set, i);
+        if (strncmp(from->name, "value_head.", 11) != 0) {
+            SafetensorsEntry *entry = &entries[count++];
+            *entry =
+                (SafetensorsEntry){.name = from->name, .dtype = from->dtype, .rank = from->rank, .data = from->data};
+            memcpy(entry->shape, from->shape, sizeof entry->shape);
+        }
+    }
+    if (status == STATUS_OK) {
+        status = safetensors_write_model(e->partial, entries, count, NULL, (uint64_t)5 << 30, error);
+    }
+    free(entries);
+    safetensors_close(set);
+    return status == STATUS_OK ? copy(e, e->checkpoint, "config.json", error) : status;
+}
+
+static Status write_weights(const Export *e, Error *error)
+{
+    if (!e->adapter) {
+        return copy_model(e, error);
+    }
+    if (e->what->merge) {
+        return lora_merge(e->base, e->checkpoint, e->partial, error);
+    }
+    const Status status = copy(e, e->checkpoint, "adapter_config.json", error);
+    return status == STATUS_OK ? copy(e, e->checkpoint, "adapter_model.safetensors", error) : status;
+}
+
+/* --- the model card */
+
+/* What is in a name that would not be one in YAML or Markdown becomes '-'. */
+static void plain_name(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from);
+    for (; *to != '\0'; to++) {
+        *to = (unsigned char)*to < ' ' || strchr("\"\\`<>|", *to) != NULL ? '-' : *to;
+    }
+}
+
+static Status write_card(const Export *e, uint64_t step, Error *error)
+{
+    char       text[CARD_SIZE], path[2 * PATH_SIZE], base[RUN_PATH_SIZE], name[RUN_NAME_SIZE];
+    const bool peft = e->adapter && !e->what->merge, from_base = e->config.model.path[0] != '\0';
+    plain_name(base, sizeof base, from_base ? e->config.model.path : "");
+    plain_name(name, sizeof name, e->config.name);
+    const char *last  = strrchr(base, '/');
+    const int   bytes = snprintf(
+          text, sizeof text,
+          "---\nlibrary_name: %s\n%s%s%stags:\n- rlsp\n- reinforcement-learning\n%s---\n\n# %s\n\n%s, step %llu of the "
+            "run `%s`, "
+            "trained with rlsp %s (Reinforcement Learning via Self-Play, arXiv 2502.06773).\n\nBase model: %s%s%s.\n\n%s",
+        peft ? "peft" : "transformers", from_base ? "base_model: \"" : "",
+        from_base ? (last != NULL ? last + 1 : base) : "", from_base ? "\"\n" : "", peft ? "- lora\n" : "", name,
+        peft         ? "A LoRA adapter"
+          : e->adapter ? "A model with its LoRA adapter merged in"
+                       : "A model",
+          (unsigned long long)step, name, rlsp_version, from_base ? "`" : "",
+        from_base ? base : "none, the run made its own from a seed", from_base ? "`" : "",
+        peft ? "```python\nfrom peft import AutoPeftModelForCausalLM\nmodel = "
+                 "AutoPeftModelForCausalLM.from_pretrained(\"this directory\")\n```\n"
+               : "```python\nfrom transformers import AutoModelForCausalLM\nmodel = "
+                 "AutoModelForCausalLM.from_pretrained(\"this directory\")\n```\n");
+    return file_write_atomic(inside(path, e->partial, "README.md"), text,
+                             (size_t)bytes < sizeof text ? (size_t)bytes : sizeof text - 1, error);
+}
+
+/* --- where it comes from and goes to */
+
+static Status open_run(Export *e, uint64_t *step, Error *error)
+{
+    const char *wanted = e->what->step;
+    RunDir     *run    = run_dir_open(e->what->run, false, error);
+    if (run == NULL) {
+        return error->status;
+    }
+    Status      status = run_dir_config(run, NULL, 0, &e->config, error);
+    const char *path   = NULL;
+    Checkpoint  checkpoint;
+    if (status == STATUS_OK && wanted[0] != '\0' && strspn(wanted, "0123456789") == strlen(wanted) &&
+        strlen(wanted) < 19) {
+        path = run_dir_checkpoint_path(run, strtoull(wanted, NULL, 10), error);
+    } else if (status == STATUS_OK && (strcmp(wanted, "last") == 0 || strcmp(wanted, "best") == 0)) {
+        path = run_dir_mark_path(run, wanted, error);
+    } else if (status == STATUS_OK) {
+        error_set(error, STATUS_BAD_INPUT, "--step %.40s: wanted a number, \"last\" or \"best\"", wanted);
+    }
+    status = path != NULL ? checkpoint_read(path, &checkpoint, error) : error->status;
+    if (status == STATUS_OK) {
+        *step = checkpoint.step;
+        snprintf(e->checkpoint, sizeof e->checkpoint, "%s", path);
+        session_base_path(&e->config, run_dir_path(run), e->base);
+        e->adapter = holds(e->checkpoint, "adapter_config.json");
+    }
+    run_dir_close(run);
+    return status;
+}
+
+/* Room for the directory under another name beside it. An empty one that is there is replaced. */
+static Status open_out(Export *e, Error *error)
+{
+    char  *out    = e->out;
+    size_t length = strlen(e->what->out);
+    if (length == 0 || length >= RUN_PATH_SIZE) {
+        return error_set(error, STATUS_BAD_INPUT, "--out: a path of 1 to %d bytes is wanted", RUN_PATH_SIZE - 1);
+    }
+    snprintf(out, sizeof e->out, "%s", e->what->out);
+    while (length > 1 && out[length - 1] == '/') {
+        out[--length] = '\0';
+    }
+    if (file_exists(out) && rmdir(out) != 0) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: %s; an export goes into a new directory", out,
+                         errno == ENOTDIR ? "is a file" : "is there already and not empty");
+    }
+    snprintf(e->partial, sizeof e->partial, "%s.part-%ld", out, (long)getpid());
+    return file_make_directories(e->partial, error);
+}
+
+Status run_export(const RunExport *what, Error *error)
+{
+    Export  *e    = calloc(1, sizeof *e);
+    uint64_t step = 0;
+    if (e == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "exporting: out of host memory");
+    }
+    e->what       = what;
+    Status status = open_run(e, &step, error);
+    if (status == STATUS_OK && what->merge && !e->adapter) {
+        status = error_set(error, STATUS_BAD_INPUT,
+                           "%s trained whole models, there is no adapter to merge; leave --merge out", what->run);
+    }
+    status = status == STATUS_OK ? open_out(e, error) : status;
+    status = status == STATUS_OK ? write_weights(e, error) : status;
+    status = status == STATUS_OK ? copy_tokenizer(e, error) : status;
+    status = status == STATUS_OK ? write_card(e, step, error) : status;
+    status = status == STATUS_OK ? file_rename(e->partial, e->out, error) : status;
+    if (status != STATUS_OK && e->partial[0] != '\0') {
+        file_remove(e->partial, NULL);
+    }
+    free(e);
+    return status;
+}

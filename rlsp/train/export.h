@@ -1,0 +1,26 @@
+/* What a run has learnt, as other programs read it.
+ *
+ *     RunExport what = {.run = "runs/math", .step = "last", .out = "my-adapter"};
+ *     run_export(&what, &error);
+ *
+ * A run without an adapter gives a Hugging Face model directory; one with an adapter gives PEFT's, or with `merge`
+ * a model directory of the base's weights with the adapter's added, in the base's dtype. Tokenizer files and a model
+ * card that names base model and run lie beside the weights. No device is used.
+ */
+#ifndef RLSP_TRAIN_EXPORT_H
+#define RLSP_TRAIN_EXPORT_H
+
+#include <stdbool.h>
+
+#include "engine/error.h"
+
+typedef struct RunExport {
+    const char *run;
+    const char *step; /* "last", "best" or a number */
+    bool        merge;
+    const char *out; /* a directory that is not there yet, or is empty: it appears when it is complete */
+} RunExport;
+
+Status run_export(const RunExport *what, Error *error);
+
+#endif
