@@ -9,23 +9,44 @@ static bool is_variable(Side side, int node)
     return math_is(side.tree, node, NODE_VARIABLE);
 }
 
-/* A thing with a name: a variable, f(x), AB; not 2x and not x + y. */
+static const char *name_at(Side side, int node)
+{
+    return side.tree->names->text[math_node(side.tree, node)->value];
+}
+
+/* A capital, as of a point, or an angle. */
+static bool is_geometric(Side side, int node)
+{
+    return is_variable(side, node) && ((name_at(side, node)[0] >= 'A' && name_at(side, node)[0] <= 'Z') ||
+                                       strncmp(name_at(side, node), "angle", 5) == 0);
+}
+
+static bool all_variables(Side side, int node)
+{
+    for (int child = math_first(side.tree, node); child >= 0; child = math_next(side.tree, child)) {
+        if (!is_variable(side, child)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A thing with a name: a variable, f(x), AB, m\angle A, (x, y); not 2x and not x + y. */
 static bool is_name(Side side, int node)
 {
-    if (is_variable(side, node)) {
+    const MathTree *tree = side.tree;
+    if (is_variable(side, node) || (math_is(tree, node, NODE_TUPLE) && all_variables(side, node))) {
         return true;
     }
-    const MathTree *tree = side.tree;
-    if (!math_is(tree, node, NODE_MULTIPLY)) {
+    if (!math_is(tree, node, NODE_MULTIPLY) || !is_variable(side, math_first(tree, node))) {
         return false;
     }
+    int second = math_second(tree, node);
+    if (math_children(tree, node) == 2 && (math_node(tree, second)->grouped || is_geometric(side, second))) {
+        return true; /* f(x), AB, m\angle A */
+    }
     for (int child = math_first(tree, node); child >= 0; child = math_next(tree, child)) {
-        bool first   = child == math_first(tree, node);
-        bool capital = is_variable(side, child) && tree->names->text[math_node(tree, child)->value][0] >= 'A' &&
-                       tree->names->text[math_node(tree, child)->value][0] <= 'Z';
-        bool call = !first && math_node(tree, child)->grouped && math_children(tree, node) == 2;
-        if (!(first && is_variable(side, child) && (capital || math_node(tree, math_second(tree, node))->grouped)) &&
-            !capital && !call) {
+        if (!is_geometric(side, child)) {
             return false;
         }
     }

@@ -4,7 +4,7 @@
 
 #include "rlsp/math/points.h"
 
-enum { PRECISION = 256, PRECISION_MAX = 16384, POINTS = 8, ATTEMPTS = 40 };
+enum { PRECISION = 256, PRECISION_MAX = 16384, POINTS = 12, ATTEMPTS = 48 };
 
 /* Both at one point: MATH_DIFFERENT is proven. `real`: both values are. */
 static MathSameness same_at(MathEqual *equal, MathTerm a, MathTerm b, const long *point, mpfr_prec_t precision,

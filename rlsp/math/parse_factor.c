@@ -20,7 +20,8 @@ bool parser_at_factor(const Parser *parser)
     case TOKEN_OPEN_BRACE:
     case TOKEN_OPEN_FLOOR:
     case TOKEN_OPEN_CEILING:
-    case TOKEN_BEGIN: return true;
+    case TOKEN_BEGIN:
+    case TOKEN_ANGLE: return true;
     case TOKEN_OPEN_SQUARE: return parser->at[1].type == TOKEN_BEGIN; /* \left[\begin{array} … */
     case TOKEN_BAR: return !parser->bars;
     default: return false;
@@ -74,11 +75,13 @@ int parse_group(Parser *parser)
     if (!parser_take(parser, TOKEN_OPEN_BRACE) || !parser_enter(parser)) {
         return parser_fail(parser, MATH_UNREADABLE);
     }
-    int first = parse_element(parser), node = first;
+    int  first = parse_element(parser), node = first;
+    bool choose = parser->at->id == 1;
     if (parser_take(parser, TOKEN_OVER)) {
-        int denominator = parse_sum(parser);
-        node =
-            math_tree_pair(parser->tree, NODE_MULTIPLY, first, math_tree_over(parser->tree, NODE_INVERT, denominator));
+        int below = parse_sum(parser);
+        node      = choose ? math_tree_pair(parser->tree, NODE_BINOMIAL, first, below)
+                           : math_tree_pair(parser->tree, NODE_MULTIPLY, first,
+                                            math_tree_over(parser->tree, NODE_INVERT, below));
     } else if (parser->at->type == TOKEN_COMMA) { /* {1, 2}: a set without backslashes */
         node = math_tree_over(parser->tree, NODE_SET, first);
         while (parser_take(parser, TOKEN_COMMA)) {

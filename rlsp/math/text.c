@@ -20,7 +20,7 @@ typedef struct Walk {
     bool             spaced; /* the space before the token was given */
 } Walk;
 
-static int next(Walk *walk, bool any_case)
+static int next(Walk *walk, MathTextRule rule)
 {
     while (walk->token < walk->end && walk->at == walk->token->length) {
         walk->token++;
@@ -30,17 +30,34 @@ static int next(Walk *walk, bool any_case)
     if (walk->token >= walk->end) {
         return -1;
     }
-    if (walk->at == 0 && walk->token->spaced && !walk->spaced) {
+    if (walk->at == 0 && walk->token->spaced && !walk->spaced && rule != MATH_TEXT_ANY_SPACE) {
         walk->spaced = true;
         return ' ';
     }
     char c = walk->token->text[walk->at++];
-    return (unsigned char)(any_case ? lower(c) : c);
+    return (unsigned char)(rule == MATH_TEXT_ANY_CASE ? lower(c) : c);
+}
+
+/* Takes braces off that stand around all of it. */
+static void unbrace(const MathToken **begin, const MathToken **end)
+{
+    while (*end - *begin >= 2 && (*begin)->type == TOKEN_OPEN_BRACE && (*end)[-1].type == TOKEN_CLOSE_BRACE) {
+        int depth = 0;
+        for (const MathToken *token = *begin; token < *end; token++) {
+            depth += (token->type == TOKEN_OPEN_BRACE) - (token->type == TOKEN_CLOSE_BRACE);
+            if (depth == 0 && token + 1 < *end) {
+                return; /* {a}{b} */
+            }
+        }
+        ++*begin;
+        --*end;
+    }
 }
 
 static Walk walk_of(const MathTokens *tokens)
 {
     const MathToken *begin = tokens->list, *end = begin + tokens->count;
+    unbrace(&begin, &end);
     /* quotation marks and a full stop around all of it */
     while (begin < end && (math_token_is(begin, "\"") || math_token_is(begin, "`") || begin->type == TOKEN_PRIME)) {
         begin++;
@@ -52,49 +69,67 @@ static Walk walk_of(const MathTokens *tokens)
     return (Walk){.token = begin, .end = end, .spaced = true};
 }
 
-bool math_texts_same(const MathTokens *gold, const MathTokens *answer, bool any_case)
+bool math_texts_same(const MathTokens *gold, const MathTokens *answer, MathTextRule rule)
 {
     Walk a = walk_of(gold), b = walk_of(answer);
-    int  x = next(&a, any_case), y;
+    int  x = next(&a, rule), y;
     if (x < 0) {
         return false;
     }
-    for (y = next(&b, any_case); x == y && x >= 0; x = next(&a, any_case), y = next(&b, any_case)) {
+    for (y = next(&b, rule); x == y && x >= 0; x = next(&a, rule), y = next(&b, rule)) {
     }
     return x == y;
 }
 
+/* One letter, maybe in parentheses, at *token, which moves past it; -1: none. */
+static int take_choice(const MathToken **token, const MathToken *end, bool gold)
+{
+    bool             open   = (*token)->type == TOKEN_OPEN;
+    const MathToken *letter = *token + open;
+    char             c      = letter < end && is_letter(letter) ? letter->text[0] : '\0';
+    bool             closed = letter + 1 < end && letter[1].type == TOKEN_CLOSE;
+    c                       = gold || c < 'a' || c > 'z' ? c : (char)(c - 32);
+    if (c < 'A' || c > 'J' || (open && !closed)) {
+        return -1;
+    }
+    *token = letter + 1 + closed;
+    if (*token + 1 == end && math_token_is(*token, ".")) {
+        ++*token;
+    }
+    return c - 'A';
+}
+
 uint32_t math_choices(const MathTokens *tokens, bool gold)
 {
-    uint32_t chosen = 0;
-    bool     marked = false; /* by \text or parentheses */
-    size_t   i = 0, count = 0;
-    while (i < tokens->count) {
-        bool             open   = tokens->list[i].type == TOKEN_OPEN;
-        const MathToken *letter = &tokens->list[i + open];
-        char             c      = is_letter(letter) ? letter->text[0] : '\0';
-        bool             closed = letter < tokens->list + tokens->count && letter[1].type == TOKEN_CLOSE;
-        c                       = gold ? c : (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
-        if (c < 'A' || c > 'J' || (open && !closed) || (chosen >> (c - 'A') & 1)) {
+    const MathToken *token = tokens->list, *end = token + tokens->count;
+    uint32_t         chosen = 0;
+    unbrace(&token, &end);
+    while (token < end) {
+        int choice = take_choice(&token, end, gold);
+        if (choice < 0 || (chosen >> choice & 1)) {
             return 0;
         }
-        chosen |= 1u << (c - 'A');
-        marked = marked || letter->roman || closed;
-        count++;
-        i = (size_t)(letter - tokens->list) + 1 + closed;
-        if (i < tokens->count && math_token_is(&tokens->list[i], ".") && i + 1 == tokens->count) {
-            i++;
+        chosen |= 1u << choice;
+        const MathToken *before = token;
+        while (token < end &&
+               (token->type == TOKEN_COMMA || token->type == TOKEN_AND || token->type == TOKEN_SEMICOLON)) {
+            token++;
         }
-        size_t before = i;
-        while (i < tokens->count && (tokens->list[i].type == TOKEN_COMMA || tokens->list[i].type == TOKEN_AND ||
-                                     tokens->list[i].type == TOKEN_SEMICOLON)) {
-            i++;
-        }
-        if (i < tokens->count && i == before) {
+        if (token < end && token == before) {
             return 0;
         }
     }
-    return gold && !marked && count == 0 ? 0 : chosen;
+    return chosen;
+}
+
+bool math_has_unknown(const MathTokens *tokens)
+{
+    for (size_t i = 0; i < tokens->count; i++) {
+        if (tokens->list[i].type == TOKEN_UNKNOWN) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool math_is_words(const MathTokens *tokens)

@@ -2,25 +2,9 @@
 
 #include <string.h>
 
+#include "rlsp/math/reader.h"
 #include "rlsp/math/units.h"
 #include "rlsp/math/words.h"
-
-/* Reader: where the text is read, and what is remembered between tokens. */
-typedef struct Reader {
-    MathTokens *tokens;
-    const char *text;
-    size_t      length, at;
-    MathCommas  commas;
-    bool        spaced, thin, run;
-    bool        style_next; /* \text was read: the next brace opens a style, not a group */
-    bool        roman_next;
-    size_t      depth;                  /* of braces                                */
-    bool        style[MATH_DEPTH_MAX];  /* the brace of that depth is a style's       */
-    bool        before[MATH_DEPTH_MAX]; /* what `roman` was before it                 */
-    bool        roman;
-    size_t      brackets; /* round, square and set brackets that are open */
-    MathStatus  status;
-} Reader;
 
 static bool is_digit(char c)
 {
@@ -40,29 +24,27 @@ bool math_token_is(const MathToken *token, const char *text)
     return strlen(text) == token->length && memcmp(token->text, text, token->length) == 0;
 }
 
-static MathToken *add(Reader *reader, uint8_t type, uint8_t id, const char *text, size_t length)
+void reader_add(Reader *reader, uint8_t type, uint8_t id, const char *text, size_t length)
 {
     MathTokens *tokens = reader->tokens;
     if (tokens->count == MATH_TOKENS_MAX) {
         reader->status = MATH_LIMIT;
-        return &tokens->list[MATH_TOKENS_MAX];
+        return;
     }
-    MathToken *token = &tokens->list[tokens->count++];
-    *token           = (MathToken){.type   = type,
-                                   .id     = id,
-                                   .spaced = reader->spaced,
-                                   .thin   = reader->thin,
-                                   .roman  = reader->roman,
-                                   .run    = reader->run,
-                                   .text   = text,
-                                   .length = (uint32_t)length};
+    tokens->list[tokens->count++] = (MathToken){.type   = type,
+                                                .id     = id,
+                                                .spaced = reader->spaced,
+                                                .thin   = reader->thin,
+                                                .roman  = reader->roman,
+                                                .run    = reader->run,
+                                                .text   = text,
+                                                .length = (uint32_t)length};
     reader->spaced = reader->thin = reader->run = false;
     if (type == TOKEN_OPEN || type == TOKEN_OPEN_SQUARE || type == TOKEN_OPEN_SET) {
         reader->brackets++;
     } else if ((type == TOKEN_CLOSE || type == TOKEN_CLOSE_SQUARE || type == TOKEN_CLOSE_SET) && reader->brackets > 0) {
         reader->brackets--;
     }
-    return token;
 }
 
 static const MathToken *last(const Reader *reader)
@@ -70,14 +52,14 @@ static const MathToken *last(const Reader *reader)
     return reader->tokens->count > 0 ? &reader->tokens->list[reader->tokens->count - 1] : NULL;
 }
 
-static bool follows(const Reader *reader, size_t at, const char *what)
+bool reader_follows(const Reader *reader, size_t at, const char *what)
 {
     size_t n = strlen(what);
     return at <= reader->length && reader->length - at >= n && memcmp(reader->text + at, what, n) == 0;
 }
 
 /* Digits at `at`: how many. */
-static size_t digits_at(const Reader *reader, size_t at)
+size_t reader_digits(const Reader *reader, size_t at)
 {
     size_t n = 0;
     while (at + n < reader->length && is_digit(reader->text[at + n])) {
@@ -86,24 +68,8 @@ static size_t digits_at(const Reader *reader, size_t at)
     return n;
 }
 
-/* A thousands separator at `at`: its bytes, 0 if there is none. */
-static size_t separator_at(const Reader *reader, size_t at)
-{
-    static const char *const always[] = {"{,}", ",\\!", "\\,", "\\!", "{\\,}"};
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-        if (follows(reader, at, always[i])) {
-            size_t n = strlen(always[i]);
-            while (at + n < reader->length && reader->text[at + n] == ' ') {
-                n++;
-            }
-            return n;
-        }
-    }
-    return reader->commas == MATH_COMMAS_ARE_GROUPS && reader->brackets == 0 && follows(reader, at, ",") ? 1 : 0;
-}
-
 /* Copies to `spelled`, which is as large as any text. */
-static void spell(Reader *reader, const char *text, size_t length)
+void reader_spell(Reader *reader, const char *text, size_t length)
 {
     MathTokens *tokens = reader->tokens;
     if (length > sizeof tokens->spelled - tokens->spelled_size) {
@@ -112,61 +78,6 @@ static void spell(Reader *reader, const char *text, size_t length)
     }
     memcpy(tokens->spelled + tokens->spelled_size, text, length);
     tokens->spelled_size += length;
-}
-
-/* 0.\overline{81}: "0.(81)" */
-static void read_repeating(Reader *reader)
-{
-    static const char command[] = "\\overline{";
-    size_t            at        = reader->at + sizeof command - 1;
-    if (!follows(reader, reader->at, command)) {
-        return;
-    }
-    size_t n = digits_at(reader, at);
-    if (n > 0 && follows(reader, at + n, "}")) {
-        spell(reader, "(", 1);
-        spell(reader, reader->text + at, n);
-        spell(reader, ")", 1);
-        reader->at = at + n + 1;
-    }
-}
-
-static void read_number(Reader *reader)
-{
-    MathTokens *tokens = reader->tokens;
-    size_t      start = tokens->spelled_size, n = digits_at(reader, reader->at);
-    bool        point = false;
-    spell(reader, reader->text + reader->at, n);
-    bool groups = n >= 1 && n <= 3 && reader->text[reader->at] != '0';
-    reader->at += n;
-    while (groups) {
-        size_t separator = separator_at(reader, reader->at);
-        if (separator == 0 || digits_at(reader, reader->at + separator) != 3) {
-            break;
-        }
-        spell(reader, reader->text + reader->at + separator, 3);
-        reader->at += separator + 3;
-    }
-    if (follows(reader, reader->at, ".")) {
-        point = true;
-        spell(reader, ".", 1);
-        n = digits_at(reader, ++reader->at);
-        spell(reader, reader->text + reader->at, n);
-        reader->at += n;
-        read_repeating(reader);
-    }
-    /* 1.2e3; "2e" alone is twice Euler's number */
-    if (reader->at < reader->length && (reader->text[reader->at] == 'e' || reader->text[reader->at] == 'E')) {
-        size_t at   = reader->at + 1;
-        size_t sign = follows(reader, at, "+") || follows(reader, at, "-") ? 1 : 0;
-        n           = digits_at(reader, at + sign);
-        if (n > 0 && (point || sign > 0 || n <= 3)) {
-            spell(reader, "e", 1);
-            spell(reader, reader->text + at, sign + n);
-            reader->at = at + sign + n;
-        }
-    }
-    add(reader, TOKEN_NUMBER, 0, tokens->spelled + start, tokens->spelled_size - start);
 }
 
 /* Whether a unit may follow the last token without being roman: "5 cm", "(2) ft" but not "ab". */
@@ -197,14 +108,14 @@ static void read_letters(Reader *reader)
     reader->at += n;
     const MathWord *word = n > 1 ? math_plain_word(text, n) : NULL;
     if (word != NULL) {
-        add(reader, word->type, word->id, text, n);
+        reader_add(reader, word->type, word->id, text, n);
     } else if (n > 1 && (reader->roman || (after_value(reader) && math_unit_known(text, n)))) {
-        add(reader, TOKEN_WORD, 0, text, n);
+        reader_add(reader, TOKEN_WORD, 0, text, n);
     } else {
         for (size_t i = 0; i < n; i++) {
             uint8_t type = text[i] == 'i' ? TOKEN_IMAGINARY : text[i] == 'e' ? TOKEN_EULER : TOKEN_LETTER;
             reader->run  = i > 0;
-            add(reader, type, 0, text + i, 1);
+            reader_add(reader, type, 0, text + i, 1);
         }
         reader->run = false;
     }
@@ -217,17 +128,17 @@ static bool read_environment(Reader *reader, uint8_t type)
     while (at < reader->length && is_space(reader->text[at])) {
         at++;
     }
-    if (!follows(reader, at, "{")) {
+    if (!reader_follows(reader, at, "{")) {
         return false;
     }
     size_t start = ++at;
     while (at < reader->length && (is_letter(reader->text[at]) || reader->text[at] == '*')) {
         at++;
     }
-    if (!follows(reader, at, "}")) {
+    if (!reader_follows(reader, at, "}")) {
         return false;
     }
-    add(reader, type, 0, reader->text + start, at - start);
+    reader_add(reader, type, 0, reader->text + start, at - start);
     reader->at = at + 1;
     return true;
 }
@@ -242,13 +153,13 @@ static void read_command_word(Reader *reader, const char *name, size_t n)
         return;
     }
     if (word == NULL || word->type == TOKEN_UNKNOWN) {
-        add(reader, TOKEN_UNKNOWN, 0, name - 1, n + 1);
+        reader_add(reader, TOKEN_UNKNOWN, 0, name - 1, n + 1);
         return;
     }
     switch (word->type) {
     case WORD_NOTHING: break;
     case WORD_DELIMITER:
-        if (follows(reader, reader->at, ".")) {
+        if (reader_follows(reader, reader->at, ".")) {
             reader->at++;
         }
         break;
@@ -259,17 +170,31 @@ static void read_command_word(Reader *reader, const char *name, size_t n)
         reader->roman_next = word->type == WORD_ROMAN || reader->roman;
         break;
     case WORD_BLACKBOARD: {
-        size_t brace = follows(reader, reader->at, "{") ? 1 : 0;
+        size_t brace = reader_follows(reader, reader->at, "{") ? 1 : 0;
         size_t at    = reader->at + brace;
-        if (at < reader->length && is_letter(reader->text[at]) && (brace == 0 || follows(reader, at + 1, "}"))) {
-            add(reader, TOKEN_NUMBER_SET, 0, reader->text + at, 1);
+        if (at < reader->length && is_letter(reader->text[at]) && (brace == 0 || reader_follows(reader, at + 1, "}"))) {
+            reader_add(reader, TOKEN_NUMBER_SET, 0, reader->text + at, 1);
             reader->at = at + 1 + brace;
         } else {
-            add(reader, TOKEN_UNKNOWN, 0, name - 1, n + 1);
+            reader_add(reader, TOKEN_UNKNOWN, 0, name - 1, n + 1);
         }
         break;
     }
-    default: add(reader, word->type, word->id, name, n); break;
+    default: reader_add(reader, word->type, word->id, name, n); break;
+    }
+}
+
+/* \\[2pt] */
+static void skip_row_gap(Reader *reader)
+{
+    size_t at = reader->at;
+    if (!reader_follows(reader, at, "[") || reader_digits(reader, at + 1) == 0) {
+        return;
+    }
+    at += 1 + reader_digits(reader, at + 1);
+    if ((reader_follows(reader, at, "pt]") || reader_follows(reader, at, "em]") || reader_follows(reader, at, "ex]") ||
+         reader_follows(reader, at, "mm]"))) {
+        reader->at = at + 3;
     }
 }
 
@@ -278,7 +203,7 @@ static void read_command(Reader *reader)
     const char *name = reader->text + reader->at + 1;
     size_t      left = reader->length - reader->at - 1;
     if (left == 0) {
-        add(reader, TOKEN_UNKNOWN, 0, name - 1, 1);
+        reader_add(reader, TOKEN_UNKNOWN, 0, name - 1, 1);
         reader->at++;
         return;
     }
@@ -306,15 +231,18 @@ static void read_command(Reader *reader)
     case '[':
     case ']':
     case '/': break;
-    case '\\': add(reader, TOKEN_ROW, 0, name - 1, 2); break;
-    case '{': add(reader, TOKEN_OPEN_SET, 0, name, 1); break;
-    case '}': add(reader, TOKEN_CLOSE_SET, 0, name, 1); break;
-    case '$': add(reader, TOKEN_MONEY, 0, name, 1); break;
-    case '%': add(reader, TOKEN_PERCENT, 0, name, 1); break;
-    case '&': add(reader, TOKEN_AND, 0, name, 1); break;
-    case '_': add(reader, TOKEN_SUBSCRIPT, 0, name, 1); break;
-    case '|': add(reader, TOKEN_BAR, 0, name, 1); break;
-    default: add(reader, TOKEN_UNKNOWN, 0, name - 1, 2); break;
+    case '\\':
+        reader_add(reader, TOKEN_ROW, 0, name - 1, 2);
+        skip_row_gap(reader);
+        break;
+    case '{': reader_add(reader, TOKEN_OPEN_SET, 0, name, 1); break;
+    case '}': reader_add(reader, TOKEN_CLOSE_SET, 0, name, 1); break;
+    case '$': reader_add(reader, TOKEN_MONEY, 0, name, 1); break;
+    case '%': reader_add(reader, TOKEN_PERCENT, 0, name, 1); break;
+    case '&': reader_add(reader, TOKEN_AND, 0, name, 1); break;
+    case '_': reader_add(reader, TOKEN_SUBSCRIPT, 0, name, 1); break;
+    case '|': reader_add(reader, TOKEN_BAR, 0, name, 1); break;
+    default: reader_add(reader, TOKEN_UNKNOWN, 0, name - 1, 2); break;
     }
 }
 
@@ -330,7 +258,7 @@ static void open_brace(Reader *reader)
     if (reader->style_next) {
         reader->roman = reader->roman_next;
     } else {
-        add(reader, TOKEN_OPEN_BRACE, 0, "{", 1);
+        reader_add(reader, TOKEN_OPEN_BRACE, 0, "{", 1);
     }
     reader->style_next = false;
 }
@@ -339,12 +267,12 @@ static void close_brace(Reader *reader)
 {
     reader->at++;
     if (reader->depth == 0) {
-        add(reader, TOKEN_UNKNOWN, 0, "}", 1);
+        reader_add(reader, TOKEN_UNKNOWN, 0, "}", 1);
         return;
     }
     reader->roman = reader->before[--reader->depth];
     if (!reader->style[reader->depth]) {
-        add(reader, TOKEN_CLOSE_BRACE, 0, "}", 1);
+        reader_add(reader, TOKEN_CLOSE_BRACE, 0, "}", 1);
     }
 }
 
@@ -358,23 +286,23 @@ static void read_sign(Reader *reader)
     reader->at += n;
     if (digit != NULL) {
         size_t start = reader->tokens->spelled_size;
-        add(reader, TOKEN_CARET, 0, "^", 1);
-        spell(reader, digit, 1);
+        reader_add(reader, TOKEN_CARET, 0, "^", 1);
+        reader_spell(reader, digit, 1);
         while ((digit = math_superscript(reader->text + reader->at, reader->length - reader->at, &n)) != NULL) {
-            spell(reader, digit, 1);
+            reader_spell(reader, digit, 1);
             reader->at += n;
         }
-        add(reader, TOKEN_NUMBER, 0, reader->tokens->spelled + start, reader->tokens->spelled_size - start);
+        reader_add(reader, TOKEN_NUMBER, 0, reader->tokens->spelled + start, reader->tokens->spelled_size - start);
     } else if (sign == NULL) {
-        add(reader, TOKEN_UNKNOWN, 0, text, 1);
+        reader_add(reader, TOKEN_UNKNOWN, 0, text, 1);
     } else if (sign->type == WORD_SPACE) {
         reader->spaced = true;
     } else if (sign->type == TOKEN_LETTER) {
         const char *name = sign->id == 'a' ? "alpha" : sign->id == 'b' ? "beta" : sign->id == 't' ? "theta" : "lambda";
-        add(reader, TOKEN_LETTER, 0, name, strlen(name));
+        reader_add(reader, TOKEN_LETTER, 0, name, strlen(name));
     } else {
-        add(reader, sign->type, sign->id, sign->type == TOKEN_NUMBER_SET ? "R" : text,
-            sign->type == TOKEN_NUMBER_SET ? 1 : n);
+        reader_add(reader, sign->type, sign->id, sign->type == TOKEN_NUMBER_SET ? "R" : text,
+                   sign->type == TOKEN_NUMBER_SET ? 1 : n);
     }
 }
 
@@ -387,8 +315,8 @@ static void read_token(Reader *reader)
         return;
     }
     if (c == '{') {
-        if (follows(reader, reader->at, "{,}")) { /* a comma that TeX sets without a space */
-            add(reader, TOKEN_COMMA, 0, ",", 1);
+        if (reader_follows(reader, reader->at, "{,}")) { /* a comma that TeX sets without a space */
+            reader_add(reader, TOKEN_COMMA, 0, ",", 1);
             reader->at += 3;
             return;
         }
@@ -400,8 +328,8 @@ static void read_token(Reader *reader)
         read_command(reader);
     } else if (c == '}') {
         close_brace(reader);
-    } else if (is_digit(c) || (c == '.' && digits_at(reader, reader->at + 1) > 0)) {
-        read_number(reader);
+    } else if (is_digit(c) || (c == '.' && reader_digits(reader, reader->at + 1) > 0)) {
+        reader_number(reader);
     } else if (is_letter(c)) {
         read_letters(reader);
     } else if (c == '$') {
@@ -458,7 +386,7 @@ MathStatus math_tokens_read(MathTokens *tokens, const char *text, size_t length,
     bool   money  = is_money(text, length);
     while (reader.at < length && reader.status == MATH_OK) {
         if (money && text[reader.at] == '$') {
-            add(&reader, TOKEN_MONEY, 0, "$", 1);
+            reader_add(&reader, TOKEN_MONEY, 0, "$", 1);
             reader.at++;
         } else {
             size_t count = tokens->count;

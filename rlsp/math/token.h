@@ -45,7 +45,7 @@ typedef enum MathTokenType {
     TOKEN_INFINITY,
     TOKEN_FRAC,
     TOKEN_BINOM,
-    TOKEN_OVER,
+    TOKEN_OVER, /* \over; id 1: \choose */
     TOKEN_SQRT,
     TOKEN_ROOT_SIGN, /* the Unicode sign: takes a whole number */
     TOKEN_PLUS,

@@ -96,10 +96,14 @@ static bool compare_texts(Judge *judge, bool readable, MathVerdict *verdict)
         return true;
     }
     if (!readable || math_is_words(gold)) {
-        say(verdict, math_texts_same(gold, answer, true) ? MATH_CORRECT : MATH_WRONG, "text, in any case of letters");
+        bool formula = math_has_unknown(gold);
+        say(verdict,
+            math_texts_same(gold, answer, formula ? MATH_TEXT_ANY_SPACE : MATH_TEXT_ANY_CASE) ? MATH_CORRECT
+                                                                                              : MATH_WRONG,
+            formula ? "text of a formula that is not understood" : "text, in any case of letters");
         return true;
     }
-    if (math_texts_same(gold, answer, false)) {
+    if (math_texts_same(gold, answer, MATH_TEXT_EXACT)) {
         say(verdict, MATH_CORRECT, "the same text but for its style");
         return true;
     }

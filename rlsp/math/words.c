@@ -11,6 +11,7 @@ static const MathWord commands[] = {
     {"dbinom", TOKEN_BINOM, 0},
     {"tbinom", TOKEN_BINOM, 0},
     {"over", TOKEN_OVER, 0},
+    {"choose", TOKEN_OVER, 1},
     {"sqrt", TOKEN_SQRT, 0},
     {"pi", TOKEN_PI, 0},
     {"infty", TOKEN_INFINITY, 0},
@@ -232,6 +233,7 @@ static const MathWord signs[] = {
     {"\xC3\xB7", TOKEN_DIVIDE, 0},            /* ÷ */
     {"\xE2\x81\x84", TOKEN_DIVIDE, 0},        /* ⁄ */
     {"\xC2\xB0", TOKEN_DEGREE, 0},            /* ° */
+    {"\xC2\xBA", TOKEN_DEGREE, 0},            /* º */
     {"\xE2\x88\x98", TOKEN_DEGREE, 0},        /* ∘ */
     {"\xC2\xB1", TOKEN_PLUS_MINUS, 0},        /* ± */
     {"\xE2\x88\x93", TOKEN_MINUS_PLUS, 0},    /* ∓ */
