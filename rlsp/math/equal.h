@@ -10,10 +10,10 @@
  *
  * With variables that is asked at 12 random points, each with at least 2^24 places for every variable: rational
  * expressions of total degree d that differ agree at one of them with a probability of at most d / 2^24 (Schwartz and
- * Zippel), at all of them below 1e-9 for every d up to a million. The points have every sign and lie on both sides of
- * 1. Those where one of both is not real are passed over, since there the branches of roots are a convention; whole
- * numbers and complex values are asked where there are no others. The points depend on both texts, so that no text
- * can know its own.
+ * Zippel), at all of them below 1e-9 for every d up to a million. The points have every sign and reach
+ * from 0 to 1000. Those where one of both is not real are passed over, since there the branches of roots are a
+ * convention; whole numbers and complex values are asked where there are no others. The points depend on both texts, so
+ * that no text can know its own.
  */
 #ifndef RLSP_MATH_EQUAL_H
 #define RLSP_MATH_EQUAL_H

@@ -1,4 +1,6 @@
 /* Tokens: numbers, with thousands separators, repeating decimals, powers of ten. */
+#include <string.h>
+
 #include "rlsp/math/reader.h"
 
 /* A thousands separator at `at`: its bytes, 0 if there is none. */

@@ -56,7 +56,7 @@ static const char *const units[] = {
     " kph kmph ",
     " sqft ",
 };
-enum { UNIT_COUNT = sizeof units / sizeof units[0] };
+enum { UNIT_COUNT = sizeof units / sizeof units[0], POWER_MAX = 4 };
 
 static char lower(char c)
 {
@@ -104,8 +104,9 @@ static bool multiply_id(MathUnit *unit, uint8_t id, int power)
         at++;
     }
     if (at < unit->count && unit->part[at].id == id) {
-        unit->part[at].power = (int8_t)(unit->part[at].power + power);
-        return unit->part[at].power != 0;
+        int sum              = unit->part[at].power + power;
+        unit->part[at].power = (int8_t)sum;
+        return sum != 0 && sum >= -POWER_MAX && sum <= POWER_MAX;
     }
     if (unit->count == MATH_UNIT_PARTS) {
         return false;
@@ -120,7 +121,7 @@ static bool multiply_id(MathUnit *unit, uint8_t id, int power)
 bool math_unit_multiply(MathUnit *unit, const char *name, size_t length, int power)
 {
     int id = find(name, length);
-    if (id < 0 || power == 0 || power < -9 || power > 9) {
+    if (id < 0 || power == 0 || power < -POWER_MAX || power > POWER_MAX) {
         return false;
     }
     if (strcmp(units[id], " mph ") == 0) {
