@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -363,46 +362,6 @@ static void ill_formed_bytes_become_replacement_characters(void **state)
     }
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* One piece of 256 KiB, as much of short pieces, of spaces, of added tokens: none may be quadratic. */
-static void long_texts_take_linear_time(void **state)
-{
-    (void)state;
-    static const char *const patterns[] = {"er", "a b1 ", " ", "<think>", "\n ", "\xE1\xBA\xBF"};
-    Tokenizer               *tokenizer  = open_tokenizer(PARITY "/tokenizers/qwen2-style");
-    size_t                   bytes      = 1 << 18;
-    char                    *text       = malloc(bytes + 8);
-    for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {
-        size_t length = strlen(patterns[p]), used = 0;
-        for (; used + length <= bytes; used += length) {
-            memcpy(text + used, patterns[p], length);
-        }
-        int32_t *ids;
-        size_t   count;
-        double   start = seconds();
-        assert_int_equal(tokenizer_encode(tokenizer, text, used, false, &ids, &count, NULL), STATUS_OK);
-        double took = seconds() - start;
-        if (took > 8) { /* a quadratic way takes minutes */
-            fail_msg("%s: %.1f s", patterns[p], took);
-        }
-        char  *back;
-        size_t back_bytes;
-        assert_int_equal(tokenizer_decode(tokenizer, ids, count, false, &back, &back_bytes, NULL), STATUS_OK);
-        assert_int_equal(back_bytes, used);
-        assert_memory_equal(back, text, used);
-        free(back);
-        free(ids);
-    }
-    free(text);
-    tokenizer_free(tokenizer);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,7 +373,6 @@ int main(void)
         cmocka_unit_test(built_tokenizers_work),
         cmocka_unit_test(bytes_have_letters_of_their_own),
         cmocka_unit_test(ill_formed_bytes_become_replacement_characters),
-        cmocka_unit_test(long_texts_take_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
