@@ -121,10 +121,12 @@ static MathStatus ratio(MathBall *result, const MathBall *a, int above, int belo
 static MathStatus inverse_wave(MathBall *result, const MathBall *a, bool sine)
 {
     mpfr_t bound;
-    mpfr_init2(bound, 64);
+    mpfr_init2(bound, precision(a) + 8);
     mpfr_set_d(bound, 0.875, MPFR_RNDN);
     bool inside = mpfr_cmpabs(a->re, bound) <= 0; /* the slope is below 4 there */
-    bool beyond = mpfr_cmpabs_ui(a->re, 1) > 0;
+    mpfr_set_ui_2exp(bound, 1, a->error == MATH_NO_ERROR ? -MATH_EXPONENT_MAX : a->error, MPFR_RNDU);
+    mpfr_ui_sub(bound, 1, bound, MPFR_RNDD);
+    bool beyond = a->error == MATH_NO_ERROR ? mpfr_cmpabs_ui(a->re, 1) > 0 : mpfr_cmpabs(a->re, bound) > 0;
     mpfr_clear(bound);
     if (beyond || a->error > -4) {
         return MATH_UNDEFINED;
