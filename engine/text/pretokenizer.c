@@ -13,16 +13,58 @@ static const char gpt2_regex[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?
 #define WHITE_SPACE                                                                                                    \
     "\\x09-\\x0d\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
+/* Letters and numbers that Unicode 15, 15.1 and 16 added, which Oniguruma 6.9.10 knows; PCRE2 before 10.45 does not. */
+#define NEWER_LETTERS                                                                                                  \
+    "\\x{1c89}\\x{1c8a}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{105c0}-\\x{105f3}\\x{10d4a}-\\x{10d65}\\x{10d6f}-"    \
+    "\\x{10d85}\\x{10ec2}-\\x{10ec4}\\x{1123f}\\x{11240}\\x{11380}-\\x{11389}\\x{1138b}\\x{1138e}\\x{11390}-\\x{"      \
+    "113b5}"                                                                                                           \
+    "\\x{113b7}\\x{113d1}\\x{113d3}\\x{11bc0}-\\x{11be0}\\x{11f02}\\x{11f04}-\\x{11f10}\\x{11f12}-\\x{11f33}\\x{"      \
+    "1342f}"                                                                                                           \
+    "\\x{13441}-\\x{13446}\\x{13460}-\\x{143fa}\\x{16100}-\\x{1611d}\\x{16d40}-\\x{16d6c}\\x{18cff}\\x{1b132}\\x{"     \
+    "1b155}"                                                                                                           \
+    "\\x{1df25}-\\x{1df2a}\\x{1e030}-\\x{1e06d}\\x{1e4d0}-\\x{1e4eb}\\x{1e5d0}-\\x{1e5ed}\\x{1e5f0}\\x{2b739}\\x{"     \
+    "2ebf0}-"                                                                                                          \
+    "\\x{2ee5d}\\x{31350}-\\x{323af}"
+#define NEWER_NUMBERS                                                                                                  \
+    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}\\x{16130}-\\x{16139}"        \
+    "\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}\\x{1e4f0}-\\x{1e4f9}\\x{1e5f1}-\\x{1e5fa}"
+
 /* --- compiling */
 
-/* Copies a pattern with \s and \S spelled out; malloc'ed, NULL if out of memory. */
-static char *spell_out_space(const char *pattern)
+/* Whether PCRE2's Unicode is older than 16. */
+static bool old_unicode(void)
 {
-    const size_t longest = sizeof "[^" WHITE_SPACE "]";
+    char version[64] = "";
+    return pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, NULL) < (int)sizeof version &&
+           pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, version) > 0 && atoi(version) < 16;
+}
+
+/* If \p{L} or \p{N} stands at `in`, writes it with what is newer and returns how many characters it took; else 0. */
+static size_t spell_out_letters(const char *in, bool class, char **out)
+{
+    const bool letters = strncmp(in, "\\p{L}", 5) == 0, numbers = strncmp(in, "\\p{N}", 5) == 0;
+    if (!letters && !numbers) {
+        return 0;
+    }
+    *out +=
+        sprintf(*out, "%s%.5s%s%s", class ? "" : "[", in, letters ? NEWER_LETTERS : NEWER_NUMBERS, class ? "" : "]");
+    return 5;
+}
+
+/* Copies a pattern with \s and \S spelled out, and with `newer` \p{L} and \p{N} too; malloc'ed, NULL if out of
+ * memory. */
+static char *spell_out_classes(const char *pattern, bool newer)
+{
+    const size_t longest = sizeof "[^\\p{L}" NEWER_LETTERS "]"; /* of what two characters or more stand for */
     char        *copy    = malloc(strlen(pattern) * longest / 2 + longest);
     char        *out     = copy;
     bool class           = false; /* inside [ ] */
     for (const char *in = pattern; *in != '\0' && copy != NULL; in++) {
+        const size_t taken = newer ? spell_out_letters(in, class, &out) : 0;
+        if (taken > 0) {
+            in += taken - 1;
+            continue;
+        }
         if (*in == '\\' && in[1] != '\0') {
             in++;
             if (*in == 's' && class) {
@@ -66,18 +108,20 @@ static Status add_step(Pretokenizer *pre, PretokenizerStep step, const char *whe
 {
     if (pre->count == PRETOKENIZER_MAX_STEPS) {
         pcre2_code_free(step.regex);
+        pcre2_code_free(step.newer_regex);
         return error_set(error, STATUS_BAD_INPUT, "%s: more than %d pre-tokenizers", where, PRETOKENIZER_MAX_STEPS);
     }
     pre->steps[pre->count++] = step;
     return STATUS_OK;
 }
 
-Status pretokenizer_add_split(Pretokenizer *pre, const char *pattern, bool literal, bool keep_matches, bool keep_gaps,
-                              const char *where, Error *error)
+/* NULL with *error set. */
+static pcre2_code *compile(const char *pattern, bool literal, bool newer, const char *where, Error *error)
 {
-    char *copy = literal ? NULL : spell_out_space(pattern);
+    char *copy = literal ? NULL : spell_out_classes(pattern, newer);
     if (!literal && copy == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", where);
+        error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", where);
+        return NULL;
     }
     int         number;
     PCRE2_SIZE  at;
@@ -88,11 +132,27 @@ Status pretokenizer_add_split(Pretokenizer *pre, const char *pattern, bool liter
     if (regex == NULL) {
         PCRE2_UCHAR reason[160];
         pcre2_get_error_message(number, reason, sizeof reason);
-        return error_set(error, STATUS_BAD_INPUT, "%s: the regex does not compile: %s (\"%.120s\")", where,
-                         (const char *)reason, pattern);
+        error_set(error, STATUS_BAD_INPUT, "%s: the regex does not compile: %s (\"%.120s\")", where,
+                  (const char *)reason, pattern);
+        return NULL;
     }
     pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE); /* where there is no JIT the interpreter matches */
-    return add_step(pre, (PretokenizerStep){regex, keep_matches, keep_gaps, false}, where, error);
+    return regex;
+}
+
+Status pretokenizer_add_split(Pretokenizer *pre, const char *pattern, bool literal, bool keep_matches, bool keep_gaps,
+                              const char *where, Error *error)
+{
+    PretokenizerStep step    = {.keep_matches = keep_matches, .keep_gaps = keep_gaps};
+    bool             classes = !literal && (strstr(pattern, "\\p{L}") != NULL || strstr(pattern, "\\p{N}") != NULL);
+    step.regex               = compile(pattern, literal, false, where, error);
+    step.newer_regex =
+        step.regex != NULL && classes && old_unicode() ? compile(pattern, false, true, where, error) : NULL;
+    if (step.regex == NULL || (classes && old_unicode() && step.newer_regex == NULL)) {
+        pcre2_code_free(step.regex);
+        return error != NULL && error->status != STATUS_OK ? error->status : STATUS_BAD_INPUT;
+    }
+    return add_step(pre, step, where, error);
 }
 
 Status pretokenizer_add_byte_level(Pretokenizer *pre, bool prefix_space, bool use_regex, const char *where,
@@ -112,6 +172,7 @@ void pretokenizer_free(Pretokenizer *pre)
 {
     for (size_t i = 0; i < pre->count; i++) {
         pcre2_code_free(pre->steps[i].regex);
+        pcre2_code_free(pre->steps[i].newer_regex);
     }
     *pre = (Pretokenizer){0};
 }
@@ -123,6 +184,7 @@ typedef struct Run {
     PretokenizerPiece  *piece;
     void               *context;
     pcre2_match_data   *match[PRETOKENIZER_MAX_STEPS];
+    bool                newer; /* the text holds characters that newer_regex is for */
     Error              *error;
 } Run;
 
@@ -132,8 +194,9 @@ static Status run_step(Run *run, size_t number, const char *text, size_t bytes);
 static Status next_match(Run *run, size_t number, const char *text, size_t bytes, size_t at, size_t *begin, size_t *end,
                          bool *found)
 {
-    const pcre2_code *regex = run->pre->steps[number].regex;
-    pcre2_match_data *data  = run->match[number];
+    const PretokenizerStep *step  = &run->pre->steps[number];
+    const pcre2_code       *regex = run->newer && step->newer_regex != NULL ? step->newer_regex : step->regex;
+    pcre2_match_data       *data  = run->match[number];
     /* The text was checked once; checking it again at every match would be quadratic. */
     int result = pcre2_match(regex, (PCRE2_SPTR)text, bytes, at, PCRE2_NO_UTF_CHECK, data, NULL);
     if (result == PCRE2_ERROR_JIT_STACKLIMIT) {
@@ -208,10 +271,23 @@ static Status run_step(Run *run, size_t number, const char *text, size_t bytes)
     return status;
 }
 
+/* Whether text may hold any of NEWER_LETTERS or NEWER_NUMBERS, told by the first bytes of characters. The other regex
+ * is right for every text, but takes an eighth longer. */
+static bool may_be_newer(const char *text, size_t bytes)
+{
+    for (size_t i = 0; i + 2 < bytes; i++) {
+        const unsigned char a = (unsigned char)text[i], b = (unsigned char)text[i + 1];
+        if (a >= 0xE1 && ((a == 0xF0 && b != 0x9F) || (a == 0xE1 && b == 0xB2) || (a == 0xEA && b == 0x9F))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Status pretokenizer_run(const Pretokenizer *pre, const char *text, size_t bytes, PretokenizerPiece *piece,
                         void *context, Error *error)
 {
-    Run    run    = {.pre = pre, .piece = piece, .context = context, .error = error};
+    Run    run = {.pre = pre, .piece = piece, .context = context, .newer = may_be_newer(text, bytes), .error = error};
     Status status = STATUS_OK;
     for (size_t i = 0; i < pre->count && status == STATUS_OK; i++) {
         if (pre->steps[i].regex != NULL) {

@@ -6,9 +6,8 @@
  *     pretokenizer_run(&pre, text, bytes, piece, context, &error);
  *
  * Regexes are those of Oniguruma as tokenizer.json files use them, run by PCRE2
- * with Unicode properties. (Letters and numbers are those of PCRE2's Unicode: with an
- * older one than Hugging Face's, scripts added since are cut differently.) Each step cuts every piece of the step
- * before it.
+ * with Unicode properties; letters and numbers are those of Unicode 16, as Oniguruma
+ * has them, with an older PCRE2 too. Each step cuts every piece of the step before it.
  */
 #ifndef ENGINE_TEXT_PRETOKENIZER_H
 #define ENGINE_TEXT_PRETOKENIZER_H
@@ -22,6 +21,7 @@
 
 typedef struct PretokenizerStep {
     void *regex;        /* pcre2_code; NULL: the step does not cut             */
+    void *newer_regex;  /* the same, for letters that PCRE2 is too old to know; NULL: no need */
     bool  keep_matches; /* what the regex matches becomes pieces               */
     bool  keep_gaps;    /* and so does what lies between                       */
     bool  prefix_space; /* put a space before a piece that has none, first     */

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "engine/io/file.h"
 #include "engine/text/byte_level.h"
@@ -219,15 +218,6 @@ static bool is_ascii(const char *text, size_t bytes)
         }
     }
     return true;
-}
-
-char *tokenizer_nfc(const char *text, size_t bytes, size_t *length)
-{
-    utf8proc_uint8_t *out = NULL;
-    utf8proc_ssize_t  n =
-        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)bytes, &out, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-    *length = n < 0 ? 0 : (size_t)n;
-    return n < 0 ? NULL : (char *)out;
 }
 
 static Status encode_plain(Encoder *encoder, const char *text, size_t bytes, Error *error)
