@@ -53,8 +53,7 @@ int cli_verify(int argc, char **argv)
                  .type        = ARGS_CHOICE,
                  .value       = &box,
                  .placeholder = "W",
-                 .help        = "with gt: which of several boxes is the answer: last (the default), first, or only,\n"
-                                        "where boxes that differ are no answer",
+                 .help        = "with gt: which of several boxes counts; only: none where they differ (default: last)",
                  .choices     = boxes},
                 {.name = "fbox", .type = ARGS_FLAG, .value = &fbox, .help = "with gt: \\fbox{…} is a box too"},
                 {.name  = "phrases",

@@ -161,7 +161,8 @@ Side strip_answer_prefix(MathCompare *compare, Side answer, int *name, bool *agr
         if (relation != TOKEN_EQUAL) {
             return answer;
         }
-        if (node == first && is_name(answer, node)) {
+        bool behind = *name < 0 && math_next(tree, node) < 0 && is_variable(answer, node); /* 5 = x */
+        if ((node == first && is_name(answer, node)) || behind) {
             *name = name_of(answer, node);
         } else if (chosen >= 0 && math_equal(&compare->equal, side_term(side_at(answer, chosen)),
                                              side_term(side_at(answer, node))) != MATH_SAME) {

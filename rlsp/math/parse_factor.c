@@ -146,40 +146,75 @@ static int parse_exponent(Parser *parser)
     return minus ? math_tree_over(parser->tree, NODE_NEGATE, node) : node;
 }
 
+static bool is_degree(const Parser *parser, const MathToken *token, int base)
+{
+    /* 90^o after a number is how degrees are typed */
+    return token->type == TOKEN_DEGREE ||
+           (token->type == TOKEN_LETTER && math_token_is(token, "o") && math_is(parser->tree, base, NODE_NUMBER));
+}
+
 /* ^\circ, ^{\circ} */
-static bool take_degree(Parser *parser)
+static bool take_degree(Parser *parser, int base)
 {
     const MathToken *at = parser->at;
-    if (at->type == TOKEN_DEGREE) {
+    if (is_degree(parser, at, base)) {
         parser->at++;
         return true;
     }
-    if (at->type == TOKEN_OPEN_BRACE && at[1].type == TOKEN_DEGREE && at[2].type == TOKEN_CLOSE_BRACE) {
+    if (at->type == TOKEN_OPEN_BRACE && is_degree(parser, &at[1], base) && at[2].type == TOKEN_CLOSE_BRACE) {
         parser->at += 3;
         return true;
     }
     return false;
 }
 
-/* 52_8: digits and base. */
-static int parse_based(Parser *parser, const MathToken *digits)
+/* "8" or "eight": the literal of a base; -1: neither. */
+static int base_number(Parser *parser, const MathToken *token)
 {
-    bool braced = parser_take(parser, TOKEN_OPEN_BRACE);
-    if (!is_integer(parser->at) || !is_integer(digits)) {
+    static const char *const names[]  = {"two",   "three", "four", "five",   "six",   "seven",
+                                         "eight", "nine",  "ten",  "eleven", "twelve"};
+    static const char *const digits[] = {"2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (token->type == TOKEN_WORD && math_token_is(token, names[i])) {
+            return math_tree_number(parser->tree, digits[i], strlen(digits[i]));
+        }
+    }
+    return is_integer(token) ? math_tree_number(parser->tree, token->text, token->length) : -1;
+}
+
+/* 52_8: what is behind the subscript's sign; the digits before it are those of a whole number. */
+static int parse_based(Parser *parser, const char *digits, size_t length)
+{
+    bool   braced = parser_take(parser, TOKEN_OPEN_BRACE);
+    int    base   = base_number(parser, parser->at);
+    size_t zeros  = 0;
+    if (base < 0) {
         return parser_fail(parser, MATH_UNREADABLE);
     }
-    int    base  = math_tree_number(parser->tree, parser->at->text, parser->at->length);
-    size_t zeros = 0;
-    while (zeros + 1 < digits->length && digits->text[zeros] == '0') {
+    while (zeros + 1 < length && digits[zeros] == '0') {
         zeros++;
     }
-    int name = math_tree_variable(parser->tree, digits->text + zeros, digits->length - zeros);
+    int name = math_tree_variable(parser->tree, digits + zeros, length - zeros);
     int node = math_tree_over(parser->tree, NODE_BASED, base);
     if (node >= 0 && name >= 0) {
         math_node(parser->tree, node)->value = math_node(parser->tree, name)->value;
     }
     parser->at++;
     return braced && !parser_take(parser, TOKEN_CLOSE_BRACE) ? parser_fail(parser, MATH_UNREADABLE) : node;
+}
+
+/* (52)_8 */
+static int parse_grouped_based(Parser *parser, int node)
+{
+    const MathTree *tree = parser->tree;
+    char            digits[MATH_NAME_BYTES];
+    const mpq_t *value = math_is(tree, node, NODE_NUMBER) ? &tree->literals[math_node(tree, node)->value].value : NULL;
+    if (value == NULL || !tree->literals[math_node(tree, node)->value].integer ||
+        mpz_sizeinbase(mpq_numref(*value), 10) + 2 > sizeof digits) {
+        return parser_fail(parser, MATH_UNREADABLE);
+    }
+    mpz_get_str(digits, 10, mpq_numref(*value));
+    return parse_based(parser, digits, strlen(digits));
 }
 
 /* The fraction of a mixed number, where one follows a whole number; -1 without a failure: none does. */
@@ -221,7 +256,8 @@ static int parse_number(Parser *parser)
     const MathToken token = *parser->at++;
     if (parser->at->type == TOKEN_SUBSCRIPT) {
         parser->at++;
-        return parse_based(parser, &token);
+        return is_integer(&token) ? parse_based(parser, token.text, token.length)
+                                  : parser_fail(parser, MATH_UNREADABLE);
     }
     int node = math_tree_number(parser->tree, token.text, token.length);
     if (node >= 0 && is_integer(&token)) {
@@ -334,11 +370,13 @@ int parse_factor(Parser *parser)
             node = math_tree_over(parser->tree, NODE_PERCENT, node);
         } else if (parser_take(parser, TOKEN_DEGREE)) {
             node = math_tree_over(parser->tree, NODE_DEGREE, node);
+        } else if (parser_take(parser, TOKEN_SUBSCRIPT)) {
+            node = parse_grouped_based(parser, node);
         } else if (parser_take(parser, TOKEN_MONEY)) {
             parser->money = true;
         } else if (parser_take(parser, TOKEN_CARET)) {
-            node = take_degree(parser) ? math_tree_over(parser->tree, NODE_DEGREE, node)
-                                       : math_tree_pair(parser->tree, NODE_POWER, node, parse_exponent(parser));
+            node = take_degree(parser, node) ? math_tree_over(parser->tree, NODE_DEGREE, node)
+                                             : math_tree_pair(parser->tree, NODE_POWER, node, parse_exponent(parser));
         } else {
             return node;
         }

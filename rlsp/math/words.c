@@ -316,6 +316,9 @@ const MathWord *math_plain_word(const char *name, size_t length)
 const MathWord *math_sign(const char *text, size_t available, size_t *length)
 {
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        if (signs[i].name[0] != text[0]) {
+            continue;
+        }
         size_t n = strlen(signs[i].name);
         if (n <= available && memcmp(text, signs[i].name, n) == 0) {
             *length = n;
