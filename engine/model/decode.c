@@ -229,6 +229,10 @@ static Status check_input(const Decoder *d, const DecodeInput *input, Error *err
     if (input->stop_count > DECODE_MAX_STOPS) {
         return error_set(error, STATUS_BAD_INPUT, "generating: %u stop tokens; at most %d are possible", input->stop_count, DECODE_MAX_STOPS);
     }
+    if (input->kept > 0 && (input->requests != 1 || input->kept > d->read || input->kept >= input->prompt_starts[1])) {
+        return error_set(error, STATUS_BAD_INPUT, "generating: %u tokens of the prompt cannot be kept; the run before was of one request and has read %u",
+                         input->kept, d->read);
+    }
     for (uint32_t r = 0; r < input->requests; r++) {
         uint32_t length = input->prompt_starts[r + 1] - input->prompt_starts[r];
         if (length == 0 || length >= l->max_length) {
@@ -257,8 +261,9 @@ static void first_requests(Decoder *d, const DecodeInput *input)
     for (uint32_t s = 0; s < stride; s++) {
         slot[SLOT_REQUEST * stride + s] = SLOT_IDLE;
         if (s < d->width && s < input->requests) {
-            slot[SLOT_TOKEN * stride + s] = (uint32_t)input->prompts[input->prompt_starts[s]];
-            slot[SLOT_LENGTH * stride + s] = 1;
+            slot[SLOT_TOKEN * stride + s] = (uint32_t)input->prompts[input->prompt_starts[s] + input->kept];
+            slot[SLOT_POSITION * stride + s] = input->kept;
+            slot[SLOT_LENGTH * stride + s] = input->kept + 1;
             slot[SLOT_REQUEST * stride + s] = s;
             slot[SLOT_SEQUENCE * stride + s] = input->sequence[s];
         }
@@ -355,7 +360,7 @@ static uint32_t headless_submits(const Decoder *d, const DecodeInput *input)
         const uint32_t length = input->prompt_starts[r + 1] - input->prompt_starts[r];
         shortest = length < shortest ? length : shortest;
     }
-    return (shortest - 1) / d->limits.steps_per_submit;
+    return (shortest - 1 - input->kept) / d->limits.steps_per_submit;
 }
 
 /* Runs what is recorded, once. */
@@ -433,10 +438,15 @@ Status decoder_run(Decoder *d, const Model *model, const DecodeInput *input, Dec
     }
     Status status = check_input(d, input, error);
     if (status == STATUS_OK && input->requests > 0) {
+        d->read = 0;
         status = prepare(d, input, error);
     }
     if (status == STATUS_OK && input->requests > 0) {
         status = run_all(d, model, input, output, error);
+    }
+    if (status == STATUS_OK && input->requests == 1) { /* a step reads one token */
+        const uint64_t read = input->kept + output->steps, most = d->limits.max_length - 1;
+        d->read = (uint32_t)(read < most ? read : most);
     }
     return status == STATUS_OK ? collect(d, input->requests, output, error) : status;
 }

@@ -39,6 +39,11 @@ typedef struct DecodeInput {
     const int32_t  *stop_ids;       /* at most 8                                       */
     uint32_t        stop_count;
     bool            ignore_stop;
+    /* Of one request alone: so many of its first tokens are the same as in the decoder's last run, which was of one
+     * request and of this model with these weights, so that their keys and values are still there; only the rest is
+     * computed. At most as many as that run has read (its prompt and all it generated but the last token), and fewer
+     * than the prompt has. 0 in all other cases. */
+    uint32_t        kept;
     SampleOptions   sample;
     /* Called after every submit with the number of slots at work; may be NULL, may call
      * decoder_peek. True: stop now (what is not finished keeps length 0). */

@@ -23,6 +23,7 @@ struct Decoder {
     uint32_t     cache_length; /* max_length rounded up                                   */
     uint32_t     piece_slots;  /* slots whose cache fits one binding                      */
     uint32_t     requests;     /* of this run                                             */
+    uint32_t     read;         /* tokens that the last run's only request can have read; 0 after others */
     GpuArena    *arena, *host_arena;
     GpuStream   *stream, *moves;
     GpuSpan      x, x_next, norm, rstd, qkv, attention, gate_up, activation, logits; /* [slots, …] */

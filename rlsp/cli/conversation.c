@@ -18,6 +18,8 @@ typedef struct Conversation {
     cJSON                   *messages;
     Decoder                 *decoder;
     uint32_t                 length; /* tokens that the decoder has room for */
+    int32_t                 *read;   /* [length] tokens that the decoder has read */
+    uint32_t                 read_count;
     int32_t                 *tokens; /* [max_new] of the answer so far       */
     uint32_t                 count;
     uint32_t                 turn;
@@ -129,6 +131,13 @@ static Status make_room(Conversation *c, uint32_t tokens, Error *error)
     }
     length = length < setup->config->max_positions ? length : setup->config->max_positions;
     decoder_free(c->decoder); /* first: both may not fit */
+    c->decoder = NULL;
+    free(c->read);
+    c->read_count = 0;
+    c->read       = malloc((size_t)length * sizeof *c->read);
+    if (c->read == NULL) {
+        return out_of_memory(error);
+    }
     const DecodeLimits limits = {.slots             = 1,
                                  .max_length        = length,
                                  .max_requests      = 1,
@@ -182,6 +191,26 @@ static Status keep_answer(Conversation *c, Error *error)
     return status;
 }
 
+/* Tokens of the prompt that the decoder has read already; the last must be read again, to go on from it. */
+static uint32_t kept_tokens(const Conversation *c, const int32_t *ids, uint32_t count)
+{
+    uint32_t kept = 0;
+    while (kept < c->read_count && kept + 1 < count && c->read[kept] == ids[kept]) {
+        kept++;
+    }
+    return kept;
+}
+
+/* Notes what the decoder has read: the prompt, and the answer but for its last token. */
+static void note_read(Conversation *c, const int32_t *ids, uint32_t count)
+{
+    memcpy(c->read, ids, count * sizeof *ids);
+    c->read_count = count;
+    for (uint32_t i = 0; i + 1 < c->count && c->read_count < c->length; i++) {
+        c->read[c->read_count++] = c->tokens[i];
+    }
+}
+
 static Status answer(Conversation *c, const int32_t *ids, uint32_t count, uint32_t max_new, Error *error)
 {
     const ConversationSetup *setup     = c->setup;
@@ -194,6 +223,7 @@ static Status answer(Conversation *c, const int32_t *ids, uint32_t count, uint32
                                           .stop_ids      = setup->stops,
                                           .stop_count    = setup->stop_count,
                                           .ignore_stop   = setup->stop_count == 0,
+                                          .kept          = kept_tokens(c, ids, count),
                                           .sample        = setup->sample,
                                           .progress      = show_progress,
                                           .user          = c};
@@ -205,6 +235,11 @@ static Status answer(Conversation *c, const int32_t *ids, uint32_t count, uint32
         memcpy(c->tokens, output.tokens, c->count * sizeof *c->tokens);
     }
     if (status == STATUS_OK) {
+        if (c->count > 0) {
+            note_read(c, ids, count);
+        } else { /* stopped within the prompt */
+            c->read_count = 0;
+        }
         status = token_printer_show(&c->printer, c->tokens, c->count, error);
     }
     if (status == STATUS_OK) {
@@ -330,5 +365,6 @@ Status conversation_run(const ConversationSetup *setup, Error *error)
     decoder_free(c.decoder);
     cJSON_Delete(c.messages);
     free(c.tokens);
+    free(c.read);
     return status;
 }

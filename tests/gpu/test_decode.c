@@ -224,6 +224,16 @@ static void a_cache_in_pieces(void **state)
     decoder_free(decoder);
 }
 
+static void expect_bad(Decoder *decoder, const DecodeInput *input, const char *part)
+{
+    Error        error = {0};
+    DecodeOutput output;
+    assert_int_equal(decoder_run(decoder, model, input, &output, &error), STATUS_BAD_INPUT);
+    if (strstr(error.text, part) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", error.text, part);
+    }
+}
+
 /* Prompts longer than a submit: the steps in which nothing is sampled leave the head out. */
 static void long_prompts(void **state)
 {
@@ -244,6 +254,49 @@ static void long_prompts(void **state)
             memcpy(want, output.tokens, sizeof want);
         }
         assert_memory_equal(output.tokens, want, sizeof want);
+        decoder_free(decoder);
+    }
+}
+
+/* A conversation goes on: what was read is not read again, and the result is that of reading it all. */
+static void a_prompt_that_begins_as_before_is_kept(void **state)
+{
+    (void)state;
+    enum { PROMPT = 6, MORE = 8, READ = PROMPT + MORE - 1, SECOND = READ + 5 };
+    Requests first = {.starts = {0, PROMPT}, .sequence = {4}, .max_new = {MORE}};
+    Requests second = {.starts = {0, SECOND}, .sequence = {9}, .max_new = {MORE}};
+    for (uint32_t i = 0; i < PROMPT; i++) {
+        first.prompts[i] = (int32_t)(i * 5 % VOCAB);
+    }
+    int32_t  want[MORE];
+    uint64_t steps = 0;
+    for (int keep = 0; keep < 3; keep++) { /* nothing, a part, all that was read */
+        Decoder     *decoder = decoder_open(1, 1);
+        DecodeInput  input = input_of(&first, 1);
+        input.max_new = first.max_new;
+        DecodeOutput output = run(decoder, &input);
+        for (uint32_t i = 0; i < second.starts[1]; i++) {
+            second.prompts[i] = i < PROMPT ? first.prompts[i] : i < READ ? output.tokens[i - PROMPT] : (int32_t)(i * 3 % VOCAB);
+        }
+        input = input_of(&second, 1);
+        input.max_new = second.max_new;
+        input.kept = keep == 0 ? 0 : keep == 1 ? 4 : READ;
+        output = run(decoder, &input);
+        assert_int_equal(output.lengths[0], MORE);
+        if (keep == 0) {
+            memcpy(want, output.tokens, sizeof want);
+            steps = output.steps;
+        }
+        assert_memory_equal(output.tokens, want, sizeof want);
+        assert_int_equal(output.steps, steps - input.kept);
+        /* More than was read, or all of the prompt, cannot be kept; nor anything after several requests. */
+        input.kept = SECOND;
+        expect_bad(decoder, &input, "cannot be kept");
+        const Requests    two = requests_make(NULL, 2);
+        const DecodeInput other = input_of(&two, 2);
+        run(decoder, &other);
+        input.kept = 1;
+        expect_bad(decoder, &input, "cannot be kept");
         decoder_free(decoder);
     }
 }
@@ -345,16 +398,6 @@ static void progress_shows_and_stops(void **state)
     decoder_free(decoder);
 }
 
-static void expect_bad(Decoder *decoder, const DecodeInput *input, const char *part)
-{
-    Error        error = {0};
-    DecodeOutput output;
-    assert_int_equal(decoder_run(decoder, model, input, &output, &error), STATUS_BAD_INPUT);
-    if (strstr(error.text, part) == NULL) {
-        fail_msg("\"%s\" does not say \"%s\"", error.text, part);
-    }
-}
-
 static void bad_input_is_an_error(void **state)
 {
     (void)state;
@@ -422,6 +465,7 @@ int main(void)
                                        fixture_test(requests_have_their_own_limit),
                                        fixture_test(a_cache_in_pieces),
                                        fixture_test(long_prompts),
+                                       fixture_test(a_prompt_that_begins_as_before_is_kept),
                                        fixture_test(stop_tokens_end_a_request),
                                        fixture_test(the_context_ends_a_request),
                                        fixture_test(progress_shows_and_stops),
