@@ -80,6 +80,36 @@ static void accepted(const char *what)
     lora_free(lora);
 }
 
+/* The weights again, without the tensor `left_out`, with `reshaped` as one long row, and with `added`; each may be
+ * NULL. */
+static void rewrite(const char *left_out, const char *reshaped, const char *added)
+{
+    Error             error   = {0};
+    float             zero    = 0.0f;
+    SafetensorsSet   *set     = fixture_open(ADAPTER "/adapter_model.safetensors");
+    SafetensorsEntry *entries = calloc(safetensors_count(set) + 1, sizeof *entries);
+    size_t            count   = 0;
+    for (size_t i = 0; i < safetensors_count(set); i++) {
+        const Safetensor *from = safetensors_at(set, i);
+        if (left_out != NULL && strcmp(from->name, left_out) == 0) {
+            continue;
+        }
+        const bool whole = reshaped == NULL || strcmp(from->name, reshaped) != 0;
+        entries[count++] =
+            (SafetensorsEntry){.name  = from->name,
+                               .dtype = from->dtype,
+                               .rank  = 2,
+                               .shape = {whole ? from->shape[0] : 1, whole ? from->shape[1] : from->elements},
+                               .data  = from->data};
+    }
+    if (added != NULL) {
+        entries[count++] = (SafetensorsEntry){.name = added, .dtype = DTYPE_F32, .rank = 1, .shape = {1}, .f32 = &zero};
+    }
+    assert_int_equal(safetensors_write(inside("adapter_model.safetensors"), entries, count, NULL, &error), STATUS_OK);
+    free(entries);
+    safetensors_close(set);
+}
+
 /* A config that asks for what is not supported, or makes no sense; the error names the key. */
 static void configs(void **state)
 {
@@ -185,6 +215,22 @@ static void tensors(void **state)
     start("tiny-qwen2");
     set("target_modules", "[\"q_proj\", \"v_proj\"]");
     refused("tensors that no target asks for", "belongs to no matrix");
+    static const char *const names[] = {"base_model.model.model.layers.1.mlp.down_proj.lora_A.weight",
+                                        "base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight"};
+    for (int i = 0; i < 2; i++) {
+        start("tiny-qwen2");
+        rewrite(names[i], NULL, NULL);
+        refused("a tensor that is missing", names[i]);
+        rewrite(names[i], NULL, "base_model.model.model.layers.0.mlp.down_proj.lora_magnitude_vector");
+        refused("one that is missing, and another in its place", names[i]);
+        rewrite(NULL, names[i], NULL);
+        refused("a tensor of another shape", names[i]);
+    }
+    start("tiny-qwen2");
+    rewrite(NULL, NULL, "base_model.model.lm_head.weight");
+    refused("a tensor too many", "base_model.model.lm_head.weight");
+    rewrite(NULL, NULL, NULL);
+    accepted("the adapter, written again");
     start("tiny-qwen2");
     assert_int_equal(file_remove(inside("adapter_model.safetensors"), &error), STATUS_OK);
     refused("no weights", "adapter_model.safetensors");
