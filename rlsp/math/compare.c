@@ -50,7 +50,7 @@ static bool strip_units(MathCompare *compare, Side *gold, Side *answer)
         compare->rule = "another unit";
         return false;
     }
-    if (!wanted && given && unit_of(*answer)->words[0] != '\0') {
+    if (!wanted && given && (unit_of(*answer)->words[0] != '\0' || side_kind(*gold) == NODE_PERCENT)) {
         compare->rule = "words that are no unit";
         return false;
     }

@@ -14,11 +14,24 @@ static const char *name_at(Side side, int node)
     return side.tree->names->text[math_node(side.tree, node)->value];
 }
 
-/* A capital, as of a point, or an angle. */
+static bool is_angle(Side side, int node)
+{
+    return is_variable(side, node) && strncmp(name_at(side, node), "angle", 5) == 0;
+}
+
+/* A capital, as of a point. */
 static bool is_geometric(Side side, int node)
 {
-    return is_variable(side, node) && ((name_at(side, node)[0] >= 'A' && name_at(side, node)[0] <= 'Z') ||
-                                       strncmp(name_at(side, node), "angle", 5) == 0);
+    return is_variable(side, node) && name_at(side, node)[0] >= 'A' && name_at(side, node)[0] <= 'Z';
+}
+
+/* (x), (2), (x, y): what a function is applied to; x(y + 1) is a product. */
+static bool is_argument(Side side, int node)
+{
+    uint8_t kind = math_node(side.tree, node)->kind;
+    return (math_node(side.tree, node)->grouped &&
+            (kind == NODE_VARIABLE || kind == NODE_NUMBER || kind == NODE_NEGATE)) ||
+           kind == NODE_TUPLE;
 }
 
 static bool all_variables(Side side, int node)
@@ -42,8 +55,8 @@ static bool is_name(Side side, int node)
         return false;
     }
     int second = math_second(tree, node);
-    if (math_children(tree, node) == 2 && (math_node(tree, second)->grouped || is_geometric(side, second))) {
-        return true; /* f(x), AB, m\angle A */
+    if (math_children(tree, node) == 2 && (is_argument(side, second) || is_angle(side, second))) {
+        return true; /* f(x), m\angle A */
     }
     for (int child = math_first(tree, node); child >= 0; child = math_next(tree, child)) {
         if (!is_geometric(side, child)) {

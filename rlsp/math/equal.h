@@ -6,12 +6,13 @@
  * Rational numbers are compared exactly. Everything else is evaluated in balls: a difference that is
  * certainly not zero is a proof that they differ. They are held equal where the difference is below
  * 2^-(precision / 3) of their size at a precision of 256 bits and at least twice the bits of all numbers
- * that are written in them, so that 10^{-500} added to one of them is seen.
+ * that are written in them and the exponents of their powers, so that 10^{-500} or e^{-1000} added to one of
+ * them is seen.
  *
  * With variables that is asked at 12 random points, each with at least 2^24 places for every variable: rational
  * expressions of total degree d that differ agree at one of them with a probability of at most d / 2^24 (Schwartz and
  * Zippel), at all of them below 1e-9 for every d up to a million. The points have every sign and reach
- * from 0 to 1000. Those where one of both is not real are passed over, since there the branches of roots are a
+ * from 0 to 250. Those where one of both is not real are passed over, since there the branches of roots are a
  * convention; whole numbers and complex values are asked where there are no others. The points depend on both texts, so
  * that no text can know its own.
  */

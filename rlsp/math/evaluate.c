@@ -180,6 +180,9 @@ static MathStatus function(MathTerm term, MathEvaluator *evaluator, MathBall *va
     status            = status == MATH_OK ? argument_of(child(term, argument), evaluator, &a) : status;
     if (status == MATH_OK) {
         status = math_ball_function(value, op == FUNCTION_LOG ? FUNCTION_LN : op, &a);
+        if (status == MATH_OK && op == FUNCTION_TANH) { /* 2 e^{-2x} below 1 */
+            evaluator->bits += 3 * labs(mpfr_get_si(a.re, MPFR_RNDN));
+        }
     }
     if (status == MATH_OK && op == FUNCTION_LOG) {
         mpq_t ten;
@@ -262,6 +265,16 @@ static MathStatus constant(MathTerm term, MathEvaluator *evaluator, MathBall *va
     }
 }
 
+/* Counts how small or large a result is: e^{-1000} beside 1 takes as many bits to be seen. */
+static MathStatus sized(MathStatus status, MathEvaluator *evaluator, const MathBall *value)
+{
+    long exponent = math_ball_exponent(value);
+    if (status == MATH_OK && exponent != MATH_NO_ERROR) {
+        evaluator->bits += labs(exponent);
+    }
+    return status;
+}
+
 MathStatus math_evaluate(MathTerm term, MathEvaluator *evaluator, MathBall *value)
 {
     const MathNode *node   = math_node(term.tree, term.node);
@@ -291,9 +304,9 @@ MathStatus math_evaluate(MathTerm term, MathEvaluator *evaluator, MathBall *valu
         return status == MATH_OK ? scale(evaluator, value, NULL, 100) : status;
     case NODE_DEGREE:
     case NODE_QUANTITY: return math_evaluate(child(term, node->first), evaluator, value);
-    case NODE_POWER: return power(term, evaluator, value);
+    case NODE_POWER: return sized(power(term, evaluator, value), evaluator, value);
     case NODE_ROOT: return root(term, evaluator, value);
-    case NODE_FUNCTION: return function(term, evaluator, value);
+    case NODE_FUNCTION: return sized(function(term, evaluator, value), evaluator, value);
     case NODE_FACTORIAL:
     case NODE_BINOMIAL: return whole_numbers(term, evaluator, value);
     default: return constant(term, evaluator, value);

@@ -12,7 +12,8 @@ typedef struct MathEvaluator {
     MathWork   *work;
     mpfr_prec_t precision;
     const long *point; /* [MATH_NAMES_MAX], NULL: variables have no value            */
-    int64_t     bits;  /* out, summed: how many the numbers written in the expression hold */
+    int64_t bits; /* out, summed: what the numbers written in the expression hold, and the exponents of its powers and
+                     functions */
 } MathEvaluator;
 
 /* *value is initialised with the evaluator's precision. Not a scalar: MATH_UNREADABLE. */

@@ -25,8 +25,8 @@ static int is_negative(int attempt, size_t variable, uint64_t random)
 void math_point(uint64_t seed, MathPointKind kind, int attempt, size_t count, long *point)
 {
     const uint64_t one = (uint64_t)1 << MATH_POINT_SHIFT;
-    /* where functions are defined and steps lie differs: near 1, below 1, up to 100, up to 1000 */
-    static const uint64_t ranges[][2] = {{1, 16}, {0, 4}, {16, 400}, {200, 4000}}; /* quarters */
+    /* where functions are defined and steps lie differs: near 1, below 1, up to 100, up to 250 */
+    static const uint64_t ranges[][2] = {{1, 16}, {0, 4}, {16, 400}, {200, 1000}}; /* quarters */
     const uint64_t       *range       = ranges[attempt / 2 % 4];
     for (size_t i = 0; i < count; i++) {
         uint64_t random = mix(seed ^ mix((uint64_t)kind << 48 ^ (uint64_t)attempt << 16 ^ i));

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 typedef enum MathPointKind {
-    MATH_POINT_REAL,   /* up to 1000, every other one with signs    */
+    MATH_POINT_REAL,   /* up to 250, every other one with signs    */
     MATH_POINT_WHOLE,  /* 1 to 40                                  */
     MATH_POINT_COMPLEX /* as real: values may be complex there     */
 } MathPointKind;

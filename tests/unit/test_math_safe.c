@@ -282,6 +282,12 @@ static void almost_equal_is_not_equal(void **state)
         {"(x-1)(x-2)", "x^2-3x+2+10^{-200}"},
         {"\\cos x", "1-\\frac{x^2}{2}"},
         {"e^{x}", "e^{x}+10^{-120}"},
+        {"\\pi", "\\pi+e^{-1000}"},
+        {"x", "x+e^{-x^2-200}"},
+        {"\\pi", "\\pi+2^{-e^{7}}"},
+        {"\\pi", "\\pi+\\sin(e^{-500})"},
+        {"\\sqrt{2}", "\\sqrt{2}+\\frac{1}{300!}"},
+        {"1", "\\tanh 200"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         MathVerdict verdict;
