@@ -328,7 +328,8 @@ static void read_token(Reader *reader)
         read_command(reader);
     } else if (c == '}') {
         close_brace(reader);
-    } else if (is_digit(c) || (c == '.' && reader_digits(reader, reader->at + 1) > 0)) {
+    } else if (is_digit(c) || (c == '.' && (reader_digits(reader, reader->at + 1) > 0 ||
+                                            reader_follows(reader, reader->at + 1, "\\overline{")))) {
         reader_number(reader);
     } else if (is_letter(c)) {
         read_letters(reader);
