@@ -7,7 +7,7 @@
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/plot_panels.h"
 #include "rlsp/run/json_line.h"
-#include "tui/text.h"
+#include "tui/draw/text.h"
 
 static const char summary[] =
     "Draws curves of up to six runs as a PNG on white paper: reward, held-out accuracy, trace length, behaviours, "

@@ -5,7 +5,7 @@
 #include "engine/io/json.h"
 #include "engine/utf8.h"
 #include "rlsp/cli/plot_panels.h"
-#include "tui/text.h"
+#include "tui/draw/text.h"
 
 enum { NAMES_MAX = HISTORY_KIND_COUNT * HISTORY_METRICS, NEAREST = 3, HOLDS_MIN = 3 };
 

@@ -12,7 +12,7 @@
 #define RLSP_CLI_PLOT_PANELS_H
 
 #include "rlsp/run/history.h"
-#include "tui/plot.h"
+#include "tui/image/plot.h"
 
 enum { PLOT_RUNS_MAX = SERIES_INKS, PLOT_PANELS_MAX = 24, PLOT_NAME_SIZE = 96 };
 

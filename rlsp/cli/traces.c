@@ -5,7 +5,7 @@
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/traces.h"
-#include "tui/trace_ansi.h"
+#include "tui/trace/trace_ansi.h"
 
 enum { STAGE_COLUMNS = 11, PROMPT_COLUMNS = 40 };
 

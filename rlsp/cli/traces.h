@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tui/trace_card.h"
+#include "tui/trace/trace_card.h"
 
 typedef enum TracesStage { TRACES_ANY, TRACES_RL, TRACES_EVAL, TRACES_SAMPLE } TracesStage;
 

@@ -4,7 +4,7 @@
 
 #include "engine/io/file.h"
 #include "rlsp/cli/traces.h"
-#include "tui/trace_page.h"
+#include "tui/trace/trace_page.h"
 
 enum { SAME_MAX = 12 };
 

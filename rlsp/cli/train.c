@@ -10,7 +10,7 @@
 #include "rlsp/cli/train_process.h"
 #include "rlsp/run/progress.h"
 #include "rlsp/train/session.h"
-#include "tui/dashboard.h"
+#include "tui/dashboard/dashboard.h"
 
 static volatile sig_atomic_t stop_requested;
 

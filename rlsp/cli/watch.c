@@ -7,7 +7,7 @@
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
-#include "tui/dashboard.h"
+#include "tui/dashboard/dashboard.h"
 
 enum { RUNS_GIVEN_MAX = 256, WIDTH_MAX = 500, HEIGHT_MAX = 200 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/utf8.h"
-#include "tui/text.h"
+#include "tui/draw/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

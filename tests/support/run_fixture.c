@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/support/fixture.h"
-#include "tui/length_bins.h"
+#include "tui/pane/length_bins.h"
 
 FILE *run_text_begin(RunText *text)
 {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "rlsp/run/history.h"
-#include "tui/canvas.h"
+#include "tui/draw/canvas.h"
 
 enum { RUN_FIXTURE_STEPS = 60 };
 

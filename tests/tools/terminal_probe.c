@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tui/terminal.h"
+#include "tui/terminal/terminal.h"
 
 enum { KEYS = 12, LINES = 4, REFRESH_MS = 500, FLOOD_LINES = 100000 };
 

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "tui/chart.h"
+#include "tui/draw/chart.h"
 
 enum { POINTS = 41 };
 

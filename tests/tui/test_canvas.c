@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "engine/utf8.h"
-#include "tui/text.h"
-#include "tui/theme.h"
+#include "tui/draw/text.h"
+#include "tui/draw/theme.h"
 
 #define WIDE "\xE4\xBD\xA0" /* two columns */
 

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "tests/support/fixture.h"
-#include "tui/dashboard.h"
-#include "tui/text.h"
+#include "tui/dashboard/dashboard.h"
+#include "tui/draw/text.h"
 
 static const char recorded[] = TEST_DATA "/run-recorded";
 

@@ -13,11 +13,11 @@
 #include "engine/utf8.h"
 #include "tests/support/hostile.h"
 #include "tests/support/run_fixture.h"
-#include "tui/pane_curves.h"
-#include "tui/pane_log.h"
-#include "tui/pane_machine.h"
-#include "tui/pane_traces.h"
-#include "tui/text.h"
+#include "tui/pane/pane_curves.h"
+#include "tui/pane/pane_log.h"
+#include "tui/pane/pane_machine.h"
+#include "tui/pane/pane_traces.h"
+#include "tui/draw/text.h"
 
 enum { MARGIN = 4 };
 

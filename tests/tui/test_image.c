@@ -16,10 +16,10 @@
 #include "engine/random.h"
 #include "tests/support/fixture.h"
 #include "tests/support/png.h"
-#include "tui/font.h"
-#include "tui/font_file.h"
-#include "tui/font_find.h"
-#include "tui/image.h"
+#include "tui/image/font.h"
+#include "tui/image/font_file.h"
+#include "tui/image/font_find.h"
+#include "tui/image/image.h"
 
 static const Colour white = {255, 255, 255, 1}, black = {0, 0, 0, 1}, half_black = {0, 0, 0, 0.5f};
 

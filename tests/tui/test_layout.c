@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tui/layout.h"
+#include "tui/pane/layout.h"
 
 static void fill(char *cells, int width, int height, const LayoutBox *box, char mark)
 {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/support/run_fixture.h"
-#include "tui/pane_curves.h"
+#include "tui/pane/pane_curves.h"
 
 enum { CURVE_PANES = 4 };
 

@@ -11,12 +11,12 @@
 
 #include "tests/support/fixture.h"
 #include "tests/support/run_fixture.h"
-#include "tui/length_bins.h"
-#include "tui/pane_behaviour.h"
-#include "tui/pane_behaviour_rows.h"
-#include "tui/pane_curves.h"
-#include "tui/pane_lengths.h"
-#include "tui/pane_machine.h"
+#include "tui/pane/length_bins.h"
+#include "tui/pane/pane_behaviour.h"
+#include "tui/pane/pane_behaviour_rows.h"
+#include "tui/pane/pane_curves.h"
+#include "tui/pane/pane_lengths.h"
+#include "tui/pane/pane_machine.h"
 
 enum { CURVE_PANES = 4 };
 

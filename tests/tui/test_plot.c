@@ -13,9 +13,9 @@
 #include "engine/random.h"
 #include "tests/support/fixture.h"
 #include "tests/support/png.h"
-#include "tui/plot.h"
-#include "tui/plot_parts.h"
-#include "tui/theme.h"
+#include "tui/image/plot.h"
+#include "tui/image/plot_parts.h"
+#include "tui/draw/theme.h"
 
 enum { POINTS = 300, WHITE = 0xFFFFFF };
 

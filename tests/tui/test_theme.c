@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "tui/theme.h"
+#include "tui/draw/theme.h"
 
 typedef struct Colour {
     double channels[3]; /* sRGB, 0..1 */

@@ -12,9 +12,9 @@
 #include "engine/random.h"
 #include "engine/utf8.h"
 #include "rlsp/run/json_line.h"
-#include "tui/trace_ansi.h"
-#include "tui/trace_look.h"
-#include "tui/trace_page.h"
+#include "tui/trace/trace_ansi.h"
+#include "tui/trace/trace_look.h"
+#include "tui/trace/trace_page.h"
 
 static const char prompt[]   = "Numbers 2,5,8,9,10,12. Target 22.\n";
 static const char response[] = "2+5+8=15 short 7. Go back.\n"
