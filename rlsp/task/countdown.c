@@ -1,4 +1,4 @@
-/* Countdown: make the target from all the numbers with + - * (RECIPE.md section 2). */
+/* Countdown: make the target from all the numbers with + - *. */
 #include <string.h>
 
 #include "rlsp/task/chain.h"

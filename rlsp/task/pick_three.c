@@ -1,5 +1,4 @@
-/* Pick three: three of the six numbers that add up to the target
- * (RECIPE-PICK-THREE.md sections 1 and 2). */
+/* Pick three: three of the six numbers that add up to the target. */
 #include <string.h>
 
 #include "rlsp/task/common.h"

@@ -22,7 +22,7 @@ static TraceStats read(const Task *task, const Problem *problem, const char *tex
     return stats;
 }
 
-/* A trace out of RECIPE.md section 7, with its slips. */
+/* A trace of a trained model, with its slips. */
 static void the_recipes_trace_is_read(void **state)
 {
     (void)state;
