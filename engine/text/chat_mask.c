@@ -23,6 +23,7 @@ typedef struct Search {
     ChatOptions         options; /* without the generation prompt */
     JinjaOutput         whole;
     char                mark[5]; /* a character that the text does not hold */
+    bool                sample;  /* chat_end_token's own conversation: it is not asked again */
 } Search;
 
 static size_t common_prefix(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
@@ -118,8 +119,17 @@ static bool compare_marked(const Search *search, size_t place, const cJSON *cont
     return ok;
 }
 
-/* Where the answer in message `place` stands: from behind what comes before every answer to its own end. `open` is set
- * if the end is that of the turn. */
+static Status cannot_tell(size_t place, Error *error)
+{
+    return error_set(error, STATUS_BAD_INPUT,
+                     "messages[%zu]: the chat template does not write this answer as the continuation of what comes "
+                     "before it, so its "
+                     "tokens cannot be told; give the line as \"ids\" and \"labels\"",
+                     place);
+}
+
+/* Where the answer in message `place` stands: from behind what comes before every answer to the end of its content; or,
+ * with `turn` set, to somewhere behind the end of its turn, before the next message's content. */
 static Status find_answer(const Search *search, size_t place, const cJSON *message, JinjaSpan *span, bool *turn,
                           Error *error)
 {
@@ -135,18 +145,15 @@ static Status find_answer(const Search *search, size_t place, const cJSON *messa
         (text && compare_marked(search, place, content, false, &common));
     span->begin = common;
     bool ended  = begun && !*turn && text && compare_marked(search, place, content, true, &span->end);
-    if (begun && !ended) { /* calls of functions stand behind the content: up to the next message */
-        *turn = true;
-        ended =
-            compare(search, some_messages(search->messages, place + 1, SIZE_MAX, NULL, 0), false, &span->end, &bytes) &&
-            span->end == bytes;
+    if (begun && !ended) { /* calls of functions stand behind the content: the turn's end is before the next message */
+        const cJSON *next = cJSON_GetObjectItemCaseSensitive(message->next, "content");
+        *turn             = true;
+        span->end         = search->whole.bytes;
+        ended             = message->next == NULL ||
+                (cJSON_IsString(next) && compare_marked(search, place + 1, next, false, &span->end));
     }
     if (!begun || !ended || span->end < span->begin) {
-        return error_set(error, STATUS_BAD_INPUT,
-                         "messages[%zu]: the chat template does not write this answer as the continuation of what "
-                         "comes before it, so "
-                         "its tokens cannot be told; give the line as \"ids\" and \"labels\"",
-                         place);
+        return cannot_tell(place, error);
     }
     return STATUS_OK;
 }
@@ -185,47 +192,55 @@ static bool normal_length(const Tokenizer *tokenizer, const char *text, size_t *
     return ok;
 }
 
-/* Marks the tokens of one answer. What ends it is its too: the special token behind the content, or, if the span is a
- * whole turn, its last special token. `exact`: neither; tokens count that the span touches, as transformers has it. */
-static void mark_tokens(const Tokenizer *tokenizer, ChatTokens *tokens, const size_t *ends, JinjaSpan span, bool turn,
-                        bool exact)
+/* How a span's tokens are marked. */
+typedef enum Marking {
+    MARK_EXACT,   /* what the span touches, as transformers has it for {% generation %} */
+    MARK_CONTENT, /* what begins in the span, and the special token behind it, which ends the turn */
+    MARK_TURN     /* what begins in the span, up to the last token that ends a turn */
+} Marking;
+
+/* False: a turn has no end. */
+static bool mark_tokens(const Tokenizer *tokenizer, ChatTokens *tokens, const size_t *ends, JinjaSpan span,
+                        Marking marking, int32_t end_token)
 {
     size_t last = SIZE_MAX, next = tokens->count;
     for (size_t i = 0; i < tokens->count; i++) {
         const size_t begin = i == 0 ? 0 : ends[i - 1];
-        if ((exact ? ends[i] > span.begin : begin >= span.begin) && begin < span.end) {
+        if ((marking == MARK_EXACT ? ends[i] > span.begin : begin >= span.begin) && begin < span.end) {
             tokens->assistant[i] = true;
-            last                 = turn && tokenizer_is_special(tokenizer, tokens->ids[i]) ? i : last;
+            last                 = tokens->ids[i] == end_token ? i : last;
         } else if (begin >= span.end && next == tokens->count) {
             next = i;
         }
     }
-    if (!exact && !turn && next < tokens->count && tokenizer_is_special(tokenizer, tokens->ids[next])) {
+    if (marking == MARK_CONTENT && next < tokens->count && tokenizer_is_special(tokenizer, tokens->ids[next])) {
         tokens->assistant[next] = true;
     }
-    for (size_t i = next; turn && !exact && last != SIZE_MAX && i-- > last + 1;) {
+    for (size_t i = next; marking == MARK_TURN && last != SIZE_MAX && i-- > last + 1;) {
         tokens->assistant[i] = false;
     }
+    return marking != MARK_TURN || last != SIZE_MAX;
 }
 
-static Status mark_span(const Search *search, const Tokenizer *tokenizer, ChatTokens *tokens, const size_t *ends,
-                        JinjaSpan span, bool turn, bool exact, Error *error)
+/* The span counted in the text as the tokenizer sees it. */
+static Status normal_span(const Search *search, const Tokenizer *tokenizer, JinjaSpan *span, Error *error)
 {
-    if (!normal_length(tokenizer, search->whole.text, &span.begin) ||
-        !normal_length(tokenizer, search->whole.text, &span.end)) {
-        return out_of_memory(error);
-    }
-    mark_tokens(tokenizer, tokens, ends, span, turn, exact);
-    return STATUS_OK;
+    return normal_length(tokenizer, search->whole.text, &span->begin) &&
+                   normal_length(tokenizer, search->whole.text, &span->end)
+               ? STATUS_OK
+               : out_of_memory(error);
 }
 
 static Status mark_all(Search *search, const Tokenizer *tokenizer, ChatTokens *tokens, const size_t *ends, Error *error)
 {
-    Status status = STATUS_OK;
-    size_t place  = 0;
+    Status  status    = STATUS_OK;
+    size_t  place     = 0;
+    int32_t end_token = -1;
     if (search->whole.span_count > 0) {
         for (size_t i = 0; i < search->whole.span_count && status == STATUS_OK; i++) {
-            status = mark_span(search, tokenizer, tokens, ends, search->whole.spans[i], false, true, error);
+            JinjaSpan span = search->whole.spans[i];
+            status         = normal_span(search, tokenizer, &span, error);
+            mark_tokens(tokenizer, tokens, ends, span, MARK_EXACT, -1);
         }
         return status;
     }
@@ -243,17 +258,22 @@ static Status mark_all(Search *search, const Tokenizer *tokenizer, ChatTokens *t
             continue;
         }
         status = find_answer(search, place, message, &span, &turn, error);
-        if (status == STATUS_OK) {
-            status = mark_span(search, tokenizer, tokens, ends, span, turn, false, error);
+        status = status == STATUS_OK ? normal_span(search, tokenizer, &span, error) : status;
+        if (status == STATUS_OK && turn && end_token == -1 && !search->sample) {
+            end_token = chat_end_token(search->chat, tokenizer);
+        }
+        if (status == STATUS_OK &&
+            !mark_tokens(tokenizer, tokens, ends, span, turn ? MARK_TURN : MARK_CONTENT, turn ? end_token : -1)) {
+            status = cannot_tell(place, error);
         }
     }
     return status;
 }
 
-Status chat_encode_masked(const ChatTemplate *chat, const Tokenizer *tokenizer, const cJSON *messages,
-                          const ChatOptions *options, ChatTokens *tokens, Error *error)
+static Status encode_masked(const ChatTemplate *chat, const Tokenizer *tokenizer, const cJSON *messages,
+                            const ChatOptions *options, bool sample, ChatTokens *tokens, Error *error)
 {
-    Search search                        = {.chat = chat, .messages = messages, .options = *options};
+    Search search                        = {.chat = chat, .messages = messages, .options = *options, .sample = sample};
     search.options.add_generation_prompt = false;
     *tokens                              = (ChatTokens){0};
     size_t *ends = NULL, bytes = 0;
@@ -285,6 +305,12 @@ Status chat_encode_masked(const ChatTemplate *chat, const Tokenizer *tokenizer, 
     return status;
 }
 
+Status chat_encode_masked(const ChatTemplate *chat, const Tokenizer *tokenizer, const cJSON *messages,
+                          const ChatOptions *options, ChatTokens *tokens, Error *error)
+{
+    return encode_masked(chat, tokenizer, messages, options, false, tokens, error);
+}
+
 void chat_tokens_free(ChatTokens *tokens)
 {
     free(tokens->ids);
@@ -299,7 +325,7 @@ int32_t chat_end_token(const ChatTemplate *chat, const Tokenizer *tokenizer)
     ChatTokens        tokens   = {0};
     int32_t           id       = -1;
     if (messages != NULL &&
-        chat_encode_masked(chat, tokenizer, messages, &(ChatOptions){0}, &tokens, NULL) == STATUS_OK) {
+        encode_masked(chat, tokenizer, messages, &(ChatOptions){0}, true, &tokens, NULL) == STATUS_OK) {
         for (size_t i = 0; i < tokens.count; i++) {
             id = tokens.assistant[i] && tokenizer_is_special(tokenizer, tokens.ids[i]) ? tokens.ids[i] : id;
         }

@@ -351,6 +351,17 @@ static void the_assistants_tokens_are_told(void **state)
         calls, qwen,
         "[" USER("a") ",{\"role\":\"assistant\",\"content\":\"b\",\"tool_calls\":[{\"name\":\"f\"}]}," USER("c") "]",
         "[bf<|im_end|>]");
+    /* Also where what comes later changes what stands before: thinking, in the last answer only. */
+    ChatTemplate *both = from_text("{% for m in messages %}<|im_start|>{{ m.role }}:{{ '<think>' if loop.last and "
+                                   "m.role == 'assistant' }}{{ m.content }}"
+                                   "{{ m.tool_calls[0].name if m.tool_calls }}<|im_end|>;{% endfor %}"
+                                   "{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}",
+                                   NULL);
+    assert_masked(both, qwen,
+                  "[" USER("a") ",{\"role\":\"assistant\",\"content\":\"b\",\"tool_calls\":[{\"name\":\"f\"}]}," USER(
+                      "c") "," ANSWER("d") "]",
+                  "[bf<|im_end|>][<think>d<|im_end|>]");
+    chat_template_free(both);
     chat_template_free(calls);
     assert_int_equal(chat_end_token(chatml, qwen), tokenizer_token_id(qwen, "<|im_end|>"));
     assert_int_equal(chat_end_token(llama3, llama), tokenizer_token_id(llama, "<|eot_id|>"));
@@ -373,6 +384,11 @@ static void answers_that_cannot_be_told_are_errors(void **state)
     assert_non_null(strstr(error.text, "messages[1]"));
     chat_tokens_free(&tokens);
     assert_int_equal(chat_end_token(hidden, qwen), -1);
+    /* What refuses the mark that is put behind an answer. */
+    ChatTemplate *strict = from_text(
+        "{% for m in messages %}{{ m.content if m.content == 'a' else raise_exception('no') }}{% endfor %}", NULL);
+    assert_int_equal(chat_end_token(strict, qwen), -1);
+    chat_template_free(strict);
     cJSON_Delete(messages);
     chat_template_free(hidden);
     tokenizer_free(qwen);
