@@ -306,6 +306,13 @@ static void read_sign(Reader *reader)
     }
 }
 
+/* \overline{3}, as behind a decimal point */
+static bool repeats(const Reader *reader, size_t at)
+{
+    static const char command[] = "\\overline{";
+    return reader_follows(reader, at, command) && reader_digits(reader, at + sizeof command - 1) > 0;
+}
+
 static void read_token(Reader *reader)
 {
     char c = reader->text[reader->at];
@@ -328,8 +335,8 @@ static void read_token(Reader *reader)
         read_command(reader);
     } else if (c == '}') {
         close_brace(reader);
-    } else if (is_digit(c) || (c == '.' && (reader_digits(reader, reader->at + 1) > 0 ||
-                                            reader_follows(reader, reader->at + 1, "\\overline{")))) {
+    } else if (is_digit(c) ||
+               (c == '.' && (reader_digits(reader, reader->at + 1) > 0 || repeats(reader, reader->at + 1)))) {
         reader_number(reader);
     } else if (is_letter(c)) {
         read_letters(reader);
