@@ -15,7 +15,7 @@ typedef struct MathWork {
     int64_t left;
 } MathWork;
 
-enum { MATH_WORK = 20000000 };
+enum { MATH_WORK = 15000000 };
 
 static inline bool math_spend(MathWork *work, int64_t units)
 {
