@@ -216,7 +216,8 @@ static cJSON *all_variables(const ChatTemplate *chat, const cJSON *messages, con
               cJSON_AddBoolToObject(all, "add_generation_prompt", options->add_generation_prompt) != NULL;
     const cJSON *lists[2] = {chat->special, options->variables};
     for (size_t i = 0; i < 2 && ok; i++) {
-        for (const cJSON *item = cJSON_IsObject(lists[i]) ? lists[i]->child : NULL; item != NULL && ok; item = item->next) {
+        for (const cJSON *item = cJSON_IsObject(lists[i]) ? lists[i]->child : NULL; item != NULL && ok;
+             item              = item->next) {
             ok = refer(all, item->string, item);
         }
     }
