@@ -56,6 +56,17 @@ static bool take_digits(const MathToken **token, size_t *taken, MathToken *digit
     return true;
 }
 
+/* One level deeper, where no bracket counts it: \sqrt\sqrt\sqrt2. */
+static int parse_deeper(Parser *parser, int (*parse)(Parser *))
+{
+    if (!parser_enter(parser)) {
+        return -1;
+    }
+    int node = parse(parser);
+    parser_leave(parser);
+    return node;
+}
+
 int parse_argument(Parser *parser)
 {
     const MathToken *token = parser->at;
@@ -63,7 +74,7 @@ int parse_argument(Parser *parser)
         return parse_group(parser);
     }
     if (token->type != TOKEN_NUMBER) {
-        return parse_primary(parser);
+        return parse_deeper(parser, parse_primary);
     }
     MathToken digit;
     return take_digits(&parser->at, &parser->taken, &digit) ? math_tree_number(parser->tree, digit.text, 1)
@@ -300,13 +311,9 @@ int parse_primary(Parser *parser)
     }
     case TOKEN_FRAC:
     case TOKEN_BINOM: {
-        bool frac = parser->at++->type == TOKEN_FRAC;
-        if (!parser_enter(parser)) {
-            return -1;
-        }
-        int above = parse_argument(parser);
-        int below = above < 0 ? -1 : parse_argument(parser);
-        parser_leave(parser);
+        bool frac  = parser->at++->type == TOKEN_FRAC;
+        int  above = parse_argument(parser);
+        int  below = above < 0 ? -1 : parse_argument(parser);
         return frac ? math_tree_pair(tree, NODE_MULTIPLY, above, math_tree_over(tree, NODE_INVERT, below))
                     : math_tree_pair(tree, NODE_BINOMIAL, above, below);
     }
@@ -314,17 +321,13 @@ int parse_primary(Parser *parser)
     case TOKEN_ROOT_SIGN: {
         bool sign   = parser->at++->type == TOKEN_ROOT_SIGN;
         int  degree = -1;
-        if (!parser_enter(parser)) {
-            return -1;
-        }
         if (!sign && parser_take(parser, TOKEN_OPEN_SQUARE)) {
-            degree = parse_sum(parser);
+            degree = parse_deeper(parser, parse_sum);
             if (degree < 0 || !parser_take(parser, TOKEN_CLOSE_SQUARE)) {
                 return parser_fail(parser, MATH_UNREADABLE);
             }
         }
-        int node = math_tree_over(tree, NODE_ROOT, sign ? parse_primary(parser) : parse_argument(parser));
-        parser_leave(parser);
+        int node = math_tree_over(tree, NODE_ROOT, sign ? parse_deeper(parser, parse_primary) : parse_argument(parser));
         math_tree_append(tree, node, degree);
         return node;
     }

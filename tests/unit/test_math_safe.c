@@ -194,6 +194,8 @@ static void long_and_deep_texts_are_harmless(void **state)
         {"", "-", "5"},
         {"", "\\sqrt{", "2"},
         {"", "\\sqrt", "2"},
+        {"", "\\sqrt[", "2"},
+        {"", "\\frac\\sqrt", "2"},
         {"", "x^{", "x"},
         {"", "\\frac{1}{", "1"},
         {"", "\\frac{1}{1\\frac{1}{", "1"},
