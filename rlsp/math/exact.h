@@ -19,7 +19,7 @@ enum { MATH_WORK = 15000000 };
 
 static inline bool math_spend(MathWork *work, int64_t units)
 {
-    work->left -= units;
+    work->left = work->left < units ? -1 : work->left - units; /* what is not done is not counted */
     return work->left >= 0;
 }
 
