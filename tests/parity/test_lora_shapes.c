@@ -107,6 +107,7 @@ static void families_ranks_and_targets(void **state)
     check_shape("tiny-llama", &(LoraConfig){.rank = 16, .alpha = 32, .targets = LORA_ALL}, KEEP_ACTIVATIONS);
     check_shape("tiny-qwen3", &(LoraConfig){.rank = 3, .alpha = 5, .targets = LORA_ALL, .rslora = true},
                 RECOMPUTE_BLOCKS);
+    check_shape("tiny-llama-sharded", &(LoraConfig){.rank = 2, .alpha = 3, .targets = LORA_ALL}, KEEP_ACTIVATIONS);
     check_shape("tiny-qwen2", &(LoraConfig){.rank = 1, .alpha = 1, .targets = 1 << LORA_Q | 1 << LORA_V},
                 KEEP_ACTIVATIONS);
     for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
