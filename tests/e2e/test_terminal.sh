@@ -238,8 +238,9 @@ for how in C-z TSTP STOP; do
     esac
     await "$how: stopped" stopped "$child"
     if [ $how = STOP ]; then # of which a program is not told: the shell has its screen and its modes
-        tm send-keys -l "stty sane"
+        tm send-keys -l "stty sane; : >$work/sane"
         tm send-keys C-j
+        await "$how: the shell" exists "$work/sane"
     else
         await "$how: the shell" shell_answers
         same_terminal "$how"
@@ -282,6 +283,7 @@ tm send-keys C-c
 await "in a script: Ctrl-C" seen "keys 3"
 child=$(ps -o pid= --ppid "$(ps -o pid= --ppid "$shell" | head -1 | tr -d ' ')" | tr -d ' ')
 suspend "in a script, Ctrl-Z"
+seen Stopped || fail "in a script, Ctrl-Z: what the shell said is lost"
 same_terminal "in a script, Ctrl-Z"
 type_line "fg"
 await "in a script, fg: the screen" seen "^1probe"
@@ -293,6 +295,17 @@ await "in a script again: the screen" seen "^1probe"
 tm send-keys 'C-\'
 await "in a script, Ctrl-\\: the shell" shell_answers
 same_terminal "in a script, Ctrl-\\"
+
+# the script is gone, the shell has its terminal back, and the program finds that out
+type_line "clear; sh -c '$probe; exit \$?'"
+await "an orphan: the screen" seen "^1probe"
+parent=$(ps -o pid= --ppid "$shell" | head -1 | tr -d ' ')
+child=$(ps -o pid= --ppid "$parent" | tr -d ' ')
+kill -KILL "$parent"
+await "an orphan: its parent" gone "$parent"
+await "an orphan: the end" gone "$child"
+await "an orphan: the shell" shell_answers
+same_terminal "an orphan"
 
 # --- what is written to stderr
 start
@@ -393,7 +406,25 @@ refused "an empty TERM" "env TERM= $probe" "TERM is not set"
 refused "stdin is no terminal" "$probe </dev/null" "stdin is not a terminal"
 refused "stdout is no terminal" "$probe >/dev/null" "stdout is not a terminal"
 
-# --- a terminal that closes
+# --- a terminal that takes nothing any more, and one that closes
+start
+server=$(tm display -p '#{pid}')
+tm send-keys : p
+kill -STOP "$server"
+sleep 2
+kill -TERM "$child"
+sleep 0.3
+early=$(gone "$child" && echo early)
+kill -TERM "$child"
+sleep 4
+late=$(gone "$child" || echo late)
+kill -CONT "$server"
+[ -z "$early" ] || fail "a stuck terminal: the first SIGTERM ended the program"
+[ -z "$late" ] || fail "a stuck terminal: the second SIGTERM did not end the program"
+type_line "echo \$? >$work/code; stty -a >$work/modes; tput rmcup; tput cnorm"
+await "a stuck terminal: the shell" exists "$work/code"
+[ "$(cat "$work/code")" = 143 ] || fail "a stuck terminal: exit code $(cat "$work/code")"
+grep -q " icanon .* echo " "$work/modes" || fail "a stuck terminal: the modes are not as before"
 start
 tm kill-server
 await "a closed terminal" gone "$child"

@@ -82,7 +82,7 @@ static int overflow(int depth)
     return depth == 1 << 30 ? 0 : overflow(depth + 1) + frame[0];
 }
 
-static void *fault(void *nothing)
+__attribute__((no_sanitize("undefined"))) static void *fault(void *nothing)
 {
     (void)nothing;
     volatile int *nowhere = NULL;
@@ -114,7 +114,17 @@ static void in_thread(void *(*body)(void *))
     }
 }
 
-static void obey(Terminal *terminal, int command)
+/* More than any terminal takes that does not read. */
+static void pour(Terminal *terminal, const Canvas *canvas)
+{
+    sleep(1);
+    for (;;) {
+        terminal_redraw(terminal);
+        terminal_show(terminal, canvas);
+    }
+}
+
+static void obey(Terminal *terminal, const Canvas *canvas, int command)
 {
     static const char long_line[10000] = {0};
     switch (command) {
@@ -135,6 +145,7 @@ static void obey(Terminal *terminal, int command)
         break;
     case 'c': fclose(stderr); break;
     case 'u': fprintf(stderr, "left over"); break;
+    case 'p': pour(terminal, canvas); break;
     case 'r': terminal_redraw(terminal); break;
     case 'h': /* does not look for a while */
         for (struct timespec rest = {.tv_sec = 30}; nanosleep(&rest, &rest) != 0;) {
@@ -178,7 +189,7 @@ int main(int argc, char **argv)
             running        = running && key.code != 'q' && key.code != KEY_CODE_STOP && key.code != KEY_CODE_HANG_UP;
             code           = key.code == KEY_CODE_STOP ? 11 : key.code == KEY_CODE_HANG_UP ? 12 : code;
             if (last == ':') {
-                obey(terminal, key.code);
+                obey(terminal, canvas, key.code);
             }
             last = key.code;
         }

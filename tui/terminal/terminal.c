@@ -249,14 +249,14 @@ static TerminalKey buffered_key(Terminal *terminal, bool *partial)
 static bool wait_for_input(Terminal *terminal, int64_t ms)
 {
     const bool    readable  = !terminal->gone && guard_on_screen() && terminal->length < sizeof terminal->bytes;
-    struct pollfd wanted[3] = {{.fd = guard_wake_descriptor(), .events = POLLIN},
+    struct pollfd wanted[3] = {{.fd = signals_descriptor(), .events = POLLIN},
                                {.fd = readable ? INPUT : -1, .events = POLLIN},
                                {.fd = stderr_descriptor(), .events = POLLIN}};
     if (poll(wanted, 3, ms > INT32_MAX ? INT32_MAX : (int)ms) <= 0) {
         return true;
     }
     if (wanted[0].revents != 0) {
-        guard_awake();
+        signals_awake();
         return true; /* first of all */
     }
     if (wanted[2].revents != 0) {

@@ -1,8 +1,8 @@
-/* All that runs in a signal handler is here, but for stderr_release: only calls that POSIX allows there. */
+/* The screen and the modes of the terminal. What runs in signal handlers too makes only calls that POSIX allows there.
+ */
 #include "tui/terminal/terminal_parts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,43 +11,19 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum {
-    STACK_BYTES   = 64 * 1024, /* of the handler of crashes: a stack that overflowed has no room for it */
-    STUCK_SECONDS = 2,         /* a dying program waits this long for a terminal that takes nothing     */
-    LEAVING_MS    = 1000       /* and this long for another thread that is restoring it                  */
-};
+enum { LEAVING_MS = 1000 }; /* another thread that restores the terminal, or a stop, is waited for that long */
 
-/* OVER: the program ends, nothing enters the screen again. */
+/* Who makes it LEAVING restores the terminal. OVER: the program ends, nothing enters the screen again. */
 typedef enum ScreenState { STATE_OFF, STATE_ON, STATE_LEAVING, STATE_OVER } ScreenState;
-
-typedef struct SignalUse {
-    int              number;
-    bool             taken;
-    struct sigaction before;
-} SignalUse;
-
-static SignalUse uses[] = {{.number = SIGSEGV}, {.number = SIGBUS},  {.number = SIGFPE},  {.number = SIGILL},
-                           {.number = SIGABRT}, {.number = SIGQUIT}, {.number = SIGTERM}, {.number = SIGINT},
-                           {.number = SIGHUP},  {.number = SIGTSTP}, {.number = SIGCONT}, {.number = SIGWINCH}};
-enum { USES = sizeof uses / sizeof *uses };
-
-GuardFlags guard_flags;
 
 static struct {
     bool           open;
-    atomic_int     state; /* ScreenState: who makes it LEAVING restores the terminal */
+    atomic_int     state; /* ScreenState */
     pid_t          process;
-    pthread_t      owner; /* the thread that draws                                 */
-    int            input, output, wake[2];
+    int            input, output;
     struct termios before, ours;
     CapModes       enter, leave;
-    atomic_int     dying; /* the signal                                            */
-    stack_t        stack_before;
-} guard = {.wake = {-1, -1}};
-
-static char crash_stack[STACK_BYTES];
-
-/* --- writing, leaving, entering --------------------------------------------------------- */
+} guard;
 
 bool guard_write(int output, const char *bytes, size_t length)
 {
@@ -84,8 +60,9 @@ static bool modes_are_ours(void)
            now.c_iflag == guard.ours.c_iflag && memcmp(now.c_cc, guard.ours.c_cc, sizeof now.c_cc) == 0;
 }
 
-static void leave_screen(ScreenState next)
+void guard_leave(bool for_good)
 {
+    const ScreenState next = for_good ? STATE_OVER : STATE_OFF;
     if (change_state(STATE_OFF, next)) {
         return;
     }
@@ -96,8 +73,8 @@ static void leave_screen(ScreenState next)
         change_state(STATE_OFF, next);
         return;
     }
-    guard_write(guard.output, guard.leave.bytes, guard.leave.length);
-    /* A shell that has taken its terminal back may have set modes of its own already. */
+    /* The modes first: this does not wait for the terminal to take anything.
+     * A shell that has taken its terminal back may have set modes of its own already. */
     if (!guard_in_background() || modes_are_ours()) {
         sigset_t set, kept;
         sigemptyset(&set);
@@ -106,12 +83,13 @@ static void leave_screen(ScreenState next)
         tcsetattr(guard.input, TCSANOW, &guard.before);
         pthread_sigmask(SIG_SETMASK, &kept, NULL);
     }
+    guard_write(guard.output, guard.leave.bytes, guard.leave.length);
     atomic_store(&guard.state, (int)next);
 }
 
 bool guard_on_screen(void)
 {
-    return atomic_load(&guard.state) == STATE_ON && !atomic_load(&guard_flags.resumed);
+    return atomic_load(&guard.state) == STATE_ON && !atomic_load(&guard_flags.resumed) && !guard_in_background();
 }
 
 /* All of the job, as the system does it: a script that started us stops as well. */
@@ -177,7 +155,7 @@ static bool enter_screen(void)
     const bool back = off || guard_write(guard.output, guard.leave.bytes, guard.leave.length);
     if (!back || tcsetattr(guard.input, TCSANOW, &guard.ours) != 0 ||
         !guard_write(guard.output, guard.enter.bytes, guard.enter.length)) {
-        leave_screen(STATE_OFF);
+        guard_leave(false);
         return false;
     }
     return true;
@@ -206,232 +184,41 @@ void guard_write_end(void)
     block_stop(false);
 }
 
-/* --- handlers ------------------------------------------------------------------------------ */
-
-static void wake(void)
-{
-    const char byte = 0;
-    const int  kept = errno;
-    if (write(guard.wake[1], &byte, 1) < 0) {
-        errno = kept; /* full: it is awake */
-    }
-    errno = kept;
-}
-
-static void set_action(int number, void (*handler)(int))
-{
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = handler;
-    sigemptyset(&action.sa_mask);
-    sigaction(number, &action, NULL);
-}
-
-/* The default action of a signal, also inside its own handler. */
-static void raise_default(int number)
-{
-    sigset_t set;
-    set_action(number, SIG_DFL);
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    raise(number);
-}
-
-static void on_stuck(int number)
-{
-    (void)number;
-    raise_default(atomic_load(&guard.dying));
-}
-
-/* The last thing before the program dies of a signal. */
-static void restore_for_death(int number)
-{
-    sigset_t set;
-    atomic_store(&guard.dying, number);
-    set_action(SIGALRM, on_stuck);
-    sigemptyset(&set);
-    sigaddset(&set, SIGALRM);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    alarm(STUCK_SECONDS);
-    leave_screen(STATE_OVER);
-    stderr_release();
-    alarm(0);
-}
-
-/* A child that was forked without exec has our handlers, but not our terminal. */
-static bool is_child(int number)
-{
-    if (getpid() == guard.process) {
-        return false;
-    }
-    raise_default(number);
-    return true;
-}
-
-/* The program may end as it sees fit; one that did not look since the last time is stuck. */
-static void on_request(int number)
-{
-    const int kept = errno;
-    if (is_child(number)) {
-        return;
-    }
-    if (atomic_load(&guard_flags.stop) || atomic_load(&guard_flags.interrupt)) {
-        restore_for_death(number);
-        raise_default(number);
-    }
-    atomic_store(number == SIGTERM ? &guard_flags.stop : &guard_flags.interrupt, true);
-    wake();
-    errno = kept;
-}
-
-static void on_notice(int number)
-{
-    atomic_store(number == SIGHUP     ? &guard_flags.hang_up
-                 : number == SIGWINCH ? &guard_flags.resized
-                                      : &guard_flags.resumed,
-                 true);
-    wake();
-}
-
-/* Only in the thread that draws, so that the terminal is not left in the middle of a frame. */
-static void on_terminal_stop(int number)
-{
-    const int kept = errno;
-    if (is_child(number)) {
-        return;
-    }
-    if (!pthread_equal(pthread_self(), guard.owner)) {
-        pthread_kill(guard.owner, number);
-        errno = kept;
-        return;
-    }
-    struct sigaction ours;
-    sigaction(number, NULL, &ours);
-    leave_screen(STATE_OFF);
-    raise_default(number); /* until SIGCONT */
-    sigaction(number, &ours, NULL);
-    atomic_store(&guard_flags.resumed, true);
-    wake();
-    errno = kept;
-}
-
-/* Restores, then lets happen what would have happened: death, or the report of a sanitizer, whose handler finds the
- * fault again when this one returns to it. */
-static void on_crash(int number, siginfo_t *info, void *context)
-{
-    (void)context;
-    if (is_child(number)) {
-        return;
-    }
-    restore_for_death(number);
-    const struct sigaction *before = NULL;
-    for (int i = 0; i < USES; i++) {
-        before = uses[i].number == number ? &uses[i].before : before;
-    }
-    const bool handled = before != NULL && ((before->sa_flags & SA_SIGINFO) != 0 ||
-                                            (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN));
-    const bool again   = info->si_code > 0 && number != SIGQUIT && number != SIGABRT;
-    if (handled) {
-        sigaction(number, before, NULL);
-    } else {
-        set_action(number, SIG_DFL);
-    }
-    if (!handled || !again) {
-        raise(number); /* comes when this handler returns: a core file shows where it was */
-    }
-}
-
 bool guard_is_suspend(char byte)
 {
-    struct sigaction action;
     return guard.before.c_cc[VSUSP] != _POSIX_VDISABLE && (char)guard.before.c_cc[VSUSP] == byte &&
-           (guard.before.c_lflag & ISIG) != 0 && sigaction(SIGTSTP, NULL, &action) == 0 &&
-           action.sa_handler == on_terminal_stop;
+           (guard.before.c_lflag & ISIG) != 0 && signals_stop_is_ours();
 }
 
 void guard_suspend(void)
 {
-    struct sigaction ours;
-    sigaction(SIGTSTP, NULL, &ours);
-    leave_screen(STATE_OFF);
-    set_action(SIGTSTP, SIG_DFL);
+    guard_leave(false);
+    signals_let_stop(true);
     stop_job(SIGTSTP);
-    sigaction(SIGTSTP, &ours, NULL);
+    signals_let_stop(false);
     atomic_store(&guard_flags.resumed, true);
 }
 
+/* --- opening and closing ---------------------------------------------------------------- */
+
 static void at_exit(void)
 {
-    if (guard.open && getpid() == guard.process) {
-        leave_screen(STATE_OVER);
+    if (guard.open && getpid() == guard.process) { /* not so in a forked child */
+        guard_leave(true);
         stderr_release();
     }
 }
 
-/* --- opening and closing ---------------------------------------------------------------------- */
-
-static bool is_ignored(const struct sigaction *action)
+#ifdef __SANITIZE_ADDRESS__
+/* A sanitizer ends the program without exit(): its report would stay in our pipe. */
+void        __sanitizer_set_death_callback(void (*callback)(void));
+static void at_finding(void)
 {
-    return (action->sa_flags & SA_SIGINFO) == 0 && action->sa_handler == SIG_IGN;
+    __sanitizer_set_death_callback(at_exit);
 }
-
-static void take_signals(void)
-{
-    for (int i = 0; i < USES; i++) {
-        struct sigaction action;
-        memset(&action, 0, sizeof action);
-        sigemptyset(&action.sa_mask);
-        action.sa_flags = SA_RESTART;
-        switch (uses[i].number) {
-        case SIGTERM:
-        case SIGINT: action.sa_handler = on_request; break;
-        case SIGHUP:
-        case SIGCONT:
-        case SIGWINCH: action.sa_handler = on_notice; break;
-        case SIGTSTP: action.sa_handler = on_terminal_stop; break;
-        default: action.sa_sigaction = on_crash; action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        }
-        sigaction(uses[i].number, NULL, &uses[i].before);
-        /* What was ignored when the program started (nohup, a shell without jobs) stays so. */
-        const bool asked = action.sa_handler == on_request || uses[i].number == SIGHUP || uses[i].number == SIGTSTP ||
-                           uses[i].number == SIGQUIT;
-        uses[i].taken = !(asked && is_ignored(&uses[i].before));
-        if (uses[i].taken) {
-            sigaction(uses[i].number, &action, NULL);
-        }
-    }
-}
-
-static void give_signals_back(void)
-{
-    for (int i = 0; i < USES; i++) {
-        if (uses[i].taken) {
-            sigaction(uses[i].number, &uses[i].before, NULL);
-            uses[i].taken = false;
-        }
-    }
-}
-
-static Status open_wake(Error *error)
-{
-    if (pipe(guard.wake) != 0) {
-        return error_set(error, STATUS_FAILED, "cannot open the terminal: no pipe: %s", strerror(errno));
-    }
-    for (int i = 0; i < 2; i++) {
-        fcntl(guard.wake[i], F_SETFD, FD_CLOEXEC);
-        fcntl(guard.wake[i], F_SETFL, O_NONBLOCK);
-    }
-    return STATUS_OK;
-}
-
-static void take_crash_stack(void)
-{
-    if (sigaltstack(NULL, &guard.stack_before) == 0 && (guard.stack_before.ss_flags & SS_DISABLE) != 0) {
-        const stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
-        sigaltstack(&stack, NULL);
-    }
-}
+#else
+static void at_finding(void) {}
+#endif
 
 Status guard_open(const TerminalCaps *caps, int input, int output, Error *error)
 {
@@ -440,23 +227,16 @@ Status guard_open(const TerminalCaps *caps, int input, int output, Error *error)
         return error_set(error, STATUS_FAILED, "cannot open the terminal: out of memory");
     }
     registered = true;
-    if (open_wake(error) != STATUS_OK) {
-        return STATUS_FAILED;
-    }
-    atomic_store(&guard_flags.stop, false);
-    atomic_store(&guard_flags.interrupt, false);
-    atomic_store(&guard_flags.hang_up, false);
-    atomic_store(&guard_flags.resized, false);
-    atomic_store(&guard_flags.resumed, false);
+    at_finding();
     atomic_store(&guard.state, STATE_OFF);
     guard.process = getpid();
-    guard.owner   = pthread_self();
     guard.input   = input;
     guard.output  = output;
     guard.enter   = caps->enter;
     guard.leave   = caps->leave;
-    take_crash_stack();
-    take_signals(); /* before the terminal is changed */
+    if (signals_take(error) != STATUS_OK) { /* before the terminal is changed */
+        return STATUS_FAILED;
+    }
     guard.open = true;
     if (!guard_enter()) {
         error_set(error, STATUS_FAILED, "cannot open the terminal: %s",
@@ -473,27 +253,8 @@ void guard_close(void)
         return;
     }
     block_stop(true);
-    leave_screen(STATE_OFF);
+    guard_leave(false);
     guard.open = false;
-    give_signals_back();
+    signals_give_back();
     block_stop(false);
-    for (int i = 0; i < 2; i++) {
-        close(guard.wake[i]);
-        guard.wake[i] = -1;
-    }
-    if ((guard.stack_before.ss_flags & SS_DISABLE) != 0) {
-        sigaltstack(&guard.stack_before, NULL);
-    }
-}
-
-int guard_wake_descriptor(void)
-{
-    return guard.wake[0];
-}
-
-void guard_awake(void)
-{
-    char bytes[64];
-    while (read(guard.wake[0], bytes, sizeof bytes) > 0) {
-    }
 }

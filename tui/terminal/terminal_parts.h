@@ -1,10 +1,11 @@
-/* Private to tui/terminal*.c.
+/* Private to this folder.
  *
  *     terminal.c          what terminal.h promises, from the parts below
  *     terminal_caps.c     the terminal's description: ncurses' terminfo
- *     terminal_guard.c    modes and signals: however the program ends, the terminal is as before
+ *     terminal_guard.c    the modes: entering the screen, leaving it, stopping
  *     terminal_keys.c     bytes to keys
  *     terminal_screen.c   cells to bytes
+ *     terminal_signals.c  signals: however the program ends, the terminal is as before
  *     terminal_stderr.c   stray output
  */
 #ifndef RLSP_TUI_TERMINAL_PARTS_H
@@ -112,7 +113,7 @@ void stderr_read(void (*on_line)(void *user, const char *line), void *user);
 void stderr_release(void);
 void stderr_close(void); /* after stderr_release */
 
-/* --- terminal_guard.c: one at a time --------------------------------------------------- */
+/* --- terminal_signals.c: one at a time -------------------------------------------------- */
 
 /* What signals asked for since it was last looked at. */
 typedef struct GuardFlags {
@@ -121,16 +122,26 @@ typedef struct GuardFlags {
 
 extern GuardFlags guard_flags;
 
+/* The calling thread is the one that draws. */
+Status signals_take(Error *error);
+void   signals_give_back(void);
+int    signals_descriptor(void); /* readable after a signal, until signals_awake() */
+void   signals_awake(void);
+bool   signals_stop_is_ours(void); /* SIGTSTP stops us: it was not ignored when we came */
+void   signals_let_stop(bool let); /* true: at once, without restoring anything          */
+
+/* --- terminal_guard.c: one at a time ----------------------------------------------------- */
+
 /* Takes over signals and enters the screen; the caps are copied. The calling thread is the one that draws. */
 Status guard_open(const TerminalCaps *caps, int input, int output, Error *error);
 void   guard_close(void);
-int    guard_wake_descriptor(void); /* readable after a signal, until guard_awake() */
-void   guard_awake(void);
 
-bool guard_on_screen(void);     /* not so while it is stopped, or was ended           */
-bool guard_in_background(void); /* another job has the terminal                       */
+bool guard_on_screen(void);     /* not so while it is stopped, was ended, or another job has the terminal */
+bool guard_in_background(void); /* another job has the terminal             */
 /* Back to the screen after a stop; false: the terminal is not ours (stays off the screen). */
 bool guard_enter(void);
+/* The terminal is as it was before; for good: until the end of the program. In a signal handler too. */
+void guard_leave(bool for_good);
 
 bool guard_is_suspend(char byte); /* the byte that Ctrl-Z sends, where that stops a job */
 void guard_suspend(void);         /* leaves the screen and stops; guard_enter comes back  */
@@ -138,7 +149,7 @@ void guard_suspend(void);         /* leaves the screen and stops; guard_enter co
 /* Between them SIGTSTP waits, so that it does not cut a frame. False: not on the screen, nothing may be sent. */
 bool guard_write_begin(void);
 void guard_write_end(void);
-/* All of it; false: the terminal has gone. */
+/* All of it; false: the terminal has gone. In a signal handler too. */
 bool guard_write(int output, const char *bytes, size_t length);
 
 #endif

@@ -77,30 +77,13 @@ static bool same_cell(const Cell *one, const Cell *other)
            one->ink == other->ink && one->attrs == other->attrs;
 }
 
-/* Writing over one half of a wide character destroys the other half: both are sent again. */
-static bool spread(bool *changed, const Cell *row, int width)
-{
-    bool more = false;
-    for (int x = 0; x + 1 < width; x++) {
-        if (row[x].width == 2 && changed[x] != changed[x + 1]) {
-            changed[x] = changed[x + 1] = more = true;
-        }
-    }
-    return more;
-}
-
+/* As wide characters are whole in both rows, one that comes or goes changes both of its cells. */
 static bool find_changes(TerminalScreen *screen, const Cell *wanted, const Cell *shown)
 {
     bool any = false;
     for (int x = 0; x < screen->width; x++) {
         screen->changed[x] = screen->stale || !same_cell(&wanted[x], &shown[x]);
         any                = any || screen->changed[x];
-    }
-    while (any && !screen->stale) {
-        const bool more = spread(screen->changed, wanted, screen->width);
-        if (!spread(screen->changed, shown, screen->width) && !more) {
-            break;
-        }
     }
     return any;
 }
