@@ -89,7 +89,7 @@ ended() { # WHAT CODE
     await "$1: the shell" exists "$work/code" || return
     [ "$(cat "$work/code")" = "$2" ] || fail "$1: exit code $(cat "$work/code"), wanted $2"
     same_terminal "$1"
-    seen "^marker" || fail "$1: what was on the screen before is gone"
+    await "$1: what was on the screen before is gone" seen "^marker"
 }
 
 corners() { # WHAT WIDTH HEIGHT: all four are where they belong
@@ -166,7 +166,7 @@ tm resize-window -x 1 -y 1
 sleep 0.5
 tm resize-window -x 80 -y 24
 corners "back from the smallest" 80 24
-seen "+15" || fail "no key for a new size"
+await "no key for a new size" seen "+15"
 tm send-keys q
 ended "q" 0
 
@@ -183,7 +183,7 @@ t 139 a fault in another thread
 o 139 a stack that overflows
 a 134 abort
 END
-seen "before the abort" || fail "what was written before the abort is lost"
+await "what was written before the abort is lost" seen "before the abort"
 
 # --- signals
 while read -r signal code; do
@@ -283,7 +283,7 @@ tm send-keys C-c
 await "in a script: Ctrl-C" seen "keys 3"
 child=$(ps -o pid= --ppid "$(ps -o pid= --ppid "$shell" | head -1 | tr -d ' ')" | tr -d ' ')
 suspend "in a script, Ctrl-Z"
-seen Stopped || fail "in a script, Ctrl-Z: what the shell said is lost"
+await "in a script, Ctrl-Z: what the shell said is lost" seen Stopped
 same_terminal "in a script, Ctrl-Z"
 type_line "fg"
 await "in a script, fg: the screen" seen "^1probe"
@@ -322,7 +322,7 @@ tm send-keys : u
 sleep 0.3
 tm send-keys : s
 ended "unread stderr" 139
-seen "left over" || fail "what was left of stderr is lost"
+await "what was left of stderr is lost" seen "left over"
 seen noise && fail "what was read of stderr is printed again"
 redirect=" 2>$work/stderr"
 start
@@ -360,7 +360,7 @@ while read -r settings; do
     await "$settings: a key" seen "keys 120"
     corners "$settings" 80 24
     case $settings in *linux*) glyph=blocks ;; *) glyph=braille ;; esac
-    seen "glyphs $glyph" || fail "$settings: glyphs"
+    await "$settings: glyphs" seen "glyphs $glyph"
     screen | sed '1s/colours.*/2/' | cmp -s - "$work/whole" || fail "$settings: the screen is another"
     tm send-keys Up Down
     await "$settings: arrows" seen "keys 120 +0 +1"
@@ -383,7 +383,7 @@ TERM=rxvt 16
 END
 start LC_ALL=C
 [ "$(row 9)" = " wide ? ?  e ?|" ] || [ "$(row 9)" = " wide ? ?  ? ?|" ] || fail "LC_ALL=C: $(row 9)"
-seen "glyphs ascii" || fail "LC_ALL=C: glyphs"
+await "LC_ALL=C: glyphs" seen "glyphs ascii"
 screen | LC_ALL=C grep -q '[^ -~]' && fail "LC_ALL=C: a character that is not ASCII"
 bytes '\303\251z'
 await "LC_ALL=C: keys" seen "keys 122"

@@ -78,13 +78,23 @@ exists() { [ -e "$1" ]; }
 on_screen() { [ "$(tm display -p '#{alternate_on}')" = 1 ]; }
 modes() { stty -a <"$(tm display -p '#{pane_tty}')"; tm display -p 'cursor #{cursor_flag}, alternate screen #{alternate_on}, mouse #{mouse_any_flag}, keypad #{keypad_flag}#{keypad_cursor_flag}'; }
 
+# The first connection to a new server fails now and then: the one before is still leaving, or the machine is busy.
+new_session() {
+    for try in 1 2 3; do
+        tm new-session -d "$@" && return
+        sleep 1
+    done
+    echo "FAILED: tmux does not start"
+    exit 1
+}
+
 # A terminal of a size with the run in it.
 open() { # WIDTH HEIGHT ARGUMENT…
     width=$1
     height=$2
     shift 2
     rm -f "$work/code"
-    tm new-session -d -x "$width" -y "$height" env PS1='$ ' ENV= LC_ALL=C.UTF-8 COLORTERM= NO_COLOR= RLSP_GLYPHS=braille sh
+    new_session -x "$width" -y "$height" env PS1='$ ' ENV= LC_ALL=C.UTF-8 COLORTERM= NO_COLOR= RLSP_GLYPHS=braille sh
     tm set -g status off
     tm resize-window -x "$width" -y "$height"
     await "the shell" seen '\$'
@@ -185,7 +195,7 @@ tm kill-session
 
 # --- replay begins at the start and comes to the end
 rm -f "$work/code"
-tm new-session -d -x 100 -y 30 env PS1='$ ' ENV= LC_ALL=C.UTF-8 sh
+new_session -x 100 -y 30 env PS1='$ ' ENV= LC_ALL=C.UTF-8 sh
 await "the shell" seen '\$'
 tm send-keys -l "$rlsp watch $work/run --replay 100"
 tm send-keys Enter
