@@ -230,10 +230,20 @@ static void test_resume(void **state)
     emit(events, 2, 2);
     trace(events, 2, "two");
     events_close(events);
+    EventReader *reader = event_reader_open(events_path, NULL);
+    event_free(event_reader_next(reader));
+    event_free(event_reader_next(reader));
     events      = open_events(&offsets);
     char *after = slurp(traces_path);
     assert_string_equal(before, after);
+    assert_null(event_reader_next(reader)); /* sees that the file was cut back */
     emit(events, 2, 2.5);
+    Event *again = event_reader_next(reader);
+    assert_non_null(again);
+    assert_true(event_step(again) == 2 && event_number(again, "reward", 0) == 2.5);
+    event_free(again);
+    assert_int_equal(event_reader_skipped(reader), 0);
+    event_reader_close(reader);
     events_close(events);
     char *text = slurp(events_path);
     assert_non_null(strstr(text, "\"step\":2,\"reward\":2.5"));
