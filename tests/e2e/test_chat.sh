@@ -8,7 +8,7 @@ case $rlsp in
 *) rlsp=$PWD/$rlsp ;;
 esac
 work=$(mktemp -d) || exit 1
-tm() { tmux -L "rlsp-chat-$$" -f /dev/null "$@"; }
+. "$2/tests/support/tmux.sh"
 trap 'tm kill-server 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 failures=0
@@ -104,27 +104,17 @@ run 2 "UTF-8" generate --model "$model" --chat --max-new 3
 command -v tmux >/dev/null 2>&1 || { echo "test_chat: no tmux, the rest is left out"; exit $((failures > 0)); }
 
 # In a terminal: Ctrl-C ends an answer and empties a line, Ctrl-D leaves.
-await() { # WORD
-    tries=0
-    while ! tm capture-pane -p | grep -q -e "$1"; do
-        tries=$((tries + 1))
-        [ $tries -lt 300 ] || { fail "waited in vain for \"$1\" in the terminal"; tm capture-pane -p | grep -v '^ *$'; return 1; }
-        sleep 0.1
-    done
-}
 export rlsp model
-start() { tm new-session -d -x 80 -y 24 '"$rlsp" generate --model "$model" --chat --temperature 0 --max-new 30000 --ignore-eos; echo "left with $?"; sleep 60'; }
-start || { sleep 1; start; } # the first connection to a new server fails now and then on a busy machine
-await '^>'
-tm send-keys -l "hello there"
-tm send-keys Enter
+new_session -x 80 -y 24 '"$rlsp" generate --model "$model" --chat --temperature 0 --max-new 30000 --ignore-eos; echo "left with $?"; sleep 60'
+await "a prompt" seen '^>'
+type_line "hello there"
 sleep 1
 tm send-keys C-c
-await '^>$'
+await "a prompt after the answer" seen '^> *$'
 tm send-keys -l "half a line"
 tm send-keys C-c
 tm send-keys C-d
-await 'left with 0'
+await "the end" seen 'left with 0'
 
 [ $failures -eq 0 ] && echo "test_chat: all well"
 exit $((failures > 0))

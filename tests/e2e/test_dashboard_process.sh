@@ -12,7 +12,7 @@ command -v tmux >/dev/null 2>&1 || { echo "test_dashboard_process: no tmux, left
 
 work=$(mktemp -d) || exit 1
 trainers=
-tm() { tmux -L "rlsp-test-$$" -f /dev/null "$@"; }
+. "$source/tests/support/tmux.sh"
 cleanup() {
     tm kill-server 2>/dev/null
     for id in $trainers; do
@@ -26,53 +26,6 @@ fail() {
     failures=$((failures + 1))
     echo "FAILED: $*"
     tm capture-pane -p 2>/dev/null | grep -v '^ *$' | tail -4
-}
-
-# Waits until COMMAND… succeeds; a failure after half a minute.
-await() { # WHAT COMMAND…
-    what=$1
-    shift
-    tries=0
-    while ! "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || { fail "waited in vain: $what"; return 1; }
-        sleep 0.05
-    done
-}
-
-# --- the terminal, and a shell in it
-open_terminal() {
-    # The first connection to a new server fails now and then on a busy machine.
-    for try in 1 2 3; do
-        tm new-session -d -x 100 -y 30 env PS1='$ ' ENV= sh && break
-        sleep 1
-    done
-    await "the shell" shell_answers
-}
-flags() { tm display -p 'cursor #{cursor_flag}, alternate screen #{alternate_on}, mouse #{mouse_any_flag}, keypad #{keypad_flag}#{keypad_cursor_flag}, insert #{insert_flag}'; }
-on_screen() { [ "$(tm display -p '#{alternate_on}')" = 1 ]; }
-seen() { tm capture-pane -p -J | grep -q -e "$1"; }
-exists() { [ -e "$1" ]; }
-gone() { case $(ps -o stat= -p "$1") in "" | Z*) ;; *) false ;; esac; } # or waits to be reaped
-type_line() { tm send-keys -l "$1" && tm send-keys Enter; }
-shell_answers() {
-    rm -f "$work/answer"
-    type_line ": >$work/answer"
-    sleep 0.2
-    exists "$work/answer"
-}
-
-modes() { # of the terminal, as a command started by its shell finds them
-    rm -f "$work/modes" "$work/modes.done"
-    type_line "stty -a >$work/modes; : >$work/modes.done"
-    await "stty" exists "$work/modes.done"
-    cat "$work/modes"
-    flags
-}
-
-same_terminal() { # WHAT
-    modes >"$work/now"
-    cmp -s "$work/before" "$work/now" || fail "$1: the terminal is not as before: $(diff "$work/before" "$work/now" | grep '^[<>]')"
 }
 
 # --- a run in it: the dashboard in $dashboard, the trainer in $trainer
@@ -122,7 +75,8 @@ ask_to_leave() {
     fail "$name: q does not ask"
 }
 
-open_terminal
+new_session -x 100 -y 30 env PS1='$ ' ENV= sh
+await "the shell" shell_answers
 modes >"$work/before"
 grep -q "cursor 1, alternate screen 0, mouse 0" "$work/before" || fail "a fresh terminal: $(tail -1 "$work/before")"
 

@@ -13,7 +13,7 @@ case $probe in
 esac
 
 work=$(mktemp -d) || exit 1
-tm() { tmux -L "rlsp-terminal-$$" -f /dev/null "$@"; }
+. "$2/tests/support/tmux.sh"
 cleanup() {
     tm kill-server 2>/dev/null
     rm -rf "$work"
@@ -28,54 +28,16 @@ fail() {
     tm capture-pane -p 2>/dev/null | grep -v '^ *$' | tail -12
 }
 
-# Waits until COMMAND… succeeds; a failure after 10 seconds.
-await() { # WHAT COMMAND…
-    what=$1
-    shift
-    tries=0
-    while ! "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 200 ] || { fail "waited in vain: $what"; return 1; }
-        sleep 0.05
-    done
-}
-
 # --- the terminal, and a shell in it
-flags() { tm display -p 'cursor #{cursor_flag}, alternate screen #{alternate_on}, mouse #{mouse_any_flag}#{mouse_sgr_flag}, keypad #{keypad_flag}#{keypad_cursor_flag}, insert #{insert_flag}, wrap #{wrap_flag}'; }
-on_screen() { [ "$(tm display -p '#{alternate_on}')" = 1 ]; }
+screen() { [ "$(tm display -p '#{alternate_on}')" = 1 ]; }
 screen() { tm capture-pane -p; }
 row() { screen | sed -n "$1p"; }
-seen() { screen | grep -q -e "$1"; }
-exists() { [ -e "$1" ]; }
-gone() { case $(ps -o stat= -p "$1") in "" | Z*) ;; *) false ;; esac; }
 stopped() { case $(ps -o stat= -p "$1") in T*) ;; *) false ;; esac; }
 suspend() { # WHAT: the shell is back
     tm send-keys C-z
     await "$1: stopped" stopped "$child" && await "$1: the shell" shell_answers
 }
-type_line() { tm send-keys -l "$1" && tm send-keys Enter; }
 bytes() { tm send-keys -l "$(printf "$1")"; }
-shell_answers() {
-    rm -f "$work/answer"
-    type_line ": >$work/answer"
-    sleep 0.2
-    exists "$work/answer"
-}
-
-modes() { # of the terminal, as a command started by its shell finds them
-    rm -f "$work/modes" "$work/modes.done"
-    type_line "stty -a >$work/modes; : >$work/modes.done"
-    await "stty" exists "$work/modes.done"
-    cat "$work/modes"
-    grep flags "/proc/$shell/fdinfo/0" # a descriptor that does not wait is the end of a shell
-    flags
-}
-
-same_terminal() { # WHAT
-    modes >"$work/now"
-    cmp -s "$work/before" "$work/now" || fail "$1: the terminal is not as before: $(diff "$work/before" "$work/now" | grep '^[<>]')"
-}
-
 start() { # SETTINGS… of the environment, REDIRECTIONS
     rm -f "$work/code"
     type_line "clear; echo marker; env $* $probe${redirect:-}"
@@ -104,9 +66,7 @@ LC_ALL=C.UTF-8
 COLORTERM=
 export LC_ALL COLORTERM
 unset NO_COLOR RLSP_GLYPHS
-# The first connection to a new server fails now and then on a busy machine.
-open_terminal() { tm new-session -d -x 80 -y 24 env PS1='$ ' ENV= TERM=xterm-256color LC_ALL=C.UTF-8 sh; }
-open_terminal || { sleep 1; open_terminal; } || { echo "FAILED: tmux does not start"; exit 1; }
+new_session -x 80 -y 24 env PS1='$ ' ENV= TERM=xterm-256color LC_ALL=C.UTF-8 sh
 shell=$(tm display -p '#{pane_pid}')
 await "the shell" shell_answers
 type_line "ulimit -c 0"

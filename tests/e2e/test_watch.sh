@@ -10,7 +10,8 @@ failures=0
 "$rlsp" watch --help >/dev/null 2>&1 || { echo "test_watch: this version has no dashboard, left out"; exit 0; }
 
 work=$(mktemp -d) || exit 1
-tm() { tmux -u -L "rlsp-watch-$$" -f /dev/null "$@"; }
+tmux_flags=-u
+. "$source/tests/support/tmux.sh"
 cleanup() {
     tm kill-server 2>/dev/null
     rm -rf "$work"
@@ -62,32 +63,6 @@ grep -q "traces 1*[0-9]*/[1-9]" "$work/out" || fail "a half written run shows no
 
 command -v tmux >/dev/null 2>&1 || { echo "test_watch: no tmux, the rest is left out"; exit $((failures > 0)); }
 
-await() { # WHAT COMMAND…
-    what=$1
-    shift
-    tries=0
-    while ! "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 300 ] || { fail "waited in vain: $what"; tm capture-pane -p; return 1; }
-        sleep 0.05
-    done
-}
-seen() { tm capture-pane -p | grep -q -e "$1"; }
-unseen() { ! seen "$1"; }
-exists() { [ -e "$1" ]; }
-on_screen() { [ "$(tm display -p '#{alternate_on}')" = 1 ]; }
-modes() { stty -a <"$(tm display -p '#{pane_tty}')"; tm display -p 'cursor #{cursor_flag}, alternate screen #{alternate_on}, mouse #{mouse_any_flag}, keypad #{keypad_flag}#{keypad_cursor_flag}'; }
-
-# The first connection to a new server fails now and then: the one before is still leaving, or the machine is busy.
-new_session() {
-    for try in 1 2 3; do
-        tm new-session -d "$@" && return
-        sleep 1
-    done
-    echo "FAILED: tmux does not start"
-    exit 1
-}
-
 # A terminal of a size with the run in it.
 open() { # WIDTH HEIGHT ARGUMENT…
     width=$1
@@ -97,10 +72,9 @@ open() { # WIDTH HEIGHT ARGUMENT…
     new_session -x "$width" -y "$height" env PS1='$ ' ENV= LC_ALL=C.UTF-8 COLORTERM= NO_COLOR= RLSP_GLYPHS=braille sh
     tm set -g status off
     tm resize-window -x "$width" -y "$height"
-    await "the shell" seen '\$'
+    await "the shell" shell_answers
     modes >"$work/before"
-    tm send-keys -l "cd $work; $rlsp watch run $*; echo \$? >$work/code"
-    tm send-keys Enter
+    type_line "cd $work; $rlsp watch run $*; echo \$? >$work/code"
     await "the screen" on_screen
     await "the run" seen "ended: done"
 }
@@ -109,9 +83,7 @@ close() { # WHAT
     tm send-keys q
     await "$1: the end" exists "$work/code" || return
     [ "$(cat "$work/code")" = 0 ] || fail "$1: exit code $(cat "$work/code")"
-    sleep 0.1
-    modes >"$work/after"
-    cmp -s "$work/before" "$work/after" || fail "$1: the terminal is not as before: $(diff "$work/before" "$work/after")"
+    same_terminal "$1"
     tm kill-session
 }
 
@@ -196,9 +168,8 @@ tm kill-session
 # --- replay begins at the start and comes to the end
 rm -f "$work/code"
 new_session -x 100 -y 30 env PS1='$ ' ENV= LC_ALL=C.UTF-8 sh
-await "the shell" seen '\$'
-tm send-keys -l "$rlsp watch $work/run --replay 100"
-tm send-keys Enter
+await "the shell" shell_answers
+type_line "$rlsp watch $work/run --replay 100"
 await "a replay" seen "replay x100"
 await "its first steps" seen "step [1-9]/40"
 await "its last" seen "step 40/40"
