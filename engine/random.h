@@ -21,7 +21,10 @@ typedef enum RandomPurpose {
     RANDOM_EVAL = 6,    /* held-out problems                                       */
     RANDOM_TEST = 7,
     RANDOM_ASKED = 8,   /* seeds of responses that a user asks for: step, which of the step's */
-    RANDOM_LORA = 9     /* adapter initialisation: step = matrix index, row = 0    */
+    RANDOM_LORA = 9,    /* adapter initialisation: step = matrix index, row = 0    */
+    RANDOM_BOOTSTRAP = 10, /* resamples of problems: step = which, row = 0          */
+    RANDOM_VOTE = 11,      /* subsets of samples: step = problem, row = their size  */
+    RANDOM_SIGNS = 12      /* signs of a permutation test: step = which, row = 0    */
 } RandomPurpose;
 
 typedef struct Random {

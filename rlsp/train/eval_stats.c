@@ -87,15 +87,6 @@ int64_t eval_majority(const EvalSample *samples, uint32_t n)
 
 /* --- pass@k ---------------------------------------------------------------------- */
 
-double pass_at_k(uint32_t n, uint32_t correct, uint32_t k)
-{
-    double all_wrong = 1; /* the chance that k of the n, drawn without replacement, are all wrong */
-    for (uint32_t i = 0; i < k; i++) {
-        all_wrong *= n - i > correct ? (double)(n - i - correct) / (double)(n - i) : 0;
-    }
-    return 1 - all_wrong;
-}
-
 static uint32_t count_correct(const EvalSample *samples, uint32_t n)
 {
     uint32_t correct = 0;

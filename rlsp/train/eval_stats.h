@@ -8,6 +8,7 @@
 #ifndef RLSP_TRAIN_EVAL_STATS_H
 #define RLSP_TRAIN_EVAL_STATS_H
 
+#include "rlsp/eval/estimate.h"
 #include "rlsp/train/evaluate.h"
 
 /* A response as judged. */
@@ -27,11 +28,7 @@ void eval_judge(EvalSample *sample, const Task *task, const Problem *problem, co
  * problems - 1. Leaves `seconds` alone. Fails only for want of memory. */
 Status eval_statistics(EvalResult *result, const EvalSample *samples, uint32_t problems, uint32_t n, Error *error);
 
-/* pass@k without bias from n samples of which `correct` are right: 1 - C(n - correct, k) / C(n, k)
- * (Chen et al. 2021, "Evaluating large language models trained on code", equation 1). 1 <= k <= n. */
-double pass_at_k(uint32_t n, uint32_t correct, uint32_t k);
-
-/* Its mean over problems. */
+/* pass@k (rlsp/eval/estimate.h), its mean over problems. */
 double eval_pass_at(const EvalSample *samples, uint32_t problems, uint32_t n, uint32_t k);
 
 /* The sample, of n of one problem, whose answer the majority gives; -1: none gives an
