@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/io/quantize.h"
 #include "engine/ops/ops.h"
 
 /* Rows of a table that fit one binding; a multiple of 64, so that every piece
@@ -29,15 +30,15 @@ void embedding_forward(GpuStream *stream, GpuSpan y, GpuSpan table, GpuSpan ids,
     }
     for (uint32_t first = 0; first < vocab; first += at_once) {
         const uint32_t rows    = vocab - first < at_once ? vocab - first : at_once;
-        const uint32_t push[4] = {tokens, width, first, rows};
-        gpu_dispatch(stream,
-                     &(GpuDispatch){.kernel     = "embedding",
-                                    .spec       = {ops_group_row(stream)},
-                                    .spec_count = 1,
-                                    .bind = {gpu_write(y), gpu_read(piece(table, width, first, rows)), gpu_read(ids)},
-                                    .push = push,
-                                    .push_size = sizeof push,
-                                    .groups    = gpu_groups(tokens, 1)});
+        const GpuSpan  part    = piece(table, width, first, rows);
+        const uint32_t push[6] = {tokens, width, first, rows, 0, 0};
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "embedding",
+                                            .spec       = {ops_group_row(stream), WEIGHT_F32},
+                                            .spec_count = 2,
+                                            .bind = {gpu_write(y), gpu_read(part), gpu_read(ids), gpu_read(part), gpu_read(part)},
+                                            .push = push,
+                                            .push_size = sizeof push,
+                                            .groups    = gpu_groups(tokens, 1)});
     }
 }
 

@@ -400,6 +400,16 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
     return gpu_align(plan.transposed_bytes) + planes_bytes(&plan, m, n);
 }
 
+bool matmul_prefers_f32(GpuStream *stream)
+{
+    return gpu_info(gpu_stream_gpu(stream))->driver_id == LLVMPIPE;
+}
+
+bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    return plan_make(stream, layout, m, n, k).kernel != KERNEL_TILED;
+}
+
 const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
     static const char *const names[] = {

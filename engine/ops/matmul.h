@@ -39,6 +39,11 @@ void matmul(GpuStream *stream, const Matmul *matmul);
  * are never split: their rows are a batch, and no row's bits may depend on how many there are. */
 uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
 
+/* Whether the device has kernels for f32 that are faster than any that its B comes to in another format, and whether
+ * one of them takes this product. */
+bool matmul_prefers_f32(GpuStream *stream);
+bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+
 /* Name of the kernel that a product would use, for `rlsp devices` and benches. */
 const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
 

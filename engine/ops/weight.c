@@ -1,0 +1,246 @@
+#include "engine/ops/weight.h"
+
+#include "engine/ops/embedding.h"
+#include "engine/ops/ops.h"
+#include "engine/ops/pieces.h"
+
+/* Bits of the epilogue, as in shaders/include/gemm.glsl. */
+enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
+
+enum { PANEL_FLOATS = 512 << 10 }; /* of a dequantized panel: what a second-level cache may hold */
+
+static uint32_t ceil_div(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Rows of a panel: a multiple of 64, so that what is cut at them starts where every device can bind. */
+static uint32_t panel_rows(uint32_t columns)
+{
+    const uint32_t rows = PANEL_FLOATS / columns & ~63u;
+    return rows > 64 ? rows : 64;
+}
+
+uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns)
+{
+    const uint32_t panel = panel_rows(columns) < rows ? panel_rows(columns) : rows;
+    return matmul_prefers_f32(stream) ? (uint64_t)panel * columns * 4 : 0;
+}
+
+/* Rows [first, first + count) of a weight. */
+static Weight weight_slice(const Weight *w, uint32_t first, uint32_t count)
+{
+    const uint64_t words  = (uint64_t)weight_row_words(w->format, w->columns) * 4;
+    const uint64_t scales = (uint64_t)weight_row_scales(w->format, w->columns) * 4;
+    Weight         slice  = *w;
+    slice.rows            = count;
+    slice.data            = gpu_span_slice(w->data, first * words, count * words);
+    slice.scales          = scales > 0 ? gpu_span_slice(w->scales, first * scales, count * scales) : slice.data;
+    return slice;
+}
+
+/* The floats of rows [first, first + rows) of a matrix, `width` of them each, `stride` apart, from `column` on. */
+static GpuSpan part(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t column, uint64_t width, uint64_t stride)
+{
+    return gpu_span_slice(matrix, (first * stride + column) * 4, ((rows - 1) * stride + width) * 4);
+}
+
+/* The part of a product that rows [first, first + count) of the weight make. */
+static Matmul piece_of(const Matmul *p, uint32_t first, uint32_t count)
+{
+    Matmul piece = *p;
+    if (p->layout == MATMUL_NT) {
+        piece.n = count;
+        piece.c = part(p->c, 0, p->m, first, count, p->ldc);
+        if (p->add.buffer != NULL) {
+            piece.add = part(p->add, 0, p->m, first, count, p->ldc);
+        }
+        if (p->bias.buffer != NULL) {
+            piece.bias = gpu_span_slice(p->bias, (uint64_t)first * 4, (uint64_t)count * 4);
+        }
+        return piece;
+    }
+    piece.k = count;
+    piece.a = part(p->a, 0, p->m, first, count, p->lda);
+    if (first > 0) { /* the first piece brought in the rest */
+        piece.accumulate  = true;
+        piece.add.buffer  = NULL;
+        piece.bias.buffer = NULL;
+    }
+    return piece;
+}
+
+/* --- a panel, then the f32 product --------------------------------------------------------- */
+
+static void dequantize(GpuStream *stream, GpuSpan to, const Weight *w, bool transposed, uint32_t pitch)
+{
+    const uint32_t blocks = ceil_div(w->columns, WEIGHT_BLOCK), group = ops_group_elements(stream);
+    const uint32_t push[6] = {
+        w->rows, w->columns, blocks, weight_row_words(w->format, w->columns), weight_row_scales(w->format, w->columns),
+        pitch};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "dequantize",
+                                        .spec       = {group, w->format, transposed},
+                                        .spec_count = 3,
+                                        .bind       = {gpu_write(to), gpu_read(w->data), gpu_read(w->scales)},
+                                        .push       = push,
+                                        .push_size  = sizeof push,
+                                        .groups     = gpu_groups((uint64_t)w->rows * blocks, group)});
+}
+
+/* W lies in the panel as the B of an NN product. */
+static void record_panel(GpuStream *stream, const Matmul *p, const Weight *w)
+{
+    Matmul     product    = *p;
+    const bool transposed = p->layout == MATMUL_NT;
+    product.layout        = MATMUL_NN;
+    product.ldb           = p->n;
+    product.b             = gpu_span_slice(p->workspace, 0, (uint64_t)w->rows * w->columns * 4);
+    product.workspace     = (GpuSpan){0};
+    dequantize(stream, product.b, w, transposed, p->n);
+    matmul(stream, &product);
+}
+
+/* --- dequantized in the product's tiles ------------------------------------------------------- */
+
+/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
+static GpuSpan bindable(GpuSpan span, uint32_t *before)
+{
+    const uint64_t rest = span.offset % GPU_ALIGNMENT;
+    *before             = (uint32_t)(rest / 4);
+    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
+}
+
+static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
+{
+    const bool     cpu = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
+    const uint32_t reg = 4, tile = cpu ? 32 : 64, side = tile / reg;
+    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
+                              (p->accumulate ? ADD_C : 0);
+    uint32_t       before[4];
+    const GpuSpan  c = bindable(p->c, &before[0]), a = bindable(p->a, &before[1]);
+    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[2]);
+    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[3]);
+    const uint32_t push[12] = {p->m,
+                               p->n,
+                               p->k,
+                               p->lda,
+                               p->ldc,
+                               weight_row_words(w->format, w->columns),
+                               weight_row_scales(w->format, w->columns),
+                               epilogue,
+                               before[0],
+                               before[1],
+                               before[2],
+                               before[3]};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_weight",
+                                        .spec       = {side * side, p->layout, tile, reg, w->format},
+                                        .spec_count = 5,
+                                        .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(a),
+                                                 gpu_read(add), gpu_read(bias), gpu_read(w->data), gpu_read(w->scales)},
+                                        .push       = push,
+                                        .push_size  = sizeof push,
+                                        .groups     = {ceil_div(p->n, tile), ceil_div(p->m, tile), 1}});
+}
+
+/* In pieces of rows whose A and C each fit one binding. */
+static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
+{
+    const uint64_t widest = p->lda > p->ldc ? p->lda : p->ldc;
+    const uint64_t limit  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - GPU_ALIGNMENT;
+    const uint64_t fit    = limit / (4 * widest) & ~(uint64_t)63;
+    const uint32_t step   = fit < p->m ? (uint32_t)fit : p->m;
+    if (step == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED,
+                        "product with a frozen weight: 64 rows are more than the device binds at once");
+        return;
+    }
+    for (uint32_t row = 0; row < p->m; row += step) {
+        Matmul piece = *p;
+        piece.m      = p->m - row < step ? p->m - row : step;
+        piece.a      = part(p->a, row, piece.m, 0, p->k, p->lda);
+        piece.c      = part(p->c, row, piece.m, 0, p->n, p->ldc);
+        if (p->add.buffer != NULL) {
+            piece.add = part(p->add, row, piece.m, 0, p->n, p->ldc);
+        }
+        record_tiled(stream, &piece, w);
+    }
+}
+
+/* --- the product -------------------------------------------------------------------------------- */
+
+/* Rows of a weight whose data and scales each fit one binding; a multiple of 64. */
+static uint32_t rows_per_binding(GpuStream *stream, const Weight *w)
+{
+    return ops_rows_per_binding(stream, weight_row_words(w->format, w->columns));
+}
+
+void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
+{
+    Matmul p = *product;
+    if (w->format == WEIGHT_F32) {
+        p.b   = w->data;
+        p.ldb = 0;
+        matmul(stream, &p);
+        return;
+    }
+    if (p.m == 0) {
+        return;
+    }
+    const bool nt = p.layout == MATMUL_NT;
+    if (p.layout == MATMUL_TN || (nt ? p.n : p.k) != w->rows || (nt ? p.k : p.n) != w->columns) {
+        gpu_stream_fail(stream, STATUS_FAILED, "product with a frozen weight: not of its shape");
+        return;
+    }
+    p.lda                 = p.lda != 0 ? p.lda : p.k;
+    p.ldc                 = p.ldc != 0 ? p.ldc : p.n;
+    const uint64_t panel  = weight_workspace(stream, w->rows, w->columns);
+    const bool     panels = panel > 0 && p.workspace.buffer != NULL && p.workspace.size >= panel;
+    const uint32_t bound  = rows_per_binding(stream, w),
+                   step   = panels && panel_rows(w->columns) < bound ? panel_rows(w->columns) : bound;
+    if (step == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED,
+                        "product with a frozen weight: 64 of its rows are more than the device binds at once");
+        return;
+    }
+    for (uint32_t first = 0; first < w->rows; first += step) {
+        const uint32_t count = w->rows - first < step ? w->rows - first : step;
+        const Weight   slice = weight_slice(w, first, count);
+        const Matmul   piece = piece_of(&p, first, count);
+        if (panels && matmul_is_fast(stream, MATMUL_NN, piece.m, piece.n, piece.k)) {
+            record_panel(stream, &piece, &slice);
+        } else {
+            record_rows(stream, &piece, &slice);
+        }
+    }
+}
+
+void weight_embedding(GpuStream *stream, GpuSpan y, const Weight *w, GpuSpan ids, uint32_t tokens)
+{
+    if (w->format == WEIGHT_F32) {
+        embedding_forward(stream, y, w->data, ids, tokens, w->columns, w->rows);
+        return;
+    }
+    const uint32_t step = rows_per_binding(stream, w);
+    if (step == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED, "embedding: 64 rows of the table exceed what the device can bind");
+        return;
+    }
+    for (uint32_t first = 0; first < w->rows; first += step) {
+        const uint32_t count   = w->rows - first < step ? w->rows - first : step;
+        const Weight   slice   = weight_slice(w, first, count);
+        const uint32_t push[6] = {tokens,
+                                  w->columns,
+                                  first,
+                                  count,
+                                  weight_row_words(w->format, w->columns),
+                                  weight_row_scales(w->format, w->columns)};
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "embedding",
+                                            .spec       = {ops_group_row(stream), w->format},
+                                            .spec_count = 2,
+                                            .bind       = {gpu_write(y), gpu_read(slice.data), gpu_read(ids),
+                                                           gpu_read(slice.data), gpu_read(slice.scales)},
+                                            .push       = push,
+                                            .push_size  = sizeof push,
+                                            .groups     = gpu_groups(tokens, 1)});
+    }
+}

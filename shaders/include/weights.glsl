@@ -1,0 +1,55 @@
+// Frozen weights in the formats of engine/io/quantize.h: a matrix [rows, columns] of uint words and bf16 scales.
+// The including shader defines WEIGHT_FORMAT_ID, the id of the specialization constant, and WEIGHT_BINDING, the
+// first of two bindings. Everything is done four neighbours of a row at a time, a quad.
+#ifndef WEIGHTS_GLSL
+#define WEIGHTS_GLSL
+
+layout(constant_id = WEIGHT_FORMAT_ID) const uint WEIGHT_FORMAT = 4;
+const uint F32 = 0, BF16 = 1, F16 = 2, INT8 = 3, INT4 = 4; // WeightFormat
+
+layout(std430, binding = WEIGHT_BINDING) readonly buffer WeightWords { uint weight_words[]; };
+layout(std430, binding = WEIGHT_BINDING + 1) readonly buffer WeightScales { uint weight_scales[]; };
+
+// The scale of a quad's block, `at` the word where the row's scales start.
+float weight_scale(uint at, uint quad)
+{
+    if (WEIGHT_FORMAT < INT8) {
+        return 1.0;
+    }
+    const uint two = weight_scales[at + (quad >> 4)];
+    return uintBitsToFloat((quad & 8u) != 0 ? two & 0xffff0000u : two << 16);
+}
+
+// Of one word, the part that holds quad `quad` of a row (for bf16 and f16 the word holds half a quad, in .xy).
+vec4 weight_unpack(uint word, uint quad, float scale)
+{
+    if (WEIGHT_FORMAT == BF16) {
+        return vec4(uintBitsToFloat(word << 16), uintBitsToFloat(word & 0xffff0000u), 0.0, 0.0);
+    }
+    if (WEIGHT_FORMAT == F16) {
+        return vec4(unpackHalf2x16(word), 0.0, 0.0);
+    }
+    if (WEIGHT_FORMAT == INT8) {
+        const int bytes = int(word);
+        return scale * vec4(float(bytes << 24 >> 24), float(bytes << 16 >> 24), float(bytes << 8 >> 24), float(bytes >> 24));
+    }
+    const uint four = (quad & 1u) != 0 ? word >> 16 : word;
+    const vec4 q = vec4(float(four & 15u), float(four >> 4 & 15u), float(four >> 8 & 15u), float(four >> 12 & 15u)) - 8.0;
+    return scale * (q * (120.0 + q * q));
+}
+
+// Columns 4 quad to 4 quad + 3 of the row whose words start at `at` and scales at `scale_at`.
+vec4 weight_quad(uint at, uint scale_at, uint quad)
+{
+    const float scale = weight_scale(scale_at, quad);
+    if (WEIGHT_FORMAT == INT8) {
+        return weight_unpack(weight_words[at + quad], quad, scale);
+    }
+    if (WEIGHT_FORMAT == INT4) {
+        return weight_unpack(weight_words[at + (quad >> 1)], quad, scale);
+    }
+    return vec4(weight_unpack(weight_words[at + 2 * quad], quad, 1.0).xy,
+                weight_unpack(weight_words[at + 2 * quad + 1], quad, 1.0).xy);
+}
+
+#endif

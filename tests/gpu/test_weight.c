@@ -1,0 +1,189 @@
+/* Products with frozen weights in every format, and look-ups in them, against float64 arithmetic on the values that
+ * the host says the weight has: odd sizes, strides, epilogues, with the panel of CPU devices and without. */
+#include <stdio.h>
+
+#include "engine/ops/weight.h"
+#include "tests/support/gpu_fixture.h"
+
+typedef struct Case {
+    uint32_t m, rows, columns; /* of the batch, of the weight */
+    uint32_t pad;              /* added to the strides of A and C */
+    bool     bias, add, accumulate, workspace;
+} Case;
+
+/* A weight of random numbers; its exact values in *values [rows, columns]. */
+static Weight random_weight(WeightFormat format, uint32_t rows, uint32_t columns, double **values)
+{
+    const size_t count = (size_t)rows * columns;
+    double      *drawn = fixture_doubles(count, 2);
+    float       *f32   = fixture_alloc(count * sizeof *f32);
+    for (size_t i = 0; i < count; i++) {
+        f32[i] = (float)drawn[i];
+    }
+    const size_t words  = (size_t)rows * weight_row_words(format, columns),
+                 scales = (size_t)rows * weight_row_scales(format, columns);
+    uint32_t *data = fixture_alloc(words * 4), *scale_words = fixture_alloc((scales + 1) * 4);
+    quantize_rows(format, f32, rows, columns, data, scale_words);
+    dequantize_rows(format, data, scale_words, rows, columns, f32);
+    *values = fixture_alloc(count * sizeof **values);
+    for (size_t i = 0; i < count; i++) {
+        (*values)[i] = f32[i];
+    }
+    return (Weight){format, rows, columns, fixture_words(data, words),
+                    scales > 0 ? fixture_words(scale_words, scales) : (GpuSpan){0}};
+}
+
+static void check(WeightFormat format, MatmulLayout layout, const Case *t)
+{
+    const bool     nt = layout == MATMUL_NT;
+    const uint32_t n = nt ? t->rows : t->columns, k = nt ? t->columns : t->rows, lda = k + t->pad, ldc = n + t->pad;
+    const size_t   c_size = (size_t)t->m * ldc;
+    double        *values, *a = fixture_doubles((size_t)t->m * lda, 1), *before = fixture_doubles(c_size, 3);
+    double        *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(n, 5),
+           *want        = fixture_alloc(c_size * sizeof *want);
+    const Weight weight = random_weight(format, t->rows, t->columns, &values);
+    for (uint32_t i = 0; i < t->m; i++) {
+        for (uint32_t j = 0; j < ldc; j++) {
+            const size_t at = (size_t)i * ldc + j;
+            want[at]        = j >= n ? before[at]
+                                     : (t->accumulate ? before[at] : 0) + (t->add ? add[at] : 0) + (t->bias ? bias[j] : 0);
+            for (uint32_t x = 0; j < n && x < k; x++) {
+                want[at] += a[(size_t)i * lda + x] * values[nt ? (size_t)j * k + x : (size_t)x * n + j];
+            }
+        }
+    }
+    GpuStream *stream    = fixture_stream();
+    Matmul     p         = {.layout     = layout,
+                            .c          = fixture_upload(before, c_size),
+                            .a          = fixture_upload(a, (size_t)t->m * lda),
+                            .accumulate = t->accumulate,
+                            .m          = t->m,
+                            .n          = n,
+                            .k          = k,
+                            .lda        = t->pad ? lda : 0,
+                            .ldc        = t->pad ? ldc : 0};
+    p.bias               = t->bias ? fixture_upload(bias, n) : p.bias;
+    p.add                = t->add ? fixture_upload(add, c_size) : p.add;
+    const uint64_t bytes = weight_workspace(stream, t->rows, t->columns);
+    p.workspace          = t->workspace && bytes > 0 ? fixture_empty(bytes / 4) : p.workspace;
+    const GpuSpan once = p.c, again = fixture_upload(before, c_size);
+    weight_matmul(stream, &p, &weight);
+    p.c = again;
+    weight_matmul(stream, &p, &weight);
+    fixture_run();
+    char name[200];
+    snprintf(name, sizeof name, "%s, layout %d, m %u, weight %u x %u, pad %u%s%s%s%s", weight_format_name(format),
+             (int)layout, t->m, t->rows, t->columns, t->pad, t->bias ? " bias" : "", t->add ? " add" : "",
+             t->accumulate ? " accumulate" : "", p.workspace.buffer != NULL ? " workspace" : "");
+    fixture_check(name, once, want, c_size, 3e-6);
+    fixture_check_same(name, again, fixture_download(once, c_size), c_size);
+}
+
+static void every_format(void **state)
+{
+    static const Case cases[] = {
+        {.m = 1, .rows = 1, .columns = 1},
+        {.m = 1, .rows = 37, .columns = 70, .bias = true},
+        {.m = 3, .rows = 64, .columns = 64, .add = true},
+        {.m = 7, .rows = 130, .columns = 33, .pad = 5, .bias = true, .add = true},
+        {.m = 8, .rows = 257, .columns = 96, .accumulate = true, .workspace = true},
+        {.m = 13, .rows = 17, .columns = 9, .bias = true, .add = true, .accumulate = true},
+        {.m = 50, .rows = 40, .columns = 100, .pad = 8, .add = true, .workspace = true},
+        {.m = 65, .rows = 63, .columns = 66, .pad = 1, .bias = true, .accumulate = true, .workspace = true},
+        {.m = 77, .rows = 192, .columns = 96, .bias = true, .workspace = true},
+        {.m = 131, .rows = 96, .columns = 288, .accumulate = true, .workspace = true},
+        {.m = 33, .rows = 515, .columns = 32, .workspace = true},
+        {.m = 20, .rows = 516, .columns = 1040, .bias = true, .add = true, .workspace = true}, /* panels */
+        {.m = 20, .rows = 516, .columns = 1040},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (WeightFormat format = WEIGHT_F32; format < WEIGHT_FORMATS; format++) {
+            for (MatmulLayout layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
+                gpu_fixture_reset(NULL);
+                check(format, layout, &cases[i]);
+            }
+        }
+    }
+}
+
+/* A row's bits do not depend on the rows beside it: the first of a batch of 40 and of one of 20. */
+static void rows_do_not_meet(void **state)
+{
+    (void)state;
+    enum { ROWS = 200, COLUMNS = 128 };
+    for (WeightFormat format = WEIGHT_BF16; format < WEIGHT_FORMATS; format++) {
+        gpu_fixture_reset(NULL);
+        double      *values, *a = fixture_doubles(40 * COLUMNS, 1);
+        const Weight weight = random_weight(format, ROWS, COLUMNS, &values);
+        GpuStream   *stream = fixture_stream();
+        GpuSpan      c[2], workspace = {0};
+        if (weight_workspace(stream, ROWS, COLUMNS) > 0) {
+            workspace = fixture_empty(weight_workspace(stream, ROWS, COLUMNS) / 4);
+        }
+        for (int i = 0; i < 2; i++) {
+            const uint32_t m = i == 0 ? 40 : 20;
+            c[i]             = fixture_empty((size_t)m * ROWS);
+            weight_matmul(stream,
+                          &(Matmul){.layout    = MATMUL_NT,
+                                    .c         = c[i],
+                                    .a         = fixture_upload(a, (size_t)m * COLUMNS),
+                                    .m         = m,
+                                    .n         = ROWS,
+                                    .k         = COLUMNS,
+                                    .workspace = workspace},
+                          &weight);
+        }
+        fixture_run();
+        fixture_check_same("20 rows of 40", c[0], fixture_download(c[1], 20 * ROWS), 20 * ROWS);
+    }
+}
+
+static void looks_up(void **state)
+{
+    (void)state;
+    const int32_t ids[] = {0, 56, 7, 7, 31, 55, 1};
+    enum { VOCAB = 57, TOKENS = sizeof ids / sizeof ids[0] };
+    for (uint32_t width = 1; width < 110; width += 36) {
+        for (WeightFormat format = WEIGHT_F32; format < WEIGHT_FORMATS; format++) {
+            gpu_fixture_reset(NULL);
+            double      *values, *want = fixture_alloc((size_t)TOKENS * width * sizeof *want);
+            const Weight weight = random_weight(format, VOCAB, width, &values);
+            for (uint32_t i = 0; i < TOKENS * width; i++) {
+                want[i] = values[(size_t)ids[i / width] * width + i % width];
+            }
+            GpuSpan y = fixture_empty((size_t)TOKENS * width);
+            weight_embedding(fixture_stream(), y, &weight, fixture_words(ids, TOKENS), TOKENS);
+            fixture_run();
+            fixture_check(weight_format_name(format), y, want, (size_t)TOKENS * width, 0); /* to the bit */
+        }
+    }
+}
+
+/* Shapes that are not the weight's, and weight gradients, are errors of the stream. */
+static void refuses(void **state)
+{
+    (void)state;
+    double      *values;
+    const Weight weight   = random_weight(WEIGHT_INT4, 8, 8, &values);
+    const Matmul wrong[2] = {{.layout = MATMUL_TN, .m = 8, .n = 8, .k = 8},
+                             {.layout = MATMUL_NT, .m = 8, .n = 9, .k = 8}};
+    for (int i = 0; i < 2; i++) {
+        Error      error  = {0};
+        GpuStream *stream = gpu_stream_new(fixture_gpu(), &error);
+        Matmul     p      = wrong[i];
+        p.a = p.c = fixture_zeros(128);
+        gpu_stream_begin(stream);
+        weight_matmul(stream, &p, &weight);
+        assert_int_equal(gpu_stream_run(stream, &error), STATUS_FAILED);
+        gpu_stream_free(stream);
+    }
+    fixture_run();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {fixture_test(every_format), fixture_test(rows_do_not_meet),
+                                       fixture_test(looks_up), fixture_test(refuses)};
+    return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
+}
