@@ -44,6 +44,7 @@ static void close_all(PpoBench *b)
         model_free(s->critic);
         model_free(b->reference);
         gpu_stream_free(s->stream);
+        task_instance_free(s->task);
         free(b->rollout.items);
         free(b->rollout.ids);
         free(b->rollout.starts);
@@ -97,10 +98,9 @@ static Status open_all(Bench *bench, PpoBench *b, Error *error)
     const DecodeLimits limits = {.max_length = PROMPT + NEW, .max_requests = SEQUENCES, .max_prompt_tokens = SEQUENCES * PROMPT, .max_new = NEW};
     Session           *s = &b->session;
     s->gpu = bench->gpu;
-    s->task = task_find("countdown");
-    s->task_config = (TaskConfig){.intuition = -1};
     Status status = run_config_parse(config_text, "bench", NULL, 0, &s->config, error);
-    status = status == STATUS_OK ? task_config_resolve(s->task, &s->task_config, error) : status;
+    s->task = status == STATUS_OK ? task_instance_open(&s->config.task, error) : NULL;
+    status = s->task != NULL ? STATUS_OK : error->status;
     status = status == STATUS_OK ? make_rollout(b, bench->model->vocab_size, error) : status;
     if (status != STATUS_OK) {
         return status;

@@ -29,13 +29,13 @@ typedef struct EvalRequest {
 
 /* What is open during an evaluation. */
 typedef struct EvalSession {
-    const Task *task;
-    Gpu        *gpu;
-    Tokenizer  *tokenizer;
-    Model      *model;
-    Evaluator  *evaluator;
-    Events     *events; /* NULL without --out */
-    EvalReport  report;
+    TaskInstance *task;
+    Gpu          *gpu;
+    Tokenizer    *tokenizer;
+    Model        *model;
+    Evaluator    *evaluator;
+    Events       *events; /* NULL without --out */
+    EvalReport    report;
 } EvalSession;
 
 static volatile sig_atomic_t interrupted;
@@ -103,14 +103,15 @@ static Status choose_task(EvalSession *session, EvalRequest *request, Error *err
     if (request->task == NULL) {
         return error_set(error, STATUS_BAD_INPUT, "--task is missing; countdown or pick-three");
     }
-    session->task = task_find(request->task);
-    if (session->task == NULL) {
+    const Task *kind = task_find(request->task);
+    if (kind == NULL) {
         return error_set(error, STATUS_BAD_INPUT, "unknown task \"%.40s\"; countdown or pick-three", request->task);
     }
     if (request->max_new == 0) {
-        request->max_new = session->task->max_response_tokens;
+        request->max_new = kind->max_response_tokens;
     }
-    return STATUS_OK;
+    session->task = task_instance_new(kind, NULL, error);
+    return session->task != NULL ? STATUS_OK : error->status;
 }
 
 static Status open_out(EvalSession *session, const EvalRequest *request, Error *error)
@@ -145,7 +146,7 @@ static Status open_session(EvalSession *session, const EvalRequest *request, Err
         return error->status;
     }
     session->tokenizer = tokenizer_open(request->model, error);
-    if (session->tokenizer != NULL) {
+    if (session->tokenizer != NULL && task_instance_prepare(session->task, session->tokenizer, error) == STATUS_OK) {
         session->gpu = gpu_open(&(GpuOptions){.select = request->device, .validate = request->validate}, error);
     }
     if (session->gpu != NULL) {
@@ -154,7 +155,7 @@ static Status open_session(EvalSession *session, const EvalRequest *request, Err
     if (session->model != NULL) {
         limits.lora_rank   = model_lora_rank(session->model);
         session->evaluator = evaluator_new(session->gpu, &session->model->config, session->tokenizer, session->task,
-                                           &session->task->defaults, &limits, error);
+                                           &limits, error);
     }
     if (session->evaluator == NULL) {
         return error->status;
@@ -168,6 +169,7 @@ static Status close_session(EvalSession *session, Error *error)
     events_close(session->events);
     evaluator_free(session->evaluator);
     model_free(session->model);
+    task_instance_free(session->task);
     tokenizer_free(session->tokenizer);
     if (session->gpu != NULL && gpu_validation_count(session->gpu) > 0) {
         error_set(error, STATUS_FAILED, "%d messages of the validation layer; the first: %s",
@@ -258,7 +260,7 @@ static Status evaluate(EvalSession *session, EvalRequest *request, Error *error)
         EvalReport *report = &session->report;
         report->model      = request->model;
         report->adapter    = request->adapter;
-        report->task       = session->task->kind;
+        report->task       = session->task->kind->kind;
         report->device     = gpu_info(session->gpu)->name;
         report->problems   = request->problems;
         report->max_new    = request->max_new;

@@ -244,7 +244,6 @@ static bool countdown_piece(const TaskConfig *config, size_t index, char out[TAS
 
 const Task task_countdown = {
     .kind                = "countdown",
-    .max_prompt_tokens   = 13,
     .max_response_tokens = 176,
     .defaults            = {.numbers = 3, .max_number = 20, .max_target = 99, .intuition = 0},
     .draw                = countdown_draw,

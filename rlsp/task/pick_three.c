@@ -291,7 +291,6 @@ static bool pick_three_piece(const TaskConfig *config, size_t index, char out[TA
 
 const Task task_pick_three = {
     .kind                = "pick-three",
-    .max_prompt_tokens   = 19,
     .max_response_tokens = 176,
     .defaults            = {.numbers = 6, .max_number = 12, .max_target = 33, .intuition = 0.3},
     .draw                = pick_three_draw,

@@ -1,4 +1,6 @@
-/* Task: a family of problems that the program can draw, pose, judge and read.
+/* Task: a family of problems that the program can judge and read: the built-in ones, which it also draws and
+ * poses, and those of JSONL datasets. A task as configured, with its problems and prompts, is a TaskInstance
+ * (rlsp/task/instance.h): what training and evaluation use.
  *
  *     const Task *task = task_find("countdown");
  *     TaskConfig  config = {0};                               // 0: the task's own values
@@ -10,10 +12,11 @@
  *     TaskVerdict verdict;
  *     task->verify(&problem, response, length, &verdict);     // verdict.correct
  *
- * Task, texts and splits are those of the recipes: countdown (three numbers, + - *)
- * and pick-three (three of six numbers that add up). Judging is exact integer and
+ * Texts and splits of the built-in tasks are those of the recipes: countdown (three numbers, + - *)
+ * and pick-three (three of six numbers that add up). Judging them is exact integer and
  * rational arithmetic, linear in the response, allocates nothing, reads nothing
- * past `length`, and takes any bytes.
+ * past `length`, and takes any bytes. Answers to problems of a dataset are judged by rlsp/math.
+ * All functions may be called from several threads.
  */
 #ifndef RLSP_TASK_TASK_H
 #define RLSP_TASK_TASK_H
@@ -24,6 +27,7 @@
 
 #include "engine/error.h"
 #include "engine/random.h"
+#include "rlsp/math/extract.h"
 #include "rlsp/trace/trace.h"
 
 enum {
@@ -34,10 +38,22 @@ enum {
     TASK_SPECIAL_COUNT = 3    /* <pad> <bos> <eos>: ids 0, 1, 2      */
 };
 
+/* A problem of a dataset. Texts end with a NUL and belong to the dataset. */
+typedef struct TaskItem {
+    const char *problem, *answer;              /* the answer is NULL where nobody knows it      */
+    size_t      problem_length, answer_length; /* bytes                            */
+    const char *id, *subject, *level;          /* NULL: not given                  */
+    uint64_t    line;                          /* in its file, from 1              */
+} TaskItem;
+
+/* A copy is the same problem; an item has to outlive it. */
 typedef struct Problem {
-    uint32_t count; /* of numbers, 1..TASK_NUMBERS_MAX                    */
+    uint32_t count; /* of numbers, 1..TASK_NUMBERS_MAX; 0: a problem of a dataset */
     int64_t  numbers[TASK_NUMBERS_MAX];
     int64_t  target;
+
+    const TaskItem          *item;    /* of a dataset; NULL: a built-in task's                */
+    const MathExtractPolicy *extract; /* where its answer is looked for; NULL: in the last box */
 } Problem;
 
 typedef enum Split { SPLIT_TRAIN, SPLIT_HELD_OUT, SPLIT_ANY } Split;
@@ -61,12 +77,20 @@ typedef struct TaskVerdict {
     uint32_t    boxes;                        /* complete ones                                       */
     bool        has_value;                    /* the answer is an expression over the right numbers  */
     int64_t     numerator, denominator;       /* its exact value, in lowest terms, if has_value */
+
+    /* problems of a dataset; static texts, NULL where there is nothing to say */
+    const char *rule;     /* of the verifier, that decided                        */
+    const char *found_by; /* "box", "phrase", …: how the answer was found         */
+    int64_t     work;     /* of the verifier                                      */
+    bool        limit;    /* a limit of work or size decided                      */
 } TaskVerdict;
 
 typedef struct Task {
-    const char *kind;                                   /* "countdown", "pick-three" */
+    const char *kind;                                   /* "countdown", "pick-three", "jsonl"         */
     uint32_t    max_prompt_tokens, max_response_tokens; /* for the default config; see task_prompt_tokens */
     TaskConfig  defaults;
+
+    /* Built-in tasks only, NULL in task_jsonl: draw, held_out, prompt, read_prompt, piece. */
 
     /* Draws a problem of the split; always solvable. SPLIT_ANY does not look. */
     void (*draw)(const TaskConfig *config, Problem *problem, Random *random, Split split);
@@ -76,7 +100,7 @@ typedef struct Task {
     size_t (*prompt)(const Problem *problem, char *out, size_t size);
     /* The problem that a prompt poses, as `prompt` wrote it; false: it poses none of this task. */
     bool (*read_prompt)(const char *prompt, size_t length, Problem *problem);
-    /* Judges the last complete \boxed{…} of a response, or a bare answer. */
+    /* Judges the last complete \boxed{…} of a response, or a bare answer. The prompt is never looked at. */
     void (*verify)(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict);
     void (*verify_answer)(const Problem *problem, const char *answer, size_t length, TaskVerdict *verdict);
     /* Reads the evidence in a response; see trace.h. `spans` may be NULL. */
@@ -88,10 +112,11 @@ typedef struct Task {
 } Task;
 
 extern const Task task_countdown, task_pick_three;
+extern const Task task_jsonl; /* problems of a dataset: problem->item is there */
 
-/* By kind; NULL: no such task. */
+/* A built-in task by its kind; NULL: no such task. */
 const Task *task_find(const char *kind);
-/* All tasks, NULL-terminated. */
+/* All built-in tasks, NULL-terminated. */
 extern const Task *const task_all[];
 
 /* Puts the task's own values where a field is 0 and checks the rest. */
@@ -100,7 +125,7 @@ Status task_config_resolve(const Task *task, TaskConfig *config, Error *error);
 /* Tokens of the task's tokenizer: 141 for countdown, 57 for pick-three. */
 size_t task_piece_count(const Task *task, const TaskConfig *config);
 
-/* Tokens of a prompt with <bos>; the same for all problems: 13, 19. */
+/* Tokens of a prompt with <bos>, in the task's own tokenizer; the same for all problems: 13, 19. */
 uint32_t task_prompt_tokens(const TaskConfig *config);
 
 /* The split regex those pieces go with (PCRE / Hugging Face Split, isolated). */

@@ -4,21 +4,16 @@
 #include <stdio.h>
 
 #include "engine/io/json.h"
-#include "rlsp/math/extract.h"
-#include "rlsp/math/verify.h"
 
 static const int64_t NUMBER_LIMIT = 1000000000000000; /* 10^15: below 2^53, as JSON readers keep it exactly */
 
 /* What a line asks for. */
 typedef struct Request {
     Problem     problem;
+    TaskItem    item; /* "gt", a reference answer, and "problem" */
     bool        bare; /* "pred" */
     const char *text;
     size_t      length;
-    const char *gold; /* "gt": a reference answer; NULL: a problem of the task */
-    size_t      gold_length;
-    const char *question; /* "problem", NULL if not given */
-    size_t      question_length;
 } Request;
 
 static Status read_numbers(const JsonObject *object, const Task *task, Problem *problem, Error *error)
@@ -78,9 +73,11 @@ static Status read_string(const JsonObject *object, const char *key, const char 
 
 static Status read_request(const JsonObject *object, const Task *task, Request *request, Error *error)
 {
+    TaskItem *item = &request->item;
     if (json_find(object, "gt") != NULL) {
-        return read_string(object, "gt", &request->gold, &request->gold_length, error) == STATUS_OK &&
-                       read_string(object, "problem", &request->question, &request->question_length, error) == STATUS_OK
+        request->problem.item = item;
+        return read_string(object, "gt", &item->answer, &item->answer_length, error) == STATUS_OK &&
+                       read_string(object, "problem", &item->problem, &item->problem_length, error) == STATUS_OK
                    ? read_text(object, request, error)
                    : error->status;
     }
@@ -91,6 +88,17 @@ static Status read_request(const JsonObject *object, const Task *task, Request *
     }
     return read_numbers(object, task, &request->problem, error) == STATUS_OK ? read_text(object, request, error)
                                                                              : error->status;
+}
+
+/* The rule of the math verifier. */
+static void put_rule(const Request *request, const TaskVerdict *verdict, JsonLine *out)
+{
+    json_line_text_field(out, "rule", verdict->rule);
+    json_line_number_field(out, "work", (double)verdict->work);
+    if (!request->bare) {
+        json_line_number_field(out, "boxes", verdict->boxes);
+        json_line_text_field(out, "found_by", verdict->found_by);
+    }
 }
 
 static void put_explanation(const Task *task, const Request *request, const TaskVerdict *verdict, JsonLine *out)
@@ -147,41 +155,10 @@ static void put_verdict(const Task *task, bool explain, const Request *request, 
         json_line_null(out);
     }
     json_line_text_field(out, "reason", verdict.reason);
-    if (explain) {
+    if (explain && request->problem.item != NULL) {
+        put_rule(request, &verdict, out);
+    } else if (explain) {
         put_explanation(task, request, &verdict, out);
-    }
-}
-
-/* Against a reference in LaTeX. */
-static void put_math_verdict(const VerifyOptions *options, const Request *request, JsonLine *out)
-{
-    MathAnswer  answer  = {.text = request->text, .length = request->length, .found = true};
-    MathVerdict verdict = {.reason = "no answer", .rule = "the response has no \\boxed{…}"};
-    MathOptions how     = math_options_default();
-    how.problem         = request->question;
-    how.problem_length  = request->question_length;
-    if (!request->bare) {
-        math_extract(request->text, request->length, &options->extract, &answer);
-    }
-    if (answer.found) {
-        math_verify(request->gold, request->gold_length, answer.text, answer.length, &how, &verdict);
-    }
-    json_line_key(out, "correct");
-    json_line_bool(out, verdict.correct);
-    json_line_key(out, "answer");
-    if (answer.found) {
-        json_line_string(out, answer.text, answer.length);
-    } else {
-        json_line_null(out);
-    }
-    json_line_text_field(out, "reason", verdict.reason);
-    if (options->explain) {
-        json_line_text_field(out, "rule", verdict.rule);
-        json_line_number_field(out, "work", (double)verdict.work);
-        if (!request->bare) {
-            json_line_number_field(out, "boxes", answer.boxes);
-            json_line_text_field(out, "found_by", answer.found ? math_extract_way(answer.way) : NULL);
-        }
     }
 }
 
@@ -199,11 +176,8 @@ Status verify_line(const VerifyOptions *options, const char *text, size_t length
     if (json_parse_with_nul(text, length, name, &root, error) == STATUS_OK &&
         json_root(&object, root, name, error) == STATUS_OK &&
         read_request(&object, task, &request, error) == STATUS_OK) {
-        if (request.gold != NULL) {
-            put_math_verdict(options, &request, out);
-        } else {
-            put_verdict(task, options->explain, &request, out);
-        }
+        request.problem.extract = &options->extract;
+        put_verdict(request.problem.item != NULL ? &task_jsonl : task, options->explain, &request, out);
     } else {
         json_line_key(out, "correct");
         json_line_bool(out, false);

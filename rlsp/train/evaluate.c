@@ -9,20 +9,17 @@
 #include "rlsp/train/eval_stats.h"
 #include "rlsp/train/trace_fields.h"
 
-/* Prompts are measured on this many problems. Where a tokenizer has no token for each whole
- * number their lengths differ, and some room is left for longer ones. */
-enum { MEASURED_PROMPTS = 64, PROMPT_SLACK = 8, STOPS_MAX = 8 };
+enum { STOPS_MAX = 8 };
 
 struct Evaluator {
-    const Tokenizer *tokenizer;
-    const Task      *task;
-    TaskConfig       task_config;
-    EvalLimits       limits;
-    uint32_t         slots;         /* that the decoder really has       */
-    uint32_t         prompt_tokens; /* of a prompt, at most              */
-    int32_t          stop_ids[STOPS_MAX];
-    uint32_t         stop_count;
-    Decoder         *decoder;
+    const Tokenizer    *tokenizer;
+    const TaskInstance *task;
+    EvalLimits          limits;
+    uint32_t            slots;         /* that the decoder really has       */
+    uint32_t            prompt_tokens; /* of a prompt, at most              */
+    int32_t             stop_ids[STOPS_MAX];
+    uint32_t            stop_count;
+    Decoder            *decoder;
     int32_t         *prompts;       /* [max_requests * prompt_tokens]    */
     uint32_t        *prompt_starts; /* [max_requests + 1]                */
     uint32_t        *sequence;      /* [max_requests]                    */
@@ -55,35 +52,6 @@ static void add_stop(Evaluator *evaluator, int64_t id)
     if (id >= 0 && id <= INT32_MAX && evaluator->stop_count < STOPS_MAX) {
         evaluator->stop_ids[evaluator->stop_count++] = (int32_t)id;
     }
-}
-
-static Status encode_prompt(const Evaluator *evaluator, const Problem *problem, int32_t **ids, size_t *count,
-                            Error *error)
-{
-    char   text[TASK_PROMPT_BYTES];
-    size_t bytes = evaluator->task->prompt(problem, text, sizeof text);
-    return tokenizer_encode(evaluator->tokenizer, text, bytes, true, ids, count, error);
-}
-
-static Status measure_prompts(Evaluator *evaluator, Error *error)
-{
-    size_t longest = 0, shortest = SIZE_MAX;
-    for (uint32_t i = 0; i < MEASURED_PROMPTS; i++) {
-        Problem  problem;
-        int32_t *ids;
-        size_t   count;
-        task_eval_problem(evaluator->task, &evaluator->task_config, 0, i, &problem);
-        Status status = encode_prompt(evaluator, &problem, &ids, &count, error);
-        if (status != STATUS_OK) {
-            error_prefix(error, "the model's tokenizer cannot write a %s problem", evaluator->task->kind);
-            return status;
-        }
-        free(ids);
-        longest  = count > longest ? count : longest;
-        shortest = count < shortest ? count : shortest;
-    }
-    evaluator->prompt_tokens = (uint32_t)(longest == shortest ? longest : longest + PROMPT_SLACK);
-    return STATUS_OK;
 }
 
 static Status check_model(const Evaluator *evaluator, const ModelConfig *config, Error *error)
@@ -133,18 +101,18 @@ static Status make_decoder(Evaluator *evaluator, Gpu *gpu, const ModelConfig *co
     return evaluator->decoder != NULL ? STATUS_OK : STATUS_FAILED;
 }
 
-Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *tokenizer, const Task *task,
-                         const TaskConfig *task_config, const EvalLimits *limits, Error *error)
+Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *tokenizer, const TaskInstance *task,
+                         const EvalLimits *limits, Error *error)
 {
     Evaluator *evaluator = calloc(1, sizeof *evaluator);
     if (evaluator == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
         return NULL;
     }
-    evaluator->tokenizer   = tokenizer;
-    evaluator->task        = task;
-    evaluator->task_config = *task_config;
-    evaluator->limits      = *limits;
+    evaluator->tokenizer     = tokenizer;
+    evaluator->task          = task;
+    evaluator->prompt_tokens = task->prompt_tokens;
+    evaluator->limits        = *limits;
     const uint32_t slots   = limits->slots != 0 ? limits->slots : 256;
     evaluator->slots       = slots < limits->max_requests ? slots : limits->max_requests;
     add_stop(evaluator, tokenizer_token_id(tokenizer, "<eos>"));
@@ -152,7 +120,7 @@ Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *t
         add_stop(evaluator, config->eos_token_ids[i]);
     }
     Status status = limits->max_requests > 0 && limits->max_new > 0 && limits->max_requests <= 1u << 24
-                        ? measure_prompts(evaluator, error)
+                        ? STATUS_OK
                         : error_set(error, STATUS_BAD_INPUT,
                                     "an evaluation needs room for 1 to 16777216 responses of "
                                     "at least one token; %u of %u were asked for",
@@ -195,28 +163,20 @@ const EvalSample *evaluator_samples(const Evaluator *evaluator)
 static Status fill_requests(Evaluator *evaluator, const EvalRun *run, Error *error)
 {
     const EvalOptions *options = run->options;
+    TaskPrompt         prompt  = {0};
     uint32_t           at = 0, start = 0, count = 0;
-    for (uint32_t r = 0; r < run->part; r++) {
+    Status             status = STATUS_OK;
+    for (uint32_t r = 0; r < run->part && status == STATUS_OK; r++) {
         const uint32_t sequence = run->first + r;
         if (r == 0 || sequence % run->samples == 0) {
-            Problem  problem;
-            int32_t *ids;
-            size_t   encoded;
-            task_eval_problem(evaluator->task, &evaluator->task_config, options->seed, sequence / run->samples,
-                              &problem);
-            Status status = encode_prompt(evaluator, &problem, &ids, &encoded, error);
-            if (status != STATUS_OK) {
-                return status;
+            Problem problem;
+            task_instance_eval_problem(evaluator->task, options->seed, sequence / run->samples, &problem);
+            status = task_instance_prompt(evaluator->task, &problem, &prompt, error);
+            start  = at;
+            count  = prompt.count;
+            if (count > 0) {
+                memcpy(evaluator->prompts + at, prompt.ids, count * sizeof *prompt.ids);
             }
-            if (encoded > evaluator->prompt_tokens) {
-                free(ids);
-                return error_set(error, STATUS_FAILED, "problem %u has %zu prompt tokens, %u were planned for",
-                                 sequence / run->samples, encoded, evaluator->prompt_tokens);
-            }
-            start = at;
-            count = (uint32_t)encoded;
-            memcpy(evaluator->prompts + at, ids, encoded * sizeof *ids);
-            free(ids);
         } else {
             memcpy(evaluator->prompts + at, evaluator->prompts + start, count * sizeof *evaluator->prompts);
         }
@@ -226,7 +186,8 @@ static Status fill_requests(Evaluator *evaluator, const EvalRun *run, Error *err
         at += count;
     }
     evaluator->prompt_starts[run->part] = at;
-    return STATUS_OK;
+    task_prompt_free(&prompt);
+    return status;
 }
 
 /* While all slots are busy nobody knows how many of the queue are done; after that
@@ -278,21 +239,21 @@ static Status judge_part(Evaluator *evaluator, const EvalRun *run, const DecodeO
         const uint32_t sequence = run->first + r;
         EvalSample    *sample   = &evaluator->samples[sequence];
         Problem        problem;
-        char           prompt[TASK_PROMPT_BYTES];
+        TaskPrompt     prompt = {0};
         char          *response;
         size_t         bytes;
-        task_eval_problem(evaluator->task, &evaluator->task_config, run->options->seed, sequence / run->samples,
-                          &problem);
-        evaluator->task->prompt(&problem, prompt, sizeof prompt);
+        task_instance_eval_problem(evaluator->task, run->options->seed, sequence / run->samples, &problem);
         Status status = tokenizer_decode(evaluator->tokenizer, output->tokens + (size_t)r * output->max_new,
                                          output->lengths[r], true, &response, &bytes, error);
         if (status != STATUS_OK) {
             return status;
         }
-        eval_judge(sample, evaluator->task, &problem, response, bytes, output->lengths[r], output->stopped[r] != 0);
+        eval_judge(sample, evaluator->task->kind, &problem, response, bytes, output->lengths[r], output->stopped[r] != 0);
         if (run->options->events != NULL && sequence < run->options->traces) {
-            status = write_trace(run, sequence, prompt, response, sample, error);
+            status = task_instance_prompt(evaluator->task, &problem, &prompt, error);
+            status = status == STATUS_OK ? write_trace(run, sequence, prompt.text, response, sample, error) : status;
         }
+        task_prompt_free(&prompt);
         free(response);
         if (status != STATUS_OK) {
             return status;

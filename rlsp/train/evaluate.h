@@ -1,10 +1,10 @@
-/* Evaluation on held-out problems of a built-in task.
+/* Evaluation on held-out problems.
  *
- *     Evaluator *evaluator = evaluator_new(gpu, &model->config, tokenizer, task, &task_config, &limits, &error);
+ *     Evaluator *evaluator = evaluator_new(gpu, &model->config, tokenizer, task, &limits, &error);
  *     EvalOptions options = {.seed = 20261122, .problems = 400, .samples = 4, .sample = {.temperature = 1}, .max_new = 176};
  *     evaluator_run(evaluator, model, &options, &result, &error);
  *
- * Problems are task_eval_problem(seed, 0..problems-1), the same for every model that
+ * Problems are task_instance_eval_problem(seed, 0..problems-1), the same for every model that
  * is compared. Sample k of problem i is drawn from its own random stream, so a result
  * depends on (seed, options, weights) alone.
  */
@@ -14,7 +14,7 @@
 #include "engine/model/decode.h"
 #include "engine/text/tokenizer.h"
 #include "rlsp/run/events.h"
-#include "rlsp/task/task.h"
+#include "rlsp/task/instance.h"
 
 typedef struct Evaluator Evaluator;
 
@@ -59,8 +59,9 @@ typedef struct EvalResult {
     double   seconds;
 } EvalResult;
 
-Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *tokenizer, const Task *task,
-                         const TaskConfig *task_config, const EvalLimits *limits, Error *error);
+/* `task` is prepared with the tokenizer, and outlives the evaluator. */
+Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *tokenizer, const TaskInstance *task,
+                         const EvalLimits *limits, Error *error);
 void       evaluator_free(Evaluator *evaluator); /* NULL is allowed */
 Status     evaluator_run(Evaluator *evaluator, const Model *model, const EvalOptions *options, EvalResult *result, Error *error);
 

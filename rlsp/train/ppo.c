@@ -93,7 +93,7 @@ Ppo *ppo_new(Session *session, const Model *reference, uint32_t sequences, Error
 {
     const RunConfig   *config = &session->config;
     const ModelConfig *model = &session->policy->config;
-    const uint32_t     longest = task_prompt_tokens(&session->task_config) + config->rl.max_new_tokens;
+    const uint32_t     longest = session->task->prompt_tokens + config->rl.max_new_tokens;
     Ppo               *ppo = calloc(1, sizeof *ppo);
     if (ppo == NULL) {
         out_of_memory(error);

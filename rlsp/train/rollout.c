@@ -46,7 +46,7 @@ Rollout *rollout_new(Session *session, Error *error)
     rollout->session = session;
     rollout->sequences = rl->prompts_per_step * rl->samples_per_prompt;
     rollout->reward = reward_from_config(&session->config.reward);
-    const uint32_t     n = rollout->sequences, prompt = task_prompt_tokens(&session->task_config);
+    const uint32_t     n = rollout->sequences, prompt = session->task->prompt_tokens;
     const DecodeLimits limits = {.slots = rl->decode_slots > 0 ? rl->decode_slots : (n < 256 ? n : 256),
                                  .max_length = prompt + rl->max_new_tokens,
                                  .max_requests = n,
@@ -75,12 +75,19 @@ Rollout *rollout_new(Session *session, Error *error)
     return rollout;
 }
 
+void rollout_item_free(RolloutItem *item)
+{
+    task_prompt_free(&item->prompt);
+    free(item->response);
+    *item = (RolloutItem){0};
+}
+
 void rollout_free(Rollout *rollout)
 {
     if (rollout != NULL) {
         decoder_free(rollout->decoder);
         for (uint32_t i = 0; i < rollout->sequences && rollout->items != NULL; i++) {
-            free(rollout->items[i].response);
+            rollout_item_free(&rollout->items[i]);
         }
         free(rollout->items);
         free(rollout->starts);
@@ -94,29 +101,19 @@ void rollout_free(Rollout *rollout)
 /* Prompts of the step: [prompt_starts] into *ids, one per sequence. */
 static Status make_prompts(Rollout *rollout, uint32_t step, int32_t *ids, uint32_t *prompt_starts, Error *error)
 {
-    Session       *session = rollout->session;
-    const uint32_t samples = session->config.rl.samples_per_prompt;
+    const Session *session = rollout->session;
+    const RunRl   *rl = &session->config.rl;
     for (uint32_t i = 0; i < rollout->sequences; i++) {
         RolloutItem *item = &rollout->items[i];
-        item->group = i / samples;
-        Random random = random_stream(session->config.seed, RANDOM_TASK, step, item->group);
-        session->task->draw(&session->task_config, &item->problem, &random, SPLIT_TRAIN);
-        char     text[TASK_PROMPT_BYTES];
-        size_t   length = session->task->prompt(&item->problem, text, sizeof text), count = 0;
-        int32_t *prompt = NULL;
-        Status   status = tokenizer_encode(session->tokenizer, text, length, true, &prompt, &count, error);
+        item->group = i / rl->samples_per_prompt;
+        task_instance_draw(session->task, session->config.seed, step, item->group, rl->prompts_per_step, &item->problem);
+        const Status status = task_instance_prompt(session->task, &item->problem, &item->prompt, error);
         if (status != STATUS_OK) {
             return status;
         }
-        if (count > task_prompt_tokens(&session->task_config)) {
-            free(prompt);
-            return error_set(error, STATUS_BAD_INPUT, "a prompt of the task makes %zu tokens with this tokenizer, planned were %u; use model.tokenizer \"task\"",
-                             count, task_prompt_tokens(&session->task_config));
-        }
-        memcpy(ids + prompt_starts[i], prompt, count * sizeof *ids);
-        prompt_starts[i + 1] = prompt_starts[i] + (uint32_t)count;
-        rollout->prompt_tokens[i] = (uint32_t)count;
-        free(prompt);
+        memcpy(ids + prompt_starts[i], item->prompt.ids, item->prompt.count * sizeof *ids);
+        prompt_starts[i + 1] = prompt_starts[i] + item->prompt.count;
+        rollout->prompt_tokens[i] = item->prompt.count;
     }
     return STATUS_OK;
 }
@@ -154,7 +151,7 @@ uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, u
 static uint32_t reasoning_tokens(const Session *session, const RolloutItem *item, const int32_t *ids)
 {
     TaskVerdict verdict;
-    session->task->verify(&item->problem, item->response, item->bytes, &verdict);
+    session->task->kind->verify(&item->problem, item->response, item->bytes, &verdict);
     return rollout_tokens_before(session->tokenizer, ids, item->tokens, verdict.box_offset);
 }
 
@@ -164,7 +161,7 @@ void rollout_judge(const Session *session, const RewardConfig *reward, const int
     const RewardInput input = {.response = item->response, .length = item->bytes, .response_tokens = item->tokens,
                                .reasoning_tokens = reward->explore.before_box ? reasoning_tokens(session, item, ids) : item->tokens,
                                .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
-    reward_compute(reward, session->task, &item->problem, &input, &item->reward);
+    reward_compute(reward, session->task->kind, &item->problem, &input, &item->reward);
     item->score = (float)item->reward.total;
     item->masked = item->truncated && rl->truncated == TRUNCATED_MASK;
     if (item->truncated && rl->truncated == TRUNCATED_PENALTY) {
@@ -193,7 +190,7 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
 {
     Session       *session = rollout->session;
     const RunRl   *rl = &session->config.rl;
-    const uint32_t n = rollout->sequences, prompt = task_prompt_tokens(&session->task_config);
+    const uint32_t n = rollout->sequences, prompt = session->task->prompt_tokens;
     int32_t       *prompts = malloc((size_t)n * prompt * sizeof *prompts);
     uint32_t      *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence);
     Status         status = prompts != NULL && prompt_starts != NULL && sequence != NULL ? STATUS_OK : out_of_memory(error);
@@ -229,13 +226,11 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
 Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item, Error *error)
 {
     const RewardParts *r = &item->reward;
-    char               prompt[TASK_PROMPT_BYTES];
     EventField         behaviours[TRACE_FIELDS];
-    session->task->prompt(&item->problem, prompt, sizeof prompt);
     trace_fields(&r->trace, behaviours);
     const EventField rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
                                   {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL}};
-    const EventTrace trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = prompt, .response = item->response,
+    const EventTrace trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
                               .answer = r->verdict.answered ? r->verdict.answer : NULL,
                               .verdict = trace_verdict_name(r->verdict.correct, r->verdict.answered),
                               .reason = r->verdict.reason, .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,

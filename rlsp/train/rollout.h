@@ -5,7 +5,7 @@
  *     …rollout->starts, ids, response_start, score…
  *     rollout_free(rollout);
  *
- * Problem p of step s is the stream (seed, RANDOM_TASK, s, p); sequence i of the step is
+ * Problem p of step s is task_instance_draw(seed, s, p); sequence i of the step is
  * sampled from the stream s * sequences + i: the step alone decides what is drawn.
  */
 #ifndef RLSP_TRAIN_ROLLOUT_H
@@ -17,6 +17,7 @@
 /* One response. */
 typedef struct RolloutItem {
     Problem     problem;
+    TaskPrompt  prompt;    /* owned                                */
     uint32_t    group;     /* its prompt's number                  */
     char       *response;  /* text, without special tokens; owned  */
     size_t      bytes;
@@ -52,6 +53,8 @@ Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error
 /* One response outside a rollout. Judges item->response to item->problem; ids: its tokens, [item->tokens]. */
 void   rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item);
 Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item, Error *error);
+
+void   rollout_item_free(RolloutItem *item); /* what it owns */
 
 /* How many of the response's tokens, special ones not counted, begin before byte `offset` of its text. */
 uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, uint32_t count, size_t offset);

@@ -57,7 +57,7 @@ static Status generate(Session *session, const int32_t *ids, uint32_t count, uin
 }
 
 /* A response to a text that is no problem of the task. */
-static Status write_unjudged(const Session *session, const char *prompt, uint32_t index, const RolloutItem *item, Error *error)
+static Status write_unjudged(const Session *session, uint32_t index, const RolloutItem *item, Error *error)
 {
     TraceStats stats = {.repetition = repetition_of_words(item->response, item->bytes, REPETITION_WORDS)};
     EventField behaviours[TRACE_FIELDS];
@@ -69,17 +69,25 @@ static Status write_unjudged(const Session *session, const char *prompt, uint32_
         const size_t bytes = boxes.content_length < sizeof answer ? boxes.content_length : sizeof answer - 1;
         memcpy(answer, item->response + boxes.content, bytes);
     }
-    const EventTrace trace = {.stage = "sample", .step = (int64_t)session->step, .index = index, .prompt = prompt, .response = item->response,
+    const EventTrace trace = {.stage = "sample", .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
                               .answer = answer[0] != '\0' ? answer : NULL, .verdict = "unknown", .reason = "the prompt is no problem of the task",
                               .tokens = item->tokens, .truncated = item->truncated, .behaviours = behaviours, .behaviour_count = TRACE_FIELDS};
     return events_trace(session->events, &trace, error);
 }
 
-/* A problem of the task is posed as the task poses it, with its newline. */
-static bool read_problem(const Session *session, const char *prompt, Problem *problem, char text[TASK_PROMPT_BYTES])
+/* A problem of the task is posed as the task poses it; any other text as it is. */
+static Status pose(const Session *session, const char *text, bool judged, const Problem *problem, TaskPrompt *prompt, Error *error)
 {
-    return session->task->read_prompt(prompt, strlen(prompt), problem) &&
-           session->task->prompt(problem, text, TASK_PROMPT_BYTES) < TASK_PROMPT_BYTES - 1;
+    size_t count = 0;
+    if (judged) {
+        return task_instance_prompt(session->task, problem, prompt, error);
+    }
+    prompt->text = strdup(text);
+    prompt->length = strlen(text);
+    Status status = prompt->text != NULL ? tokenizer_encode(session->tokenizer, text, prompt->length, true, &prompt->ids, &count, error)
+                                         : error_set(error, STATUS_OUT_OF_MEMORY, "sampling a prompt: out of host memory");
+    prompt->count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+    return status;
 }
 
 Status session_sample(Session *session, const char *prompt, uint32_t index, Error *error)
@@ -87,24 +95,19 @@ Status session_sample(Session *session, const char *prompt, uint32_t index, Erro
     RolloutItem        item = {0};
     Decoder           *decoder = NULL;
     DecodeOutput       output;
-    int32_t           *ids = NULL;
-    size_t             count = 0;
-    char               posed[TASK_PROMPT_BYTES];
-    const bool         judged = read_problem(session, prompt, &item.problem, posed);
-    const char        *text = judged ? posed : prompt;
+    const bool         judged = task_instance_read(session->task, prompt, &item.problem);
     const RewardConfig reward = reward_from_config(&session->config.reward);
-    Status             status = tokenizer_encode(session->tokenizer, text, strlen(text), true, &ids, &count, error);
+    Status             status = pose(session, prompt, judged, &item.problem, &item.prompt, error);
     if (status == STATUS_OK) {
-        status = generate(session, ids, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX, index, &item, &decoder, &output, error);
+        status = generate(session, item.prompt.ids, item.prompt.count, index, &item, &decoder, &output, error);
     }
     if (status == STATUS_OK && judged) {
         rollout_judge(session, &reward, output.tokens, &item);
         status = rollout_write_trace(session, "sample", index, &item, error);
     } else if (status == STATUS_OK) {
-        status = write_unjudged(session, text, index, &item, error);
+        status = write_unjudged(session, index, &item, error);
     }
-    free(item.response);
-    free(ids);
+    rollout_item_free(&item);
     decoder_free(decoder);
     return status;
 }

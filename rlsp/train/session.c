@@ -58,37 +58,25 @@ uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint3
 
 static Status out_of_memory(Error *error) { return error_set(error, STATUS_OUT_OF_MEMORY, "starting a run: out of host memory"); }
 
-static void task_values(TaskConfig *values, const RunTask *config)
-{
-    values->numbers = config->numbers;
-    values->max_number = config->max_number;
-    values->max_target = config->max_target;
-    values->intuition = config->intuition;
-}
-
 static Status open_task(Session *session, Error *error)
 {
     const RunConfig *config = &session->config;
-    if (config->task.kind == TASK_KIND_JSONL) {
-        return error_set(error, STATUS_BAD_INPUT, "task.kind 'jsonl' comes with the math domain; use 'countdown' or 'pick-three'");
-    }
     if (config->precision == PRECISION_BF16 || config->precision == PRECISION_F16) {
         return error_set(error, STATUS_BAD_INPUT, "precision: this version computes in f32; use 'auto' or 'f32'");
     }
-    session->task = task_find(config->task.kind == TASK_KIND_COUNTDOWN ? "countdown" : "pick-three");
-    task_values(&session->task_config, &config->task);
-    return task_config_resolve(session->task, &session->task_config, error);
+    session->task = task_instance_open(&config->task, error);
+    return session->task != NULL ? STATUS_OK : error->status;
 }
 
 /* Writes the task's own tokenizer into RUN/tokenizer. */
 static Status build_tokenizer(const Session *session, const char *directory, Error *error)
 {
-    const size_t count = task_piece_count(session->task, &session->task_config);
+    const size_t count = task_piece_count(session->task->kind, &session->task->config);
     char(*text)[TASK_PIECE_BYTES] = calloc(count, sizeof *text);
     const char **pieces = calloc(count, sizeof *pieces);
     Status       status = text != NULL && pieces != NULL ? STATUS_OK : out_of_memory(error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        session->task->piece(&session->task_config, i, text[i]);
+        session->task->kind->piece(&session->task->config, i, text[i]);
         pieces[i] = text[i];
     }
     if (status == STATUS_OK) {
@@ -115,7 +103,7 @@ static Status open_tokenizer(Session *session, Error *error)
     }
     if (status == STATUS_OK) {
         session->tokenizer = tokenizer_open(session->tokenizer_directory, error);
-        status = session->tokenizer != NULL ? STATUS_OK : error->status;
+        status = session->tokenizer != NULL ? task_instance_prepare(session->task, session->tokenizer, error) : error->status;
     }
     return status;
 }
@@ -222,7 +210,7 @@ static Status check_stages(const Session *session, Error *error)
     for (uint32_t i = 0; i < config->stage_count; i++) {
         rl = rl || config->stages[i] == STAGE_RL;
     }
-    const uint32_t context = session->policy->config.max_positions, prompt = task_prompt_tokens(&session->task_config);
+    const uint32_t context = session->policy->config.max_positions, prompt = session->task->prompt_tokens;
     const uint32_t eval_new = config->eval.problems == 0 ? 0 : config->eval.max_new_tokens > 0 ? config->eval.max_new_tokens : config->rl.max_new_tokens;
     if (rl && (uint64_t)prompt + config->rl.max_new_tokens > context) {
         return error_set(error, STATUS_BAD_INPUT, "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
@@ -348,6 +336,7 @@ void session_close(Session *session)
     model_free(session->base);
     gpu_stream_free(session->stream);
     gpu_close(session->gpu);
+    task_instance_free(session->task);
     tokenizer_free(session->tokenizer);
     events_close(session->events);
     run_dir_close(session->run);
@@ -442,7 +431,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
     if (session->evaluator == NULL) {
         const EvalLimits limits = {.max_requests = EVAL_REQUESTS, .max_new = max_new, .slots = session->config.rl.decode_slots,
                                    .lora_rank = model_lora_rank(session->policy)};
-        session->evaluator = evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &session->task_config, &limits, error);
+        session->evaluator = evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &limits, error);
         if (session->evaluator == NULL) {
             return error->status;
         }

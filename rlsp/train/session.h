@@ -28,7 +28,7 @@
 #include "rlsp/run/control.h"
 #include "rlsp/run/events.h"
 #include "rlsp/run/run_dir.h"
-#include "rlsp/task/task.h"
+#include "rlsp/task/instance.h"
 #include "rlsp/train/evaluate.h"
 #include "rlsp/train/learner.h"
 
@@ -69,8 +69,7 @@ typedef struct Session {
     RunDir        *run;
     Events        *events;
     Gpu           *gpu;
-    const Task    *task;
-    TaskConfig     task_config;
+    TaskInstance  *task;
     Tokenizer     *tokenizer;
     char           tokenizer_directory[RUN_PATH_SIZE]; /* what is copied into checkpoints */
     int32_t        stop_ids[8];

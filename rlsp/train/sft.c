@@ -139,7 +139,7 @@ static Status emit_step(Session *session, uint32_t phase_step, double loss, doub
 
 static SftSource *open_source(const Session *session, uint32_t phase, Error *error)
 {
-    return sft_source_new(&session->config.sft.phases[phase], session->task, &session->task_config, session->tokenizer, session->stop_ids[0],
+    return sft_source_new(&session->config.sft.phases[phase], session->task->kind, &session->task->config, session->tokenizer, session->stop_ids[0],
                           &session->policy->config, session->config.seed, phase, error);
 }
 

@@ -73,8 +73,9 @@ static const EvalOptions sampled = {
 
 /* One model and tokenizer for all tests. */
 static struct {
-    Model     *model;
-    Tokenizer *tokenizer;
+    Model        *model;
+    Tokenizer    *tokenizer;
+    TaskInstance *task;
 } tiny;
 
 static int open_all(void **state)
@@ -87,7 +88,8 @@ static int open_all(void **state)
     directory      = fixture_directory();
     tiny.model     = make_model(fixture_gpu(), &task_countdown, directory, &error);
     tiny.tokenizer = tiny.model != NULL ? tokenizer_open(directory, &error) : NULL;
-    if (tiny.tokenizer == NULL) {
+    tiny.task      = tiny.tokenizer != NULL ? task_instance_new(&task_countdown, NULL, &error) : NULL;
+    if (tiny.task == NULL || task_instance_prepare(tiny.task, tiny.tokenizer, &error) != STATUS_OK) {
         print_error("%s\n", error.text);
         return -1;
     }
@@ -97,6 +99,7 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
     model_free(tiny.model);
+    task_instance_free(tiny.task);
     tokenizer_free(tiny.tokenizer);
     return gpu_fixture_close(state);
 }
@@ -105,8 +108,8 @@ static Evaluator *new_evaluator(uint32_t max_requests, uint32_t max_new, uint32_
 {
     Error            error     = {0};
     const EvalLimits limits    = {.max_requests = max_requests, .max_new = max_new, .slots = slots};
-    Evaluator       *evaluator = evaluator_new(fixture_gpu(), &tiny.model->config, tiny.tokenizer, &task_countdown,
-                                               &task_countdown.defaults, &limits, &error);
+    Evaluator       *evaluator = evaluator_new(fixture_gpu(), &tiny.model->config, tiny.tokenizer, tiny.task, &limits,
+                                               &error);
     if (evaluator == NULL) {
         fail_msg("%s", error.text);
     }
@@ -326,11 +329,11 @@ static void progress_rises_and_can_stop_it(void **state)
 }
 
 /* Expects evaluator_new to fail with `words` in its text. */
-static void assert_refused(const ModelConfig *config, const Task *task, uint32_t max_new, const char *words)
+static void assert_refused(const ModelConfig *config, uint32_t max_new, const char *words)
 {
     const EvalLimits limits = {.max_requests = 4, .max_new = max_new};
     Error            error  = {0};
-    assert_null(evaluator_new(fixture_gpu(), config, tiny.tokenizer, task, &task->defaults, &limits, &error));
+    assert_null(evaluator_new(fixture_gpu(), config, tiny.tokenizer, tiny.task, &limits, &error));
     assert_int_equal(error.status, STATUS_BAD_INPUT);
     if (strstr(error.text, words) == NULL) {
         fail_msg("no \"%s\" in: %s", words, error.text);
@@ -342,10 +345,10 @@ static void what_does_not_fit_is_refused(void **state)
     (void)state;
     ModelConfig small   = tiny.model->config;
     small.max_positions = 30;
-    assert_refused(&small, &task_countdown, 20, "at most 17 new tokens");
+    assert_refused(&small, 20, "at most 17 new tokens");
     ModelConfig few = tiny.model->config;
     few.vocab_size  = 100;
-    assert_refused(&few, &task_countdown, 20, "vocab_size is 100");
+    assert_refused(&few, 20, "vocab_size is 100");
     Evaluator  *evaluator = new_evaluator(4, 8, 0);
     EvalOptions options   = sampled;
     EvalResult  result;

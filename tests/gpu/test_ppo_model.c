@@ -39,6 +39,7 @@ static void bench_close(Bench *b)
     model_free(s->critic);
     model_free(b->reference);
     gpu_stream_free(s->stream);
+    task_instance_free(s->task);
 }
 
 static double *parameters_of(const Model *model)
@@ -93,10 +94,9 @@ static void bench_open_wide(Bench *b, uint32_t hidden, uint32_t intermediate, bo
     Session *s = &b->session;
     s->gpu = fixture_gpu();
     s->stream = gpu_stream_new(s->gpu, &error);
-    s->task = &task_countdown;
-    s->task_config = (TaskConfig){.intuition = -1};
-    must(task_config_resolve(s->task, &s->task_config, &error), &error);
-    assert_int_equal(task_prompt_tokens(&s->task_config), PROMPT);
+    s->task = task_instance_new(&task_countdown, NULL, &error);
+    assert_non_null(s->task);
+    assert_int_equal(s->task->prompt_tokens, PROMPT);
     s->policy = random_model(b, hidden, tied, shared);
     shake(s->policy, 0.1, 1);
     b->reference = random_model(b, hidden, tied, false);
