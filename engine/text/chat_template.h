@@ -44,6 +44,10 @@ ChatTemplate *chat_template_parse(const char *text, size_t bytes, const char *na
 void       chat_template_free(ChatTemplate *chat); /* NULL is allowed */
 ChatFamily chat_template_family(const ChatTemplate *chat);
 
+/* `now` for training and evaluation, so that a template that tells the date gives the same tokens on every day: the
+ * date that Llama 3's own templates fall back to, 26 July 2024. */
+#define CHAT_FIXED_DATE INT64_C(1721952000)
+
 typedef struct ChatOptions {
     bool         add_generation_prompt; /* end with what comes before an answer                     */
     const cJSON *tools;                 /* descriptions of functions, an array; NULL: none          */

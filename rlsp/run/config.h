@@ -66,8 +66,9 @@ typedef struct RunModelInit {
 } RunModelInit;
 
 typedef struct RunModel {
-    char         path[RUN_PATH_SIZE];      /* a Hugging Face directory; "": init                  */
-    char         tokenizer[RUN_PATH_SIZE]; /* "" : beside path; "task": the task's own; else a directory */
+    char path[RUN_PATH_SIZE];          /* a Hugging Face directory; "": init                  */
+    char tokenizer[RUN_PATH_SIZE];     /* "" : beside path; "task": the task's own; else a directory */
+    char chat_template[RUN_PATH_SIZE]; /* "": the tokenizer's own; "chatml", "llama3", or a file with a template */
     RunModelInit init;
     RunCritic    critic;
 } RunModel;

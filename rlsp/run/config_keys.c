@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+static const char *const the_task[]   = {"task", NULL};
+static const char *const templates[]  = {"chatml", "llama3", NULL};
 static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
 static const char *const recomputes[] = {"none", "block", NULL};
 static const char *const stages[]     = {"sft", "rl", NULL};
@@ -28,6 +30,7 @@ static const char *const adapters[]   = {"none", "lora", NULL};
 #define PAIR(member, low, high) KEY(KEY_PAIR, member, low, high)
 #define TEXT(member)            KEY(KEY_TEXT, member, 0, 0)
 #define PATH(member)            KEY(KEY_PATH, member, 0, 0)
+#define PATH_OR(member, list)   KEY_PATH, AT(member), SIZE(member), 0, 0, 0, list
 #define WORD(member, list)      KEY_WORD, AT(member), SIZE(member), 0, 0, 0, list
 
 /* clang-format off */
@@ -40,7 +43,8 @@ const ConfigKey config_keys[] = {
     {"stages", KEY_WORD_LIST, AT(stages), COUNT(stages), AT(stage_count), 0, 0, stages, "[\"sft\", \"rl\"]", "what `rlsp train` does, in order"},
 
     {"model.path", PATH(model.path), "\"\"", "a Hugging Face model directory; empty: model.init"},
-    {"model.tokenizer", PATH(model.tokenizer), NULL, "a directory with tokenizer.json, or \"task\": the task's own (not given: beside model.path, or the task's)"},
+    {"model.tokenizer", PATH_OR(model.tokenizer, the_task), NULL, "a directory with tokenizer.json, or \"task\": the task's own (not given: beside model.path, or the task's)"},
+    {"model.chat_template", PATH_OR(model.chat_template, templates), "\"\"", "how conversations are written out: empty: the tokenizer's own; chatml, llama3, or a file with a Jinja template"},
     {"model.critic", WORD(model.critic, critics), "\"separate\"", "separate: a second copy of the model; shared: a value head on the actor"},
     {"model.init.hidden_size", COUNTED(model.init.hidden_size, 8), "96", "width of the residual stream"},
     {"model.init.layers", KEY(KEY_U32, model.init.layers, 1, 1000), "4", "blocks"},
@@ -73,7 +77,7 @@ const ConfigKey config_keys[] = {
 
     {"sft.tokens_per_micro_batch", COUNTED(sft.tokens_per_micro_batch, 0), "0", "gradient accumulation: most tokens at once (0: what fits)"},
     {"sft.name", TEXT(sft.base.name), "\"sft\"", "of the phase, in events"},
-    {"sft.data", PATH(sft.base.data), "\"task\"", "a JSONL file (text, messages, or ids and labels), or \"task\": made by the task"},
+    {"sft.data", PATH_OR(sft.base.data, the_task), "\"task\"", "a JSONL file (text, messages, or ids and labels), or \"task\": made by the task"},
     {"sft.steps", COUNTED(sft.base.steps, 1), "100", "optimizer steps"},
     {"sft.batch_size", COUNTED(sft.base.batch_size, 0), "32", "sequences per step (task: demonstrations)"},
     {"sft.shuffle", FLAG(sft.base.shuffle), "true", "a new order of the data in every pass"},

@@ -18,7 +18,7 @@ typedef enum KeyType {
     KEY_PAIR,          /* double[2], each in [min, max]                        */
     KEY_TEXT,          /* char[size]                                           */
     KEY_TEXT_OR_INDEX, /* char[size]; a whole number is kept as its digits     */
-    KEY_PATH,          /* char[size]; "" and "task" are kept as they are       */
+    KEY_PATH,          /* char[size]; "" and `words` are kept as they are      */
     KEY_WORD,          /* an enum: index into words                            */
     KEY_WORD_LIST,     /* enum array of at most `size`; its count at `count`   */
     KEY_TEXT_LIST,     /* char[size][RUN_NAME_SIZE]; its count at `count`      */

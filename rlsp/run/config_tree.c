@@ -36,12 +36,23 @@ static void normalise(char *path)
     *out = '\0';
 }
 
+/* Whether a path key takes this word instead of a path. */
+static bool is_word(const ConfigKey *key, const char *text)
+{
+    bool found = false;
+    for (const char *const *word = key->words; word != NULL && *word != NULL; word++) {
+        found = found || strcmp(*word, text) == 0;
+    }
+    return found;
+}
+
 /* Makes the path in `value` absolute: beside the config (`directory`, NULL: none)
  * if something is there, else in the working directory if something is there. */
-static Status localise(cJSON *value, const char *directory, const char *origin, const char *where, Error *error)
+static Status localise(const ConfigKey *key, cJSON *value, const char *directory, const char *origin, const char *where,
+                       Error *error)
 {
     const char *text = value->valuestring;
-    if (text[0] == '\0' || text[0] == '/' || strcmp(text, "task") == 0) {
+    if (text[0] == '\0' || text[0] == '/' || is_word(key, text)) {
         return STATUS_OK;
     }
     char working[RUN_PATH_SIZE], path[3 * RUN_PATH_SIZE];
@@ -119,7 +130,7 @@ static Status visit_value(const Visit *visit, cJSON *value, const char *path, co
     }
     Status status = config_key_store(key, value, visit->origin, shown, visit->config, visit->phase, error);
     if (status == STATUS_OK && key->type == KEY_PATH && visit->localise) {
-        status = localise(value, visit->directory, visit->origin, shown, error);
+        status = localise(key, value, visit->directory, visit->origin, shown, error);
     }
     return status;
 }

@@ -176,6 +176,13 @@ static void test_paths(void **state)
     snprintf(here, sizeof here, "%s/%s", working, entry->d_name);
     assert_string_equal(config.model.path, here);
     closedir(directory);
+    /* Words that a key takes are no paths; for another key they are. */
+    expect_ok(file("words.json", "{\"model\": {\"chat_template\": \"llama3\"}, \"task\": {\"data\": \"task\"}}"), NULL, 0);
+    assert_string_equal(config.model.chat_template, "llama3");
+    snprintf(expected, sizeof expected, "%s/task", folder);
+    assert_string_equal(config.task.data, expected);
+    expect_ok(file("words.json", "{\"model\": {\"chat_template\": \"task\"}}"), NULL, 0);
+    assert_string_equal(config.model.chat_template, expected);
 }
 
 /* What is printed reads back to the same bytes, doubles included. */
