@@ -61,3 +61,21 @@ float f32_from_f16(uint16_t bits)
     exponent = exponent == 31 ? 255 : exponent + 112;
     return float_of(sign | exponent << 23 | fraction << 13);
 }
+
+void f32_from_bf16_all(float *restrict out, const uint16_t *restrict bits, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        out[i] = float_of((uint32_t)bits[i] << 16);
+    }
+}
+
+/* Without a branch, so that compilers make vectors of it: moved into place, the exponent is too small by 112, which a
+ * multiplication mends for normal and subnormal values alike; infinities and NaN need 112 more. */
+void f32_from_f16_all(float *restrict out, const uint16_t *restrict bits, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        const uint32_t sign = (uint32_t)(bits[i] & 0x8000) << 16, moved = (uint32_t)(bits[i] & 0x7FFF) << 13;
+        const uint32_t special = moved >= 0x0F800000 ? 0x7F800000 : 0; /* infinity or NaN */
+        out[i]                 = float_of(bits_of(float_of(moved) * 0x1p112f) | special | sign);
+    }
+}

@@ -10,4 +10,8 @@ uint16_t f16_from_f32(float value);  /* IEEE binary16: 1, 5, 10; subnormals kept
 float    f32_from_bf16(uint16_t bits);
 float    f32_from_f16(uint16_t bits);
 
+/* `count` of them. */
+void f32_from_bf16_all(float *out, const uint16_t *bits, uint64_t count);
+void f32_from_f16_all(float *out, const uint16_t *bits, uint64_t count);
+
 #endif

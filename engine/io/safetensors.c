@@ -1,4 +1,4 @@
-/* Sets of mapped files and access to their tensors. safetensors_file.c reads one
+/* Sets of files and access to their tensors. safetensors_file.c reads one
  * file, safetensors_write.c is the writer. */
 #include "engine/io/safetensors.h"
 
@@ -10,10 +10,10 @@
 #include "engine/io/file.h"
 #include "engine/io/safetensors_file.h"
 
-/* `tensors` is sorted by name; names lie in the mappings' headers. */
+/* `tensors` is sorted by name; names lie in the files' headers. */
 struct SafetensorsSet {
-    Mapping    *mappings;
-    size_t      mapping_count;
+    TensorFile *files;
+    size_t      file_count;
     Safetensor *tensors;
     size_t      count;
 };
@@ -26,23 +26,23 @@ static int compare_names(const void *a, const void *b)
 /* Opens one file and appends its tensors to the set. */
 static Status add_file(SafetensorsSet *set, const char *path, Error *error)
 {
-    Mapping *mappings = realloc(set->mappings, (set->mapping_count + 1) * sizeof *mappings);
-    if (mappings == NULL) {
+    TensorFile *files = realloc(set->files, (set->file_count + 1) * sizeof *files);
+    if (files == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while opening %s", path);
     }
-    set->mappings    = mappings;
-    Mapping *mapping = &mappings[set->mapping_count++];
-    Status   status  = mapping_open(mapping, path, error);
+    set->files         = files;
+    TensorFile *file   = &files[set->file_count++];
+    Status      status = tensor_file_open(file, path, error);
     if (status != STATUS_OK) {
         return status;
     }
-    Safetensor *tensors = realloc(set->tensors, (set->count + mapping_entries(mapping) + 1) * sizeof *tensors);
+    Safetensor *tensors = realloc(set->tensors, (set->count + tensor_file_entries(file) + 1) * sizeof *tensors);
     if (tensors == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while opening %s", path);
     }
     set->tensors = tensors;
     size_t added;
-    status = mapping_tensors(mapping, tensors + set->count, &added, error);
+    status = tensor_file_tensors(file, tensors + set->count, &added, error);
     set->count += added;
     return status;
 }
@@ -70,8 +70,8 @@ static Status add_shards(SafetensorsSet *set, const char *directory, const JsonO
             return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while opening %s", directory);
         }
         bool open = false;
-        for (size_t i = 0; i < set->mapping_count && !open; i++) {
-            open = strcmp(set->mappings[i].path, path) == 0;
+        for (size_t i = 0; i < set->file_count && !open; i++) {
+            open = strcmp(set->files[i].path, path) == 0;
         }
         Status status = open ? STATUS_OK : add_file(set, path, error);
         free(path);
@@ -181,10 +181,10 @@ void safetensors_close(SafetensorsSet *set)
     if (set == NULL) {
         return;
     }
-    for (size_t i = 0; i < set->mapping_count; i++) {
-        mapping_close(&set->mappings[i]);
+    for (size_t i = 0; i < set->file_count; i++) {
+        tensor_file_close(&set->files[i]);
     }
-    free(set->mappings);
+    free(set->files);
     free(set->tensors);
     free(set);
 }
@@ -209,10 +209,10 @@ const Safetensor *safetensors_find(const SafetensorsSet *set, const char *name)
 
 const char *safetensors_metadata(const SafetensorsSet *set, const char *key)
 {
-    if (set->mapping_count == 0) {
+    if (set->file_count == 0) {
         return NULL;
     }
-    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(set->mappings[0].header, "__metadata__");
+    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(set->files[0].header, "__metadata__");
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, key));
 }
 
@@ -234,7 +234,7 @@ const Safetensor *safetensors_expect(const SafetensorsSet *set, const char *name
     const Safetensor *tensor = safetensors_find(set, name);
     if (tensor == NULL) {
         error_set(error, STATUS_BAD_INPUT, "%s: tensor '%s' is missing",
-                  set->mapping_count > 0 ? set->mappings[0].path : "safetensors", name);
+                  set->file_count > 0 ? set->files[0].path : "safetensors", name);
         return NULL;
     }
     if (tensor->dtype != DTYPE_F32 && tensor->dtype != DTYPE_BF16 && tensor->dtype != DTYPE_F16) {
@@ -267,26 +267,40 @@ static Status wrong_dtype(const Safetensor *tensor, const char *wanted, Error *e
                      dtype_name(tensor->dtype), wanted);
 }
 
+Status safetensor_read(const Safetensor *tensor, void *out, uint64_t first, uint64_t count, Error *error)
+{
+    if (first > tensor->bytes || count > tensor->bytes - first) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: tensor '%s' has %ju bytes, wanted %ju from %ju on", tensor->file,
+                         tensor->name, (uintmax_t)tensor->bytes, (uintmax_t)count, (uintmax_t)first);
+    }
+    return tensor_file_read(tensor->descriptor, tensor->file, out, tensor->at + first, count, error);
+}
+
+enum { PIECE = 16384 }; /* elements read at a time where they are converted: within a first- or second-level cache */
+
 Status safetensor_to_f32(const Safetensor *tensor, float *out, uint64_t first, uint64_t count, Error *error)
 {
     Status status = check_range(tensor, first, count, error);
     if (status != STATUS_OK || count == 0) {
         return status;
     }
-    const unsigned char *data = tensor->data;
     if (tensor->dtype == DTYPE_F32) {
-        memcpy(out, data + first * 4, count * 4);
-        return STATUS_OK;
+        return safetensor_read(tensor, out, first * 4, count * 4, error);
     }
     if (tensor->dtype != DTYPE_BF16 && tensor->dtype != DTYPE_F16) {
         return wrong_dtype(tensor, "F32, BF16 or F16", error);
     }
-    for (uint64_t i = 0; i < count; i++) {
-        uint16_t bits; /* the data may be unaligned */
-        memcpy(&bits, data + (first + i) * 2, 2);
-        out[i] = tensor->dtype == DTYPE_BF16 ? f32_from_bf16(bits) : f32_from_f16(bits);
+    uint16_t piece[PIECE];
+    for (uint64_t done = 0; done < count && status == STATUS_OK; done += PIECE) {
+        const uint64_t part = count - done < PIECE ? count - done : PIECE;
+        status              = safetensor_read(tensor, piece, (first + done) * 2, part * 2, error);
+        if (status == STATUS_OK && tensor->dtype == DTYPE_BF16) {
+            f32_from_bf16_all(out + done, piece, part);
+        } else if (status == STATUS_OK) {
+            f32_from_f16_all(out + done, piece, part);
+        }
     }
-    return STATUS_OK;
+    return status;
 }
 
 Status safetensor_to_i64(const Safetensor *tensor, int64_t *out, uint64_t first, uint64_t count, Error *error)
@@ -295,19 +309,26 @@ Status safetensor_to_i64(const Safetensor *tensor, int64_t *out, uint64_t first,
     if (status != STATUS_OK || count == 0) {
         return status;
     }
-    const unsigned char *data = tensor->data;
-    for (uint64_t i = 0; i < count; i++) {
-        int32_t narrow;
-        switch (tensor->dtype) {
-        case DTYPE_I64: memcpy(&out[i], data + (first + i) * 8, 8); break;
-        case DTYPE_I32:
-            memcpy(&narrow, data + (first + i) * 4, 4);
-            out[i] = narrow;
-            break;
-        case DTYPE_BOOL:
-        case DTYPE_U8: out[i] = data[first + i]; break;
-        default: return wrong_dtype(tensor, "I64, I32 or U8", error);
+    const bool wide = tensor->dtype == DTYPE_I64, narrow = tensor->dtype == DTYPE_I32;
+    if (!wide && !narrow && tensor->dtype != DTYPE_BOOL && tensor->dtype != DTYPE_U8) {
+        return wrong_dtype(tensor, "I64, I32 or U8", error);
+    }
+    const uint64_t size = wide ? 8 : narrow ? 4 : 1;
+    unsigned char  piece[4096];
+    for (uint64_t done = 0; done < count && status == STATUS_OK; done += sizeof piece / size) {
+        const uint64_t part = count - done < sizeof piece / size ? count - done : sizeof piece / size;
+        status              = safetensor_read(tensor, piece, (first + done) * size, part * size, error);
+        for (uint64_t i = 0; i < part && status == STATUS_OK; i++) {
+            int32_t value = piece[i];
+            if (wide) {
+                memcpy(&out[done + i], piece + i * 8, 8);
+                continue;
+            }
+            if (narrow) {
+                memcpy(&value, piece + i * 4, 4);
+            }
+            out[done + i] = value;
         }
     }
-    return STATUS_OK;
+    return status;
 }

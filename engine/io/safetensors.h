@@ -1,4 +1,4 @@
-/* Safetensors: tensors by name in mapped files, and the writer.
+/* Safetensors: tensors by name in files, and the writer.
  *
  *     SafetensorsSet *set = safetensors_open("model_dir", &error);     // or one file
  *     const Safetensor *w = safetensors_find(set, "model.norm.weight");
@@ -12,9 +12,11 @@
  *
  * A directory is opened by its model.safetensors or, failing that, by the shards
  * that model.safetensors.index.json lists. The reader checks everything before it
- * hands out a pointer: header length, JSON, dtypes, shapes, overflow, and that the
- * tensors cover the data exactly, without hole or overlap. Files are written
- * whole or not at all (file.h).
+ * hands out a tensor: header length, JSON, dtypes, shapes, overflow, and that the
+ * tensors cover the data exactly, without hole or overlap. Data stay in the file
+ * until they are read: nothing of them is kept in memory, and a file that is cut
+ * while it is open gives an error (a mapping would end the program). Files are
+ * written whole or not at all (file.h).
  */
 #ifndef ENGINE_IO_SAFETENSORS_H
 #define ENGINE_IO_SAFETENSORS_H
@@ -63,7 +65,8 @@ typedef struct Safetensor {
     uint64_t    shape[SAFETENSORS_MAX_RANK];
     uint64_t    elements;
     uint64_t    bytes;
-    const void *data; /* `bytes` bytes in the mapping, little endian, of any alignment */
+    int         descriptor; /* of the open file; the set's */
+    uint64_t    at;         /* where its bytes begin in the file; little endian, of any alignment */
 } Safetensor;
 
 typedef struct SafetensorsSet SafetensorsSet;
@@ -72,7 +75,7 @@ typedef struct SafetensorsSet SafetensorsSet;
  * for anything wrong with the files). Of a sharded set only the tensors that the
  * index lists are there. */
 SafetensorsSet *safetensors_open(const char *path, Error *error);
-void            safetensors_close(SafetensorsSet *set); /* NULL is allowed; ends all its pointers */
+void            safetensors_close(SafetensorsSet *set); /* NULL is allowed; ends all its tensors */
 
 size_t            safetensors_count(const SafetensorsSet *set);
 const Safetensor *safetensors_at(const SafetensorsSet *set, size_t index);          /* sorted by name */
@@ -84,6 +87,10 @@ const char       *safetensors_metadata(const SafetensorsSet *set, const char *ke
 const Safetensor *safetensors_expect(const SafetensorsSet *set, const char *name, uint32_t rank, const uint64_t *shape,
                                      Error *error);
 
+/* Bytes [first, first + count) of the tensor as they lie in the file. STATUS_BAD_INPUT for a range
+ * outside the tensor, and where the file has become shorter since it was opened. */
+Status safetensor_read(const Safetensor *tensor, void *out, uint64_t first, uint64_t count, Error *error);
+
 /* Writes elements [first, first + count) of an F32, BF16 or F16 tensor to `out`,
  * exactly. Any other dtype, or a range outside the tensor, is STATUS_BAD_INPUT. */
 Status safetensor_to_f32(const Safetensor *tensor, float *out, uint64_t first, uint64_t count, Error *error);
@@ -91,7 +98,8 @@ Status safetensor_to_f32(const Safetensor *tensor, float *out, uint64_t first, u
 /* The same for I64, I32 and U8 tensors. */
 Status safetensor_to_i64(const Safetensor *tensor, int64_t *out, uint64_t first, uint64_t count, Error *error);
 
-/* One tensor to write. Exactly one source is set: `data` (in the dtype itself) or,
+/* One tensor to write. Exactly one source is set: `data` (in the dtype itself), `from` (another file's
+ * tensor of this dtype and size, copied a piece at a time) or,
  * for F32, BF16 and F16, `f32` (values to be rounded to the dtype) or `read_f32`,
  * which writes values [first, first + count) to `out` when they are needed, so
  * that weights can come from the device a piece at a time, in order. */
@@ -102,6 +110,7 @@ typedef struct SafetensorsEntry {
     uint64_t     shape[SAFETENSORS_MAX_RANK];
     const void  *data;
     const float *f32;
+    const struct Safetensor *from;
     Status (*read_f32)(void *context, uint64_t first, uint64_t count, float *out, Error *error);
     void *context;
 } SafetensorsEntry;

@@ -1,11 +1,10 @@
-/* One safetensors file: mapping it and checking its header. */
+/* One safetensors file: opening it and checking its header. */
 #include "engine/io/safetensors_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,42 +48,53 @@ uint32_t dtype_bits(Dtype dtype)
     return dtypes[dtype].bits;
 }
 
-void mapping_close(Mapping *mapping)
+void tensor_file_close(TensorFile *file)
 {
-    if (mapping->bytes != NULL) {
-        munmap(mapping->bytes, mapping->length);
+    if (file->descriptor >= 0) {
+        close(file->descriptor);
     }
-    cJSON_Delete(mapping->header);
-    free(mapping->path);
-    *mapping = (Mapping){0};
+    cJSON_Delete(file->header);
+    free(file->path);
+    *file = (TensorFile){.descriptor = -1};
 }
 
-static Status map_file(Mapping *mapping, const char *path, Error *error)
+Status tensor_file_read(int descriptor, const char *path, void *out, uint64_t at, uint64_t count, Error *error)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
+    const uint64_t most = 1u << 30; /* of one call: the system's own limit is near 2^31 */
+    for (uint64_t done = 0; done < count;) {
+        const uint64_t wanted = count - done < most ? count - done : most;
+        const ssize_t  got    = pread(descriptor, (char *)out + done, (size_t)wanted, (off_t)(at + done));
+        if (got == 0) {
+            return error_set(error, STATUS_BAD_INPUT, "%s ended at byte %ju while it was being read; was it cut short?",
+                             path, (uintmax_t)(at + done));
+        }
+        if (got < 0 && errno != EINTR) {
+            return error_set(error, STATUS_FAILED, "cannot read %s: %s", path, strerror(errno));
+        }
+        done += got > 0 ? (uint64_t)got : 0;
+    }
+    return STATUS_OK;
+}
+
+static Status open_file(TensorFile *file, const char *path, Error *error)
+{
+    /* Not to wait for the other end of a pipe, which is refused below. */
+    file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file->descriptor < 0) {
         return error_set(error, STATUS_BAD_INPUT, "cannot open %s: %s", path, strerror(errno));
     }
     struct stat info;
-    Status      status = STATUS_OK;
-    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-        status = error_set(error, STATUS_BAD_INPUT, "%s is not a regular file", path);
-    } else if (info.st_size < 8) {
-        status = error_set(error, STATUS_BAD_INPUT, "%s: %jd bytes are too few for a safetensors file (truncated?)",
-                           path, (intmax_t)info.st_size);
-    } else if ((uintmax_t)info.st_size > SIZE_MAX) {
-        status = error_set(error, STATUS_FAILED, "%s is too large for this machine's address space", path);
-    } else {
-        void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (bytes == MAP_FAILED) {
-            status = error_set(error, STATUS_FAILED, "cannot map %s: %s", path, strerror(errno));
-        } else {
-            mapping->bytes  = bytes;
-            mapping->length = (size_t)info.st_size;
-        }
+    if (fstat(file->descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
+        return error_set(error, STATUS_BAD_INPUT, "%s is not a regular file", path);
     }
-    close(descriptor);
-    return status;
+    if (info.st_size < 8) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: %jd bytes are too few for a safetensors file (truncated?)", path,
+                         (intmax_t)info.st_size);
+    }
+    file->length = (uint64_t)info.st_size;
+    posix_fadvise(file->descriptor, 0, 0,
+                  POSIX_FADV_SEQUENTIAL); /* tensors are read once, in their order; a hint only */
+    return STATUS_OK;
 }
 
 static uint64_t read_u64(const unsigned char *bytes)
@@ -96,22 +106,38 @@ static uint64_t read_u64(const unsigned char *bytes)
     return value;
 }
 
-static Status read_header(Mapping *mapping, Error *error)
+static Status read_header(TensorFile *file, Error *error)
 {
-    uint64_t length = read_u64(mapping->bytes);
-    if (length > HEADER_LIMIT || length > mapping->length - 8) {
+    unsigned char prefix[8];
+    Status        status = tensor_file_read(file->descriptor, file->path, prefix, 0, sizeof prefix, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const uint64_t length = read_u64(prefix);
+    if (length > HEADER_LIMIT || length > file->length - 8) {
         return error_set(error, STATUS_BAD_INPUT,
-                         "%s: its header should have %ju bytes, but the file ends after %zu (truncated, or not a "
+                         "%s: its header should have %ju bytes, but the file ends after %ju (truncated, or not a "
                          "safetensors file)",
-                         mapping->path, (uintmax_t)length, mapping->length - 8);
+                         file->path, (uintmax_t)length, (uintmax_t)(file->length - 8));
     }
-    mapping->data_at = 8 + length;
-    Error  own       = {0};
-    Status status    = json_parse((const char *)mapping->bytes + 8, (size_t)length, "header", &mapping->header, &own);
-    if (status == STATUS_OK && (!cJSON_IsObject(mapping->header) || mapping->bytes[8] != '{')) {
-        status = error_set(&own, STATUS_BAD_INPUT, "header: wanted a JSON object at its first byte");
+    file->data_at = 8 + length;
+    char *text    = malloc((size_t)length + 1);
+    if (text == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while opening %s", file->path);
     }
-    return status == STATUS_OK ? status : error_set(error, status, "%s: %s", mapping->path, own.text);
+    status    = tensor_file_read(file->descriptor, file->path, text, 8, length, error);
+    Error own = {0};
+    if (status == STATUS_OK) {
+        status = json_parse(text, (size_t)length, "header", &file->header, &own);
+        if (status == STATUS_OK && (!cJSON_IsObject(file->header) || text[0] != '{')) {
+            status = error_set(&own, STATUS_BAD_INPUT, "header: wanted a JSON object at its first byte");
+        }
+        if (status != STATUS_OK) {
+            error_set(error, status, "%s: %s", file->path, own.text);
+        }
+    }
+    free(text);
+    return status;
 }
 
 static Status check_metadata(const JsonObject *header, const cJSON *metadata, Error *error)
@@ -159,14 +185,14 @@ static Status read_shape(const JsonObject *entry, Safetensor *tensor, Error *err
 }
 
 /* Reads one entry of the header. */
-static Status read_entry(const Mapping *mapping, const JsonObject *header, const cJSON *item, Safetensor *tensor,
+static Status read_entry(const TensorFile *file, const JsonObject *header, const cJSON *item, Safetensor *tensor,
                          Error *error)
 {
     const char *names[DTYPE_COUNT];
     for (int i = 0; i < DTYPE_COUNT; i++) {
         names[i] = dtypes[i].name;
     }
-    *tensor = (Safetensor){.name = item->string, .file = mapping->path};
+    *tensor = (Safetensor){.name = item->string, .file = file->path, .descriptor = file->descriptor};
     JsonObject   entry;
     const cJSON *offsets = NULL;
     uint32_t     dtype   = 0;
@@ -188,7 +214,7 @@ static Status read_entry(const Mapping *mapping, const JsonObject *header, const
         return json_fail(&entry, "data_offsets", error, "found %d values, wanted 2", cJSON_GetArraySize(offsets));
     }
     int64_t  from, to;
-    uint64_t available = mapping->length - mapping->data_at;
+    uint64_t available = file->length - file->data_at;
     if ((status = json_integer(offsets->child, entry.file, tensor->name, 0, INT64_MAX, &from, error)) != STATUS_OK ||
         (status = json_integer(offsets->child->next, entry.file, tensor->name, 0, INT64_MAX, &to, error)) !=
             STATUS_OK) {
@@ -202,7 +228,7 @@ static Status read_entry(const Mapping *mapping, const JsonObject *header, const
         return json_fail(&entry, "data_offsets", error, "%jd bytes, but shape and dtype need %ju",
                          (intmax_t)(to - from), (uintmax_t)tensor->bytes);
     }
-    tensor->data = mapping->bytes + mapping->data_at + from;
+    tensor->at = file->data_at + (uint64_t)from;
     return STATUS_OK;
 }
 
@@ -210,58 +236,58 @@ static Status read_entry(const Mapping *mapping, const JsonObject *header, const
 static int compare_places(const void *a, const void *b)
 {
     const Safetensor *x = a, *y = b;
-    if (x->data != y->data) {
-        return (uintptr_t)x->data < (uintptr_t)y->data ? -1 : 1;
+    if (x->at != y->at) {
+        return x->at < y->at ? -1 : 1;
     }
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
 /* The tensors, in order of place, must follow each other from the first byte of the data to the last. */
-static Status check_cover(const Mapping *mapping, Safetensor *tensors, size_t count, Error *error)
+static Status check_cover(const TensorFile *file, Safetensor *tensors, size_t count, Error *error)
 {
     qsort(tensors, count, sizeof *tensors, compare_places);
-    const unsigned char *next = mapping->bytes + mapping->data_at;
+    uint64_t next = file->data_at;
     for (size_t i = 0; i < count; i++) {
-        if (tensors[i].data != (const void *)next) {
+        if (tensors[i].at != next) {
             return error_set(error, STATUS_BAD_INPUT, "%s: tensor '%s': a hole or an overlap lies before its data",
-                             mapping->path, tensors[i].name);
+                             file->path, tensors[i].name);
         }
         next += tensors[i].bytes;
     }
-    if (next != mapping->bytes + mapping->length) {
-        return error_set(error, STATUS_BAD_INPUT, "%s: %zu bytes follow the last tensor", mapping->path,
-                         (size_t)(mapping->bytes + mapping->length - next));
+    if (next != file->length) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: %ju bytes follow the last tensor", file->path,
+                         (uintmax_t)(file->length - next));
     }
     return STATUS_OK;
 }
 
-Status mapping_open(Mapping *mapping, const char *path, Error *error)
+Status tensor_file_open(TensorFile *file, const char *path, Error *error)
 {
-    *mapping = (Mapping){.path = malloc(strlen(path) + 1)};
-    if (mapping->path == NULL) {
+    *file = (TensorFile){.path = malloc(strlen(path) + 1), .descriptor = -1};
+    if (file->path == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while opening %s", path);
     }
-    strcpy(mapping->path, path);
-    Status status = map_file(mapping, path, error);
-    return status == STATUS_OK ? read_header(mapping, error) : status;
+    strcpy(file->path, path);
+    Status status = open_file(file, path, error);
+    return status == STATUS_OK ? read_header(file, error) : status;
 }
 
-size_t mapping_entries(const Mapping *mapping)
+size_t tensor_file_entries(const TensorFile *file)
 {
-    return (size_t)cJSON_GetArraySize(mapping->header);
+    return (size_t)cJSON_GetArraySize(file->header);
 }
 
-Status mapping_tensors(const Mapping *mapping, Safetensor *tensors, size_t *count, Error *error)
+Status tensor_file_tensors(const TensorFile *file, Safetensor *tensors, size_t *count, Error *error)
 {
-    JsonObject header = {.json = mapping->header, .file = mapping->path};
+    JsonObject header = {.json = file->header, .file = file->path};
     *count            = 0;
-    for (const cJSON *item = mapping->header->child; item != NULL; item = item->next) {
+    for (const cJSON *item = file->header->child; item != NULL; item = item->next) {
         Status status = strcmp(item->string, "__metadata__") == 0
                             ? check_metadata(&header, item, error)
-                            : read_entry(mapping, &header, item, &tensors[(*count)++], error);
+                            : read_entry(file, &header, item, &tensors[(*count)++], error);
         if (status != STATUS_OK) {
             return status;
         }
     }
-    return check_cover(mapping, tensors, *count, error);
+    return check_cover(file, tensors, *count, error);
 }

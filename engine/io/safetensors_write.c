@@ -101,10 +101,28 @@ static Status write_values(AtomicFile *file, Dtype dtype, const float *values, u
     return atomic_file_write(file, half, count * 2, error);
 }
 
+/* The bytes of another file's tensor. */
+static Status copy_data(AtomicFile *file, const char *path, const Safetensor *from, Error *error)
+{
+    const uint64_t most   = 4 * CHUNK;
+    char          *bytes  = malloc(most);
+    Status         status = bytes == NULL ? out_of_memory(path, error) : STATUS_OK;
+    for (uint64_t first = 0; first < from->bytes && status == STATUS_OK; first += most) {
+        const uint64_t count = from->bytes - first < most ? from->bytes - first : most;
+        status               = safetensor_read(from, bytes, first, count, error);
+        status               = status == STATUS_OK ? atomic_file_write(file, bytes, count, error) : status;
+    }
+    free(bytes);
+    return status;
+}
+
 static Status write_data(AtomicFile *file, const char *path, const SafetensorsEntry *entry, Error *error)
 {
     if (entry->data != NULL) {
         return atomic_file_write(file, entry->data, bytes_of(entry), error);
+    }
+    if (entry->from != NULL) {
+        return copy_data(file, path, entry->from, error);
     }
     float    *values = malloc(CHUNK * sizeof *values);
     uint16_t *half   = malloc(CHUNK * sizeof *half);
@@ -130,10 +148,10 @@ static Status check_entries(const char *path, const SafetensorsEntry *entries, s
 {
     for (size_t i = 0; i < count; i++) {
         const SafetensorsEntry *entry = &entries[i];
-        bool     floats  = entry->dtype == DTYPE_F32 || entry->dtype == DTYPE_BF16 || entry->dtype == DTYPE_F16;
-        int      sources = (entry->data != NULL) + (entry->f32 != NULL) + (entry->read_f32 != NULL);
-        uint64_t size    = 1;
-        bool     fits    = entry->rank <= SAFETENSORS_MAX_RANK;
+        bool floats  = entry->dtype == DTYPE_F32 || entry->dtype == DTYPE_BF16 || entry->dtype == DTYPE_F16;
+        int  sources = (entry->data != NULL) + (entry->f32 != NULL) + (entry->read_f32 != NULL) + (entry->from != NULL);
+        uint64_t size = 1;
+        bool     fits = entry->rank <= SAFETENSORS_MAX_RANK;
         for (uint32_t d = 0; d < entry->rank && fits; d++) {
             fits = entry->shape[d] == 0 || size <= ((uint64_t)1 << 49) / entry->shape[d];
             size *= entry->shape[d];
@@ -142,7 +160,8 @@ static Status check_entries(const char *path, const SafetensorsEntry *entries, s
             return error_set(error, STATUS_FAILED, "cannot write %s: tensor '%s' has an impossible shape", path,
                              entry->name);
         }
-        if ((sources != 1 && size > 0) || (!floats && (entry->f32 != NULL || entry->read_f32 != NULL))) {
+        const bool other = entry->from != NULL && (entry->from->dtype != entry->dtype || entry->from->elements != size);
+        if (other || (sources != 1 && size > 0) || (!floats && (entry->f32 != NULL || entry->read_f32 != NULL))) {
             return error_set(error, STATUS_FAILED, "cannot write %s: tensor '%s' needs one source that fits %s", path,
                              entry->name, dtype_name(entry->dtype));
         }

@@ -114,7 +114,7 @@ static Status plan_entries(const SafetensorsSet *base, const ModelConfig *config
         *tensor             = (MergeTensor){.merge = merge, .base = from};
         if (!find_target(from->name, config->layers, &tensor->layer, &tensor->target) ||
             (merge->files->config.targets >> tensor->target & 1) == 0) {
-            entry->data = from->data;
+            entry->from = from;
             continue;
         }
         uint32_t out, in;

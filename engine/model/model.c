@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io/file.h"
+#include "engine/model/model_parts.h"
 #include "engine/random.h"
 #include "engine/vk/stream.h"
 
-enum { PIECE_FLOATS = 1 << 20 }; /* host buffer for loading and saving */
+enum { PIECE_FLOATS = 1 << 20 }; /* host buffer of model_init */
 
 /* --- layout ------------------------------------------------------------------ */
 
@@ -107,8 +107,7 @@ static bool is_norm(const char *name)
 
 /* --- life ----------------------------------------------------------------------- */
 
-/* A model without its device memory. */
-static Model *plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
+Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
 {
     if (model_config_check(config, "model", error) != STATUS_OK) {
         return NULL;
@@ -131,9 +130,9 @@ static Model *plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *
     return model;
 }
 
-static Status allocate(Model *model, Error *error)
+Status model_allocate(Model *model, bool zeroed, Error *error)
 {
-    model->arena = gpu_arena_new(model->gpu, "parameters", GPU_MEMORY_DEVICE, model->floats * 4, error);
+    model->arena = (zeroed ? gpu_arena_new : gpu_arena_new_unset)(model->gpu, "parameters", GPU_MEMORY_DEVICE, model->floats * 4, error);
     if (model->arena == NULL) {
         return error->status;
     }
@@ -143,13 +142,13 @@ static Status allocate(Model *model, Error *error)
 
 Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
 {
-    Model *model = plan(gpu, config, value_head, error);
+    Model *model = model_plan(gpu, config, value_head, error);
     if (model == NULL) {
         return NULL;
     }
     const uint32_t widest = config->hidden_size > config->head_dim ? config->hidden_size : config->head_dim;
     float         *ones = malloc(widest * sizeof *ones);
-    Status         status = ones != NULL ? allocate(model, error) : error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
+    Status         status = ones != NULL ? model_allocate(model, true, error) : error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
     for (uint32_t i = 0; i < widest && ones != NULL; i++) {
         ones[i] = 1.0f;
     }
@@ -257,153 +256,5 @@ Status model_copy(Model *to, const Model *from, Error *error)
     }
     Status status = gpu_stream_run(stream, error);
     gpu_stream_free(stream);
-    return status;
-}
-
-/* --- files -------------------------------------------------------------------------- */
-
-static bool is_value_head(const char *name) { return strncmp(name, "value_head.", 11) == 0; }
-
-static Status load_tensor(Model *model, const ModelTensor *tensor, const Safetensor *source, float *piece, Error *error)
-{
-    for (uint64_t done = 0; done < tensor->elements;) {
-        uint64_t count = tensor->elements - done < PIECE_FLOATS ? tensor->elements - done : PIECE_FLOATS;
-        Status   status = safetensor_to_f32(source, piece, done, count, error);
-        if (status == STATUS_OK) {
-            status = gpu_upload(model->gpu, model_span(model->parameters, tensor->offset + done, count), piece, count * 4, error);
-        }
-        if (status != STATUS_OK) {
-            return status;
-        }
-        done += count;
-    }
-    return STATUS_OK;
-}
-
-static Status load_tensors(Model *model, const SafetensorsSet *set, Error *error)
-{
-    float *piece = malloc(PIECE_FLOATS * sizeof *piece);
-    if (piece == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
-    }
-    Status status = STATUS_OK;
-    for (uint32_t i = 0; i < model->tensor_count && status == STATUS_OK; i++) {
-        const ModelTensor *tensor = &model->tensors[i];
-        const Safetensor  *source = safetensors_find(set, tensor->name);
-        if (source != NULL) { /* a value head may be missing */
-            status = load_tensor(model, tensor, source, piece, error);
-        }
-    }
-    free(piece);
-    return status;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t length = strlen(text), size = strlen(end);
-    return length >= size && strcmp(text + length - size, end) == 0;
-}
-
-/* What a file may hold that the model has no use for. */
-static bool is_harmless(const Model *model, const char *name)
-{
-    return is_value_head(name) || ends_with(name, "rotary_emb.inv_freq") || (model->config.tie_embeddings && strcmp(name, "lm_head.weight") == 0);
-}
-
-/* The weights must be those of the config, tensor by tensor: one that is missing, one of another
- * shape, and one that the model would leave unread are refused, before any device memory is taken. */
-static Status check_tensors(const Model *model, const SafetensorsSet *set, Error *error)
-{
-    for (uint32_t i = 0; i < model->tensor_count; i++) {
-        const ModelTensor *tensor = &model->tensors[i];
-        if (is_value_head(tensor->name) && safetensors_find(set, tensor->name) == NULL) {
-            continue;
-        }
-        if (safetensors_expect(set, tensor->name, tensor->rank, tensor->shape, error) == NULL) {
-            return STATUS_BAD_INPUT;
-        }
-    }
-    for (size_t i = 0; i < safetensors_count(set); i++) {
-        const Safetensor *found = safetensors_at(set, i);
-        if (model_tensor(model, found->name) == NULL && !is_harmless(model, found->name)) {
-            return error_set(error, STATUS_BAD_INPUT, "%s: the model that config.json describes has no tensor '%s'; are config.json and the weights of one model?",
-                             found->file, found->name);
-        }
-    }
-    return STATUS_OK;
-}
-
-Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error)
-{
-    ModelConfig config;
-    char       *path = path_join(directory, "config.json");
-    if (path == NULL) {
-        error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
-        return NULL;
-    }
-    Status status = model_config_read(&config, path, error);
-    free(path);
-    if (status != STATUS_OK) {
-        return NULL;
-    }
-    SafetensorsSet *set = safetensors_open(directory, error);
-    if (set == NULL) {
-        return NULL;
-    }
-    Model *model = plan(gpu, &config, value_head, error);
-    status = model != NULL ? check_tensors(model, set, error) : error->status;
-    status = status == STATUS_OK ? allocate(model, error) : status;
-    status = status == STATUS_OK ? load_tensors(model, set, error) : status;
-    safetensors_close(set);
-    if (status != STATUS_OK) {
-        model_free(model);
-        return NULL;
-    }
-    return model;
-}
-
-/* A tensor on the device, as the writer of safetensors asks for it. */
-typedef struct TensorSource {
-    const Model       *model;
-    const ModelTensor *tensor;
-} TensorSource;
-
-static Status read_tensor(void *context, uint64_t first, uint64_t count, float *out, Error *error)
-{
-    const TensorSource *source = context;
-    return gpu_download(source->model->gpu, model_span(source->model->parameters, source->tensor->offset + first, count), out,
-                        count * 4, error);
-}
-
-Status model_save(const Model *model, const char *directory, Dtype dtype, Error *error)
-{
-    SafetensorsEntry *entries = calloc(model->tensor_count, sizeof *entries);
-    TensorSource     *sources = calloc(model->tensor_count, sizeof *sources);
-    char             *path = path_join(directory, "config.json");
-    Status            status = STATUS_OK;
-    if (entries == NULL || sources == NULL || path == NULL) {
-        status = error_set(error, STATUS_OUT_OF_MEMORY, "saving a model: out of host memory");
-    } else {
-        for (uint32_t i = 0; i < model->tensor_count; i++) {
-            const ModelTensor *tensor = &model->tensors[i];
-            sources[i] = (TensorSource){model, tensor};
-            entries[i] = (SafetensorsEntry){.name = tensor->name,
-                                            .dtype = dtype,
-                                            .rank = tensor->rank,
-                                            .shape = {tensor->shape[0], tensor->shape[1]},
-                                            .read_f32 = read_tensor,
-                                            .context = &sources[i]};
-        }
-        status = file_make_directories(directory, error);
-    }
-    if (status == STATUS_OK) {
-        status = model_config_write(&model->config, path, error);
-    }
-    if (status == STATUS_OK) {
-        status = safetensors_write_model(directory, entries, model->tensor_count, NULL, (uint64_t)5 << 30, error);
-    }
-    free(entries);
-    free(sources);
-    free(path);
     return status;
 }

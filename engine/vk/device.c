@@ -507,6 +507,11 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
     VkPhysicalDeviceProperties properties;
     vkGetPhysicalDeviceProperties(gpu->physical, &properties);
     gpu->limits = properties.limits;
+    if (options->max_binding_bytes > 0 && options->max_binding_bytes < gpu->info.max_binding_bytes) {
+        gpu->info.max_binding_bytes = options->max_binding_bytes;
+        gpu->limits.maxStorageBufferRange = (uint32_t)options->max_binding_bytes;
+    }
+    gpu->info.tier.unified_memory = gpu->info.tier.unified_memory && !options->separate_memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);
     result = device_create(gpu);
     if (result != VK_SUCCESS) {
@@ -536,6 +541,7 @@ void gpu_close(Gpu *gpu)
         vkDeviceWaitIdle(gpu->device);
         gpu_arena_free(gpu->staging);
         gpu_stream_free(gpu->transfer);
+        gpu_stream_free(gpu->transfer_next);
         gpu_pipelines_close(gpu);
         vkDestroyDevice(gpu->device, NULL);
     }

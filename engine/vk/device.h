@@ -46,6 +46,9 @@ typedef struct GpuOptions {
     const char *select;   /* NULL or "": best; digits: index; else part of a name, any case */
     bool        validate; /* Khronos validation layer, if installed; its messages are counted */
     bool        profile;  /* time every kernel                                              */
+    /* For tests, which have no small or discrete device at hand: */
+    uint64_t max_binding_bytes; /* binds at most so much at once, a multiple of 256; 0: what the device can */
+    bool     separate_memory;   /* copies through a staging buffer also where memory is unified             */
 } GpuOptions;
 
 /* Lists devices, best first within each type order discrete, integrated,

@@ -1,18 +1,11 @@
+#define _DEFAULT_SOURCE /* madvise */
 #include "engine/vk/private.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { STAGING_BYTES = 16 << 20 };
-
-struct GpuArena {
-    GpuBuffer     buffer;
-    GpuMemoryKind kind;
-    uint64_t      used;
-    char          name[48];
-};
+#include <sys/mman.h>
 
 uint64_t gpu_align(uint64_t bytes) { return (bytes + GPU_ALIGNMENT - 1) & ~(uint64_t)(GPU_ALIGNMENT - 1); }
 
@@ -69,6 +62,20 @@ static void buffer_close(GpuBuffer *buffer)
     gpu->memory_used -= buffer->bytes;
 }
 
+/* On a CPU device the buffer is plain memory: in large pages it is filled several times as fast (a page fault each
+ * 2 MiB instead of 4 KiB) and read with fewer TLB misses. Only a hint. */
+static void ask_for_large_pages(const Gpu *gpu, void *mapped, uint64_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = 2u << 20, begin = ((uintptr_t)mapped + page - 1) & ~(page - 1), end = ((uintptr_t)mapped + bytes) & ~(page - 1);
+    if (gpu->info.type == GPU_CPU && mapped != NULL && begin < end) {
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    }
+#else
+    (void)gpu, (void)mapped, (void)bytes;
+#endif
+}
+
 static Status buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
     *buffer = (GpuBuffer){.gpu = gpu};
@@ -116,6 +123,7 @@ static Status buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemo
                                              .buffer = buffer->buffer};
         buffer->address = vkGetBufferDeviceAddress(gpu->device, &address);
     }
+    ask_for_large_pages(gpu, buffer->mapped, bytes);
     buffer->bytes = bytes;
     gpu->memory_used += bytes;
     if (gpu->memory_used > gpu->memory_peak) {
@@ -124,7 +132,7 @@ static Status buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemo
     return STATUS_OK;
 }
 
-GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
+GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
     GpuArena *arena = calloc(1, sizeof *arena);
     if (arena == NULL) {
@@ -138,6 +146,16 @@ GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t
         free(arena);
         return NULL;
     }
+    return arena;
+}
+
+GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
+{
+    GpuArena *arena = gpu_arena_new_unset(gpu, name, kind, bytes, error);
+    if (arena == NULL) {
+        return NULL;
+    }
+    bytes = arena->buffer.bytes;
     if (arena->buffer.mapped != NULL) {
         memset(arena->buffer.mapped, 0, bytes);
         return arena;
@@ -188,65 +206,6 @@ void *gpu_span_map(GpuSpan span)
 uint64_t gpu_span_address(GpuSpan span)
 {
     return span.buffer->address != 0 ? span.buffer->address + span.offset : 0;
-}
-
-/* The staging buffer, made when a device without unified memory first needs it. */
-static GpuArena *staging_of(Gpu *gpu, Error *error)
-{
-    if (gpu->staging == NULL) {
-        gpu->staging = gpu_arena_new(gpu, "staging", GPU_MEMORY_HOST, STAGING_BYTES, error);
-    }
-    return gpu->staging;
-}
-
-Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error)
-{
-    assert(bytes <= to.size);
-    if (to.buffer->mapped != NULL) {
-        memcpy(gpu_span_map(to), from, bytes);
-        return STATUS_OK;
-    }
-    GpuArena *staging = staging_of(gpu, error);
-    if (staging == NULL) {
-        return error->status;
-    }
-    for (uint64_t done = 0; done < bytes;) {
-        uint64_t piece = bytes - done < STAGING_BYTES ? bytes - done : STAGING_BYTES;
-        memcpy(staging->buffer.mapped, (const char *)from + done, piece);
-        gpu_stream_begin(gpu->transfer);
-        gpu_copy(gpu->transfer, gpu_span_slice(to, done, piece), (GpuSpan){&staging->buffer, 0, piece});
-        Status status = gpu_stream_run(gpu->transfer, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        done += piece;
-    }
-    return STATUS_OK;
-}
-
-Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error)
-{
-    assert(bytes <= from.size);
-    if (from.buffer->mapped != NULL) {
-        memcpy(to, gpu_span_map(from), bytes);
-        return STATUS_OK;
-    }
-    GpuArena *staging = staging_of(gpu, error);
-    if (staging == NULL) {
-        return error->status;
-    }
-    for (uint64_t done = 0; done < bytes;) {
-        uint64_t piece = bytes - done < STAGING_BYTES ? bytes - done : STAGING_BYTES;
-        gpu_stream_begin(gpu->transfer);
-        gpu_copy(gpu->transfer, (GpuSpan){&staging->buffer, 0, piece}, gpu_span_slice(from, done, piece));
-        Status status = gpu_stream_run(gpu->transfer, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        memcpy((char *)to + done, staging->buffer.mapped, piece);
-        done += piece;
-    }
-    return STATUS_OK;
 }
 
 uint64_t gpu_memory_used(const Gpu *gpu) { return gpu->memory_used; }

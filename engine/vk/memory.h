@@ -37,6 +37,8 @@ typedef enum GpuMemoryKind {
 /* One buffer of `bytes`, zeroed. STATUS_OUT_OF_MEMORY names the arena, what it
  * wanted and what is free. */
 GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
+/* The same with whatever the memory held: for what is written whole at once. */
+GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
 void      gpu_arena_free(GpuArena *arena); /* NULL is allowed; the device must be idle */
 
 /* Takes `bytes` (> 0), aligned. Taking more than was planned is a bug in the
@@ -54,6 +56,15 @@ void *gpu_span_map(GpuSpan span);
  * staging buffer in pieces; must not race with a submitted stream. */
 Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error);
 Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error);
+
+/* Writes bytes [first, first + count) of what is to be uploaded to `to`. Called in order, for pieces of a few
+ * MiB that start at multiples of 1 MiB. `to` may be the device's own memory: it is to be written once, in order, and
+ * not read. */
+typedef Status (*GpuSource)(void *context, uint64_t first, uint64_t count, void *to, Error *error);
+
+/* Fills a span from a source, straight into mapped memory or through the staging buffer, of which one half is copied
+ * to the device while the source fills the other. What does not fit memory twice is uploaded so. */
+Status gpu_upload_from(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error);
 
 /* Bytes in all arenas now, and the largest that this has been. */
 uint64_t gpu_memory_used(const Gpu *gpu);

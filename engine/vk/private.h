@@ -45,7 +45,7 @@ struct Gpu {
     GpuPipeline    *pipelines[GPU_PIPELINE_BUCKETS];
 
     uint64_t   memory_used, memory_peak; /* bytes in arenas */
-    GpuStream *transfer;                 /* for uploads, downloads and zeroing */
+    GpuStream *transfer, *transfer_next; /* for uploads, downloads and zeroing; the second is made when first needed */
     GpuArena  *staging;                  /* made when first needed */
 
     bool          profile;
@@ -63,6 +63,13 @@ struct GpuBuffer {
     uint64_t       bytes;
     uint64_t       address; /* 0 where addresses are not supported */
     void          *mapped;  /* NULL: not host-visible */
+};
+
+struct GpuArena {
+    GpuBuffer     buffer;
+    GpuMemoryKind kind;
+    uint64_t      used;
+    char          name[48];
 };
 
 /* The text of a VkResult, for errors. */

@@ -77,7 +77,7 @@ static Status copy_model(const Export *e, Error *error)
         if (strncmp(from->name, "value_head.", 11) != 0) {
             SafetensorsEntry *entry = &entries[count++];
             *entry =
-                (SafetensorsEntry){.name = from->name, .dtype = from->dtype, .rank = from->rank, .data = from->data};
+                (SafetensorsEntry){.name = from->name, .dtype = from->dtype, .rank = from->rank, .from = from};
             memcpy(entry->shape, from->shape, sizeof entry->shape);
         }
     }

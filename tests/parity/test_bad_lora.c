@@ -100,7 +100,7 @@ static void rewrite(const char *left_out, const char *reshaped, const char *adde
                                .dtype = from->dtype,
                                .rank  = 2,
                                .shape = {whole ? from->shape[0] : 1, whole ? from->shape[1] : from->elements},
-                               .data  = from->data};
+                               .from  = from};
     }
     if (added != NULL) {
         entries[count++] = (SafetensorsEntry){.name = added, .dtype = DTYPE_F32, .rank = 1, .shape = {1}, .f32 = &zero};

@@ -167,7 +167,7 @@ static void write_weights(const char *without, const char *extra, const char *re
             continue;
         }
         SafetensorsEntry *e = &entries[written++];
-        *e = (SafetensorsEntry){.name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data};
+        *e = (SafetensorsEntry){.name = t->name, .dtype = t->dtype, .rank = t->rank, .from = t};
         memcpy(e->shape, t->shape, sizeof e->shape);
         if (reshaped != NULL && strcmp(t->name, reshaped) == 0) {
             e->rank = 1;

@@ -22,6 +22,9 @@ SafetensorsSet *fixture_open(const char *path);
 float   *fixture_f32(const SafetensorsSet *set, const char *name, uint64_t *count);
 int64_t *fixture_i64(const SafetensorsSet *set, const char *name, uint64_t *count);
 
+/* Fails unless both tensors have the same bytes. */
+void fixture_same_bytes(const Safetensor *a, const Safetensor *b);
+
 /* A parsed JSON file (cJSON_Delete), and a whole file as text (free). */
 cJSON *fixture_json(const char *path);
 char  *fixture_text(const char *path, size_t *bytes);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -95,11 +96,11 @@ static void casts_match_pytorch_bit_for_bit(void **state)
     for (uint64_t i = 0; i < count; i++) {
         uint16_t bits;
         float    back;
-        memcpy(&bits, (const char *)bf16->data + 2 * i, 2);
+        assert_int_equal(safetensor_read(bf16, &bits, 2 * i, 2, NULL), STATUS_OK);
         assert_int_equal(bf16_from_f32(values[i]), bits);
         back = f32_from_bf16(bits);
         assert_memory_equal(&back, &from_bf16[i], 4);
-        memcpy(&bits, (const char *)f16->data + 2 * i, 2);
+        assert_int_equal(safetensor_read(f16, &bits, 2 * i, 2, NULL), STATUS_OK);
         assert_int_equal(f16_from_f32(values[i]), bits);
         back = f32_from_f16(bits);
         assert_memory_equal(&back, &from_f16[i], 4);
@@ -192,7 +193,7 @@ static void what_is_written_is_read(void **state)
     for (size_t i = 0; i < safetensors_count(set); i++) {
         const Safetensor *tensor = safetensors_at(set, i);
         if (tensor->bytes > 0) {
-            assert_int_equal((uintptr_t)tensor->data % (dtype_bits(tensor->dtype) / 8), 0);
+            assert_int_equal(tensor->at % (dtype_bits(tensor->dtype) / 8), 0);
         }
     }
     float *b = fixture_f32(set, "b", NULL), *h = fixture_f32(set, "h", NULL), *f = fixture_f32(set, "f", NULL);
@@ -209,7 +210,11 @@ static void what_is_written_is_read(void **state)
     int64_t *whole = fixture_i64(set, "step", NULL);
     assert_true(whole[0] == step);
     const Safetensor *u8 = safetensors_find(set, "keep");
-    assert_memory_equal(u8->data, keep, 3);
+    unsigned char kept[3];
+    assert_int_equal(safetensor_read(u8, kept, 0, 3, NULL), STATUS_OK);
+    assert_memory_equal(kept, keep, 3);
+    assert_int_equal(safetensor_read(u8, kept, 1, 3, &error), STATUS_BAD_INPUT);
+    error = (Error){0};
     assert_int_equal(safetensors_find(set, "empty")->elements, 0);
     float out[2];
     assert_int_equal(safetensor_to_f32(safetensors_find(set, "f"), out, 5, 2, &error), STATUS_BAD_INPUT);
@@ -282,6 +287,43 @@ static void shards_are_written_and_read(void **state)
     }
 }
 
+static void widening_many_is_widening_each(void **state)
+{
+    (void)state;
+    enum { ALL = 65536 };
+    static uint16_t bits[ALL];
+    static float    from_bf16[ALL], from_f16[ALL];
+    for (uint32_t i = 0; i < ALL; i++) {
+        bits[i] = (uint16_t)i;
+    }
+    f32_from_bf16_all(from_bf16, bits, ALL);
+    f32_from_f16_all(from_f16, bits, ALL);
+    for (uint32_t i = 0; i < ALL; i++) {
+        const float one[2] = {f32_from_bf16((uint16_t)i), f32_from_f16((uint16_t)i)};
+        assert_memory_equal(&from_bf16[i], &one[0], 4);
+        assert_memory_equal(&from_f16[i], &one[1], 4);
+    }
+}
+
+/* A file that loses its end while it is open is an error, not a crash. */
+static void file_cut_while_open(void **state)
+{
+    (void)state;
+    static float     values[5000];
+    const char      *path  = fixture_path(fixture_directory(), "out.safetensors");
+    SafetensorsEntry entry = {.name = "a", .dtype = DTYPE_F32, .rank = 1, .shape = {5000}, .f32 = values};
+    assert_int_equal(safetensors_write(path, &entry, 1, NULL, NULL), STATUS_OK);
+    SafetensorsSet   *set    = fixture_open(path);
+    const Safetensor *tensor = safetensors_find(set, "a");
+    assert_int_equal(truncate(path, 9000), 0);
+    Error error = {0};
+    assert_int_equal(safetensor_to_f32(tensor, values, 0, 2000, &error), STATUS_OK);
+    assert_int_equal(safetensor_to_f32(tensor, values, 0, 5000, &error), STATUS_BAD_INPUT);
+    assert_non_null(strstr(error.text, "out.safetensors"));
+    assert_non_null(strstr(error.text, "cut short"));
+    safetensors_close(set);
+}
+
 static void sharded_model_equals_the_single_file(void **state)
 {
     (void)state;
@@ -293,7 +335,7 @@ static void sharded_model_equals_the_single_file(void **state)
         const Safetensor *a = safetensors_at(one, i), *b = safetensors_at(many, i);
         assert_string_equal(a->name, b->name);
         assert_int_equal(a->bytes, b->bytes);
-        assert_memory_equal(a->data, b->data, a->bytes);
+        fixture_same_bytes(a, b);
     }
     safetensors_close(one);
     safetensors_close(many);
@@ -417,6 +459,8 @@ int main(void)
         cmocka_unit_test(malformed_files_are_judged_as_the_reference_does),
         cmocka_unit_test(casts_match_pytorch_bit_for_bit),
         cmocka_unit_test(casts_round_trip),
+        cmocka_unit_test(widening_many_is_widening_each),
+        cmocka_unit_test(file_cut_while_open),
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         cmocka_unit_test(shards_are_written_and_read),

@@ -1,0 +1,132 @@
+/* A model from a Hugging Face directory, streamed to the device: on the host there is never more of it than a
+ * staging buffer holds. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/io/file.h"
+#include "engine/model/model_parts.h"
+#include "engine/vk/stream.h"
+
+static bool is_value_head(const char *name)
+{
+    return strncmp(name, "value_head.", 11) == 0;
+}
+
+/* What has been asked for, and where it lies: tensors are read in the order of the files. */
+typedef struct Reading {
+    const ModelTensor *tensor;
+    const Safetensor  *source;
+} Reading;
+
+static int compare_places(const void *a, const void *b)
+{
+    const Safetensor *x = ((const Reading *)a)->source, *y = ((const Reading *)b)->source;
+    const int         files = strcmp(x->file, y->file);
+    return files != 0 ? files : (x->at > y->at) - (x->at < y->at);
+}
+
+/* GpuSource of a tensor's f32 values. */
+static Status read_f32(void *context, uint64_t first, uint64_t count, void *to, Error *error)
+{
+    return safetensor_to_f32(context, to, first / 4, count / 4, error);
+}
+
+static Status load_tensors(Model *model, const SafetensorsSet *set, Error *error)
+{
+    Reading *order = calloc(model->tensor_count, sizeof *order);
+    uint32_t count = 0;
+    if (order == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
+    }
+    GpuStream *stream = gpu_transfer_stream(model->gpu);
+    gpu_stream_begin(stream);
+    for (uint32_t i = 0; i < model->tensor_count; i++) {
+        const ModelTensor *tensor = &model->tensors[i];
+        const Safetensor  *source = safetensors_find(set, tensor->name);
+        const uint64_t     next   = i + 1 < model->tensor_count ? tensor[1].offset : model->floats;
+        uint64_t           end    = tensor->offset;
+        if (source != NULL) { /* a value head may be missing: zeros */
+            order[count++] = (Reading){tensor, source};
+            end += tensor->elements;
+        }
+        if (end < next) { /* and so is what lies between tensors */
+            gpu_fill(stream, model_span(model->parameters, end, next - end), 0);
+        }
+    }
+    qsort(order, count, sizeof *order, compare_places);
+    Status status = gpu_stream_run(stream, error);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        const ModelTensor *tensor = order[i].tensor;
+        status = gpu_upload_from(model->gpu, model_span(model->parameters, tensor->offset, tensor->elements), read_f32,
+                                 (void *)(uintptr_t)order[i].source, error);
+    }
+    free(order);
+    return status;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), size = strlen(end);
+    return length >= size && strcmp(text + length - size, end) == 0;
+}
+
+/* What a file may hold that the model has no use for. */
+static bool is_harmless(const Model *model, const char *name)
+{
+    return is_value_head(name) || ends_with(name, "rotary_emb.inv_freq") ||
+           (model->config.tie_embeddings && strcmp(name, "lm_head.weight") == 0);
+}
+
+/* The weights must be those of the config, tensor by tensor: one that is missing, one of another
+ * shape, and one that the model would leave unread are refused, before any device memory is taken. */
+static Status check_tensors(const Model *model, const SafetensorsSet *set, Error *error)
+{
+    for (uint32_t i = 0; i < model->tensor_count; i++) {
+        const ModelTensor *tensor = &model->tensors[i];
+        if (is_value_head(tensor->name) && safetensors_find(set, tensor->name) == NULL) {
+            continue;
+        }
+        if (safetensors_expect(set, tensor->name, tensor->rank, tensor->shape, error) == NULL) {
+            return STATUS_BAD_INPUT;
+        }
+    }
+    for (size_t i = 0; i < safetensors_count(set); i++) {
+        const Safetensor *found = safetensors_at(set, i);
+        if (model_tensor(model, found->name) == NULL && !is_harmless(model, found->name)) {
+            return error_set(error, STATUS_BAD_INPUT,
+                             "%s: the model that config.json describes has no tensor '%s'; are config.json and the "
+                             "weights of one model?",
+                             found->file, found->name);
+        }
+    }
+    return STATUS_OK;
+}
+
+Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error)
+{
+    ModelConfig config;
+    char       *path = path_join(directory, "config.json");
+    if (path == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
+        return NULL;
+    }
+    Status status = model_config_read(&config, path, error);
+    free(path);
+    if (status != STATUS_OK) {
+        return NULL;
+    }
+    SafetensorsSet *set = safetensors_open(directory, error);
+    if (set == NULL) {
+        return NULL;
+    }
+    Model *model = model_plan(gpu, &config, value_head, error);
+    status       = model != NULL ? check_tensors(model, set, error) : error->status;
+    status       = status == STATUS_OK ? model_allocate(model, false, error) : status;
+    status       = status == STATUS_OK ? load_tensors(model, set, error) : status;
+    safetensors_close(set);
+    if (status != STATUS_OK) {
+        model_free(model);
+        return NULL;
+    }
+    return model;
+}

@@ -1,0 +1,13 @@
+/* Private to engine/model/model*.c: a model before its parameters are there. */
+#ifndef ENGINE_MODEL_MODEL_PARTS_H
+#define ENGINE_MODEL_MODEL_PARTS_H
+
+#include "engine/model/model.h"
+
+/* A model of this shape without its device memory. NULL with *error set on failure. */
+Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error);
+
+/* Its device memory; zeroed, or for the caller to write. */
+Status model_allocate(Model *model, bool zeroed, Error *error);
+
+#endif

@@ -1,0 +1,60 @@
+/* bench_load DIR [RUNS]
+ *
+ * Time of loading a model directory, as a ratio to `cat` of the same files measured in the same run (best of RUNS, 3),
+ * and the host memory that it takes beside the device's. The files are in the page cache where they fit. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "engine/model/model.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double peak_mib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024.0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || argc > 3) {
+        fprintf(stderr, "usage: bench_load DIR [RUNS]\n");
+        return 2;
+    }
+    char command[2048];
+    snprintf(command, sizeof command, "cat '%s'/*.safetensors >/dev/null", argv[1]);
+    Error  error = {0};
+    Gpu   *gpu   = gpu_open(&(GpuOptions){0}, &error);
+    double cat = 1e9, load = 1e9, before = peak_mib();
+    for (int run = 0; gpu != NULL && run < (argc == 3 ? atoi(argv[2]) : 3); run++) {
+        double start = now();
+        if (system(command) != 0) {
+            return 1;
+        }
+        cat          = now() - start < cat ? now() - start : cat;
+        start        = now();
+        Model *model = model_load(gpu, argv[1], false, &error);
+        if (model == NULL) {
+            break;
+        }
+        load = now() - start < load ? now() - start : load;
+        model_free(model);
+    }
+    if (error.status != STATUS_OK) {
+        fprintf(stderr, "bench_load: %s\n", error.text);
+        return 1;
+    }
+    const double device = (double)gpu_memory_peak(gpu) / 1048576.0, host = peak_mib() - before;
+    printf("cat %.2f s, load %.2f s, ratio %.2f; device memory %.0f MiB, host memory beside it %.0f MiB\n", cat, load,
+           load / cat, device, gpu_info(gpu)->tier.unified_memory ? host - device : host);
+    gpu_close(gpu);
+    return 0;
+}
