@@ -146,7 +146,7 @@ static Status open_session(EvalSession *session, const EvalRequest *request, Err
         return error->status;
     }
     session->tokenizer = tokenizer_open(request->model, error);
-    if (session->tokenizer != NULL && task_instance_prepare(session->task, session->tokenizer, error) == STATUS_OK) {
+    if (session->tokenizer != NULL && task_instance_prepare(session->task, session->tokenizer, request->model, NULL, error) == STATUS_OK) {
         session->gpu = gpu_open(&(GpuOptions){.select = request->device, .validate = request->validate}, error);
     }
     if (session->gpu != NULL) {

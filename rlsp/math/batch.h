@@ -18,9 +18,7 @@ typedef struct MathJob {
     MathVerdict        verdict;             /* out */
 } MathJob;
 
-enum { MATH_THREADS_MAX = 64 };
-
-/* `threads` 0 or 1: on the caller's. Where no thread can be had the caller does the work. */
+/* `threads` as parallel_for takes them. */
 void math_verify_all(MathJob *jobs, size_t count, unsigned threads);
 
 #endif

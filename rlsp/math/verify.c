@@ -146,6 +146,41 @@ static void decide(Judge *judge, const char *gold, size_t gold_length, const cha
     }
 }
 
+static MathGold gold_kind(Judge *judge, const char *gold, size_t length)
+{
+    int root;
+    if (math_tokens_read(&judge->gold_tokens, gold, length, MATH_COMMAS_ARE_GROUPS) != MATH_OK) {
+        return MATH_GOLD_TOO_MUCH;
+    }
+    if (math_choices(&judge->gold_tokens, true) != 0 || math_is_words(&judge->gold_tokens)) {
+        return MATH_GOLD_WORDS;
+    }
+    const MathStatus status = math_parse(&judge->gold, &judge->gold_tokens, &root);
+    return status == MATH_OK ? MATH_GOLD_VALUE : MATH_GOLD_NOT_UNDERSTOOD;
+}
+
+MathGold math_gold(const char *gold, size_t length)
+{
+    MathGold kind = MATH_GOLD_TOO_MUCH; /* also where memory is short */
+    trim(&gold, &length);
+    if (length == 0) {
+        return MATH_GOLD_EMPTY;
+    }
+    Judge *judge = malloc(sizeof *judge);
+    if (judge == NULL) {
+        return kind;
+    }
+    judge->names.count = 0;
+    judge->work.left   = MATH_WORK;
+    if (math_tree_init(&judge->gold, &judge->names)) {
+        kind = gold_kind(judge, gold, length);
+    }
+    math_tree_free(&judge->gold);
+    mpfr_free_cache();
+    free(judge);
+    return kind;
+}
+
 void math_verify(const char *gold, size_t gold_length, const char *answer, size_t length, const MathOptions *options,
                  MathVerdict *verdict)
 {

@@ -50,4 +50,15 @@ void math_verify(const char *gold, size_t gold_length, const char *answer, size_
 
 const char *math_reason_text(MathReason reason);
 
+/* How a reference is read. */
+typedef enum MathGold {
+    MATH_GOLD_VALUE, /* an expression, a list, a set, …                         */
+    MATH_GOLD_WORDS, /* words, or letters of a multiple choice                  */
+    MATH_GOLD_EMPTY,
+    MATH_GOLD_NOT_UNDERSTOOD, /* only the same text, but for its style, is correct */
+    MATH_GOLD_TOO_MUCH        /* too long or too deep: only the very same text is  */
+} MathGold;
+
+MathGold math_gold(const char *gold, size_t length);
+
 #endif

@@ -38,6 +38,7 @@ typedef enum RunRecompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK } RunRecompute; /* a
 typedef enum RunCritic { CRITIC_SEPARATE, CRITIC_SHARED } RunCritic;
 typedef enum RunTaskKind { TASK_KIND_COUNTDOWN, TASK_KIND_PICK_THREE, TASK_KIND_JSONL } RunTaskKind;
 typedef enum RunPrompt { PROMPT_CHAT, PROMPT_RAW } RunPrompt; /* chat template of the tokenizer, or the text as it is */
+typedef enum RunBoxes { BOXES_LAST, BOXES_FIRST, BOXES_ONLY } RunBoxes; /* only: several that differ are no answer */
 typedef enum RunSchedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_LINEAR } RunSchedule;
 typedef enum RunAdvantage { ADVANTAGE_GAE, ADVANTAGE_GRPO, ADVANTAGE_RLOO, ADVANTAGE_REINFORCE_PP } RunAdvantage;
 typedef enum RunKlEstimator { KL_ESTIMATOR_K1, KL_ESTIMATOR_K2, KL_ESTIMATOR_K3 } RunKlEstimator;
@@ -78,9 +79,13 @@ typedef struct RunTask {
     char        data[RUN_PATH_SIZE];      /* jsonl: training problems                             */
     char        eval_data[RUN_PATH_SIZE]; /* jsonl: held-out problems; "": none                   */
     RunPrompt   prompt;                   /* jsonl */
-    char        prompt_key[RUN_NAME_SIZE], answer_key[RUN_NAME_SIZE]; /* jsonl */
+    char        prompt_key[RUN_NAME_SIZE], answer_key[RUN_NAME_SIZE];                       /* jsonl */
+    char        id_key[RUN_NAME_SIZE], subject_key[RUN_NAME_SIZE], level_key[RUN_NAME_SIZE]; /* jsonl */
     char        system[RUN_TEXT_SIZE];                                /* jsonl, chat              */
     char        prefix[RUN_TEXT_SIZE], suffix[RUN_TEXT_SIZE];         /* jsonl: around the problem */
+    RunBoxes    boxes;                  /* jsonl: which of several boxes of a response holds the answer */
+    bool        fbox;                   /* jsonl: \fbox is a box, too                            */
+    bool        phrases;                /* jsonl: without a box, "the answer is …", "#### …", the last number */
     uint32_t    max_prompt_tokens;      /* longer prompts are left out, and counted             */
     uint32_t    numbers;                /* 0: the task's own                                  */
     uint32_t    max_number, max_target; /* 0: the task's own                                    */

@@ -170,6 +170,11 @@ static Status check_rl(const RunConfig *config, const char *origin, Error *error
         return refuse(origin, explore->endpoint[0] == '\0' ? "reward.explore.endpoint" : "reward.explore.model", error,
                       "empty; the judge needs both");
     }
+    if (config->task.kind == TASK_KIND_JSONL && (explore->kind == EXPLORE_KIND_EFFORT || explore->of_attempts)) {
+        return refuse(origin, explore->of_attempts ? "reward.explore.of_attempts" : "reward.explore.kind", error,
+                      "attempts are only found in responses to the built-in tasks; for a jsonl task use length, "
+                      "fraction or judge");
+    }
     if (config->reward.correct == 0 && (explore->kind == EXPLORE_KIND_NONE || explore->weight == 0)) {
         return refuse(origin, "reward.correct", error, "0, and no exploration reward either: nothing is rewarded");
     }

@@ -10,6 +10,7 @@ static const char *const stages[]     = {"sft", "rl", NULL};
 static const char *const critics[]    = {"separate", "shared", NULL};
 static const char *const tasks[]      = {"countdown", "pick-three", "jsonl", NULL};
 static const char *const prompts[]    = {"chat", "raw", NULL};
+static const char *const boxes[]      = {"last", "first", "only", NULL};
 static const char *const schedules[]  = {"constant", "cosine", "linear", NULL};
 static const char *const advantages[] = {"gae", "grpo", "rloo", "reinforce++", NULL};
 static const char *const estimators[] = {"k1", "k2", "k3", NULL};
@@ -66,6 +67,12 @@ const ConfigKey config_keys[] = {
     {"task.prompt", WORD(task.prompt, prompts), "\"chat\"", "jsonl: the tokenizer's chat template, or the text as it is"},
     {"task.prompt_key", TEXT(task.prompt_key), "\"problem\"", "jsonl: key of the problem's text"},
     {"task.answer_key", TEXT(task.answer_key), "\"answer\"", "jsonl: key of the true answer"},
+    {"task.id_key", TEXT(task.id_key), "\"id\"", "jsonl: key of the problem's id, shown in traces; lines need not have it"},
+    {"task.subject_key", TEXT(task.subject_key), "\"subject\"", "jsonl: key of the problem's subject; lines need not have it"},
+    {"task.level_key", TEXT(task.level_key), "\"level\"", "jsonl: key of the problem's level; lines need not have it"},
+    {"task.boxes", WORD(task.boxes, boxes), "\"last\"", "jsonl: which \\boxed{…} of a response counts; only: several that hold different texts are no answer"},
+    {"task.fbox", FLAG(task.fbox), "false", "jsonl: \\fbox{…} is a box, too"},
+    {"task.phrases", FLAG(task.phrases), "false", "jsonl: where there is no box, \"the answer is …\", \"#### …\" or the last number; for models that were not told of boxes"},
     {"task.system", TEXT(task.system), "\"\"", "jsonl, chat: system message; empty: none"},
     {"task.prefix", TEXT(task.prefix), "\"\"", "jsonl: text before the problem"},
     {"task.suffix", TEXT(task.suffix), "\"\"", "jsonl: text after the problem"},

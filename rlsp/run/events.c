@@ -237,6 +237,14 @@ Status events_emit(Events *events, const char *type, int64_t step, const EventFi
     return status;
 }
 
+/* A field that is left out where there is nothing to say. */
+static void put_text(JsonLine *line, const char *name, const char *text)
+{
+    if (text != NULL) {
+        json_line_text_field(line, name, text);
+    }
+}
+
 Status events_trace(Events *events, const EventTrace *trace, Error *error)
 {
     pthread_mutex_lock(&events->mutex);
@@ -247,16 +255,21 @@ Status events_trace(Events *events, const EventTrace *trace, Error *error)
     json_line_number_field(line, "step", (double)trace->step);
     json_line_text_field(line, "stage", trace->stage);
     json_line_number_field(line, "index", (double)trace->index);
-    if (trace->problem != NULL) {
-        json_line_text_field(line, "problem", trace->problem);
-    }
+    put_text(line, "problem", trace->problem);
+    put_text(line, "subject", trace->subject);
+    put_text(line, "level", trace->level);
     json_line_text_field(line, "prompt", trace->prompt);
     json_line_text_field(line, "response", trace->response);
-    json_line_text_field(line, "answer", trace->answer);
-    json_line_text_field(line, "verdict", trace->verdict);
-    if (trace->reason != NULL) {
-        json_line_text_field(line, "reason", trace->reason);
+    put_text(line, "gold", trace->gold);
+    json_line_key(line, "answer");
+    if (trace->answer != NULL) {
+        json_line_string(line, trace->answer, trace->answer_length > 0 ? trace->answer_length : strlen(trace->answer));
+    } else {
+        json_line_null(line);
     }
+    json_line_text_field(line, "verdict", trace->verdict);
+    put_text(line, "reason", trace->reason);
+    put_text(line, "rule", trace->rule);
     json_line_number_field(line, "tokens", (double)trace->tokens);
     json_line_key(line, "truncated");
     json_line_bool(line, trace->truncated);

@@ -48,10 +48,13 @@ typedef struct EventTrace {
     int64_t           step;
     int64_t           index;   /* of the response within the step                  */
     const char       *problem; /* short statement or id; NULL: left out            */
+    const char       *subject, *level, *gold; /* of a dataset's problem, and its true answer; NULL: left out */
     const char       *prompt, *response;
     const char       *answer;  /* as extracted; NULL: none                         */
+    size_t            answer_length; /* bytes; 0: up to its NUL                    */
     const char       *verdict; /* "correct", "wrong", "no_answer"                  */
     const char       *reason;  /* why, in words; NULL: left out                    */
+    const char       *rule;    /* of the verifier, that decided; NULL: left out    */
     int64_t           tokens;  /* of the response, with its end token              */
     bool              truncated;
     double            reward;  /* total                                            */

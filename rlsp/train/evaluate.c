@@ -9,7 +9,7 @@
 #include "rlsp/train/eval_stats.h"
 #include "rlsp/train/trace_fields.h"
 
-enum { STOPS_MAX = 8 };
+enum { STOPS_MAX = 10 }; /* of the tokenizer, the chat template and the model */
 
 struct Evaluator {
     const Tokenizer    *tokenizer;
@@ -116,6 +116,7 @@ Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *t
     const uint32_t slots   = limits->slots != 0 ? limits->slots : 256;
     evaluator->slots       = slots < limits->max_requests ? slots : limits->max_requests;
     add_stop(evaluator, tokenizer_token_id(tokenizer, "<eos>"));
+    add_stop(evaluator, task->end_token);
     for (uint32_t i = 0; i < config->eos_count; i++) {
         add_stop(evaluator, config->eos_token_ids[i]);
     }
@@ -204,24 +205,21 @@ static bool decode_progress(void *user, uint32_t active)
     return run->stopped;
 }
 
-static Status write_trace(const EvalRun *run, uint32_t sequence, const char *prompt, const char *response,
-                          const EvalSample *sample, Error *error)
+static Status write_trace(const EvalRun *run, uint32_t sequence, const Problem *problem, const char *prompt,
+                          const char *response, const EvalSample *sample, Error *error)
 {
     EventField       behaviours[TRACE_FIELDS];
     const EventField rewards[1] = {{"correct", sample->verdict.correct, NULL}};
-    char             problem[16];
-    snprintf(problem, sizeof problem, "%" PRIu32, sequence / run->samples);
+    char             number[16], line[TRACE_LINE_BYTES];
+    snprintf(number, sizeof number, "%" PRIu32, sequence / run->samples);
     trace_fields(&sample->trace, behaviours);
-    const EventTrace trace = {
+    EventTrace trace = {
         .stage           = run->options->stage != NULL ? run->options->stage : "eval",
         .step            = run->options->step,
         .index           = sequence,
-        .problem         = problem,
+        .problem         = number,
         .prompt          = prompt,
         .response        = response,
-        .answer          = sample->verdict.answered ? sample->verdict.answer : NULL,
-        .verdict         = trace_verdict_name(sample->verdict.correct, sample->verdict.answered),
-        .reason          = sample->verdict.reason,
         .tokens          = sample->tokens,
         .truncated       = !sample->stopped,
         .reward          = sample->verdict.correct,
@@ -230,6 +228,7 @@ static Status write_trace(const EvalRun *run, uint32_t sequence, const char *pro
         .behaviours      = behaviours,
         .behaviour_count = TRACE_FIELDS,
     };
+    trace_verdict(&trace, problem, &sample->verdict, response, line);
     return events_trace(run->options->events, &trace, error);
 }
 
@@ -251,7 +250,7 @@ static Status judge_part(Evaluator *evaluator, const EvalRun *run, const DecodeO
         eval_judge(sample, evaluator->task->kind, &problem, response, bytes, output->lengths[r], output->stopped[r] != 0);
         if (run->options->events != NULL && sequence < run->options->traces) {
             status = task_instance_prompt(evaluator->task, &problem, &prompt, error);
-            status = status == STATUS_OK ? write_trace(run, sequence, prompt.text, response, sample, error) : status;
+            status = status == STATUS_OK ? write_trace(run, sequence, &problem, prompt.text, response, sample, error) : status;
         }
         task_prompt_free(&prompt);
         free(response);

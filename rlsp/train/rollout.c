@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/parallel.h"
 #include "rlsp/train/trace_fields.h"
 
 RewardConfig reward_from_config(const RunReward *config)
@@ -169,21 +170,38 @@ void rollout_judge(const Session *session, const RewardConfig *reward, const int
     }
 }
 
-static Status judge(Rollout *rollout, Error *error)
+/* Judging, on several threads. */
+typedef struct Judging {
+    Rollout *rollout;
+    Error   *errors; /* [sequences] */
+} Judging;
+
+static void judge_one(void *user, size_t index)
 {
+    const Judging *judging = user;
+    const Rollout *rollout = judging->rollout;
     const Session *session = rollout->session;
-    for (uint32_t i = 0; i < rollout->sequences; i++) {
-        RolloutItem   *item = &rollout->items[i];
-        const int32_t *response = rollout->ids + rollout->starts[i] + rollout->prompt_tokens[i];
-        free(item->response);
-        item->response = NULL;
-        Status status = tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    RolloutItem   *item = &rollout->items[index];
+    const int32_t *response = rollout->ids + rollout->starts[index] + rollout->prompt_tokens[index];
+    free(item->response);
+    item->response = NULL;
+    if (tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes, &judging->errors[index]) == STATUS_OK) {
         rollout_judge(session, &rollout->reward, response, item);
     }
-    return STATUS_OK;
+}
+
+static Status judge(Rollout *rollout, Error *error)
+{
+    Judging judging = {rollout, calloc(rollout->sequences, sizeof *judging.errors)};
+    if (judging.errors == NULL) {
+        return out_of_memory(error);
+    }
+    parallel_for(rollout->sequences, 1, parallel_threads(), judge_one, &judging);
+    for (uint32_t i = 0; i < rollout->sequences && error->status == STATUS_OK; i++) {
+        *error = judging.errors[i];
+    }
+    free(judging.errors);
+    return error->status;
 }
 
 Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
@@ -230,11 +248,11 @@ Status rollout_write_trace(const Session *session, const char *stage, uint32_t i
     trace_fields(&r->trace, behaviours);
     const EventField rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
                                   {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL}};
-    const EventTrace trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
-                              .answer = r->verdict.answered ? r->verdict.answer : NULL,
-                              .verdict = trace_verdict_name(r->verdict.correct, r->verdict.answered),
-                              .reason = r->verdict.reason, .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
+    EventTrace       trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
+                              .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
                               .rewards = rewards, .reward_count = 5, .behaviours = behaviours, .behaviour_count = TRACE_FIELDS};
+    char             line[TRACE_LINE_BYTES];
+    trace_verdict(&trace, &item->problem, &r->verdict, item->response, line);
     return events_trace(session->events, &trace, error);
 }
 

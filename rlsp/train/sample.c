@@ -75,21 +75,6 @@ static Status write_unjudged(const Session *session, uint32_t index, const Rollo
     return events_trace(session->events, &trace, error);
 }
 
-/* A problem of the task is posed as the task poses it; any other text as it is. */
-static Status pose(const Session *session, const char *text, bool judged, const Problem *problem, TaskPrompt *prompt, Error *error)
-{
-    size_t count = 0;
-    if (judged) {
-        return task_instance_prompt(session->task, problem, prompt, error);
-    }
-    prompt->text = strdup(text);
-    prompt->length = strlen(text);
-    Status status = prompt->text != NULL ? tokenizer_encode(session->tokenizer, text, prompt->length, true, &prompt->ids, &count, error)
-                                         : error_set(error, STATUS_OUT_OF_MEMORY, "sampling a prompt: out of host memory");
-    prompt->count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
-    return status;
-}
-
 Status session_sample(Session *session, const char *prompt, uint32_t index, Error *error)
 {
     RolloutItem        item = {0};
@@ -97,7 +82,8 @@ Status session_sample(Session *session, const char *prompt, uint32_t index, Erro
     DecodeOutput       output;
     const bool         judged = task_instance_read(session->task, prompt, &item.problem);
     const RewardConfig reward = reward_from_config(&session->config.reward);
-    Status             status = pose(session, prompt, judged, &item.problem, &item.prompt, error);
+    Status             status = judged ? task_instance_prompt(session->task, &item.problem, &item.prompt, error)
+                                       : task_instance_prompt_of(session->task, prompt, &item.prompt, error);
     if (status == STATUS_OK) {
         status = generate(session, item.prompt.ids, item.prompt.count, index, &item, &decoder, &output, error);
     }

@@ -9,6 +9,7 @@
 #include "rlsp/train/rollout.h"
 #include "rlsp/train/session_adapter.h"
 #include "rlsp/train/session_control.h"
+#include "rlsp/train/session_task.h"
 #include "rlsp/version.h"
 
 /* VOCAB_STEP: a new model's vocabulary is rounded up, as those of hub models are, to what the products' kernels
@@ -103,7 +104,9 @@ static Status open_tokenizer(Session *session, Error *error)
     }
     if (status == STATUS_OK) {
         session->tokenizer = tokenizer_open(session->tokenizer_directory, error);
-        status = session->tokenizer != NULL ? task_instance_prepare(session->task, session->tokenizer, error) : error->status;
+        status = session->tokenizer != NULL ? task_instance_prepare(session->task, session->tokenizer, session->tokenizer_directory,
+                                                                    model->chat_template, error)
+                                            : error->status;
     }
     return status;
 }
@@ -179,6 +182,18 @@ static Status open_weights(Session *session, Error *error)
     return session->policy != NULL ? STATUS_OK : error->status;
 }
 
+static void add_stop(Session *session, int64_t id)
+{
+    for (uint32_t i = 0; i < session->stop_count; i++) {
+        if (session->stop_ids[i] == id) {
+            return;
+        }
+    }
+    if (id >= 0 && session->stop_count < SESSION_STOPS) {
+        session->stop_ids[session->stop_count++] = (int32_t)id;
+    }
+}
+
 static Status open_policy(Session *session, Error *error)
 {
     Status status = open_weights(session, error);
@@ -194,8 +209,9 @@ static Status open_policy(Session *session, Error *error)
                          tokenizer_vocab_size(session->tokenizer), config->vocab_size);
     }
     for (uint32_t i = 0; i < config->eos_count; i++) {
-        session->stop_ids[session->stop_count++] = (int32_t)config->eos_token_ids[i];
+        add_stop(session, config->eos_token_ids[i]);
     }
+    add_stop(session, session->task->end_token);
     if (session->stop_count == 0) {
         return error_set(error, STATUS_BAD_INPUT, "the model has no eos_token_id in config.json, so that its responses would never end");
     }
@@ -211,7 +227,7 @@ static Status check_stages(const Session *session, Error *error)
         rl = rl || config->stages[i] == STAGE_RL;
     }
     const uint32_t context = session->policy->config.max_positions, prompt = session->task->prompt_tokens;
-    const uint32_t eval_new = config->eval.problems == 0 ? 0 : config->eval.max_new_tokens > 0 ? config->eval.max_new_tokens : config->rl.max_new_tokens;
+    const uint32_t eval_new = config->eval.problems == 0 || task_instance_eval_count(session->task) == 0 ? 0 : config->eval.max_new_tokens > 0 ? config->eval.max_new_tokens : config->rl.max_new_tokens;
     if (rl && (uint64_t)prompt + config->rl.max_new_tokens > context) {
         return error_set(error, STATUS_BAD_INPUT, "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
                          config->rl.max_new_tokens, prompt, context);
@@ -305,15 +321,18 @@ Session *session_open(const SessionOptions *options, Error *error)
     const GpuInfo *info = gpu_info(session->gpu);
     events_log(session->events, "info", "rlsp %s on device %d: %s (%s), %s", rlsp_version, info->index, info->name, info->driver, gpu_type_name(info->type));
     if (!session->resuming) {
-        const EventField fields[] = {{"format", EVENTS_FORMAT, NULL},
-                                     {"name", 0, session->config.name},
-                                     {"parameters", (double)model_parameter_count(session->policy), NULL},
-                                     {"trained_parameters", (double)trained_parameters(session->policy), NULL},
-                                     {"vocab_size", session->policy->config.vocab_size, NULL},
-                                     {"time_device", 0, info->name},
-                                     {"time_device_memory_bytes", (double)info->memory_bytes, NULL},
-                                     {"time_driver", 0, info->driver}};
-        if (session_emit(session, "run_start", fields, sizeof fields / sizeof *fields, error) != STATUS_OK) {
+        enum { MODEL_FIELDS = 8 };
+        EventField fields[MODEL_FIELDS + SESSION_TASK_FIELDS] = {{"format", EVENTS_FORMAT, NULL},
+                                                                 {"name", 0, session->config.name},
+                                                                 {"parameters", (double)model_parameter_count(session->policy), NULL},
+                                                                 {"trained_parameters", (double)trained_parameters(session->policy), NULL},
+                                                                 {"vocab_size", session->policy->config.vocab_size, NULL},
+                                                                 {"time_device", 0, info->name},
+                                                                 {"time_device_memory_bytes", (double)info->memory_bytes, NULL},
+                                                                 {"time_driver", 0, info->driver}};
+        const int  count = MODEL_FIELDS + session_task_fields(session, fields + MODEL_FIELDS);
+        session_task_log(session);
+        if (session_emit(session, "run_start", fields, count, error) != STATUS_OK) {
             session_close(session);
             return NULL;
         }
@@ -422,7 +441,8 @@ static Status evaluate_once(Session *session, const EvalOptions *options, const 
 Status session_evaluate(Session *session, const char *stage, bool final, double *accuracy, Error *error)
 {
     const RunEval *eval = &session->config.eval;
-    const uint32_t problems = final && eval->final_problems > 0 ? eval->final_problems : eval->problems;
+    const uint32_t there = task_instance_eval_count(session->task), asked = final && eval->final_problems > 0 ? eval->final_problems : eval->problems;
+    const uint32_t problems = asked < there ? asked : there;
     const uint32_t samples = final && eval->final_samples > 0 ? eval->final_samples : eval->samples;
     const uint32_t max_new = eval->max_new_tokens > 0 ? eval->max_new_tokens : session->config.rl.max_new_tokens;
     if (problems == 0) {

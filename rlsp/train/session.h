@@ -51,7 +51,10 @@ typedef struct SessionPlace {
     uint32_t phase, stage_step; /* SFT phase; steps done in this stage (sft: in this phase) */
 } SessionPlace;
 
-enum { SESSION_SAMPLES = 16 }; /* prompts that can wait for the end of a step */
+enum {
+    SESSION_SAMPLES = 16, /* prompts that can wait for the end of a step */
+    SESSION_STOPS   = 9   /* end tokens: of the model, and its chat template's */
+};
 
 /* What the user wants, as read from the commands and not yet done. */
 typedef struct SessionWishes {
@@ -72,7 +75,7 @@ typedef struct Session {
     TaskInstance  *task;
     Tokenizer     *tokenizer;
     char           tokenizer_directory[RUN_PATH_SIZE]; /* what is copied into checkpoints */
-    int32_t        stop_ids[8];
+    int32_t        stop_ids[SESSION_STOPS];
     uint32_t       stop_count;
     Model         *base;      /* with an adapter: what it and the critic's lie on; else NULL */
     Model         *policy;

@@ -1,5 +1,8 @@
 #include "rlsp/train/trace_fields.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 const char *trace_words_field(TraceWords words)
 {
     static const char *const names[TRACE_WORDS_COUNT] = {
@@ -34,6 +37,28 @@ void trace_fields(const TraceStats *t, EventField fields[TRACE_FIELDS])
         const int words = i - (TRACE_FIELDS - TRACE_WORDS_COUNT);
         fields[i]       = words < 0 ? evidence[i]
                                     : (EventField){trace_words_field((TraceWords)words), t->words[words], NULL};
+    }
+}
+
+void trace_verdict(EventTrace *trace, const Problem *problem, const TaskVerdict *verdict, const char *response,
+                   char line[TRACE_LINE_BYTES])
+{
+    const TaskItem *item = problem->item;
+    trace->verdict       = trace_verdict_name(verdict->correct, verdict->answered);
+    trace->reason        = verdict->reason;
+    trace->rule          = verdict->rule;
+    trace->answer        = verdict->answered ? verdict->answer : NULL;
+    if (item == NULL) {
+        return;
+    }
+    snprintf(line, TRACE_LINE_BYTES, "line %" PRIu64, item->line);
+    trace->problem = item->id != NULL ? item->id : line;
+    trace->subject = item->subject;
+    trace->level   = item->level;
+    trace->gold    = item->answer;
+    if (verdict->answered && verdict->answer_length > 0) {
+        trace->answer        = response + verdict->answer_offset;
+        trace->answer_length = verdict->answer_length;
     }
 }
 

@@ -89,7 +89,7 @@ static int open_all(void **state)
     tiny.model     = make_model(fixture_gpu(), &task_countdown, directory, &error);
     tiny.tokenizer = tiny.model != NULL ? tokenizer_open(directory, &error) : NULL;
     tiny.task      = tiny.tokenizer != NULL ? task_instance_new(&task_countdown, NULL, &error) : NULL;
-    if (tiny.task == NULL || task_instance_prepare(tiny.task, tiny.tokenizer, &error) != STATUS_OK) {
+    if (tiny.task == NULL || task_instance_prepare(tiny.task, tiny.tokenizer, NULL, NULL, &error) != STATUS_OK) {
         print_error("%s\n", error.text);
         return -1;
     }

@@ -48,7 +48,7 @@ static void built_in_tasks_are_drawn_and_posed_as_ever(void **state)
         TaskPrompt    prompt    = {0};
         assert_non_null(task);
         assert_int_equal(task->prompt_tokens, task_prompt_tokens(&task->config));
-        assert_int_equal(task_instance_prepare(task, tokenizer, &error), STATUS_OK);
+        assert_int_equal(task_instance_prepare(task, tokenizer, NULL, NULL, &error), STATUS_OK);
         assert_int_equal(task->prompt_tokens, task_prompt_tokens(&task->config));
         assert_int_equal(task_instance_eval_count(task), UINT32_MAX);
         for (uint32_t i = 0; i < 20; i++) {
