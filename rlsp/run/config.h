@@ -39,6 +39,18 @@ typedef enum RunCritic { CRITIC_SEPARATE, CRITIC_SHARED } RunCritic;
 typedef enum RunTaskKind { TASK_KIND_COUNTDOWN, TASK_KIND_PICK_THREE, TASK_KIND_JSONL } RunTaskKind;
 typedef enum RunPrompt { PROMPT_CHAT, PROMPT_RAW } RunPrompt; /* chat template of the tokenizer, or the text as it is */
 typedef enum RunBoxes { BOXES_LAST, BOXES_FIRST, BOXES_ONLY } RunBoxes; /* only: several that differ are no answer */
+
+typedef enum RunSftFormat {
+    SFT_FORMAT_AUTO, /* by the keys of each line */
+    SFT_FORMAT_TEXT,
+    SFT_FORMAT_MESSAGES,
+    SFT_FORMAT_PROMPT_COMPLETION,
+    SFT_FORMAT_IDS
+} RunSftFormat;
+typedef enum RunLossOn { LOSS_ON_ANSWERS, LOSS_ON_LAST, LOSS_ON_ALL } RunLossOn;
+typedef enum RunTooLong { TOO_LONG_LEAVE_OUT, TOO_LONG_CUT } RunTooLong;
+typedef enum RunOnError { ON_ERROR_STOP, ON_ERROR_SKIP } RunOnError;
+typedef enum RunCheck { CHECK_ALL, CHECK_SAMPLE } RunCheck;
 typedef enum RunSchedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_LINEAR } RunSchedule;
 typedef enum RunAdvantage { ADVANTAGE_GAE, ADVANTAGE_GRPO, ADVANTAGE_RLOO, ADVANTAGE_REINFORCE_PP } RunAdvantage;
 typedef enum RunKlEstimator { KL_ESTIMATOR_K1, KL_ESTIMATOR_K2, KL_ESTIMATOR_K3 } RunKlEstimator;
@@ -95,12 +107,26 @@ typedef struct RunTask {
 /* One SFT phase. Where the config has no sft.phases, the sft block is the only
  * phase; otherwise a phase takes what it does not say from the sft block. */
 typedef struct SftPhase {
-    char        name[RUN_NAME_SIZE];
-    char        data[RUN_PATH_SIZE]; /* a JSONL file, or "task": demonstrations made by the task  */
-    uint32_t    steps;               /* optimizer steps                                           */
-    uint32_t    batch_size;          /* sequences (task: demonstrations) per step                 */
-    bool        shuffle;
-    uint32_t    max_length; /* tokens; longer sequences are left out and counted. 0: any */
+    char       name[RUN_NAME_SIZE];
+    char       data[RUN_PATH_SIZE]; /* a JSONL file, or "task": demonstrations made by the task  */
+    uint32_t   steps;               /* optimizer steps                                           */
+    double     epochs;              /* JSONL: instead of steps, passes over the data; 0: steps   */
+    uint32_t   batch_size;          /* sequences (task: demonstrations) per step                 */
+    uint32_t   batch_tokens;        /* JSONL: instead of batch_size, tokens per step; 0: batch_size */
+    bool       shuffle;
+    uint32_t   max_length; /* tokens. 0: the model's context, and a longer sequence is an error */
+    RunTooLong too_long;   /* what becomes of sequences beyond max_length; counted either way    */
+
+    /* data in JSONL: what a line holds */
+    RunSftFormat format;
+    RunPrompt    prompt; /* prompt and completion: the chat template, or the texts as they are */
+    char prompt_key[RUN_NAME_SIZE], completion_key[RUN_NAME_SIZE], messages_key[RUN_NAME_SIZE], text_key[RUN_NAME_SIZE];
+    char system[RUN_TEXT_SIZE];                        /* of conversations without one; "": none */
+    char prefix[RUN_TEXT_SIZE], suffix[RUN_TEXT_SIZE]; /* around the prompt */
+    RunLossOn  loss_on;
+    RunOnError on_error; /* a bad line: stop, or skip it and count it */
+    RunCheck   check_data;  /* which lines are looked at before the first step */
+
     double      lr;
     RunSchedule schedule;
     uint32_t    warmup_steps;

@@ -132,6 +132,18 @@ static Status check_phase(const RunConfig *config, uint32_t index, const char *o
     if (from_task && config->task.kind == TASK_KIND_JSONL) {
         return refuse(origin, key, error, "a jsonl task makes no demonstrations; name a JSONL file");
     }
+    if (from_task && (phase->epochs > 0 || phase->batch_tokens > 0)) {
+        snprintf(key, sizeof key, "%s.%s", where, phase->epochs > 0 ? "epochs" : "batch_tokens");
+        return refuse(origin, key, error,
+                      "demonstrations of a task have no end and are counted; set steps and batch_size");
+    }
+    if (!from_task && phase->check_data == CHECK_SAMPLE && (phase->epochs > 0 || phase->max_length == 0)) {
+        snprintf(key, sizeof key, "%s.check_data", where);
+        return refuse(origin, key, error,
+                      phase->epochs > 0
+                          ? "\"sample\" cannot tell how many steps the epochs take; set steps, or check_data \"all\""
+                          : "\"sample\" cannot tell how long the longest sequence is; set max_length");
+    }
     if (!from_task && rows > 0) {
         return refuse(origin, key, error, "listing, distance and direct rows need data \"task\"");
     }
@@ -139,7 +151,7 @@ static Status check_phase(const RunConfig *config, uint32_t index, const char *o
         snprintf(key, sizeof key, "%s.%s", where, phase->distance_rows > 0 ? "distance_rows" : "direct_rows");
         return refuse(origin, key, error, "only pick-three has such rows");
     }
-    if (phase->batch_size + rows == 0) {
+    if (phase->batch_size + phase->batch_tokens + rows == 0) {
         snprintf(key, sizeof key, "%s.batch_size", where);
         return refuse(origin, key, error, "0, and no rows either: a step would have nothing to learn from");
     }

@@ -11,6 +11,11 @@ static const char *const critics[]    = {"separate", "shared", NULL};
 static const char *const tasks[]      = {"countdown", "pick-three", "jsonl", NULL};
 static const char *const prompts[]    = {"chat", "raw", NULL};
 static const char *const boxes[]      = {"last", "first", "only", NULL};
+static const char *const formats[]    = {"auto", "text", "messages", "prompt-completion", "ids", NULL};
+static const char *const losses[]     = {"answers", "last", "all", NULL};
+static const char *const too_longs[]  = {"leave-out", "cut", NULL};
+static const char *const on_errors[]  = {"stop", "skip", NULL};
+static const char *const checks[]     = {"all", "sample", NULL};
 static const char *const schedules[]  = {"constant", "cosine", "linear", NULL};
 static const char *const advantages[] = {"gae", "grpo", "rloo", "reinforce++", NULL};
 static const char *const estimators[] = {"k1", "k2", "k3", NULL};
@@ -84,11 +89,26 @@ const ConfigKey config_keys[] = {
 
     {"sft.tokens_per_micro_batch", COUNTED(sft.tokens_per_micro_batch, 0), "0", "gradient accumulation: most tokens at once (0: what fits)"},
     {"sft.name", TEXT(sft.base.name), "\"sft\"", "of the phase, in events"},
-    {"sft.data", PATH_OR(sft.base.data, the_task), "\"task\"", "a JSONL file (text, messages, or ids and labels), or \"task\": made by the task"},
+    {"sft.data", PATH_OR(sft.base.data, the_task), "\"task\"", "a JSONL file (see sft.format), or \"task\": made by the task"},
+    {"sft.format", WORD(sft.base.format, formats), "\"auto\"", "JSONL: what a line holds: text; messages; prompt-completion; ids (with labels, -100: no loss); auto: by its keys"},
+    {"sft.prompt", WORD(sft.base.prompt, prompts), "\"raw\"", "JSONL: prompt and completion through the chat template, or the texts as they are and an end token"},
+    {"sft.prompt_key", TEXT(sft.base.prompt_key), "\"prompt\"", "JSONL: key of the prompt (a path: \"data.prompt\")"},
+    {"sft.completion_key", TEXT(sft.base.completion_key), "\"completion\"", "JSONL: key of the completion"},
+    {"sft.messages_key", TEXT(sft.base.messages_key), "\"messages\"", "JSONL: key of a conversation, [{\"role\", \"content\"}, ...]"},
+    {"sft.text_key", TEXT(sft.base.text_key), "\"text\"", "JSONL: key of a plain text"},
+    {"sft.system", TEXT(sft.base.system), "\"\"", "JSONL, chat: system message of conversations that have none; empty: none"},
+    {"sft.prefix", TEXT(sft.base.prefix), "\"\"", "JSONL: text before the prompt"},
+    {"sft.suffix", TEXT(sft.base.suffix), "\"\"", "JSONL: text after the prompt"},
+    {"sft.loss_on", WORD(sft.base.loss_on, losses), "\"answers\"", "JSONL: completions and all turns of the assistant; its last turn; all tokens"},
+    {"sft.on_error", WORD(sft.base.on_error, on_errors), "\"stop\"", "JSONL: a bad line ends the run before it begins, or is skipped and counted"},
+    {"sft.check_data", WORD(sft.base.check_data, checks), "\"all\"", "JSONL: lines that are read and tokenized before the first step: all, or a thousand (needs max_length)"},
     {"sft.steps", COUNTED(sft.base.steps, 1), "100", "optimizer steps"},
+    {"sft.epochs", REAL(sft.base.epochs, 0, 1e6), "0", "JSONL: passes over the data, instead of steps (0: steps)"},
     {"sft.batch_size", COUNTED(sft.base.batch_size, 0), "32", "sequences per step (task: demonstrations)"},
+    {"sft.batch_tokens", COUNTED(sft.base.batch_tokens, 0), "0", "JSONL: instead of batch_size, as many sequences as make up this many tokens: steps of like cost (0: batch_size)"},
     {"sft.shuffle", FLAG(sft.base.shuffle), "true", "a new order of the data in every pass"},
-    {"sft.max_length", COUNTED(sft.base.max_length, 0), "0", "longer sequences are left out, and counted (0: what the model takes)"},
+    {"sft.max_length", COUNTED(sft.base.max_length, 0), "0", "tokens of the longest sequence (0: what the model takes; a longer one is an error)"},
+    {"sft.too_long", WORD(sft.base.too_long, too_longs), "\"leave-out\"", "JSONL: sequences beyond max_length are left out, or cut at their end; counted either way"},
     {"sft.lr", REAL(sft.base.lr, 0, 10), "1e-5", "learning rate"},
     {"sft.schedule", WORD(sft.base.schedule, schedules), "\"cosine\"", "of the learning rate, after the warm-up"},
     {"sft.warmup_steps", COUNTED(sft.base.warmup_steps, 0), "0", "linear warm-up"},

@@ -412,6 +412,11 @@ Status session_checkpoint(Session *session, const SessionPlace *place, SessionSa
     checkpoint_set(&checkpoint, "best_accuracy", session->best_accuracy);
     checkpoint_set(&checkpoint, "best_step", (double)session->best_step);
     checkpoint_set(&checkpoint, "kl_coef", session->kl_coef);
+    if (place->stage == STAGE_SFT && session->sft_data.lines > 0) {
+        checkpoint_set(&checkpoint, "sft_lines", (double)session->sft_data.lines);
+        checkpoint_set(&checkpoint, "sft_place", (double)session->sft_data.place);
+        checkpoint_set(&checkpoint, "sft_place_step", session->sft_data.place_step);
+    }
     if (why == SAVE_BEFORE_EVALUATION) {
         checkpoint_set(&checkpoint, "evaluation_due", 1.0);
     }

@@ -66,6 +66,12 @@ typedef struct SessionWishes {
     uint32_t sampled;
 } SessionWishes;
 
+/* How far SFT has come in a file of data: what a resumed run needs to find its next line at once. */
+typedef struct SessionSftData {
+    uint64_t lines, place; /* of the file; lines taken before (sft_file.h); 0: no file */
+    uint32_t place_step;   /* the step that begins there */
+} SessionSftData;
+
 typedef struct Session {
     SessionOptions options;
     RunConfig      config;
@@ -92,6 +98,8 @@ typedef struct Session {
     bool       resuming;
     char       checkpoint_path[RUN_PATH_SIZE]; /* of `resumed` */
     double     kl_coef;       /* of the KL controller                   */
+
+    SessionSftData sft_data; /* saved with every checkpoint             */
 
     SessionWishes wishes;
     bool          saved;             /* there is a checkpoint of saved_step            */

@@ -139,29 +139,88 @@ static Status emit_step(Session *session, uint32_t phase_step, double loss, doub
 
 static SftSource *open_source(const Session *session, uint32_t phase, Error *error)
 {
-    return sft_source_new(&session->config.sft.phases[phase], session->task->kind, &session->task->config, session->tokenizer, session->stop_ids[0],
-                          &session->policy->config, session->config.seed, phase, error);
+    const ModelConfig *model = &session->policy->config;
+    return sft_source_new(&(SftSetup){.phase = &session->config.sft.phases[phase],
+                                      .phase_index = phase,
+                                      .task = session->task->kind,
+                                      .task_config = &session->task->config,
+                                      .tokenizer = session->tokenizer,
+                                      .directory = session->tokenizer_directory,
+                                      .chat_template = session->config.model.chat_template,
+                                      .eos = session->stop_ids[0],
+                                      .context = model->max_positions,
+                                      .vocab_size = model->vocab_size,
+                                      .seed = session->config.seed},
+                          error);
+}
+
+/* What is known of a file's lines, to the log; a warning where some are not learnt from. */
+static void tell_counts(Session *session, const SftPhase *phase, const SftFileCounts *c, uint32_t steps)
+{
+    const uint64_t left_out = c->too_long + c->too_short + c->no_target + c->bad;
+    events_log(session->events, "info", "%s: %llu of %llu lines looked at: %llu examples, %llu tokens (%llu to learn), the longest %u; %u steps", phase->data,
+               (unsigned long long)c->checked, (unsigned long long)c->lines, (unsigned long long)c->used, (unsigned long long)c->tokens,
+               (unsigned long long)c->targets, c->longest, steps);
+    if (left_out > 0) {
+        events_log(session->events, "warning",
+                   "%s: %llu lines were left out: %llu longer than sft.max_length, %llu shorter than two tokens, %llu without a token to learn, %llu bad%s%s", phase->data,
+                   (unsigned long long)left_out, (unsigned long long)c->too_long, (unsigned long long)c->too_short, (unsigned long long)c->no_target,
+                   (unsigned long long)c->bad, c->bad > 0 ? ", the first: " : "", c->first_bad_text);
+    }
+    if (c->cut > 0) {
+        events_log(session->events, "warning", "%s: %llu examples were cut to sft.max_length = %u tokens", phase->data, (unsigned long long)c->cut, phase->max_length);
+    }
+}
+
+/* Where a resumed run goes on in its data. A file of other lines than the run began with would be another run. */
+static Status go_on_in_data(Session *session, SftSource *source, const SftPhase *phase, Error *error)
+{
+    const SftFileCounts *counts = sft_source_counts(source);
+    const Checkpoint    *from = &session->resumed;
+    if (counts == NULL) {
+        return STATUS_OK;
+    }
+    const double lines = checkpoint_get(from, "sft_lines", (double)counts->lines);
+    if (lines != (double)counts->lines) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: %llu lines, but %.0f when this run was saved; put the file back as it was, or start a new run",
+                         phase->data, (unsigned long long)counts->lines, lines);
+    }
+    sft_source_go(source, (SftPlace){(uint64_t)checkpoint_get(from, "sft_place", 0.0), (uint32_t)checkpoint_get(from, "sft_place_step", 0.0)});
+    return STATUS_OK;
+}
+
+/* For the checkpoint of a place `next` steps into the phase; 0: the phase is over. */
+static void note_place(Session *session, SftSource *source, uint32_t next)
+{
+    const SftFileCounts *counts = next > 0 ? sft_source_counts(source) : NULL;
+    const SftPlace       place = counts != NULL ? sft_source_place(source) : (SftPlace){0, 0};
+    session->sft_data = (SessionSftData){counts != NULL ? counts->lines : 0, place.begin, place.step};
 }
 
 static Status train_phase(Session *session, uint32_t index, uint32_t first_step, Error *error)
 {
-    const SftPhase  *phase = &session->config.sft.phases[index];
-    const EventField started[] = {{"stage", 0, "sft"}, {"name", 0, phase->name}, {"phase", index, NULL}, {"steps", phase->steps, NULL}, {"done", first_step, NULL}};
-    SftBuffers       buffers = {0};
-    SftBatch         batch = {0};
-    Status           status = first_step == 0 ? session_emit(session, "phase_start", started, 5, error) : STATUS_OK;
+    const SftPhase *phase = &session->config.sft.phases[index];
+    SftBuffers      buffers = {0};
+    SftBatch        batch = {0};
+    SftSource      *source = open_source(session, index, error);
+    uint32_t        steps = phase->steps;
+    Status          status = source != NULL ? sft_source_steps(source, &steps, error) : error->status;
+    if (status == STATUS_OK && first_step > 0) {
+        status = go_on_in_data(session, source, phase, error);
+    }
+    if (status == STATUS_OK && first_step == 0) {
+        const EventField started[] = {{"stage", 0, "sft"}, {"name", 0, phase->name}, {"phase", index, NULL}, {"steps", steps, NULL}, {"done", first_step, NULL}};
+        status = session_emit(session, "phase_start", started, 5, error);
+    }
     if (status == STATUS_OK && first_step == 0 && phase->reset_optimizer) {
         status = learner_reset(session->learner, error);
     }
-    SftSource *source = status == STATUS_OK ? open_source(session, index, error) : NULL;
-    const uint32_t longest = source != NULL ? sft_source_longest(source) : 0;
-    status = source != NULL ? buffers_open(&buffers, session, longest, error) : error->status;
-    if (status == STATUS_OK && sft_source_left_out(source) > 0) {
-        events_log(session->events, "warning", "%s: %llu sequences were left out, shorter than two tokens or longer than sft.max_length",
-                   phase->data, (unsigned long long)sft_source_left_out(source));
+    if (status == STATUS_OK && sft_source_counts(source) != NULL) {
+        tell_counts(session, phase, sft_source_counts(source), steps);
     }
-    for (uint32_t i = first_step; i < phase->steps && status == STATUS_OK; i++) {
-        const double       lr = phase->lr * run_schedule_factor(phase->schedule, i, phase->steps, phase->warmup_steps, phase->final_lr_fraction);
+    status = status == STATUS_OK ? buffers_open(&buffers, session, sft_source_longest(source), error) : status;
+    for (uint32_t i = first_step; i < steps && status == STATUS_OK; i++) {
+        const double       lr = phase->lr * run_schedule_factor(phase->schedule, i, steps, phase->warmup_steps, phase->final_lr_fraction);
         const AdamwOptions options = {lr, phase->betas[0], phase->betas[1], phase->eps, phase->weight_decay};
         const double       start = session_clock();
         double             loss = 0.0;
@@ -174,8 +233,9 @@ static Status train_phase(Session *session, uint32_t index, uint32_t first_step,
         session->step++;
         status = emit_step(session, i + 1, loss, lr, &norm, &batch, session_clock() - start, error);
         const bool         due = session->config.checkpoint.every > 0 && session->step % session->config.checkpoint.every == 0;
-        const bool         last = i + 1 == phase->steps;
+        const bool         last = i + 1 == steps;
         const SessionPlace place = {.stage = STAGE_SFT, .phase = last ? index + 1 : index, .stage_step = last ? 0 : i + 1};
+        note_place(session, source, place.stage_step);
         if (status == STATUS_OK && (due || last)) {
             status = session_checkpoint(session, &place, SAVE_DUE, error);
         }
