@@ -4,33 +4,20 @@
 
 #include "engine/io/quantize.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/pieces.h"
 
-/* Rows of a table that fit one binding; a multiple of 64, so that every piece
- * starts at a multiple of GPU_ALIGNMENT bytes. */
 static uint32_t rows_per_piece(GpuStream *stream, uint32_t width, uint32_t vocab)
 {
-    const uint64_t row_bytes = (uint64_t)width * sizeof(float);
-    const uint64_t fit       = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes / row_bytes;
-    return fit >= vocab ? vocab : (uint32_t)(fit & ~UINT64_C(63));
-}
-
-static GpuSpan piece(GpuSpan table, uint32_t width, uint32_t first_row, uint32_t rows)
-{
-    const uint64_t row_bytes = (uint64_t)width * sizeof(float);
-    return gpu_span_slice(table, first_row * row_bytes, rows * row_bytes);
+    return ops_piece_rows(stream, "embedding: a few rows of the table exceed what the device can bind", width, vocab);
 }
 
 void embedding_forward(GpuStream *stream, GpuSpan y, GpuSpan table, GpuSpan ids, uint32_t tokens, uint32_t width,
                        uint32_t vocab)
 {
     const uint32_t at_once = rows_per_piece(stream, width, vocab);
-    if (at_once == 0) {
-        gpu_stream_fail(stream, STATUS_FAILED, "embedding: 64 rows of the table exceed what the device can bind");
-        return;
-    }
     for (uint32_t first = 0; first < vocab; first += at_once) {
         const uint32_t rows    = vocab - first < at_once ? vocab - first : at_once;
-        const GpuSpan  part    = piece(table, width, first, rows);
+        const GpuSpan  part    = ops_row_slice(table, first, rows, width);
         const uint32_t push[6] = {tokens, width, first, rows, 0, 0};
         gpu_dispatch(stream, &(GpuDispatch){.kernel     = "embedding",
                                             .spec       = {ops_group_row(stream), WEIGHT_F32},
@@ -71,10 +58,6 @@ void embedding_backward(GpuStream *stream, GpuSpan dtable, GpuSpan dy, GpuSpan u
                         GpuSpan order, uint32_t unique, uint32_t width, uint32_t vocab)
 {
     const uint32_t at_once = rows_per_piece(stream, width, vocab);
-    if (at_once == 0) {
-        gpu_stream_fail(stream, STATUS_FAILED, "embedding: 64 rows of the table exceed what the device can bind");
-        return;
-    }
     const bool     cpu           = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
     const uint32_t group         = cpu ? ops_group_row(stream) : 256;
     const uint32_t columns       = cpu ? group : 32;
@@ -85,7 +68,7 @@ void embedding_backward(GpuStream *stream, GpuSpan dtable, GpuSpan dy, GpuSpan u
         gpu_dispatch(stream, &(GpuDispatch){.kernel     = "embedding_backward",
                                             .spec       = {group, columns},
                                             .spec_count = 2,
-                                            .bind = {gpu_read_write(piece(dtable, width, first, rows)), gpu_read(dy),
+                                            .bind = {gpu_read_write(ops_row_slice(dtable, first, rows, width)), gpu_read(dy),
                                                      gpu_read(unique_ids), gpu_read(starts), gpu_read(order)},
                                             .push = push,
                                             .push_size = sizeof push,

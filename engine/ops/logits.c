@@ -13,7 +13,7 @@ static uint32_t piece_rows(GpuStream *stream, uint32_t vocab)
     uint32_t rows = ops_rows_per_binding(stream, vocab);
     if (rows == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
-                        "logits: 64 rows of the vocabulary do not fit one buffer binding of this device");
+                        "logits: a few rows of the vocabulary do not fit one buffer binding of this device");
     }
     return rows;
 }

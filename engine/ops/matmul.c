@@ -297,6 +297,12 @@ static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
     record_tiled(stream, &rest, &tiled, p->c, ADD_C);
 }
 
+/* Bytes that an operand of one dispatch may have. */
+static uint64_t operand_limit(GpuStream *stream)
+{
+    return gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - GPU_ALIGNMENT; /* it may start between two bindable places */
+}
+
 /* A product whose tensors each fit one binding, strides filled in. */
 static void matmul_piece(GpuStream *stream, const Matmul *p)
 {
@@ -311,7 +317,8 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     }
     const bool bound = is_bindable(p->c) && is_bindable(p->add) && is_bindable(p->bias); /* by gemm_reduce */
     const bool split =
-        plan.slices > 1 && bound && p->workspace.buffer != NULL && p->workspace.size >= offset + planes_size;
+        plan.slices > 1 && bound && p->workspace.buffer != NULL && p->workspace.size >= offset + planes_size &&
+        planes_size <= operand_limit(stream);
     if (!split) {
         plan.slices  = 1;
         plan.k_slice = plan.k_pass;
@@ -341,6 +348,68 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     }
 }
 
+/* How many lines of `stride` floats fit: if possible so many that the next piece starts at a bindable place, or at a whole
+ * vec4. */
+static uint32_t lines_that_fit(uint64_t limit, uint64_t stride, uint32_t lines)
+{
+    const uint64_t fit = limit / (4 * stride);
+    if (fit >= lines) {
+        return lines;
+    }
+    return (uint32_t)(fit >= 64 ? fit & ~(uint64_t)63 : fit >= 4 ? fit & ~(uint64_t)3 : fit);
+}
+
+/* The product in pieces of the tensor that does not grow with the batch (the weight, or its gradient), where that is more
+ * than one binding: a piece of B's rows is for NT a piece of C's columns, for NN a piece of k; TN takes C by rows. */
+static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
+{
+    const uint32_t lines = p->layout == MATMUL_NN ? p->k : p->layout == MATMUL_NT ? p->n : p->m;
+    for (uint32_t first = 0; first < lines; first += step) {
+        Matmul         piece = *p;
+        const uint32_t count = lines - first < step ? lines - first : step;
+        const uint64_t skip  = (uint64_t)first * 4;
+        switch (p->layout) {
+        case MATMUL_NT:
+            piece.n = count;
+            piece.b = matrix_rows(p->b, first, count, p->k, p->ldb);
+            piece.c = gpu_span_slice(p->c, skip, (((uint64_t)p->m - 1) * p->ldc + count) * 4);
+            if (p->add.buffer != NULL) {
+                piece.add = gpu_span_slice(p->add, skip, (((uint64_t)p->m - 1) * p->ldc + count) * 4);
+            }
+            if (p->bias.buffer != NULL) {
+                piece.bias = gpu_span_slice(p->bias, skip, (uint64_t)count * 4);
+            }
+            break;
+        case MATMUL_NN:
+            piece.k = count;
+            piece.a = gpu_span_slice(p->a, skip, (((uint64_t)p->m - 1) * p->lda + count) * 4);
+            piece.b = matrix_rows(p->b, first, count, p->n, p->ldb);
+            if (first > 0) { /* the first piece brought in the rest */
+                piece.accumulate  = true;
+                piece.add.buffer  = NULL;
+                piece.bias.buffer = NULL;
+            }
+            break;
+        case MATMUL_TN:
+            piece.m = count;
+            piece.a = gpu_span_slice(p->a, skip, (((uint64_t)p->k - 1) * p->lda + count) * 4);
+            piece.c = matrix_rows(p->c, first, count, p->n, p->ldc);
+            if (p->add.buffer != NULL) {
+                piece.add = matrix_rows(p->add, first, count, p->n, p->ldc);
+            }
+            break;
+        }
+        matmul(stream, &piece);
+    }
+}
+
+/* Lines of the weight that one dispatch takes. */
+static uint32_t weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t ldb, uint32_t ldc)
+{
+    const uint64_t limit = operand_limit(stream);
+    return layout == MATMUL_TN ? lines_that_fit(limit, ldc, m) : lines_that_fit(limit, ldb, layout == MATMUL_NT ? n : k);
+}
+
 void matmul(GpuStream *stream, const Matmul *matmul)
 {
     Matmul p = *matmul;
@@ -354,15 +423,16 @@ void matmul(GpuStream *stream, const Matmul *matmul)
     p.ldc = p.ldc != 0 ? p.ldc : p.n;
 
     /* Rows of A per piece: for TN these run along k (and so do B's), else along m (and so do C's). */
-    const bool     bound  = is_bindable(p.a) && is_bindable(p.b) && is_bindable(p.c) && is_bindable(p.add);
-    const uint64_t limit  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - (bound ? 0 : GPU_ALIGNMENT);
     const uint64_t widest = tn ? (p.lda > p.ldb ? p.lda : p.ldb) : (p.lda > p.ldc ? p.lda : p.ldc);
     const uint32_t rows   = tn ? p.k : p.m;
-    const uint64_t fit    = limit / (4 * widest) & ~(uint64_t)63; /* 64 rows: pieces start at multiples of 256 bytes */
-    const uint32_t step   = fit < rows ? (uint32_t)fit : rows;
-    if (step == 0 || (!tn && (uint64_t)b_rows * p.ldb * 4 > limit) || (tn && (uint64_t)p.m * p.ldc * 4 > limit)) {
-        gpu_stream_fail(stream, STATUS_FAILED,
-                        "matrix product: 64 rows, or the weight, are more than the device binds at once");
+    const uint32_t step   = lines_that_fit(operand_limit(stream), widest, rows);
+    const uint32_t lines  = weight_step(stream, p.layout, p.m, p.n, p.k, p.ldb, p.ldc);
+    if (step == 0 || lines == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED, "matrix product: one row is more than the device binds at once");
+        return;
+    }
+    if (lines < (tn ? p.m : b_rows)) {
+        matmul_by_weight(stream, &p, lines);
         return;
     }
     for (uint32_t row = 0; row < rows; row += step) {
@@ -396,18 +466,14 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
     if (m == 0 || n == 0 || k == 0) {
         return 0;
     }
+    const uint32_t lines = weight_step(stream, layout, m, n, k, layout == MATMUL_NT ? k : n, n);
+    if (layout == MATMUL_NT && lines > 0) { /* pieces of the weight use it one after another */
+        n = lines;
+    } else if (layout == MATMUL_TN && lines > 0) {
+        m = lines;
+    }
     const Plan plan = plan_make(stream, layout, m, n, k);
     return gpu_align(plan.transposed_bytes) + planes_bytes(&plan, m, n);
-}
-
-bool matmul_prefers_f32(GpuStream *stream)
-{
-    return gpu_info(gpu_stream_gpu(stream))->driver_id == LLVMPIPE;
-}
-
-bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
-{
-    return plan_make(stream, layout, m, n, k).kernel != KERNEL_TILED;
 }
 
 const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)

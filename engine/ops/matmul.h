@@ -5,7 +5,8 @@
  *
  * fp32 in and out. Row strides default to the packed width (0). Spans may start at any float, so
  * that columns of a wider matrix can be taken. C may be one of:
- * overwritten, added to (accumulate), or written as product + `add`.
+ * overwritten, added to (accumulate), or written as product + `add`. What is more than the
+ * device binds at once is taken in pieces, the weight too (for NN its pieces add up along k).
  */
 #ifndef ENGINE_OPS_MATMUL_H
 #define ENGINE_OPS_MATMUL_H

@@ -9,16 +9,34 @@
 
 #include "engine/vk/stream.h"
 
-/* Rows of `width` 4-byte elements that fit one binding: a multiple of 64, so
- * that every piece starts at a multiple of 256 bytes. 0 if 64 rows do not fit. */
+/* Rows of `width` 4-byte elements that fit one binding, so many that every piece
+ * starts at a multiple of 256 bytes (64 rows, or fewer of an even width). 0 if not even those fit. */
 static inline uint32_t ops_rows_per_binding(GpuStream *stream, uint64_t width)
 {
-    uint64_t limit = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes;
+    uint64_t limit = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes, unit = 64;
     if (limit > (uint64_t)UINT32_MAX) {
         limit = UINT32_MAX; /* indices in the kernels are 32 bits */
     }
-    uint64_t rows = limit / (4 * width) & ~(uint64_t)63;
+    while (unit > 1 && unit / 2 * width % 64 == 0) {
+        unit /= 2;
+    }
+    uint64_t rows = limit / (4 * width) / unit * unit;
     return rows > (1u << 30) ? 1u << 30 : (uint32_t)rows;
+}
+
+/* The same for a loop over the pieces of `rows` rows: `rows` where they fit. Where nothing
+ * fits, fails the stream with a text that names the operation, and returns `rows`. */
+static inline uint32_t ops_piece_rows(GpuStream *stream, const char *operation, uint64_t width, uint32_t rows)
+{
+    const uint32_t fit = ops_rows_per_binding(stream, width);
+    if (rows * width * 4 <= gpu_info(gpu_stream_gpu(stream))->max_binding_bytes) {
+        return rows;
+    }
+    if (fit == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED, operation);
+        return rows;
+    }
+    return fit;
 }
 
 /* Elements of a flat range that fit one binding, as above. */

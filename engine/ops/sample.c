@@ -43,7 +43,7 @@ static uint32_t piece_slots(GpuStream *stream, uint32_t vocab)
     uint32_t slots = ops_rows_per_binding(stream, vocab);
     if (slots == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
-                        "sampling: 64 rows of the vocabulary do not fit one buffer binding of this device");
+                        "sampling: a few rows of the vocabulary do not fit one buffer binding of this device");
     }
     return slots;
 }

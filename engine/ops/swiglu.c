@@ -1,31 +1,51 @@
 #include "engine/ops/swiglu.h"
 
 #include "engine/ops/ops.h"
+#include "engine/ops/pieces.h"
 #include "engine/ops/units.h"
+
+/* These are the widest tensors of a model; of a long batch they may be more than one binding. */
+static uint32_t piece_tokens(GpuStream *stream, uint32_t tokens, uint32_t ff)
+{
+    return ops_piece_rows(stream, "SwiGLU: 64 tokens are more than the device binds at once", 2 * (uint64_t)ff, tokens);
+}
 
 void swiglu_forward(GpuStream *stream, GpuSpan act, GpuSpan gate_up, uint32_t tokens, uint32_t ff)
 {
-    const Units    units   = units_for(stream, ff, gate_up);
-    const uint32_t push[2] = {tokens, ff / units.size};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu",
-                                        .spec       = {ops_group_row(stream), units.size, units.texels},
-                                        .spec_count = 3,
-                                        .bind = {gpu_write(act), gpu_read(gate_up), texels_bind(gate_up, units.texels)},
-                                        .push = push,
-                                        .push_size = sizeof push,
-                                        .groups    = gpu_groups(tokens, 1)});
+    const uint32_t step = piece_tokens(stream, tokens, ff);
+    for (uint32_t first = 0; first < tokens; first += step) {
+        const uint32_t count   = tokens - first < step ? tokens - first : step;
+        const GpuSpan  from    = ops_row_slice(gate_up, first, count, 2 * (uint64_t)ff);
+        const Units    units   = units_for(stream, ff, from);
+        const uint32_t push[2] = {count, ff / units.size};
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu",
+                                            .spec       = {ops_group_row(stream), units.size, units.texels},
+                                            .spec_count = 3,
+                                            .bind       = {gpu_write(ops_row_slice(act, first, count, ff)), gpu_read(from),
+                                                           texels_bind(from, units.texels)},
+                                            .push       = push,
+                                            .push_size  = sizeof push,
+                                            .groups     = gpu_groups(count, 1)});
+    }
 }
 
 void swiglu_backward(GpuStream *stream, GpuSpan dgate_up, GpuSpan dact, GpuSpan gate_up, uint32_t tokens, uint32_t ff)
 {
-    const Units    units   = units_for(stream, ff, gate_up);
-    const uint32_t push[2] = {tokens, ff / units.size};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu_backward",
-                                        .spec       = {ops_group_row(stream), units.size, units.texels},
-                                        .spec_count = 3,
-                                        .bind       = {gpu_write(dgate_up), gpu_read(dact), gpu_read(gate_up),
-                                                       texels_bind(dact, units.texels), texels_bind(gate_up, units.texels)},
-                                        .push       = push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(tokens, 1)});
+    const uint32_t step = piece_tokens(stream, tokens, ff);
+    for (uint32_t first = 0; first < tokens; first += step) {
+        const uint32_t count   = tokens - first < step ? tokens - first : step;
+        const GpuSpan  from    = ops_row_slice(gate_up, first, count, 2 * (uint64_t)ff);
+        const GpuSpan  d_from  = ops_row_slice(dact, first, count, ff);
+        const Units    units   = units_for(stream, ff, from);
+        const uint32_t push[2] = {count, ff / units.size};
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu_backward",
+                                            .spec       = {ops_group_row(stream), units.size, units.texels},
+                                            .spec_count = 3,
+                                            .bind       = {gpu_write(ops_row_slice(dgate_up, first, count, 2 * (uint64_t)ff)),
+                                                           gpu_read(d_from), gpu_read(from), texels_bind(d_from, units.texels),
+                                                           texels_bind(from, units.texels)},
+                                            .push       = push,
+                                            .push_size  = sizeof push,
+                                            .groups     = gpu_groups(count, 1)});
+    }
 }

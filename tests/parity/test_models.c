@@ -142,11 +142,20 @@ static void forward_of(Setup *s, float temperature)
     fixture_run();
 }
 
-static void check_logits(Setup *s, const char *model, const char *key)
+/* The logits of the batch's last `rows` rows, a chunk at a time. */
+static void check_logits(Setup *s, const char *model, const char *key, uint32_t rows)
 {
+    const uint32_t vocab = s->model->config.vocab_size, chunk = s->work->chunk_rows, skip = s->batch->rows - rows;
+    float         *logits = fixture_alloc((size_t)rows * vocab * sizeof *logits);
     forward_of(s, 1.0f);
-    uint64_t count = (uint64_t)s->batch->rows * s->model->config.vocab_size;
-    compare(s, model, key, fixture_download(s->work->logits, count), count, 1e-4);
+    for (uint32_t row = 0; row < rows; row += chunk) {
+        const uint32_t count  = rows - row < chunk ? rows - row : chunk;
+        GpuStream     *stream = fixture_stream();
+        head_logits(stream, s->work, s->model, skip + row, count);
+        fixture_run();
+        memcpy(logits + (size_t)row * vocab, fixture_download(s->work->logits, (size_t)count * vocab), (size_t)count * vocab * sizeof *logits);
+    }
+    compare(s, model, key, logits, (uint64_t)rows * vocab, 1e-4);
 }
 
 static void check_logprobs(Setup *s, const char *model, float temperature, const char *suffix)
@@ -269,11 +278,14 @@ static void check_model(const char *name, const uint32_t *pad_lengths, uint32_t 
 {
     char path[256];
     snprintf(path, sizeof path, MODELS "%s/expected.json", name);
+    /* What attention reads of a micro-batch is bound at once: a test of small bindings has short ones (64 tokens). */
+    const bool has_long = gpu_info(fixture_gpu())->max_binding_bytes >= 1 << 20;
+    long_tokens = has_long ? long_tokens : 64;
     cJSON *json = fixture_json(path);
     Setup  s = setup_open(name, name, long_tokens, recompute);
 
     set_batch(&s, "full", NULL, true);
-    check_logits(&s, name, "full.logits");
+    check_logits(&s, name, "full.logits", s.batch->rows);
     check_logprobs(&s, name, 1.0f, "t1.0");
     check_logprobs(&s, name, 0.7f, "t0.7");
 
@@ -282,11 +294,10 @@ static void check_model(const char *name, const uint32_t *pad_lengths, uint32_t 
     report(name, "padded loss", fabs(loss - cJSON_GetObjectItem(cJSON_GetObjectItem(json, "loss"), "pad")->valuedouble), 1e-5);
     check_gradients(&s, name, "pad.grad");
 
-    set_batch(&s, "long", NULL, true);
-    forward_of(&s, 1.0f);
-    const uint32_t vocab = s.model->config.vocab_size;
-    float         *logits = fixture_download(s.work->logits, (uint64_t)s.batch->rows * vocab);
-    compare(&s, name, "long.logits_tail", logits + (uint64_t)(s.batch->rows - 4) * vocab, 4 * (uint64_t)vocab, 1e-4);
+    if (has_long) {
+        set_batch(&s, "long", NULL, true);
+        check_logits(&s, name, "long.logits_tail", 4);
+    }
 
     set_batch(&s, "full", NULL, false);
     for (uint64_t step = 1; step <= 3; step++) {
@@ -355,7 +366,7 @@ static void shards_and_half_precision_files(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Setup s = setup_open(cases[i][0], cases[i][1], 64, KEEP_ACTIVATIONS);
         set_batch(&s, "full", NULL, true);
-        check_logits(&s, cases[i][0], "full.logits");
+        check_logits(&s, cases[i][0], "full.logits", s.batch->rows);
         setup_close(&s);
     }
 }
