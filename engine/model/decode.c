@@ -474,3 +474,8 @@ Status decoder_peek(Decoder *d, uint32_t request, int32_t *tokens, uint32_t *cou
     *count = status == STATUS_OK ? generated : 0;
     return status;
 }
+
+Status decoder_finished(Decoder *d, uint32_t *lengths, Error *error)
+{
+    return gpu_download(d->gpu, gpu_span_slice(d->lengths, 0, (uint64_t)d->requests * 4), lengths, (uint64_t)d->requests * 4, error);
+}

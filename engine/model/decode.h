@@ -72,4 +72,8 @@ Status decoder_run(Decoder *decoder, const Model *model, const DecodeInput *inpu
  * limits.max_new). */
 Status decoder_peek(Decoder *decoder, uint32_t request, int32_t *tokens, uint32_t *count, Error *error);
 
+/* For `progress`: how many tokens each request of this run has come to, 0 for those that are not finished.
+ * lengths [requests]. */
+Status decoder_finished(Decoder *decoder, uint32_t *lengths, Error *error);
+
 #endif

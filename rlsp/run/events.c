@@ -188,9 +188,9 @@ static void remember(Ring *ring, const char *text, size_t bytes)
     ring->lengths[slot] = bytes;
 }
 
-static Status finish(Events *events, LineFile *file, Error *error)
+/* Writes the line that was built in events->line; NULL: it could not be. */
+static Status write_built(Events *events, LineFile *file, const char *text, Error *error)
 {
-    const char *text = json_line_finish(&events->line);
     if (text == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while writing %s", file->path);
     }
@@ -232,7 +232,7 @@ Status events_emit(Events *events, const char *type, int64_t step, const EventFi
     json_line_key(line, "time_unix");
     json_line_exact(line, unix_time());
     json_line_end(line, '}');
-    Status status = finish(events, &events->files[EVENTS], error);
+    Status status = write_built(events, &events->files[EVENTS], json_line_finish(line), error);
     pthread_mutex_unlock(&events->mutex);
     return status;
 }
@@ -245,10 +245,8 @@ static void put_text(JsonLine *line, const char *name, const char *text)
     }
 }
 
-Status events_trace(Events *events, const EventTrace *trace, Error *error)
+const char *event_trace_line(JsonLine *line, const EventTrace *trace)
 {
-    pthread_mutex_lock(&events->mutex);
-    JsonLine *line = &events->line;
     json_line_clear(line);
     json_line_begin(line, '{');
     json_line_text_field(line, "event", "trace");
@@ -270,6 +268,7 @@ Status events_trace(Events *events, const EventTrace *trace, Error *error)
     json_line_text_field(line, "verdict", trace->verdict);
     put_text(line, "reason", trace->reason);
     put_text(line, "rule", trace->rule);
+    put_fields(line, trace->details, trace->detail_count);
     json_line_number_field(line, "tokens", (double)trace->tokens);
     json_line_key(line, "truncated");
     json_line_bool(line, trace->truncated);
@@ -283,7 +282,14 @@ Status events_trace(Events *events, const EventTrace *trace, Error *error)
     put_fields(line, trace->behaviours, trace->behaviour_count);
     json_line_end(line, '}');
     json_line_end(line, '}');
-    Status status = finish(events, &events->files[TRACES], error);
+    return json_line_finish(line);
+}
+
+Status events_trace(Events *events, const EventTrace *trace, Error *error)
+{
+    pthread_mutex_lock(&events->mutex);
+    const char *text   = event_trace_line(&events->line, trace);
+    Status      status = write_built(events, &events->files[TRACES], text, error);
     pthread_mutex_unlock(&events->mutex);
     return status;
 }

@@ -31,6 +31,7 @@
 #include <stdio.h>
 
 #include "engine/error.h"
+#include "rlsp/run/json_line.h"
 
 /* "format" of run_start. A reader refuses what is newer than it knows. */
 enum { EVENTS_FORMAT = 1 };
@@ -62,6 +63,8 @@ typedef struct EventTrace {
     int               reward_count;
     const EventField *behaviours; /* detected counts                               */
     int               behaviour_count;
+    const EventField *details; /* more about it: the rule of the verdict, the sample's number */
+    int               detail_count;
 } EventTrace;
 
 /* Bytes of the files at a checkpoint: what a resumed run keeps. */
@@ -79,6 +82,9 @@ void    events_close(Events *events); /* NULL is allowed */
 
 Status events_emit(Events *events, const char *type, int64_t step, const EventField *fields, int count, Error *error);
 Status events_trace(Events *events, const EventTrace *trace, Error *error);
+
+/* The line that events_trace writes, built in `line` (emptied first); NULL: out of memory. */
+const char *event_trace_line(JsonLine *line, const EventTrace *trace);
 
 /* A line of text to log.txt (with the time before it), and a "log" event if the
  * level is "warning" or "error". Best effort: a full disk is not reported. */

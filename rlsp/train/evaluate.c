@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "rlsp/train/eval_stats.h"
+#include "rlsp/eval/statistics.h"
 #include "rlsp/train/trace_fields.h"
 
 enum { STOPS_MAX = 10 }; /* of the tokenizer, the chat template and the model */
@@ -335,7 +335,7 @@ Status evaluator_run(Evaluator *evaluator, const Model *model, const EvalOptions
     }
     if (status == STATUS_OK) {
         memset(result, 0, sizeof *result);
-        status = eval_statistics(result, evaluator->samples, options->problems, samples, error);
+        status = eval_statistics(result, evaluator->samples, options->problems, samples, evaluator->task->kind, error);
     }
     if (status == STATUS_OK) {
         result->seconds     = clock_seconds() - start;

@@ -13,6 +13,7 @@
 
 #include "engine/model/decode.h"
 #include "engine/text/tokenizer.h"
+#include "rlsp/eval/statistics.h"
 #include "rlsp/run/events.h"
 #include "rlsp/task/instance.h"
 
@@ -38,36 +39,14 @@ typedef struct EvalOptions {
     void *user;
 } EvalOptions;
 
-/* Shares and means are over responses; attempts as in rlsp/trace/trace.h. */
-typedef struct EvalResult {
-    uint32_t problems, samples, responses;
-    double   accuracy;        /* pass@1: mean over problems of the share of right samples      */
-    double   accuracy_stderr; /* over problems                                                 */
-    double   pass_at_k;       /* k = samples: share of problems with a right sample (unbiased at k = n) */
-    double   maj_at_k;        /* share of problems whose most frequent answer is right; ties by first seen */
-    double   length, length_sd, length_p50, length_p95; /* response tokens, end token included */
-    double   length_correct, length_wrong;
-    double   answered, truncated;           /* shares; truncated: no end token within max_new  */
-    double   attempts, distinct, verified;  /* per response                                    */
-    double   repeats_per_attempt, errors_per_attempt, distance_right; /* shares of attempts    */
-    double   search, backtrack, check, false_yes, gave_up; /* shares of responses              */
-    double   hit;                            /* share of responses with an attempt that hits    */
-    double   hit_then_correct;               /* of those, share answered right                  */
-    double   accuracy_search, accuracy_direct; /* among responses with / without an attempt     */
-    double   repetition;                     /* mean n-gram repetition                          */
-    uint64_t tokens;                         /* generated                                       */
-    double   seconds;
-} EvalResult;
-
 /* `task` is prepared with the tokenizer, and outlives the evaluator. */
 Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *tokenizer, const TaskInstance *task,
                          const EvalLimits *limits, Error *error);
 void       evaluator_free(Evaluator *evaluator); /* NULL is allowed */
 Status     evaluator_run(Evaluator *evaluator, const Model *model, const EvalOptions *options, EvalResult *result, Error *error);
 
-/* The result as event fields, `prefix` before each name ("greedy_"); returns the number written.
- * Names live in `names`, which must outlive the fields. Time goes to time_ fields. */
-enum { EVAL_FIELDS_MAX = 48 };
-int eval_result_fields(const EvalResult *result, const char *prefix, EventField *fields, char names[EVAL_FIELDS_MAX][48]);
+/* The judged responses of the last run, [problems, samples]; the evaluator's own until the next run. NULL: none yet, or
+ * the last one failed. */
+const EvalSample *evaluator_samples(const Evaluator *evaluator);
 
 #endif

@@ -31,6 +31,8 @@ void trace_fields(const TraceStats *t, EventField fields[TRACE_FIELDS])
         {"checks", t->checks, NULL},
         {"checks_right", t->checks_right, NULL},
         {"gave_up", t->gave_up, NULL},
+        {"distances", t->distances, NULL},
+        {"distances_right", t->distances_right, NULL},
         {"repetition", t->repetition, NULL},
     };
     for (int i = 0; i < TRACE_FIELDS; i++) {

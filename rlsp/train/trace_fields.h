@@ -11,7 +11,7 @@
 #include "rlsp/run/events.h"
 #include "rlsp/task/task.h"
 
-enum { TRACE_FIELDS = 14 + TRACE_WORDS_COUNT };
+enum { TRACE_FIELDS = 16 + TRACE_WORDS_COUNT };
 
 /* Evidence first, then phrases ("words_backtrack", …), which prove nothing. */
 void trace_fields(const TraceStats *stats, EventField fields[TRACE_FIELDS]);

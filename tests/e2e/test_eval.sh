@@ -36,7 +36,12 @@ has() {
 expect 2 "" "--model"
 expect 2 "" "--task is missing" --model "$work"
 expect 2 "" "countdown or pick-three" --model "$work" --task chess
-expect 2 "" "comes with the math domain" --model "$work" --data "$work/f.jsonl"
+expect 2 "" "does not go with --data" --model "$work" --task countdown --data "$work/f.jsonl"
+expect 2 "" "cannot read $work/f.jsonl" --model "$work" --data "$work/f.jsonl"
+expect 2 "" "is given twice" --model "$work" --task countdown --temperature 1 --temperature 1.0
+expect 2 "" "are for --data" --model "$work" --task countdown --system x
+expect 2 "" "--k \"2\"" --model "$work" --task countdown --k 4 --k 2
+expect 2 "" "unexpected argument" --model "$work" --task countdown extra
 expect 2 "" "--protocol says" --model "$work" --task countdown --protocol --temperature 1
 expect 2 "" "--temperature \"warm\"" --model "$work" --task countdown --temperature warm
 expect 2 "" "--problems" --model "$work" --task countdown --problems 0
@@ -62,11 +67,18 @@ done
 [ "$(wc -l <"$work/first/traces.jsonl")" -eq 30 ] || fail "not 30 traces: 6 problems, 2 + 2 + 1 samples"
 [ "$(grep -c '"stage":"eval_greedy"' "$work/first/traces.jsonl")" -eq 6 ] || fail "not 6 greedy traces"
 [ "$(grep -c '"event":"eval"' "$work/first/events.jsonl")" -eq 3 ] || fail "not 3 eval events"
-expect 2 "" "traces.jsonl is there already" "$@" --out "$work/first"
+cp "$work/first/traces.jsonl" "$work/traces"
+expect 2 "" "was begun with --n 2, not 1" "$@" --out "$work/first" --protocol --n 1
+expect 0 '"name":"greedy"' "" "$@" --protocol --n 2 --out "$work/first" --json # nothing is left to do
+cmp -s "$work/first/traces.jsonl" "$work/traces" || fail "a finished evaluation has new traces"
+mkdir "$work/run" && : >"$work/run/traces.jsonl"
+expect 2 "" "traces.jsonl is there already" "$@" --out "$work/run"
 
 # The same again, in fewer slots and columns of its own: the same traces.
 expect 0 "pass@1 (accuracy)" "" "$@" --n 2 --temperature 1 --temperature 0.5 --temperature 0 --slots 3 --out "$work/second"
-cmp -s "$work/first/traces.jsonl" "$work/second/traces.jsonl" || fail "traces depend on the slots"
+sort "$work/first/traces.jsonl" >"$work/one"
+sort "$work/second/traces.jsonl" >"$work/two" # they are written as they finish
+cmp -s "$work/one" "$work/two" || fail "traces depend on the slots"
 for row in 'T=1 +T=0.5 +greedy' 'samples per problem, k +2 +2 +1' 'maj@k' 'backtrack' 'repeats per attempt' 'truncated' 'tokens generated'; do
     grep -qE -e "$row" "$work/out" || fail "no \"$row\" in the table"
 done

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "engine/io/file.h"
-#include "rlsp/train/eval_stats.h"
+#include "rlsp/eval/statistics.h"
+#include "rlsp/train/evaluate.h"
 #include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 

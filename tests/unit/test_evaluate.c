@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "rlsp/train/eval_stats.h"
+#include "rlsp/eval/statistics.h"
 
 static const Problem problem = {.count = 3, .numbers = {3, 7, 20}, .target = 53}; /* (20*3)-7 */
 
@@ -23,6 +23,14 @@ static EvalSample judged(const Task *task, const Problem *of, const char *respon
 static EvalSample countdown(const char *response, uint32_t tokens, bool stopped)
 {
     return judged(&task_countdown, &problem, response, tokens, stopped);
+}
+
+static int64_t majority(const EvalSample *samples, uint32_t n)
+{
+    int64_t winner;
+    Error   error = {0};
+    assert_int_equal(eval_majority(samples, n, &task_countdown, &winner, &error), STATUS_OK);
+    return winner;
 }
 
 static void assert_near(double got, double want)
@@ -68,15 +76,15 @@ static void the_majority_wins_and_ties_go_to_the_first_seen(void **state)
     const EvalSample none     = countdown("Try", 4, false);
     assert_true(b.verdict.has_value && c.verdict.has_value && b.verdict.numerator == c.verdict.numerator);
 
-    assert_int_equal(eval_majority((EvalSample[]){none, none}, 2), -1);
-    assert_int_equal(eval_majority((EvalSample[]){none, b, none}, 3), 1);
-    assert_int_equal(eval_majority((EvalSample[]){a, b}, 2), 0);
-    assert_int_equal(eval_majority((EvalSample[]){b, a}, 2), 0);
-    assert_int_equal(eval_majority((EvalSample[]){b, a, a_turned}, 3), 1);
-    assert_int_equal(eval_majority((EvalSample[]){a, b, c}, 3), 0); /* equal values alone do not make a majority */
-    assert_int_equal(eval_majority((EvalSample[]){a, b, b, a_turned}, 4), 0);
-    assert_int_equal(eval_majority((EvalSample[]){a, d, d_again}, 3), 1);
-    assert_int_equal(eval_majority((EvalSample[]){none, none, b}, 3), 2); /* no answer has no vote */
+    assert_int_equal(majority((EvalSample[]){none, none}, 2), -1);
+    assert_int_equal(majority((EvalSample[]){none, b, none}, 3), 1);
+    assert_int_equal(majority((EvalSample[]){a, b}, 2), 0);
+    assert_int_equal(majority((EvalSample[]){b, a}, 2), 0);
+    assert_int_equal(majority((EvalSample[]){b, a, a_turned}, 3), 1);
+    assert_int_equal(majority((EvalSample[]){a, b, c}, 3), 0); /* equal values alone do not make a majority */
+    assert_int_equal(majority((EvalSample[]){a, b, b, a_turned}, 4), 0);
+    assert_int_equal(majority((EvalSample[]){a, d, d_again}, 3), 1);
+    assert_int_equal(majority((EvalSample[]){none, none, b}, 3), 2); /* no answer has no vote */
 }
 
 static void sums_are_the_same_in_any_order(void **state)
@@ -88,8 +96,8 @@ static void sums_are_the_same_in_any_order(void **state)
     const EvalSample c   = judged(&task_pick_three, &six, "Answer: \\boxed{1+5+8}", 12, true); /* the same sum */
     const EvalSample x   = judged(&task_pick_three, &six, "Answer: \\boxed{1+2+4}", 12, true);
     assert_true(a.verdict.correct && b.verdict.correct && c.verdict.correct && !x.verdict.correct);
-    assert_int_equal(eval_majority((EvalSample[]){x, a, b}, 3), 1);
-    assert_int_equal(eval_majority((EvalSample[]){x, a, c}, 3), 0);
+    assert_int_equal(majority((EvalSample[]){x, a, b}, 3), 1);
+    assert_int_equal(majority((EvalSample[]){x, a, c}, 3), 0);
 }
 
 /* Three problems (all the same one here) with two samples each. */
@@ -112,7 +120,7 @@ static void counts_by_hand(void **state)
     };
     EvalResult r     = {.seconds = 7};
     Error      error = {0};
-    assert_int_equal(eval_statistics(&r, samples, 3, 2, &error), STATUS_OK);
+    assert_int_equal(eval_statistics(&r, samples, 3, 2, &task_countdown, &error), STATUS_OK);
     assert_int_equal(r.problems, 3);
     assert_int_equal(r.samples, 2);
     assert_int_equal(r.responses, 6);
@@ -165,7 +173,7 @@ static void a_mean_over_nothing_is_no_number(void **state)
     EvalSample sample = countdown("Answer: \\boxed{(20+3)-7}", 12, true);
     EvalResult r      = {0};
     Error      error  = {0};
-    assert_int_equal(eval_statistics(&r, &sample, 1, 1, &error), STATUS_OK);
+    assert_int_equal(eval_statistics(&r, &sample, 1, 1, &task_countdown, &error), STATUS_OK);
     assert_near(r.accuracy, 0);
     assert_near(r.accuracy_direct, 0);
     assert_near(r.length_wrong, 12);

@@ -1,11 +1,12 @@
-#include "rlsp/train/eval_stats.h"
+#include "rlsp/eval/statistics.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rlsp/task/expression.h"
+#include "rlsp/eval/same.h"
+#include "rlsp/eval/vote.h"
 
 void eval_judge(EvalSample *sample, const Task *task, const Problem *problem, const char *response, size_t length,
                 uint32_t tokens, bool stopped)
@@ -19,70 +20,27 @@ void eval_judge(EvalSample *sample, const Task *task, const Problem *problem, co
 
 /* --- voting -------------------------------------------------------------------- */
 
-/* A number that is the same for a+b+c in every order; 0: not a sum of numbers. */
-static uint64_t sum_key(const char *text, size_t length)
+Status eval_majority(const EvalSample *samples, uint32_t n, const Task *task, int64_t *winner, Error *error)
 {
-    int64_t  terms[EXPRESSION_LEAVES_MAX];
-    size_t   position = 0, count = 0;
-    uint64_t key = 0;
-    for (;;) {
-        int64_t term;
-        if (count == EXPRESSION_LEAVES_MAX || !digits_read(text, length, &position, &term)) {
-            return 0;
-        }
-        size_t place = count++;
-        for (; place > 0 && terms[place - 1] > term; place--) {
-            terms[place] = terms[place - 1];
-        }
-        terms[place] = term;
-        if (position == length) {
-            break;
-        }
-        if (text[position++] != '+') {
-            return 0;
-        }
+    const char **answers  = malloc(((size_t)n + 1) * sizeof *answers);
+    int32_t     *class_of = malloc(((size_t)n + 1) * sizeof *class_of);
+    uint32_t     classes;
+    Status       status = answers != NULL && class_of != NULL
+                              ? STATUS_OK
+                              : error_set(error, STATUS_OUT_OF_MEMORY, "evaluating: out of host memory");
+    *winner             = -1;
+    for (uint32_t i = 0; i < n && status == STATUS_OK; i++) {
+        answers[i] = samples[i].verdict.answered ? samples[i].verdict.answer : NULL;
     }
-    for (size_t i = 0; i < count; i++) {
-        key = (key + (uint64_t)terms[i]) * 0x9E3779B97F4A7C15u + 1;
+    if (status == STATUS_OK) {
+        status = vote_classes(answers, n, eval_same_answer, (void *)(uintptr_t)task, class_of, &classes, error);
     }
-    return key;
-}
-
-/* Of an answer's expression, up to the order of summands and factors; 0: its text has to do. */
-static uint64_t expression_key(const char *text)
-{
-    Expression expression;
-    size_t     length = strlen(text);
-    return expression_parse(&expression, text, length) ? expression.key : sum_key(text, length);
-}
-
-static bool same_answer(const TaskVerdict *a, const TaskVerdict *b)
-{
-    if (strcmp(a->answer, b->answer) == 0) {
-        return true;
+    if (status == STATUS_OK) {
+        *winner = vote_winner(class_of, n);
     }
-    if (!a->has_value || !b->has_value || a->numerator != b->numerator || a->denominator != b->denominator) {
-        return false;
-    }
-    uint64_t key = expression_key(a->answer);
-    return key != 0 && key == expression_key(b->answer);
-}
-
-int64_t eval_majority(const EvalSample *samples, uint32_t n)
-{
-    int64_t  winner = -1;
-    uint32_t most   = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t votes = 0;
-        for (uint32_t j = 0; samples[i].verdict.answered && j < n; j++) {
-            votes += samples[j].verdict.answered && same_answer(&samples[i].verdict, &samples[j].verdict);
-        }
-        if (votes > most) { /* the first of its kind comes first, so that ties are the earlier one's */
-            most   = votes;
-            winner = i;
-        }
-    }
-    return winner;
+    free(answers);
+    free(class_of);
+    return status;
 }
 
 /* --- pass@k ---------------------------------------------------------------------- */
@@ -163,14 +121,27 @@ static Status length_statistics(EvalResult *result, const EvalSample *samples, s
     return STATUS_OK;
 }
 
+static Status majority_statistics(EvalResult *result, const EvalSample *samples, uint32_t problems, uint32_t n,
+                                  const Task *task, Error *error)
+{
+    Mean majority = {0};
+    for (uint32_t i = 0; i < problems; i++) {
+        const EvalSample *own = samples + (size_t)i * n;
+        int64_t           winner;
+        if (eval_majority(own, n, task, &winner, error) != STATUS_OK) {
+            return error->status;
+        }
+        mean_add(&majority, winner >= 0 && own[winner].verdict.correct);
+    }
+    result->maj_at_k = mean_of(majority);
+    return STATUS_OK;
+}
+
 static void problem_statistics(EvalResult *result, const EvalSample *samples, uint32_t problems, uint32_t n)
 {
-    Mean accuracy = {0}, square = {0}, majority = {0};
+    Mean accuracy = {0}, square = {0};
     for (uint32_t i = 0; i < problems; i++) {
-        const EvalSample *own    = samples + (size_t)i * n;
-        int64_t           winner = eval_majority(own, n);
-        mean_add(&accuracy, (double)count_correct(own, n) / n);
-        mean_add(&majority, winner >= 0 && own[winner].verdict.correct);
+        mean_add(&accuracy, (double)count_correct(samples + (size_t)i * n, n) / n);
     }
     result->accuracy = mean_of(accuracy);
     for (uint32_t i = 0; i < problems; i++) {
@@ -179,7 +150,6 @@ static void problem_statistics(EvalResult *result, const EvalSample *samples, ui
     }
     result->accuracy_stderr = problems > 1 ? sqrt(square.sum / (problems - 1.0) / problems) : NAN;
     result->pass_at_k       = eval_pass_at(samples, problems, n, n);
-    result->maj_at_k        = mean_of(majority);
 }
 
 static void behaviour_statistics(EvalResult *result, const EvalSample *samples, size_t count)
@@ -232,7 +202,8 @@ static void behaviour_statistics(EvalResult *result, const EvalSample *samples, 
     result->distance_right      = mean_of((Mean){(double)distances_right, (double)distances});
 }
 
-Status eval_statistics(EvalResult *result, const EvalSample *samples, uint32_t problems, uint32_t n, Error *error)
+Status eval_response_statistics(EvalResult *result, const EvalSample *samples, uint32_t problems, uint32_t n,
+                                Error *error)
 {
     const size_t count = (size_t)problems * n;
     for (size_t r = 0; r < count; r++) {
@@ -246,6 +217,13 @@ Status eval_statistics(EvalResult *result, const EvalSample *samples, uint32_t p
     problem_statistics(result, samples, problems, n);
     behaviour_statistics(result, samples, count);
     return length_statistics(result, samples, count, error);
+}
+
+Status eval_statistics(EvalResult *result, const EvalSample *samples, uint32_t problems, uint32_t n, const Task *task,
+                       Error *error)
+{
+    const Status status = eval_response_statistics(result, samples, problems, n, error);
+    return status == STATUS_OK ? majority_statistics(result, samples, problems, n, task, error) : status;
 }
 
 int eval_result_fields(const EvalResult *result, const char *prefix, EventField *fields,

@@ -1,0 +1,416 @@
+#include "rlsp/cli/eval_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "engine/io/file.h"
+#include "rlsp/cli/eval_progress.h"
+#include "rlsp/cli/eval_prompt.h"
+#include "rlsp/eval/fingerprint.h"
+#include "rlsp/eval/vote.h"
+#include "rlsp/version.h"
+
+enum { TASK_PROBLEMS = 1000 };
+
+static Status out_of_memory(Error *error)
+{
+    return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
+}
+
+/* --- columns --------------------------------------------------------------------------------------------------------
+ */
+
+static Status choose_columns(EvalRun *run, Error *error)
+{
+    const EvalSettings *settings = &run->settings;
+    if (settings->temperatures.count > EVAL_COLUMNS_MAX) {
+        return error_set(error, STATUS_BAD_INPUT, "--temperature is given %d times; %d are possible",
+                         settings->temperatures.count, EVAL_COLUMNS_MAX);
+    }
+    for (int i = 0; i < settings->temperatures.count; i++) {
+        const char  *text = settings->temperatures.items[i];
+        char        *end;
+        const double temperature = strtod(text, &end);
+        EvalColumn  *column      = &run->columns[run->column_count++];
+        if (end == text || *end != '\0' || !(temperature >= 0 && temperature <= 100)) {
+            return error_set(error, STATUS_BAD_INPUT, "--temperature \"%.40s\": wanted a number from 0 (greedy) to 100",
+                             text);
+        }
+        column->temperature = temperature;
+        column->samples     = temperature > 0 ? (uint32_t)settings->samples : 1;
+        if (temperature > 0) {
+            snprintf(column->label, sizeof column->label, "T=%g", temperature);
+            snprintf(column->stage, sizeof column->stage, "eval_T=%g", temperature);
+        } else {
+            snprintf(column->label, sizeof column->label, "greedy");
+            snprintf(column->stage, sizeof column->stage, "eval_greedy");
+        }
+        for (int k = 0; k + 1 < run->column_count; k++) {
+            if (strcmp(run->columns[k].label, column->label) == 0) {
+                return error_set(error, STATUS_BAD_INPUT, "--temperature %s is given twice; --n says how many samples",
+                                 text);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+/* --- problems -------------------------------------------------------------------------------------------------------
+ */
+
+static Status choose_built_in(EvalRun *run, Error *error)
+{
+    EvalSettings *settings = &run->settings;
+    const Task   *kind     = task_find(settings->task);
+    if (kind == NULL) {
+        return error_set(error, STATUS_BAD_INPUT, "unknown task \"%.40s\"; countdown or pick-three", settings->task);
+    }
+    if (settings->raw || settings->prompt_template != NULL || settings->system != NULL || settings->prefix != NULL ||
+        settings->suffix != NULL || settings->subjects.count > 0 || settings->levels.count > 0) {
+        return error_set(
+            error, STATUS_BAD_INPUT,
+            "--raw, --prompt-template, --system, --prefix, --suffix, --subject and --level are for --data; "
+            "a built-in task poses its problems itself");
+    }
+    settings->limit   = settings->limit > 0 ? settings->limit : TASK_PROBLEMS;
+    settings->max_new = settings->max_new > 0 ? settings->max_new : kind->max_response_tokens;
+    run->task         = task_instance_new(kind, NULL, error);
+    return run->task != NULL ? STATUS_OK : error->status;
+}
+
+static Status choose_data(EvalRun *run, const char **chat_template, Error *error)
+{
+    EvalSettings *settings = &run->settings;
+    RunConfig     config;
+    Status        status = run_config_parse("{}", "rlsp eval", NULL, 0, &config, error); /* for what is not said here */
+    settings->task       = task_jsonl.kind;
+    settings->max_new    = settings->max_new > 0 ? settings->max_new : task_jsonl.max_response_tokens;
+    status = status == STATUS_OK ? eval_prompt_choose(settings, &config.task, chat_template, error) : status;
+    status = status == STATUS_OK ? sha256_file(settings->data, run->data_sum, error) : status;
+    if (status == STATUS_OK) {
+        settings->data_sha256 = run->data_sum;
+        run->task             = task_instance_open(&config.task, error);
+        status                = run->task != NULL ? STATUS_OK : error->status;
+    }
+    return status;
+}
+
+/* Of all prompts, one after another: whatever their template is made of. */
+static Status sum_prompts(EvalRun *run, Error *error)
+{
+    TaskPrompt prompt = {0};
+    Sha256     sha;
+    Status     status = STATUS_OK;
+    sha256_begin(&sha);
+    for (uint32_t i = 0; i < run->problems.count && status == STATUS_OK; i++) {
+        status = task_instance_prompt(run->task, &run->problems.list[i].problem, &prompt, error);
+        if (status == STATUS_OK) {
+            sha256_add(&sha, prompt.text, prompt.length);
+        }
+    }
+    task_prompt_free(&prompt);
+    sha256_end(&sha, run->prompts_sum);
+    run->settings.prompts_sha256 = run->prompts_sum;
+    return status;
+}
+
+static Status open_problems(EvalRun *run, Error *error)
+{
+    EvalSettings *settings      = &run->settings;
+    const char   *chat_template = NULL;
+    Status status = settings->data != NULL ? choose_data(run, &chat_template, error) : choose_built_in(run, error);
+    status        = status == STATUS_OK ? model_check_directory(settings->model, error) : status;
+    if (status == STATUS_OK) {
+        run->tokenizer = tokenizer_open(settings->model, error);
+        status         = run->tokenizer != NULL ? STATUS_OK : error->status;
+    }
+    if (status == STATUS_OK) {
+        status = task_instance_prepare(run->task, run->tokenizer, settings->model, chat_template, error);
+    }
+    if (status == STATUS_OK) {
+        const EvalFilter filter = {.limit         = (uint32_t)settings->limit,
+                                   .subjects      = settings->subjects.items,
+                                   .levels        = settings->levels.items,
+                                   .subject_count = settings->subjects.count,
+                                   .level_count   = settings->levels.count};
+        run->left_out           = run->task->held_out != NULL ? run->task->held_out->left_out : 0;
+        status = eval_problems_open(&run->problems, run->task, &filter, (uint64_t)settings->seed, error);
+    }
+    return status == STATUS_OK ? sum_prompts(run, error) : status;
+}
+
+/* --- the folder ------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_in(const EvalRun *run, const char *name)
+{
+    char *path  = path_join(run->out, name);
+    bool  there = path != NULL && file_exists(path);
+    free(path);
+    return there;
+}
+
+static Status lock_folder(EvalRun *run, Error *error)
+{
+    char *path = path_join(run->out, ".lock");
+    if (path == NULL) {
+        return out_of_memory(error);
+    }
+    Status status = STATUS_OK;
+    run->lock     = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (run->lock < 0) {
+        status = error_set(error, STATUS_FAILED, "cannot write to %s: %s", run->out, strerror(errno));
+    } else if (flock(run->lock, LOCK_EX | LOCK_NB) != 0) {
+        status = errno == EWOULDBLOCK
+                     ? error_set(error, STATUS_FAILED,
+                                 "another rlsp eval is writing to %s; wait for it, or take another --out", run->out)
+                     : error_set(error, STATUS_FAILED, "cannot lock %s: %s", path, strerror(errno));
+    }
+    free(path);
+    return status;
+}
+
+/* An evaluation that was begun there has to be this one. */
+static Status match_folder(EvalRun *run, Error *error)
+{
+    EvalSettings begun = eval_settings_default(), now = run->settings;
+    Status       status = eval_settings_read(&begun, run->out, error);
+    if (status == STATUS_OK && begun.device != NULL) {
+        snprintf(run->device, sizeof run->device, "%s", begun.device);
+    }
+    now.device = begun.device; /* no device is open yet */
+    status     = status == STATUS_OK ? eval_settings_match(&begun, &now, run->out, error) : status;
+    eval_settings_free(&begun);
+    return status;
+}
+
+static Status open_folder(EvalRun *run, Error *error)
+{
+    run->begun = is_in(run, "eval.json");
+    if (!run->begun && (is_in(run, "traces.jsonl") || is_in(run, "events.jsonl"))) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s holds a run or something else (traces.jsonl is there already); name another --out",
+                         run->out);
+    }
+    Status status = file_make_directories(run->out, error);
+    status        = status == STATUS_OK ? lock_folder(run, error) : status;
+    if (status == STATUS_OK && run->begun) {
+        status = match_folder(run, error);
+    }
+    if (status == STATUS_OK && run->begun) { /* cuts off a torn last line */
+        run->events = events_open(run->out, NULL, error);
+        status      = run->events != NULL ? STATUS_OK : error->status;
+    }
+    if (status == STATUS_OK && run->begun) {
+        status     = eval_records_read(run->records, run->out, error);
+        run->found = run->records->done;
+    }
+    return status;
+}
+
+/* Before anything else in the folder: what the responses are made with. */
+static Status begin_folder(EvalRun *run, Error *error)
+{
+    JsonLine line   = {0};
+    char    *path   = path_join(run->out, "eval.json");
+    Status   status = STATUS_OK;
+    json_line_begin(&line, '{');
+    eval_settings_json(&line, &run->settings);
+    json_line_end(&line, '}');
+    const char *text = json_line_finish(&line);
+    status = path != NULL && text != NULL ? file_write_atomic(path, text, line.size, error) : out_of_memory(error);
+    json_line_free(&line);
+    free(path);
+    if (status == STATUS_OK) {
+        run->events = events_open(run->out, NULL, error);
+        status      = run->events != NULL ? STATUS_OK : error->status;
+    }
+    return status;
+}
+
+Status eval_run_open(EvalRun *run, Error *error)
+{
+    EvalSettings *settings = &run->settings;
+    run->lock              = -1;
+    if (settings->model == NULL) {
+        return error_set(error, STATUS_BAD_INPUT, "--model DIR is missing; see rlsp eval --help");
+    }
+    if ((settings->task == NULL || strcmp(settings->task, task_jsonl.kind) == 0) && settings->data == NULL) {
+        return error_set(error, STATUS_BAD_INPUT, "--task is missing (countdown or pick-three), or --data F.jsonl");
+    }
+    Status status = choose_columns(run, error);
+    status        = status == STATUS_OK ? open_problems(run, error) : status;
+    status =
+        status == STATUS_OK ? fingerprint_model(settings->model, settings->adapter, run->model_sum, error) : status;
+    if (status == STATUS_OK) {
+        settings->model_sha256 = run->model_sum;
+        settings->version      = rlsp_version;
+        settings->precision    = "f32";
+        run->records           = eval_records_new(&run->problems, run->columns, run->column_count, error);
+        status                 = run->records != NULL ? STATUS_OK : error->status;
+    }
+    return status == STATUS_OK && run->out != NULL ? open_folder(run, error) : status;
+}
+
+Status eval_run_close(EvalRun *run, Error *error)
+{
+    events_close(run->events);
+    if (run->lock >= 0) {
+        close(run->lock); /* lets it go; the file stays, so that two openers always meet at one */
+    }
+    eval_records_free(run->records);
+    eval_problems_close(&run->problems);
+    model_free(run->model);
+    task_instance_free(run->task);
+    tokenizer_free(run->tokenizer);
+    if (run->gpu != NULL && gpu_validation_count(run->gpu) > 0) {
+        error_set(error, STATUS_FAILED, "%d messages of the validation layer; the first: %s",
+                  gpu_validation_count(run->gpu), gpu_validation_first(run->gpu));
+    }
+    gpu_close(run->gpu);
+    return error->status;
+}
+
+/* --- generating
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* One column in the making. */
+typedef struct Column {
+    EvalRun     *run;
+    int          index;
+    EvalProgress progress;
+} Column;
+
+static Status keep(void *user, const EvalResponse *response, Error *error)
+{
+    Column  *column = user;
+    EvalRun *run    = column->run;
+    run->generated_tokens += response->tokens;
+    return eval_records_write(run->records, column->index, response, run->task->kind, run->events, error);
+}
+
+static bool look(void *user, uint32_t running, uint64_t tokens)
+{
+    Column *column = user;
+    (void)tokens;
+    return eval_progress_show(&column->run->columns[column->index], column->run->records, &column->progress, running);
+}
+
+/* What a column lacks; the number of it. */
+static uint32_t list_missing(const EvalRun *run, int column, EvalRequest *requests)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->problems.count; i++) {
+        for (uint32_t k = 0; k < run->columns[column].samples; k++) {
+            if (!eval_record_at(run->records, column, i, k)->done) {
+                requests[count++] = (EvalRequest){.problem = i, .sample = k};
+            }
+        }
+    }
+    return count;
+}
+
+static Status open_device(EvalRun *run, Error *error)
+{
+    EvalSettings *settings = &run->settings;
+    run->gpu               = gpu_open(&(GpuOptions){.select = run->device_choice, .validate = run->validate}, error);
+    run->model = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter, error) : NULL;
+    if (run->model == NULL) {
+        return error->status;
+    }
+    const char *name = gpu_info(run->gpu)->name;
+    if (run->begun && strcmp(run->device, name) != 0) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s was begun on the device %s, not on %s, whose arithmetic may differ; take the same "
+                         "(--device), or another --out",
+                         run->out, run->device, name);
+    }
+    snprintf(run->device, sizeof run->device, "%s", name);
+    settings->device = run->device;
+    if (run->out != NULL && !run->begun) {
+        return begin_folder(run, error);
+    }
+    return STATUS_OK;
+}
+
+static Status generate_column(EvalRun *run, EvalGenerator *generator, int index, const EvalRequest *requests,
+                              uint32_t count, Error *error)
+{
+    const EvalSettings *settings = &run->settings;
+    Column              column   = {.run = run, .index = index};
+    const EvalJob       job      = {.problems = &run->problems,
+                                    .requests = requests,
+                                    .count    = count,
+                                    .seed     = (uint64_t)settings->seed,
+                                    .sample   = {.temperature = (float)run->columns[index].temperature,
+                                                 .top_k       = (uint32_t)settings->top_k,
+                                                 .top_p       = (float)settings->top_p,
+                                                 .min_p       = (float)settings->min_p},
+                                    .max_new  = (uint32_t)settings->max_new,
+                                    .sink     = keep,
+                                    .progress = look,
+                                    .user     = &column};
+    eval_progress_begin(&column.progress, run->records, count);
+    Status status = eval_generator_run(generator, &job, error);
+    eval_progress_end(&column.progress);
+    return status;
+}
+
+static Status generate_all(EvalRun *run, EvalRequest *requests, Error *error)
+{
+    const EvalSettings       *settings  = &run->settings;
+    const uint64_t            missing   = run->records->responses - run->records->done;
+    const EvalGeneratorLimits limits    = {.requests = missing < UINT32_MAX ? (uint32_t)missing : UINT32_MAX,
+                                           .max_new  = (uint32_t)settings->max_new,
+                                           .slots    = (uint32_t)run->slots};
+    Status                    status    = open_device(run, error);
+    EvalGenerator            *generator = status == STATUS_OK
+                                              ? eval_generator_new(run->gpu, run->model, run->tokenizer, run->task, &limits, error)
+                                              : NULL;
+    status                              = generator != NULL ? STATUS_OK : error->status;
+    for (int c = 0; c < run->column_count && status == STATUS_OK; c++) {
+        const uint32_t count = list_missing(run, c, requests);
+        status               = count > 0 ? generate_column(run, generator, c, requests, count, error) : STATUS_OK;
+    }
+    eval_generator_free(generator);
+    return status;
+}
+
+Status eval_run_generate(EvalRun *run, Error *error)
+{
+    const EvalRecords *records = run->records;
+    uint64_t           most    = 0;
+    for (int c = 0; c < run->column_count; c++) {
+        const uint64_t count = (uint64_t)run->problems.count * run->columns[c].samples;
+        most                 = count > most ? count : most;
+    }
+    if (most > INT32_MAX) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%llu responses are more than an evaluation takes; ask for fewer samples",
+                         (unsigned long long)most);
+    }
+    if (records->done == records->responses) {
+        run->settings.device = run->device;
+        return STATUS_OK;
+    }
+    EvalRequest *requests = malloc(most * sizeof *requests);
+    if (requests == NULL) {
+        return out_of_memory(error);
+    }
+    const double start  = eval_clock();
+    Status       status = generate_all(run, requests, error);
+    run->seconds        = eval_clock() - start;
+    free(requests);
+    if (status == STATUS_STOPPED) {
+        *error = (Error){0};
+        error_set(error, STATUS_STOPPED, "stopped after %llu of %llu responses; %s%s%s",
+                  (unsigned long long)records->done, (unsigned long long)records->responses,
+                  run->out != NULL ? "rlsp eval --resume " : "with --out they would have been kept",
+                  run->out != NULL ? run->out : "", run->out != NULL ? " goes on" : "");
+    }
+    return status;
+}

@@ -1,0 +1,325 @@
+#include "rlsp/eval/generate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "rlsp/eval/vote.h"
+
+enum {
+    STOPS_MAX    = 8,
+    REQUESTS_MAX = 4096,    /* of one decoder run                                                            */
+    TOKENS_MAX   = 8 << 20, /* that one run may generate: 64 MiB on the device, as much on the host          */
+    REQUESTS_MIN = 64       /* of longer responses too: with fewer, slots would wait for the longest of few  */
+};
+
+static const double LOOK_SECONDS = 1; /* between looks for finished responses */
+
+struct EvalGenerator {
+    const Model        *model;
+    const Tokenizer    *tokenizer;
+    const TaskInstance *task;
+    uint32_t            room; /* requests of one run */
+    uint32_t            max_new;
+    int32_t             stop_ids[STOPS_MAX];
+    uint32_t            stop_count;
+    Decoder            *decoder;
+    int32_t            *prompts;       /* [room * task->prompt_tokens]        */
+    uint32_t           *prompt_starts; /* [room + 1]                          */
+    uint32_t           *numbers;       /* [3, room]: streams, limits, lengths */
+    bool               *given;         /* [room] to the sink                  */
+    int32_t            *tokens;        /* [max_new] of one response           */
+};
+
+/* A part of a job in the decoder. */
+typedef struct Part {
+    EvalGenerator *generator;
+    const EvalJob *job;
+    uint32_t       first, count;
+    TaskPrompt     prompt; /* of `prompt_of` */
+    uint32_t       prompt_of;
+    bool           has_prompt, stopped;
+    uint64_t       tokens; /* handed on so far, of the job */
+    double         looked;
+    Status         status;
+    Error         *error;
+} Part;
+
+static double clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* --- set-up ----------------------------------------------------------------------------------------------------- */
+
+static void add_stop(EvalGenerator *generator, int64_t id)
+{
+    for (uint32_t i = 0; i < generator->stop_count; i++) {
+        if (generator->stop_ids[i] == id) {
+            return;
+        }
+    }
+    if (id >= 0 && id < generator->model->config.vocab_size && generator->stop_count < STOPS_MAX) {
+        generator->stop_ids[generator->stop_count++] = (int32_t)id;
+    }
+}
+
+/* The model's own, and what ends a turn or a text in the usual vocabularies, as the authors' evaluation has it. */
+static void choose_stops(EvalGenerator *generator)
+{
+    static const char *const names[] = {"<eos>",         "</s>",       "<|im_end|>",
+                                        "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>"};
+    add_stop(generator, generator->task->kind == &task_jsonl ? generator->task->end_token : -1);
+    for (uint32_t i = 0; i < generator->model->config.eos_count; i++) {
+        add_stop(generator, generator->model->config.eos_token_ids[i]);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        add_stop(generator, tokenizer_token_id(generator->tokenizer, names[i]));
+    }
+}
+
+static Status check(const EvalGenerator *generator, Error *error)
+{
+    const ModelConfig *config = &generator->model->config;
+    const uint32_t     vocab = tokenizer_vocab_size(generator->tokenizer), prompt = generator->task->prompt_tokens;
+    if (vocab > config->vocab_size) {
+        return error_set(
+            error, STATUS_BAD_INPUT,
+            "the tokenizer has ids up to %u, but the model's vocab_size is %u; they do not belong together", vocab - 1,
+            config->vocab_size);
+    }
+    if (generator->stop_count == 0) {
+        return error_set(
+            error, STATUS_BAD_INPUT,
+            "no end token: the tokenizer has no \"<eos>\" and config.json no eos_token_id; add one of them");
+    }
+    if ((uint64_t)prompt + generator->max_new > config->max_positions) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "a prompt of %u tokens and %u new ones do not fit the model's max_position_embeddings of %u; "
+                         "ask for at most %u new tokens",
+                         prompt, generator->max_new, config->max_positions,
+                         config->max_positions > prompt ? config->max_positions - prompt : 0);
+    }
+    return STATUS_OK;
+}
+
+static uint32_t requests_at_once(const EvalGeneratorLimits *limits)
+{
+    const uint32_t fit  = TOKENS_MAX / limits->max_new;
+    const uint32_t room = fit < REQUESTS_MIN ? REQUESTS_MIN : fit < REQUESTS_MAX ? fit : REQUESTS_MAX;
+    return limits->requests < room ? limits->requests : room;
+}
+
+static Status make_decoder(EvalGenerator *generator, Gpu *gpu, uint32_t slots, Error *error)
+{
+    const size_t room = generator->room, tokens = room * generator->task->prompt_tokens;
+    generator->prompts       = malloc(tokens * sizeof *generator->prompts);
+    generator->prompt_starts = malloc((room + 1) * sizeof *generator->prompt_starts);
+    generator->numbers       = malloc(3 * room * sizeof *generator->numbers);
+    generator->given         = malloc(room * sizeof *generator->given);
+    generator->tokens        = malloc(generator->max_new * sizeof *generator->tokens);
+    if (generator->prompts == NULL || generator->prompt_starts == NULL || generator->numbers == NULL ||
+        generator->given == NULL || generator->tokens == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
+    }
+    const DecodeLimits limits = {.slots             = slots < generator->room ? slots : generator->room,
+                                 .max_length        = generator->task->prompt_tokens + generator->max_new,
+                                 .max_requests      = generator->room,
+                                 .max_prompt_tokens = (uint32_t)tokens,
+                                 .max_new           = generator->max_new,
+                                 .lora_rank         = model_lora_rank(generator->model)};
+    generator->decoder        = decoder_new(gpu, &generator->model->config, &limits, error);
+    return generator->decoder != NULL ? STATUS_OK : error->status;
+}
+
+EvalGenerator *eval_generator_new(Gpu *gpu, const Model *model, const Tokenizer *tokenizer, const TaskInstance *task,
+                                  const EvalGeneratorLimits *limits, Error *error)
+{
+    EvalGenerator *generator = calloc(1, sizeof *generator);
+    if (generator == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
+        return NULL;
+    }
+    generator->model     = model;
+    generator->tokenizer = tokenizer;
+    generator->task      = task;
+    generator->max_new   = limits->max_new;
+    generator->room      = requests_at_once(limits);
+    choose_stops(generator);
+    if (check(generator, error) != STATUS_OK || make_decoder(generator, gpu, limits->slots, error) != STATUS_OK) {
+        eval_generator_free(generator);
+        return NULL;
+    }
+    return generator;
+}
+
+void eval_generator_free(EvalGenerator *generator)
+{
+    if (generator != NULL) {
+        decoder_free(generator->decoder);
+        free(generator->prompts);
+        free(generator->prompt_starts);
+        free(generator->numbers);
+        free(generator->given);
+        free(generator->tokens);
+        free(generator);
+    }
+}
+
+/* --- a part of a job ---------------------------------------------------------------------------------------------- */
+
+/* The prompt of a problem, kept for its next sample. */
+static Status pose(Part *part, uint32_t problem)
+{
+    if (part->has_prompt && part->prompt_of == problem) {
+        return STATUS_OK;
+    }
+    part->prompt_of  = problem;
+    part->has_prompt = true;
+    return task_instance_prompt(part->generator->task, &part->job->problems->list[problem].problem, &part->prompt,
+                                part->error);
+}
+
+static Status fill_requests(Part *part)
+{
+    EvalGenerator *generator = part->generator;
+    const EvalJob *job       = part->job;
+    uint32_t       at        = 0;
+    for (uint32_t r = 0; r < part->count; r++) {
+        const EvalRequest request = job->requests[part->first + r];
+        const Status      status  = pose(part, request.problem);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        memcpy(generator->prompts + at, part->prompt.ids, part->prompt.count * sizeof *part->prompt.ids);
+        generator->prompt_starts[r] = at;
+        generator->numbers[r]       = job->problems->list[request.problem].row * VOTE_SAMPLES_MAX + request.sample;
+        generator->numbers[generator->room + r] = job->max_new;
+        generator->given[r]                     = false;
+        at += part->prompt.count;
+    }
+    generator->prompt_starts[part->count] = at;
+    return STATUS_OK;
+}
+
+static bool is_stop(const EvalGenerator *generator, int32_t id)
+{
+    for (uint32_t i = 0; i < generator->stop_count; i++) {
+        if (generator->stop_ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Hands a finished response on. */
+static Status give(Part *part, uint32_t r, const int32_t *tokens, uint32_t count)
+{
+    EvalGenerator    *generator = part->generator;
+    const EvalRequest request   = part->job->requests[part->first + r];
+    char             *text;
+    size_t            bytes;
+    Status            status = tokenizer_decode(generator->tokenizer, tokens, count, true, &text, &bytes, part->error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = pose(part, request.problem);
+    if (status == STATUS_OK) {
+        const EvalResponse response = {.request = request,
+                                       .prompt  = part->prompt.text,
+                                       .text    = text,
+                                       .bytes   = bytes,
+                                       .tokens  = count,
+                                       .stopped = is_stop(generator, tokens[count - 1])};
+        status                      = part->job->sink(part->job->user, &response, part->error);
+        generator->given[r]         = true;
+        part->tokens += count;
+    }
+    free(text);
+    return status;
+}
+
+/* What has finished while the rest goes on. */
+static Status give_finished(Part *part)
+{
+    EvalGenerator *generator = part->generator;
+    uint32_t      *lengths = generator->numbers + (size_t)2 * generator->room, count = 0;
+    Status         status = decoder_finished(generator->decoder, lengths, part->error);
+    for (uint32_t r = 0; r < part->count && status == STATUS_OK; r++) {
+        if (lengths[r] > 0 && !generator->given[r]) {
+            status = decoder_peek(generator->decoder, r, generator->tokens, &count, part->error);
+            status = status == STATUS_OK ? give(part, r, generator->tokens, count) : status;
+        }
+    }
+    return status;
+}
+
+static bool look(void *user, uint32_t running)
+{
+    Part        *part = user;
+    const double now  = clock_seconds();
+    if (now - part->looked >= LOOK_SECONDS) {
+        part->looked = now;
+        part->status = give_finished(part);
+    }
+    part->stopped = part->job->progress != NULL && part->job->progress(part->job->user, running, part->tokens);
+    return part->stopped || part->status != STATUS_OK;
+}
+
+static Status give_rest(Part *part, const DecodeOutput *output)
+{
+    Status status = STATUS_OK;
+    for (uint32_t r = 0; r < part->count && status == STATUS_OK; r++) {
+        if (output->lengths[r] > 0 && !part->generator->given[r]) {
+            status = give(part, r, output->tokens + (size_t)r * output->max_new, output->lengths[r]);
+        }
+    }
+    return status;
+}
+
+static Status run_part(Part *part)
+{
+    EvalGenerator *generator = part->generator;
+    DecodeInput    input     = {.prompts       = generator->prompts,
+                                .prompt_starts = generator->prompt_starts,
+                                .sequence      = generator->numbers,
+                                .max_new       = generator->numbers + generator->room,
+                                .requests      = part->count,
+                                .stop_ids      = generator->stop_ids,
+                                .stop_count    = generator->stop_count,
+                                .sample        = part->job->sample,
+                                .progress      = look,
+                                .user          = part};
+    DecodeOutput   output;
+    Status         status = fill_requests(part);
+    input.sample.seed     = part->job->seed;
+    part->status          = STATUS_OK;
+    if (status == STATUS_OK) {
+        status = decoder_run(generator->decoder, generator->model, &input, &output, part->error);
+    }
+    status = status == STATUS_OK ? part->status : status;
+    status = status == STATUS_OK ? give_rest(part, &output) : status;
+    if (status == STATUS_OK && part->stopped) {
+        status = error_set(part->error, STATUS_STOPPED, "the evaluation was stopped");
+    }
+    return status;
+}
+
+Status eval_generator_run(EvalGenerator *generator, const EvalJob *job, Error *error)
+{
+    Part   part   = {.generator = generator, .job = job, .looked = clock_seconds(), .error = error};
+    Status status = STATUS_OK;
+    if (job->max_new == 0 || job->max_new > generator->max_new) {
+        return error_set(error, STATUS_BAD_INPUT, "%u new tokens were asked for; there is room for 1 to %u",
+                         job->max_new, generator->max_new);
+    }
+    for (; part.first < job->count && status == STATUS_OK; part.first += part.count) {
+        const uint32_t left = job->count - part.first;
+        part.count          = left < generator->room ? left : generator->room;
+        status              = run_part(&part);
+    }
+    task_prompt_free(&part.prompt);
+    return status;
+}
