@@ -1,16 +1,17 @@
-// C = A · B for CPU devices with buffer addresses. Layouts as in engine/ops/matmul.h.
+// C = A · B for CPU devices with buffer addresses. Layouts as in engine/ops/matmul.h; B lies
+// in panels of 2 * LANES columns (gemm_pack.comp).
 //
 // One workgroup is one subgroup (one SIMD register of the CPU) and computes ROWS rows by
-// two registers of columns. What makes it fast on lavapipe, found in the machine code
-// (SPEED.md, GEMM):
-//   - every address is the same for all lanes, so A becomes broadcasts, and a row of B,
-//     put together from uniform vec4s by lane_values(), one vector load; an address that
-//     depends on the lane would be a gather (stores are scatters: once per tile);
-//   - strides are specialization constants, so that all offsets are immediates;
-//   - sums of one K step live in registers; only their totals pass through the loop, where
-//     every value is blended with the mask of active lanes.
-// The host makes sure of: m >= ROWS, n >= 2 * LANES, n and strides multiples of 4, every
-// matrix below 256 MiB at a multiple of 16 bytes, slices of k multiples of STEP.
+// one panel. What makes it fast on lavapipe, found in the machine code (SPEED.md, GEMM):
+//   - every address is the same for all lanes, so A becomes broadcasts, and half a row of
+//     a panel, put together from uniform vec4s by lane_values(), one vector load; an address
+//     that depends on the lane would be a gather;
+//   - stores are scatters, one lane after the other, and so two columns at a time;
+//   - sums of one STEP of k live in registers, ROWS * 2 of them beside 3 for operands; only
+//     their totals pass through the loop, where every value is blended with the mask of
+//     active lanes.
+// The host makes sure of: n >= 2 * LANES, n and strides multiples of 4, for TN m >= ROWS,
+// every matrix below 256 MiB at a multiple of 16 bytes, slices of k multiples of STEP.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
@@ -19,69 +20,50 @@
 #include "common.glsl"
 #include "gemm.glsl"
 #include "gemm_lanes.glsl"
-layout(constant_id = 3) const uint STEP = 16; // of k
-layout(constant_id = 4) const uint LDA = 24;  // row strides, in vec4s
-layout(constant_id = 5) const uint LDB = 24;
-layout(constant_id = 6) const uint LDC = 24;
+layout(constant_id = 3) const uint STEP = 32; // of k
+layout(constant_id = 4) const uint ROWS = 6;
 
 layout(push_constant) uniform Push {
-    Vec4s  a_matrix, b_matrix, c_matrix, add_matrix, bias_row;
-    Floats c_out;
-    uint   m, n, k;
-    uint   k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
-    uint   c_plane; // floats between the products of two slices
+    uint64_t a_matrix, b_panels, c_matrix, add_matrix, bias_row;
+    uint     m, n, k;
+    uint     lda, ldc; // row strides in floats
+    uint     blocks;   // of rows: a workgroup's z is block + blocks * slice
+    uint     k_slice;  // of a slice: [slice * k_slice, (slice + 1) * k_slice)
+    uint     c_plane;  // floats between the products of two slices
 };
-
-const uint ROWS = 12;
 
 void main()
 {
-    const uint lane = gl_SubgroupInvocationID; // read first: LLVM then knows it as a constant everywhere
-    Vec4s  a = a_matrix, b = b_matrix;
-    const uint row_begin = gl_WorkGroupID.y * ROWS, column_begin = gl_WorkGroupID.x * 2 * LANES;
-    const uint row0 = min(row_begin, m - ROWS), column0 = min(column_begin, n - 2 * LANES);
-    const uint k_begin = gl_WorkGroupID.z * k_slice, k_end = min(k, k_begin + k_slice);
-    const uint a_begin = LAYOUT == TN ? row0 >> 2 : row0 * LDA;
-    const uint b_begin = LAYOUT == NT ? column0 * LDB : column0 >> 2;
-    float total0[ROWS], total1[ROWS];
+    const uint block = gl_WorkGroupID.z % blocks, slice = gl_WorkGroupID.z / blocks;
+    const uint row_begin = (block * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ROWS;
+    const uint row0 = LAYOUT == TN ? min(row_begin, m - ROWS) : row_begin;
+    const uint k_begin = slice * k_slice, k_end = min(k, k_begin + k_slice);
+    Vec4s  a_rows = Vec4s(a_matrix);
+    Floats a_columns = Floats(a_matrix);
+    Vec4s  b = Vec4s(b_panels);
+    const uint b_begin = gl_WorkGroupID.y * k * (PANEL / 4);
+    uint a_begin[ROWS]; // rows beyond the last are the last once more
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        a_begin[r] = min(row0 + r, m - 1) * (lda >> 2);
+    }
+    float total0[ROWS], total1[ROWS]; // of the lane's two columns
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         total0[r] = 0.0;
         total1[r] = 0.0;
     }
     for (uint k_loop = k_begin; k_loop < k_end; k_loop += STEP) {
         const uint k0 = min(k_loop, k_end - STEP); // the body may run once more with no lane active
-        const uint a_at = bounded(LAYOUT == TN ? a_begin + k0 * LDA : a_begin + (k0 >> 2));
-        const uint b_at = bounded(LAYOUT == NT ? b_begin + (k0 >> 2) : b_begin + k0 * LDB);
+        const uint b_at = bounded(b_begin + k0 * (PANEL / 4));
         float sum0[ROWS], sum1[ROWS];
-        [[unroll]] for (uint i = 0; i < STEP; i += 4) {
-            vec4 x[ROWS]; // [row][k]
-            if (LAYOUT == TN) {
-                [[unroll]] for (uint r = 0; r < ROWS; r += 4) {
-                    const uint at = a_at + i * LDA + (r >> 2);
-                    const mat4 y = transpose(mat4(a.v[at], a.v[at + LDA], a.v[at + 2 * LDA], a.v[at + 3 * LDA]));
-                    x[r] = y[0];
-                    x[r + 1] = y[1];
-                    x[r + 2] = y[2];
-                    x[r + 3] = y[3];
-                }
-            } else {
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    x[r] = a.v[a_at + r * LDA + (i >> 2)];
-                }
-            }
-            vec4 y0, y1;
-            if (LAYOUT == NT) {
-                y0 = lane_rows(b, b_at + (i >> 2), LDB);
-                y1 = lane_rows(b, b_at + LANES * LDB + (i >> 2), LDB);
-            }
-            [[unroll]] for (uint j = 0; j < 4; j++) {
-                const uint at = b_at + (i + j) * LDB;
-                const float b0 = LAYOUT == NT ? y0[j] : lane_values(b, at);
-                const float b1 = LAYOUT == NT ? y1[j] : lane_values(b, at + LANES / 4);
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    sum0[r] = i + j == 0 ? x[r][j] * b0 : fma(x[r][j], b0, sum0[r]);
-                    sum1[r] = i + j == 0 ? x[r][j] * b1 : fma(x[r][j], b1, sum1[r]);
-                }
+        [[unroll]] for (uint i = 0; i < STEP; i++) {
+            const float b0 = lane_values(b, b_at + i * (PANEL / 4));
+            const float b1 = lane_values(b, b_at + i * (PANEL / 4) + LANES / 4);
+            const uint column_at = bounded((k0 + i) * lda + row0);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                const float x = LAYOUT == TN ? a_columns.v[column_at + r]
+                                             : a_rows.v[bounded(a_begin[r] + (k0 >> 2)) + (i >> 2)][i & 3];
+                sum0[r] = i == 0 ? x * b0 : fma(x, b0, sum0[r]);
+                sum1[r] = i == 0 ? x * b1 : fma(x, b1, sum1[r]);
             }
         }
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
@@ -90,34 +72,41 @@ void main()
         }
     }
 
-    // The last tile of a row or column of tiles overlaps its neighbour. Where C is read, the
-    // neighbour's part must not be added to again.
-    Vec4s  c_in = c_matrix, add = add_matrix, bias = bias_row;
-    Floats c = c_out;
-    const bool reads_c = (EPILOGUE & (ADD_MATRIX | ADD_C)) != 0;
-    const bool mine0 = column0 + lane >= column_begin, mine1 = column0 + LANES + lane >= column_begin;
-    const uint c_at = bounded(row0 * LDC + (column0 >> 2)), plane = gl_WorkGroupID.z * c_plane;
-    float bias0 = 0.0, bias1 = 0.0;
-    if ((EPILOGUE & ADD_BIAS) != 0) {
-        bias0 = lane_values(bias, column0 >> 2);
-        bias1 = lane_values(bias, (column0 >> 2) + LANES / 4);
-    }
+    // The last panel overlaps its neighbour, and for TN the last rows do. Where C is read, the
+    // neighbour's part must not be added to again; so all is read before anything is written.
+    const uint column_begin = gl_WorkGroupID.y * PANEL, column0 = min(column_begin, n - PANEL);
+    const uint mine = column_begin - column0; // the first column that is
+    uint at[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
-        const uint at0 = c_at + r * LDC, at1 = at0 + LANES / 4;
-        float value0 = total0[r] + bias0, value1 = total1[r] + bias1;
-        if ((EPILOGUE & ADD_MATRIX) != 0) {
-            value0 += lane_values(add, at0);
-            value1 += lane_values(add, at1);
+        at[r] = bounded(min(row0 + r, m - 1) * (ldc >> 1) + (column0 >> 1));
+    }
+    if ((EPILOGUE & ADD_BIAS) != 0) {
+        const vec2 x = lane_columns(bias_row, column0 >> 1);
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            total0[r] += x.x;
+            total1[r] += x.y;
         }
-        if ((EPILOGUE & ADD_C) != 0) {
-            value0 += lane_values(c_in, at0);
-            value1 += lane_values(c_in, at1);
+    }
+    if ((EPILOGUE & ADD_MATRIX) != 0) {
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            const vec2 x = lane_columns(add_matrix, at[r]);
+            total0[r] += x.x;
+            total1[r] += x.y;
         }
-        if (!reads_c || (row0 + r >= row_begin && mine0)) {
-            c.v[plane + at0 * 4 + lane] = value0;
+    }
+    if ((EPILOGUE & ADD_C) != 0) {
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            const vec2 x = lane_columns(c_matrix, at[r]);
+            total0[r] += x.x;
+            total1[r] += x.y;
         }
-        if (!reads_c || (row0 + r >= row_begin && mine1)) {
-            c.v[plane + at1 * 4 + lane] = value1;
+    }
+    const uint plane = slice * (c_plane >> 1);
+    if (row_begin < m) {
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            if (LAYOUT != TN || row0 + r >= row_begin) {
+                store_columns(c_matrix, bounded(plane + at[r]), vec2(total0[r], total1[r]), mine);
+            }
         }
     }
 }

@@ -56,7 +56,8 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
                             .a = work->logits,
                             .b = head_weight(model, model->parameters),
                             .accumulate = work->d_started,
-                            .m = count, .n = d, .k = vocab});
+                            .m = count, .n = d, .k = vocab,
+                            .workspace = work->scratch});
         if (model->lora != NULL) {
             continue; /* the head is frozen */
         }

@@ -132,15 +132,16 @@ void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t l
                             .lda        = g.width,
                             .ldb        = ldh,
                             .workspace  = scratch->products});
-        matmul(s, &(Matmul){.layout = MATMUL_NN,
-                            .c      = columns_of(scratch->dh, i * rank, rank, ldh, tokens),
-                            .a      = dyi,
-                            .b      = floats_of(lora->parameters, b, b_floats),
-                            .m      = tokens,
-                            .n      = rank,
-                            .k      = g.out[i],
-                            .lda    = g.width,
-                            .ldc    = ldh});
+        matmul(s, &(Matmul){.layout    = MATMUL_NN,
+                            .c         = columns_of(scratch->dh, i * rank, rank, ldh, tokens),
+                            .a         = dyi,
+                            .b         = floats_of(lora->parameters, b, b_floats),
+                            .m         = tokens,
+                            .n         = rank,
+                            .k         = g.out[i],
+                            .lda       = g.width,
+                            .ldc       = ldh,
+                            .workspace = scratch->products});
     }
     elementwise_scale(s, dh, (float)lora_scale(&lora->config), tokens * ldh);
     matmul(s, &(Matmul){.layout     = MATMUL_TN,
@@ -160,7 +161,8 @@ void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t l
                             .accumulate = true,
                             .m          = tokens,
                             .n          = g.in,
-                            .k          = ldh});
+                            .k          = ldh,
+                            .workspace  = scratch->products});
     }
 }
 
@@ -179,9 +181,11 @@ uint64_t lora_products_bytes(GpuStream *s, const ModelConfig *model, uint32_t ra
         for (uint32_t n = 1; n <= members; n++) {
             bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, tokens, n * rank, in));
             bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_TN, n * rank, in, tokens)) : bytes;
+            bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_NN, tokens, in, n * rank)) : bytes;
         }
         bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, tokens, out, rank));
         bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_TN, out, rank, tokens)) : bytes;
+        bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_NN, tokens, rank, out)) : bytes;
     }
     return bytes;
 }

@@ -156,9 +156,10 @@ static void adapter_backward(const Backward *b, LoraGroup group, GpuSpan dx, Gpu
 }
 
 /* dx = dy W. */
-static void input_gradient(GpuStream *s, GpuSpan dx, GpuSpan dy, GpuSpan weight, uint32_t out, uint32_t in, uint32_t tokens)
+static void input_gradient(const Backward *b, GpuSpan dx, GpuSpan dy, GpuSpan weight, uint32_t out, uint32_t in)
 {
-    matmul(s, &(Matmul){.layout = MATMUL_NN, .c = dx, .a = dy, .b = weight, .m = tokens, .n = in, .k = out});
+    matmul(b->s, &(Matmul){.layout = MATMUL_NN, .c = dx, .a = dy, .b = weight, .m = b->tokens, .n = in, .k = out,
+                           .workspace = b->work->scratch});
 }
 
 /* d_residual: gradient after the MLP -> gradient of `middle`. */
@@ -173,14 +174,14 @@ static void mlp_block_backward(const Backward *b)
     const BlockActivations *a = &work->blocks[b->layer];
     const GpuSpan           p = b->model->parameters, dx = work->d_residual;
     const uint64_t          down = (uint64_t)w.d * w.ff, gate_up = 2 * down;
-    input_gradient(s, work->d_activation, dx, model_span(p, layer->down, down), w.d, w.ff, t);
+    input_gradient(b, work->d_activation, dx, model_span(p, layer->down, down), w.d, w.ff);
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
     weight_gradient(b, layer->down, dx, work->activation, w.d, w.ff);
     adapter_backward(b, LORA_MLP_OUT, work->d_activation, dx, work->activation);
     swiglu_backward(s, work->d_gate_up, work->d_activation, a->gate_up, t, w.ff);
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     weight_gradient(b, layer->gate_up, work->d_gate_up, work->norm, 2 * w.ff, w.d);
-    input_gradient(s, work->d_norm, work->d_gate_up, model_span(p, layer->gate_up, gate_up), 2 * w.ff, w.d, t);
+    input_gradient(b, work->d_norm, work->d_gate_up, model_span(p, layer->gate_up, gate_up), 2 * w.ff, w.d);
     adapter_backward(b, LORA_GATE_UP, work->d_norm, work->d_gate_up, work->norm);
     norm_weight_gradient(b, layer->post_norm, work->d_norm, a->middle, a->rstd2, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, a->middle, model_span(p, layer->post_norm, w.d), a->rstd2, rmsnorm_rows(t, w.d), true);
@@ -215,7 +216,7 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     const GpuSpan           p = b->model->parameters, dx = work->d_residual, x = work->residual[b->layer];
     const uint64_t          o = (uint64_t)w.d * w.q, qkv = (uint64_t)w.qkv * w.d;
     weight_gradient(b, layer->o, dx, a->attention, w.d, w.q);
-    input_gradient(s, work->d_attention, dx, model_span(p, layer->o, o), w.d, w.q, t);
+    input_gradient(b, work->d_attention, dx, model_span(p, layer->o, o), w.d, w.q);
     adapter_backward(b, LORA_ATTENTION_OUT, work->d_attention, dx, a->attention);
     attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, batch->tiles,
                        batch->tile_count, attention_shape(c));
@@ -232,7 +233,7 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
         adapter_backward(b, LORA_QKV, (GpuSpan){0}, work->d_qkv, work->norm);
         return;
     }
-    input_gradient(s, work->d_norm, work->d_qkv, model_span(p, layer->qkv, qkv), w.qkv, w.d, t);
+    input_gradient(b, work->d_norm, work->d_qkv, model_span(p, layer->qkv, qkv), w.qkv, w.d);
     adapter_backward(b, LORA_QKV, work->d_norm, work->d_qkv, work->norm);
     norm_weight_gradient(b, layer->input_norm, work->d_norm, x, a->rstd1, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, x, model_span(p, layer->input_norm, w.d), a->rstd1, rmsnorm_rows(t, w.d), true);

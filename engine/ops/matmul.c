@@ -13,7 +13,7 @@ typedef enum Kernel {
     KERNEL_TEXEL  /* shaders/gemm_texel.comp: older lavapipe                         */
 } Kernel;
 
-enum { LANES_ROWS = 12, LANES_STEP = 16 };                  /* as in gemm_lanes.comp */
+enum { LANES_STEP = 32, PACK_STEP = 16 };                   /* of k; as in gemm_lanes.comp, gemm_pack.comp */
 enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
 
 /* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
@@ -23,7 +23,7 @@ typedef struct Plan {
     uint32_t k_main;                 /* the rest, less than tile_k, is added by the tiled kernel         */
     uint32_t k_pass;                 /* of k_main in one dispatch; later ones add to C                   */
     uint32_t slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
-    uint64_t transposed_bytes;       /* of the workspace that k_pass columns of B take, turned; 0: B as it is */
+    uint64_t panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
 } Plan;
 
 static uint32_t ceil_div(uint32_t a, uint32_t b)
@@ -84,11 +84,26 @@ static Plan plan_passes(Plan plan, MatmulLayout layout, uint32_t m, uint32_t n, 
     return plan;
 }
 
+/* Rows of a tile: two registers of sums each, beside three for operands. The device is this processor. */
+static uint32_t lanes_rows(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    return __builtin_cpu_supports("avx512vl") ? 12 : 6; /* 32 or 16 vector registers */
+#else
+    return 6;
+#endif
+}
+
+/* A panel of B and a tile of A lie in a first-level cache during a pass. */
 static Plan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    Plan plan             = {.kernel = KERNEL_LANES, .tile_m = LANES_ROWS, .tile_n = 2 * lanes, .tile_k = LANES_STEP};
-    plan                  = plan_passes(plan, layout, m, n, k);
-    plan.transposed_bytes = layout == MATMUL_NT ? (uint64_t)plan.k_main * n * 4 : 0;
+    const uint32_t longest = 384;
+    Plan           plan = {.kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = LANES_STEP};
+    plan.k_main         = k / plan.tile_k * plan.tile_k;
+    plan.k_pass         = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
+    plan_split(&plan, 8, layout, m, n);
+    const uint32_t most = plan.k_main < longest ? plan.k_main : longest; /* no less for a longer k */
+    plan.panel_bytes    = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4;
     return plan;
 }
 
@@ -113,8 +128,9 @@ static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32
 {
     const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
     const uint32_t lanes = info->subgroup_size;
-    if (is_new_lavapipe(info) && info->tier.buffer_address && (lanes == 4 || lanes == 8 || lanes == 16) &&
-        m >= LANES_ROWS && n >= 2 * lanes && n % 4 == 0 && k >= LANES_STEP && (layout != MATMUL_TN || m % 4 == 0)) {
+    if (is_new_lavapipe(info) && info->tier.buffer_address && info->tier.int64 &&
+        (lanes == 4 || lanes == 8 || lanes == 16) && n >= 2 * lanes && n % 4 == 0 && k >= LANES_STEP &&
+        (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()))) {
         return plan_lanes(layout, lanes, m, n, k);
     }
     if (is_old_lavapipe(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
@@ -185,56 +201,51 @@ static GpuBind by_address(GpuSpan span, GpuAccess access)
 static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count)
 {
-    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, ldc = plan->slices > 1 ? p->n : p->ldc;
-    const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
+    const uint32_t lanes  = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    const uint32_t panels = ceil_div(p->n, plan->tile_n), tiles = ceil_div(p->m, plan->tile_m);
+    const GpuSpan  packed = gpu_span_slice(p->workspace, 0, (uint64_t)panels * plan->tile_n * count * 4);
     const uint64_t a_step = p->layout == MATMUL_TN ? p->lda : 1, b_step = p->layout == MATMUL_NT ? 1 : p->ldb;
     const struct {
-        uint64_t a, b, c, add, bias, c_out;
-        uint32_t m, n, k, k_slice, c_plane, padding;
+        uint64_t b, panels;
+        uint32_t n, ldb, count, padding;
+    } pack = {gpu_span_address(p->b) + first * b_step * 4, gpu_span_address(packed), p->n, p->ldb, count, 0};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_pack",
+                                        .spec       = {lanes, p->layout},
+                                        .spec_count = 2,
+                                        .bind       = {by_address(packed, GPU_WRITE), by_address(p->b, GPU_READ)},
+                                        .push       = &pack,
+                                        .push_size  = sizeof pack,
+                                        .groups     = {count / PACK_STEP, panels, 1}});
+
+    const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
+    const uint64_t block_bytes = (uint64_t)plan->tile_m * plan->k_slice * 4; /* of A that one tile reads */
+    const uint32_t fit = (uint32_t)((256 << 10) / block_bytes), blocks = ceil_div(tiles, fit > 0 ? fit : 1);
+    const struct {
+        uint64_t a, b, c, add, bias;
+        uint32_t m, n, k, lda, ldc, blocks, k_slice, c_plane;
     } push = {gpu_span_address(p->a) + first * a_step * 4,
-              gpu_span_address(p->b) + first * b_step * 4,
+              gpu_span_address(packed),
               gpu_span_address(c),
               gpu_span_address(add),
               gpu_span_address(bias),
-              gpu_span_address(c),
               p->m,
               p->n,
               count,
+              p->lda,
+              plan->slices > 1 ? p->n : p->ldc,
+              blocks,
               plan->k_slice,
-              plan->slices > 1 ? p->m * p->n : 0,
-              0};
+              plan->slices > 1 ? p->m * p->n : 0};
     gpu_dispatch(
-        stream,
-        &(GpuDispatch){
-            .kernel     = "gemm_lanes",
-            .spec       = {lanes, p->layout, epilogue, LANES_STEP, p->lda / 4, p->ldb / 4, ldc / 4},
-            .spec_count = 7,
-            .bind       = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
-                           by_address(p->b, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
-            .push       = &push,
-            .push_size  = sizeof push,
-            .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), ceil_div(count, plan->k_slice)}});
-}
-
-/* B of an NT product becomes that of an NN product, in the workspace. */
-static void record_transpose(GpuStream *stream, Matmul *p, const Plan *plan)
-{
-    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
-    const GpuSpan  to    = gpu_span_slice(p->workspace, 0, plan->transposed_bytes);
-    const struct {
-        uint64_t b, to;
-        uint32_t rows, columns;
-    } push = {gpu_span_address(p->b), gpu_span_address(to), p->n, plan->k_main};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_transpose",
-                                        .spec       = {lanes, p->ldb / 4, p->n / 4},
-                                        .spec_count = 3,
-                                        .bind       = {by_address(to, GPU_WRITE), by_address(p->b, GPU_READ)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = {ceil_div(plan->k_main, 16), ceil_div(p->n, lanes), 1}});
-    p->layout = MATMUL_NN;
-    p->b      = to;
-    p->ldb    = p->n;
+        stream, &(GpuDispatch){
+                    .kernel = "gemm_lanes",
+                    .spec = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue, LANES_STEP, plan->tile_m},
+                    .spec_count = 5,
+                    .bind = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
+                             by_address(packed, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
+                    .push = &push,
+                    .push_size = sizeof push,
+                    .groups    = {ceil_div(tiles, blocks), panels, blocks * ceil_div(count, plan->k_slice)}});
 }
 
 /* One pass: k in [first, first + count). */
@@ -310,15 +321,13 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     if (plan.kernel != KERNEL_TILED && !fits_vec4s(p)) {
         plan = plan_tiled(stream, p->layout, p->m, p->n, p->k);
     }
-    const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.transposed_bytes);
-    Matmul         product = *p;
-    if (plan.transposed_bytes > 0 && p->workspace.buffer != NULL && p->workspace.size >= plan.transposed_bytes) {
-        record_transpose(stream, &product, &plan);
+    if (plan.panel_bytes > 0 && (p->workspace.buffer == NULL || p->workspace.size < plan.panel_bytes)) {
+        plan = plan_tiled(stream, p->layout, p->m, p->n, p->k);
     }
-    const bool bound = is_bindable(p->c) && is_bindable(p->add) && is_bindable(p->bias); /* by gemm_reduce */
-    const bool split =
-        plan.slices > 1 && bound && p->workspace.buffer != NULL && p->workspace.size >= offset + planes_size &&
-        planes_size <= operand_limit(stream);
+    const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.panel_bytes);
+    const bool     bound = is_bindable(p->c) && is_bindable(p->add) && is_bindable(p->bias); /* by gemm_reduce */
+    const bool     split = plan.slices > 1 && bound && p->workspace.buffer != NULL &&
+                       p->workspace.size >= offset + planes_size && planes_size <= operand_limit(stream);
     if (!split) {
         plan.slices  = 1;
         plan.k_slice = plan.k_pass;
@@ -335,9 +344,9 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
         const GpuSpan  to  = split ? planes : p->c;
         const uint32_t now = split ? 0 : add;
         switch (plan.kernel) {
-        case KERNEL_LANES: record_lanes(stream, &product, &plan, to, now, k, count); break;
-        case KERNEL_TEXEL: record_texel(stream, &product, &plan, to, now, k, count); break;
-        case KERNEL_TILED: record_tiled(stream, &product, &plan, to, now); break;
+        case KERNEL_LANES: record_lanes(stream, p, &plan, to, now, k, count); break;
+        case KERNEL_TEXEL: record_texel(stream, p, &plan, to, now, k, count); break;
+        case KERNEL_TILED: record_tiled(stream, p, &plan, to, now); break;
         }
         if (split) {
             record_reduce(stream, p, &plan, planes, add);
@@ -473,7 +482,17 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
         m = lines;
     }
     const Plan plan = plan_make(stream, layout, m, n, k);
-    return gpu_align(plan.transposed_bytes) + planes_bytes(&plan, m, n);
+    return gpu_align(plan.panel_bytes) + planes_bytes(&plan, m, n);
+}
+
+bool matmul_prefers_f32(GpuStream *stream)
+{
+    return gpu_info(gpu_stream_gpu(stream))->driver_id == LLVMPIPE;
+}
+
+bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    return plan_make(stream, layout, m, n, k).kernel != KERNEL_TILED;
 }
 
 const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)

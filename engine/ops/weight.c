@@ -21,10 +21,23 @@ static uint32_t panel_rows(uint32_t columns)
     return rows > 64 ? rows : 64;
 }
 
-uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns)
+/* Of the workspace, before what the product itself wants; 0: not used. */
+static uint64_t panel_bytes(GpuStream *stream, uint32_t rows, uint32_t columns)
 {
     const uint32_t panel = panel_rows(columns) < rows ? panel_rows(columns) : rows;
-    return matmul_prefers_f32(stream) ? (uint64_t)panel * columns * 4 : 0;
+    return matmul_prefers_f32(stream) ? gpu_align((uint64_t)panel * columns * 4) : 0;
+}
+
+uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns)
+{
+    const uint64_t panel = panel_bytes(stream, rows, columns);
+    const uint32_t count = panel_rows(columns) < rows ? panel_rows(columns) : rows, many = 4096;
+    if (panel == 0) {
+        return 0;
+    }
+    const uint64_t nt = matmul_workspace(stream, MATMUL_NN, many, count, columns);
+    const uint64_t nn = matmul_workspace(stream, MATMUL_NN, many, columns, count);
+    return panel + (nt > nn ? nt : nn);
 }
 
 /* Rows [first, first + count) of a weight. */
@@ -87,15 +100,15 @@ static void dequantize(GpuStream *stream, GpuSpan to, const Weight *w, bool tran
                                         .groups     = gpu_groups((uint64_t)w->rows * blocks, group)});
 }
 
-/* W lies in the panel as the B of an NN product. */
-static void record_panel(GpuStream *stream, const Matmul *p, const Weight *w)
+/* W lies in the panel, the workspace's first bytes, as the B of an NN product. */
+static void record_panel(GpuStream *stream, const Matmul *p, const Weight *w, uint64_t panel)
 {
     Matmul     product    = *p;
     const bool transposed = p->layout == MATMUL_NT;
     product.layout        = MATMUL_NN;
     product.ldb           = p->n;
     product.b             = gpu_span_slice(p->workspace, 0, (uint64_t)w->rows * w->columns * 4);
-    product.workspace     = (GpuSpan){0};
+    product.workspace     = gpu_span_slice(p->workspace, panel, p->workspace.size - panel);
     dequantize(stream, product.b, w, transposed, p->n);
     matmul(stream, &product);
 }
@@ -207,7 +220,7 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
         const Weight   slice = weight_slice(w, first, count);
         const Matmul   piece = piece_of(&p, first, count);
         if (panels && matmul_is_fast(stream, MATMUL_NN, piece.m, piece.n, piece.k)) {
-            record_panel(stream, &piece, &slice);
+            record_panel(stream, &piece, &slice, panel_bytes(stream, w->rows, w->columns));
         } else {
             record_rows(stream, &piece, &slice);
         }

@@ -296,6 +296,7 @@ static void candidate_fill(Candidate *c, VkPhysicalDevice physical)
     tier->subgroup_size_control = has_extension(&extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME) ||
                                   plain.apiVersion >= VK_API_VERSION_1_3;
     tier->buffer_address = v12.bufferDeviceAddress;
+    tier->int64 = features.features.shaderInt64;
     tier->timeline_semaphore = v12.timelineSemaphore;
     tier->push_descriptor = has_extension(&extensions, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
     tier->memory_budget = has_extension(&extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
@@ -462,7 +463,7 @@ static VkResult device_create(Gpu *gpu)
     VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
                                             .pNext = gpu->executable_statistics ? &statistics : NULL,
                                             .bufferDeviceAddress = gpu->info.tier.buffer_address};
-    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &v12};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &v12, .features = {.shaderInt64 = gpu->info.tier.int64}};
     VkDeviceCreateInfo        info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                       .pNext = &features,
                                       .queueCreateInfoCount = 1,

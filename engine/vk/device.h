@@ -23,7 +23,7 @@ typedef enum GpuType { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_O
  * there, none is needed. */
 typedef struct GpuTier {
     bool fp16_storage, fp16_arithmetic, bf16, int8_storage, cooperative_matrix, cooperative_matrix2;
-    bool subgroup_arithmetic, subgroup_size_control, buffer_address, timeline_semaphore, push_descriptor;
+    bool subgroup_arithmetic, subgroup_size_control, buffer_address, int64, timeline_semaphore, push_descriptor;
     bool memory_budget, unified_memory, timestamps;
 } GpuTier;
 

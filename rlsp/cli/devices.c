@@ -14,7 +14,7 @@ typedef struct Feature {
     bool        there;
 } Feature;
 
-enum { FEATURES = 14 };
+enum { FEATURES = 15 };
 
 static void list_features(const GpuTier *tier, Feature features[FEATURES])
 {
@@ -28,6 +28,7 @@ static void list_features(const GpuTier *tier, Feature features[FEATURES])
         {"subgroup-arithmetic", tier->subgroup_arithmetic},
         {"subgroup-size-control", tier->subgroup_size_control},
         {"buffer-address", tier->buffer_address},
+        {"int64", tier->int64},
         {"timeline-semaphore", tier->timeline_semaphore},
         {"push-descriptor", tier->push_descriptor},
         {"memory-budget", tier->memory_budget},

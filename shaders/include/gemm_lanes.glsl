@@ -2,12 +2,16 @@
 #ifndef GEMM_LANES_GLSL
 #define GEMM_LANES_GLSL
 
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Vec4s { vec4 v[]; };
-layout(buffer_reference, std430, buffer_reference_align = 16) buffer Floats { float v[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer Floats { float v[]; };
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer Pairs { uint64_t v[]; }; // of floats
 const uint LANES = gl_WorkGroupSize.x;
+const uint PANEL = 2 * LANES; // columns of a panel, see gemm_pack.comp
 
 // An index that is known not to wrap, so that constants added to it become immediates.
-uint bounded(uint index) { return index & 0x00ffffffu; }
+uint bounded(uint index) { return index & 0x03ffffffu; }
 
 // lane i gets the i-th float at p.v[at]; LANES is 4, 8 or 16.
 float lane_values(Vec4s p, uint at)
@@ -28,16 +32,44 @@ float lane_values(Vec4s p, uint at)
     return value;
 }
 
-// lane i gets p.v[at + i * pitch]: four k of one column each
-vec4 lane_rows(Vec4s p, uint at, uint pitch)
+// Up to eight lanes, a lane owns two neighbouring columns of a panel, so that it writes 64 bits
+// at a time. Mesa 26.2 cannot do that with sixteen, where it owns column lane and LANES + lane.
+const bool NEIGHBOURS = LANES <= 8;
+
+// The lane's columns of PANEL floats, which start at the at-th pair.
+vec2 lane_columns(uint64_t floats, uint at)
 {
     const uint lane = gl_SubgroupInvocationID;
-    vec4 value = p.v[at];
+    if (!NEIGHBOURS) {
+        return vec2(lane_values(Vec4s(floats), at >> 1), lane_values(Vec4s(floats), (at >> 1) + LANES / 4));
+    }
+    Pairs p = Pairs(floats);
+    uint64_t value = p.v[at];
     [[unroll]] for (uint i = 1; i < LANES; i++) {
-        const vec4 x = p.v[at + i * pitch];
+        const uint64_t x = p.v[at + i];
         value = lane == i ? x : value;
     }
-    return value;
+    return uintBitsToFloat(unpackUint2x32(value));
+}
+
+// Columns [begin, PANEL) of them.
+void store_columns(uint64_t floats, uint at, vec2 x, uint begin)
+{
+    const uint lane = gl_SubgroupInvocationID;
+    if (NEIGHBOURS) {
+        Pairs p = Pairs(floats);
+        if (2 * lane >= begin) {
+            p.v[at + lane] = packUint2x32(floatBitsToUint(x));
+        }
+        return;
+    }
+    Floats p = Floats(floats);
+    if (lane >= begin) {
+        p.v[2 * at + lane] = x.x;
+    }
+    if (LANES + lane >= begin) {
+        p.v[2 * at + LANES + lane] = x.y;
+    }
 }
 
 #endif

@@ -1,0 +1,60 @@
+// B as gemm_lanes reads it: in panels of PANEL = 2 * LANES columns, k after k, of each k the
+// first column of every lane, then the second one of every lane (lane_columns()). The last panel overlaps its neighbour where
+// n is no multiple of PANEL. A workgroup, one subgroup, writes STEP k of one panel.
+// The host makes sure of: n >= PANEL, count a multiple of STEP, strides multiples of 4.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_basic : require
+#include "common.glsl"
+#define NO_EPILOGUE_CONSTANT
+#include "gemm.glsl"
+#include "gemm_lanes.glsl"
+
+layout(push_constant) uniform Push {
+    uint64_t b_matrix, b_panels;
+    uint     n, ldb, count; // count: k of a panel
+};
+
+const uint STEP = 16;
+
+// The i-th lane's column of a panel, and its second one: what lies at a lane's place in the first
+// half of a row of the panel is a lane's first column in gemm_lanes.
+uint float_column(uint at) { return NEIGHBOURS ? (at < LANES ? 2 * at : 2 * (at - LANES) + 1) : at; }
+uint first_column(uint i) { return float_column(NEIGHBOURS ? 2 * i : i); }
+uint second_column(uint i) { return float_column(NEIGHBOURS ? 2 * i + 1 : LANES + i); }
+
+void main()
+{
+    const uint lane = gl_SubgroupInvocationID;
+    const uint column0 = min(gl_WorkGroupID.y * PANEL, n - PANEL), k0 = gl_WorkGroupID.x * STEP;
+    Vec4s b = Vec4s(b_matrix);
+    const uint to = bounded((gl_WorkGroupID.y * count + k0) * LANES);
+    if (LAYOUT == NT) {
+        const uint pitch = ldb >> 2, from = column0 * pitch + (k0 >> 2);
+        [[unroll]] for (uint j = 0; j < STEP; j += 4) {
+            vec4 x = vec4(0.0), y = vec4(0.0); // four k of the lane's columns
+            [[unroll]] for (uint i = 0; i < LANES; i++) {
+                const vec4 x_i = b.v[bounded(from + first_column(i) * pitch) + (j >> 2)];
+                const vec4 y_i = b.v[bounded(from + second_column(i) * pitch) + (j >> 2)];
+                x = lane == i ? x_i : x;
+                y = lane == i ? y_i : y;
+            }
+            [[unroll]] for (uint e = 0; e < 4; e++) {
+                store_columns(b_panels, to + (j + e) * LANES, vec2(x[e], y[e]), 0);
+            }
+        }
+    } else {
+        [[unroll]] for (uint j = 0; j < STEP; j++) {
+            const uint from = bounded((k0 + j) * (ldb >> 2) + (column0 >> 2));
+            vec2 x = vec2(0.0);
+            [[unroll]] for (uint i = 0; i < LANES; i++) {
+                const uint first = first_column(i), second = second_column(i);
+                const vec2 x_i = vec2(b.v[from + (first >> 2)][first & 3], b.v[from + (second >> 2)][second & 3]);
+                x = lane == i ? x_i : x;
+            }
+            store_columns(b_panels, to + j * LANES, x, 0);
+        }
+    }
+}
