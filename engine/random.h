@@ -24,7 +24,8 @@ typedef enum RandomPurpose {
     RANDOM_LORA = 9,    /* adapter initialisation: step = matrix index, row = 0    */
     RANDOM_BOOTSTRAP = 10, /* resamples of problems: step = which, row = 0          */
     RANDOM_VOTE = 11,      /* subsets of samples: step = problem, row = their size  */
-    RANDOM_SIGNS = 12      /* signs of a permutation test: step = which, row = 0    */
+    RANDOM_SIGNS = 12,     /* signs of a permutation test: step = which, row = 0    */
+    RANDOM_RETRY = 13      /* pauses between tries of a request: step = request, row = try */
 } RandomPurpose;
 
 typedef struct Random {

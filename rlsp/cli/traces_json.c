@@ -27,6 +27,28 @@ static void put_object(JsonLine *line, const Event *event, const char *key, cons
     json_line_end(line, '}');
 }
 
+/* What somebody else said of the response: left out where nobody was asked. */
+static void put_said(JsonLine *line, const Event *event, const char *who)
+{
+    static const char *const texts[] = {"rationale", "error"};
+    char                     name[32];
+    snprintf(name, sizeof name, "%s.fallback", who);
+    if (!event_has(event, name)) {
+        return;
+    }
+    json_line_key(line, who);
+    json_line_begin(line, '{');
+    snprintf(name, sizeof name, "%s.", who);
+    event_each_number(event, put_number, &(Inner){line, name});
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        snprintf(name, sizeof name, "%s.%s", who, texts[i]);
+        if (event_has(event, name)) {
+            json_line_text_field(line, texts[i], event_text(event, name));
+        }
+    }
+    json_line_end(line, '}');
+}
+
 static void put_flag(JsonLine *line, const char *key, bool value)
 {
     json_line_key(line, key);
@@ -70,6 +92,8 @@ bool traces_print_json(const TraceCard *card, FILE *out)
     json_line_number_field(&line, "reward", event_number(card->event, "reward", 0));
     put_object(&line, card->event, "rewards", "rewards.");
     put_object(&line, card->event, "behaviours", "behaviours.");
+    put_said(&line, card->event, "judge");
+    put_said(&line, card->event, "remote");
     put_flag(&line, "parsed", card->markup.parsed);
     put_marks(&line, &card->markup);
     json_line_end(&line, '}');

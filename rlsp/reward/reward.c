@@ -25,19 +25,19 @@ static Status refuse(Error *error, const char *key, double found, const char *wa
 Status reward_config_check(const RewardConfig *config, Error *error)
 {
     ExploreKind kind = config->explore.kind;
-    if (kind == EXPLORE_JUDGE) {
-        return error_set(error, STATUS_BAD_INPUT,
-                         "reward.explore.kind: \"judge\" is not built yet; use none, length, effort or fraction");
-    }
     if (!(config->explore.c >= 0)) {
         return refuse(error, "explore.c", config->explore.c, "0 or more");
     }
     if (config->explore.cap == 0 && (kind == EXPLORE_EFFORT || config->explore.of_attempts)) {
         return refuse(error, "explore.cap", 0, "1 or more attempts");
     }
-    if (config->explore.compat && kind != EXPLORE_LENGTH && kind != EXPLORE_NONE) {
+    if (config->explore.compat && kind != EXPLORE_LENGTH && kind != EXPLORE_NONE && kind != EXPLORE_JUDGE) {
         return error_set(error, STATUS_BAD_INPUT,
-                         "reward.explore.compat: the authors' formula has kind length or none, no other");
+                         "reward.explore.compat: the authors' formula has kind length, judge or none, no other");
+    }
+    if (config->explore.compat && config->remote.mode != REMOTE_NONE) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "reward.remote.mode: the authors' formula (reward.explore.compat) has no place for it");
     }
     if (config->explore.until_hit + config->explore.verified > 0 && kind != EXPLORE_EFFORT) {
         return error_set(error, STATUS_BAD_INPUT, "reward.explore.%s: only for kind effort",
@@ -66,6 +66,9 @@ static double clipped(const RewardConfig *config, double value, RewardParts *par
 }
 
 /* --- the authors' formula ------------------------------------------------------ */
+
+/* How the authors mix a judge's grade with everything else. */
+static const double COMPAT_REST = 0.8, COMPAT_JUDGE = 0.2;
 
 static bool is_space(char c)
 {
@@ -108,18 +111,26 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
         parts->verdict.box_offset = parts->verdict.first_box_offset = input->length;
         parts->outcome = parts->format = -0.5;
     }
-    double total = parts->outcome;
-    if (config->explore.kind == EXPLORE_LENGTH && config->explore.c != 0) {
+    const bool judged = config->explore.kind == EXPLORE_JUDGE;
+    double     term   = 0;
+    if ((config->explore.kind == EXPLORE_LENGTH || judged) && config->explore.c != 0) {
         double length = (double)code_points(text, reasoning) / 4;
         if (length == 0) { /* an exception there, which gives 0 whatever else was earned */
             parts->correct = parts->format = 0;
-            parts->total                   = 0;
+            parts->voided                  = true;
             return;
         }
-        parts->explore = parts->explore_weighted = -config->explore.c / length;
-        total += parts->explore;
+        term = -config->explore.c / length;
     }
-    parts->total = clipped(config, total, parts);
+    if (judged) {
+        parts->correct *= COMPAT_REST;
+        parts->format *= COMPAT_REST;
+        parts->length          = term;
+        parts->length_weighted = COMPAT_REST * term;
+    } else {
+        parts->explore = parts->explore_weighted = term;
+    }
+    parts->total = clipped(config, judged ? COMPAT_REST * (parts->outcome + term) : parts->outcome + term, parts);
 }
 
 /* --- ours ---------------------------------------------------------------------- */
@@ -154,7 +165,7 @@ static double explore(const RewardConfig *config, const RewardInput *input, cons
     case EXPLORE_EFFORT: return gated ? 0 : effort(config, &parts->verdict, &parts->trace);
     case EXPLORE_FRACTION: return gated || limit == 0 ? 0 : smaller(tokens, limit) / limit;
     case EXPLORE_NONE:
-    case EXPLORE_JUDGE: break; /* refused by reward_config_check */
+    case EXPLORE_JUDGE: break; /* comes by reward_add */
     }
     return 0;
 }
@@ -183,4 +194,53 @@ void reward_compute(const RewardConfig *config, const Task *task, const Problem 
         parts->explore_weighted = config->explore.weight * parts->explore;
     }
     parts->total = clipped(config, parts->correct + parts->format + parts->explore_weighted, parts);
+}
+
+/* --- what others say --------------------------------------------------------------- */
+
+bool reward_wants_judge(const RewardConfig *config, const RewardParts *parts)
+{
+    return config->explore.kind == EXPLORE_JUDGE && !parts->repetition_gated && !parts->voided;
+}
+
+static void add_judge(const RewardConfig *config, double grade, RewardParts *parts)
+{
+    parts->explore          = grade;
+    parts->explore_weighted = (config->explore.compat ? COMPAT_JUDGE : config->explore.weight) * grade;
+}
+
+static void add_remote(const RewardConfig *config, double reward, RewardParts *parts)
+{
+    parts->remote = reward;
+    switch (config->remote.mode) {
+    case REMOTE_NONE: parts->remote = 0; break;
+    case REMOTE_OUTCOME:
+        parts->outcome = reward;
+        parts->correct = config->correct * reward;
+        parts->format  = 0;
+        break;
+    case REMOTE_EXPLORE: parts->remote_weighted = config->remote.weight * reward; break;
+    case REMOTE_TOTAL:
+        parts->correct = parts->format = parts->length_weighted = parts->explore_weighted = 0;
+        parts->remote_weighted                                                            = reward;
+        break;
+    }
+}
+
+void reward_add(const RewardConfig *config, const RewardSaid *said, RewardParts *parts)
+{
+    if (parts->voided) {
+        return;
+    }
+    if (reward_wants_judge(config, parts)) {
+        add_judge(config, said->judge, parts);
+    }
+    add_remote(config, said->remote, parts);
+    double total = parts->correct + parts->format + parts->explore_weighted + parts->remote_weighted;
+    if (config->explore.compat) { /* rounded as there */
+        total = config->explore.kind == EXPLORE_JUDGE
+                    ? COMPAT_REST * (parts->outcome + parts->length) + parts->explore_weighted
+                    : parts->outcome + parts->explore;
+    }
+    parts->total = clipped(config, total, parts);
 }

@@ -12,6 +12,9 @@
  *     total = clip(correct * outcome + explore.weight * explore)
  *     outcome = 1 right, `wrong` wrong, `no_answer` without an answer
  *
+ * What others say (a judge's grade, the reward of somebody's server) comes later, and is added:
+ *     reward_add(&config, &(RewardSaid){.judge = 0.7}, &parts);
+ *
  * The arms of the recipes:
  *     A   correct 1, none                      (countdown, pick-three)
  *     B   correct .7, effort weight .3 cap 6
@@ -31,8 +34,16 @@ typedef enum ExploreKind {
     EXPLORE_LENGTH,   /* -c / n, n the response's tokens (of_attempts: 12 + 20 * min(distinct, cap)) */
     EXPLORE_EFFORT,   /* min(distinct valid attempts, cap) / cap                                     */
     EXPLORE_FRACTION, /* min(n, limit) / limit                                                       */
-    EXPLORE_JUDGE     /* not built yet: reward_config_check refuses it                               */
+    EXPLORE_JUDGE     /* a judge's grade, which comes by reward_add                                  */
 } ExploreKind;
+
+/* What a reward server's number is. */
+typedef enum RemoteMode {
+    REMOTE_NONE,
+    REMOTE_OUTCOME, /* the outcome, instead of the verifier's; its weight is `correct`         */
+    REMOTE_EXPLORE, /* a second exploration reward, with a weight of its own                   */
+    REMOTE_TOTAL    /* all there is: the other parts are logged before weights, and earn nothing */
+} RemoteMode;
 
 typedef struct RewardConfig {
     double correct;   /* weight of the outcome                       */
@@ -51,6 +62,10 @@ typedef struct RewardConfig {
         uint32_t limit;          /* fraction; 0: max_tokens                              */
         bool     compat;         /* the authors' formula to the letter, see below        */
     } explore;
+    struct {
+        RemoteMode mode;
+        double     weight; /* explore */
+    } remote;
     uint32_t repetition_ngram;     /* words; 0: off                                          */
     double   repetition_max_share; /* above it exploration earns nothing                     */
     double   clip;                 /* total within +-clip; 0: off                            */
@@ -66,7 +81,8 @@ typedef struct RewardInput {
     bool     truncated;           /* no <eos>: logged only; its answer counts if it has one */
 } RewardInput;
 
-/* Everything that went into a reward, for the log. */
+/* Everything that went into a reward, for the log.
+ *     total = clip(correct + format + length_weighted + explore_weighted + remote_weighted)  (but see `voided`) */
 typedef struct RewardParts {
     double      total;
     double      outcome;          /* before its weight: 1, wrong or no_answer             */
@@ -74,9 +90,14 @@ typedef struct RewardParts {
     double      format;           /* correct * outcome where there is none, else 0        */
     double      explore;          /* raw, before its weight                               */
     double      explore_weighted; /* explore.weight * explore                             */
+    double      length;           /* compat with a judge: the length term, else 0         */
+    double      length_weighted;
+    double      remote;           /* the reward server's number; 0 without one            */
+    double      remote_weighted;  /* what it adds by itself (not as the outcome)          */
     double      repetition;       /* share of repeated n-grams; 0 where the gate is off   */
     bool        repetition_gated; /* the gate took the exploration credit                 */
     bool        clipped;
+    bool        voided; /* compat: an exception there; the total is 0 whatever the parts */
     bool        truncated;
     TaskVerdict verdict;
     TraceStats  trace;
@@ -86,20 +107,35 @@ typedef struct RewardParts {
  * off (n-gram 0, share .5), clip 10: the config's defaults. */
 RewardConfig reward_config_default(void);
 
-/* Errors name the key. EXPLORE_JUDGE is refused: it is not built yet. */
+/* Errors name the key. */
 Status reward_config_check(const RewardConfig *config, Error *error);
 
-/* Gate: where more than repetition_max_share of the word n-grams are copies, effort
+/* Everything but what others say: with a judge or a reward server the parts are whole only after reward_add.
+ *
+ * Gate: where more than repetition_max_share of the word n-grams are copies, effort
  * and fraction earn 0, and a length form, whose credit is negative, counts only the
- * part of the length that is no copy (n * (1 - share)); of_attempts counts none.
+ * part of the length that is no copy (n * (1 - share)); of_attempts counts none. A judge is
+ * not asked (reward_wants_judge) and gives 0.
  *
  * compat (PAPER.md section 2, the authors' reward server): the *first* \boxed{…}
  * with at most one level of braces inside; -0.5 without one, else 1 or 0; if c is
  * not 0, minus c / (characters before the box / 4), or of the whole response where
- * there is no box; division by zero gives 0 for the whole reward; weights, gate and
- * the other options play no part; clip does. Characters are code points, white
- * space around the response is cut off first. The answer is judged by the task. */
+ * there is no box; with a judge 0.8 times this plus 0.2 times the grade; division by zero gives 0 for the whole reward;
+ * weights, gate and the other options play no part; clip does. Characters are code points, white space around the
+ * response is cut off first. The answer is judged by the task. */
 void reward_compute(const RewardConfig *config, const Task *task, const Problem *problem, const RewardInput *input,
                     RewardParts *parts);
+
+/* What others said of a response. */
+typedef struct RewardSaid {
+    double judge;  /* grade, for EXPLORE_JUDGE      */
+    double remote; /* for remote.mode other than none */
+} RewardSaid;
+
+/* Whether the judge is to be asked about this response. */
+bool reward_wants_judge(const RewardConfig *config, const RewardParts *parts);
+
+/* Puts it into the parts that reward_compute made. Once for each. */
+void reward_add(const RewardConfig *config, const RewardSaid *said, RewardParts *parts);
 
 #endif

@@ -30,7 +30,14 @@
 
 #include "engine/error.h"
 
-enum { RUN_NAME_SIZE = 64, RUN_PATH_SIZE = 1024, RUN_TEXT_SIZE = 512, SFT_PHASES_MAX = 16, LORA_TARGETS_MAX = 8 };
+enum {
+    RUN_NAME_SIZE    = 64,
+    RUN_PATH_SIZE    = 1024,
+    RUN_TEXT_SIZE    = 512,
+    RUN_MODEL_SIZE   = 256,
+    SFT_PHASES_MAX   = 16,
+    LORA_TARGETS_MAX = 8
+};
 
 typedef enum RunStage { STAGE_SFT, STAGE_RL } RunStage;
 typedef enum RunPrecision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_F16 } RunPrecision;
@@ -64,6 +71,8 @@ typedef enum RunExplore {
     EXPLORE_KIND_FRACTION,
     EXPLORE_KIND_JUDGE
 } RunExplore;
+typedef enum RunRemote { REMOTE_KIND_NONE, REMOTE_KIND_OUTCOME, REMOTE_KIND_EXPLORE, REMOTE_KIND_TOTAL } RunRemote;
+typedef enum RunOnFailure { ON_FAILURE_FALLBACK, ON_FAILURE_STOP } RunOnFailure;
 typedef enum RunAdapter { ADAPTER_NONE, ADAPTER_LORA } RunAdapter;
 
 /* model.init: a model made from nothing. Used when model.path is empty. */
@@ -199,29 +208,52 @@ typedef struct RunRl {
     uint32_t       traces_per_step;         /* written to traces.jsonl                             */
 } RunRl;
 
+/* How a server is asked (rlsp/remote/http.h). */
+typedef struct RunServer {
+    char         endpoint[RUN_TEXT_SIZE], key_env[RUN_NAME_SIZE]; /* key_env "": no key               */
+    double       timeout;                                         /* seconds                         */
+    uint32_t     retries;
+    double       backoff;     /* seconds before the first retry; doubles                              */
+    uint32_t     concurrency; /* requests at once                                                    */
+    uint32_t     breaker;     /* failures in a row after which it pauses; 0: never                    */
+    double       breaker_pause;
+    RunOnFailure on_failure;
+    double       fallback; /* what counts where no answer comes                                     */
+} RunServer;
+
 typedef struct RunExploreReward {
     RunExplore kind;
     double     weight;
-    uint32_t   cap;         /* effort: distinct valid attempts that earn full credit               */
-    double     c;           /* length: -c / response length                                        */
-    uint32_t   limit;       /* fraction: min(n, limit) / limit; 0: rl.max_new_tokens               */
-    bool       of_attempts; /* length: by distinct valid attempts instead of tokens */
-    bool       before_box;  /* length, fraction: count the tokens before the answer's box only */
-    bool       until_hit;   /* effort: full credit once an attempt hits and is answered            */
-    bool       verified;    /* effort: an attempt counts only if its own verdict is right          */
-    bool       compat;      /* the authors' formula to the letter (PAPER.md section 2)             */
-    char       endpoint[RUN_TEXT_SIZE], model[RUN_NAME_SIZE], key_env[RUN_NAME_SIZE]; /* judge    */
-    double     timeout;     /* judge: seconds                                                      */
-    uint32_t   retries;     /* judge                                                               */
-    double     fallback;    /* judge: score where no answer comes                                  */
-    uint32_t   concurrency; /* judge: requests at once                                            */
+    uint32_t   cap;                   /* effort: distinct valid attempts that earn full credit               */
+    double     c;                     /* length: -c / response length                                        */
+    uint32_t   limit;                 /* fraction: min(n, limit) / limit; 0: rl.max_new_tokens               */
+    bool       of_attempts;           /* length: by distinct valid attempts instead of tokens */
+    bool       before_box;            /* length, fraction: count the tokens before the answer's box only */
+    bool       until_hit;             /* effort: full credit once an attempt hits and is answered            */
+    bool       verified;              /* effort: an attempt counts only if its own verdict is right          */
+    bool       compat;                /* the authors' formula to the letter (PAPER.md section 2)             */
+    RunServer  judge;                 /* its keys stand beside the ones above                                */
+    char       model[RUN_MODEL_SIZE]; /* judge                                                     */
+    double     temperature;           /* judge; negative: the server's                                       */
+    uint32_t   max_tokens;            /* judge: of its answer; 0: the server's                               */
+    uint32_t   max_bytes;             /* judge: longer responses are cut in the middle; 0: never             */
+    bool       json;                  /* judge: asks for a JSON object                                       */
+    bool       cache;                 /* judge: the same response is graded once in a step                   */
 } RunExploreReward;
+
+typedef struct RunRemoteReward {
+    RunRemote mode;
+    double    weight; /* explore                                */
+    RunServer server;
+    uint32_t  batch_size; /* responses in a request; 0: all of a step */
+} RunRemoteReward;
 
 typedef struct RunReward {
     double           correct;   /* weight of correctness                                          */
     double           wrong;     /* score of a wrong answer (a correct one: 1)                     */
     double           no_answer; /* score without a final answer                                   */
     RunExploreReward explore;
+    RunRemoteReward  remote;
     uint32_t         repetition_ngram;     /* repetition.ngram; 0: off                            */
     double           repetition_max_share; /* repetition.max_share: above it explore earns 0      */
     double           clip;                 /* total reward within [-clip, clip]; 0: off                      */

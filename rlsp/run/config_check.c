@@ -178,16 +178,22 @@ static Status check_rl(const RunConfig *config, const char *origin, Error *error
         return refuse(origin, "task.data", error, "empty; the rl stage of a jsonl task needs a file of problems");
     }
     const RunExploreReward *explore = &config->reward.explore;
-    if (explore->kind == EXPLORE_KIND_JUDGE && (explore->endpoint[0] == '\0' || explore->model[0] == '\0')) {
-        return refuse(origin, explore->endpoint[0] == '\0' ? "reward.explore.endpoint" : "reward.explore.model", error,
-                      "empty; the judge needs both");
+    const RunRemoteReward  *remote  = &config->reward.remote;
+    if (explore->kind == EXPLORE_KIND_JUDGE && (explore->judge.endpoint[0] == '\0' || explore->model[0] == '\0')) {
+        return refuse(origin, explore->judge.endpoint[0] == '\0' ? "reward.explore.endpoint" : "reward.explore.model",
+                      error, "empty; the judge needs both");
     }
     if (config->task.kind == TASK_KIND_JSONL && (explore->kind == EXPLORE_KIND_EFFORT || explore->of_attempts)) {
         return refuse(origin, explore->of_attempts ? "reward.explore.of_attempts" : "reward.explore.kind", error,
                       "attempts are only found in responses to the built-in tasks; for a jsonl task use length, "
                       "fraction or judge");
     }
-    if (config->reward.correct == 0 && (explore->kind == EXPLORE_KIND_NONE || explore->weight == 0)) {
+    if (remote->mode != REMOTE_KIND_NONE && remote->server.endpoint[0] == '\0') {
+        return refuse(origin, "reward.remote.endpoint", error, "empty; reward.remote.mode needs it");
+    }
+    const bool explores = (explore->kind != EXPLORE_KIND_NONE && explore->weight != 0) ||
+                          (remote->mode == REMOTE_KIND_EXPLORE && remote->weight != 0);
+    if (config->reward.correct == 0 && !explores && remote->mode != REMOTE_KIND_TOTAL) {
         return refuse(origin, "reward.correct", error, "0, and no exploration reward either: nothing is rewarded");
     }
     return STATUS_OK;

@@ -281,6 +281,14 @@ const char *event_trace_line(JsonLine *line, const EventTrace *trace)
     json_line_begin(line, '{');
     put_fields(line, trace->behaviours, trace->behaviour_count);
     json_line_end(line, '}');
+    for (int i = 0; i < trace->object_count; i++) {
+        if (trace->objects[i].count > 0) {
+            json_line_key(line, trace->objects[i].name);
+            json_line_begin(line, '{');
+            put_fields(line, trace->objects[i].fields, trace->objects[i].count);
+            json_line_end(line, '}');
+        }
+    }
     json_line_end(line, '}');
     return json_line_finish(line);
 }

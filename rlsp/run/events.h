@@ -43,6 +43,13 @@ typedef struct EventField {
     const char *text;
 } EventField;
 
+/* An inner object of a line. */
+typedef struct EventObject {
+    const char       *name;
+    const EventField *fields;
+    int               count; /* 0: it is left out */
+} EventObject;
+
 /* One response with what was thought of it: a line of traces.jsonl. */
 typedef struct EventTrace {
     const char       *stage; /* "rl", "eval", …                                  */
@@ -65,6 +72,8 @@ typedef struct EventTrace {
     int               behaviour_count;
     const EventField *details; /* more about it: the rule of the verdict, the sample's number */
     int               detail_count;
+    const EventObject *objects; /* what others say of it: "judge", "remote"        */
+    int               object_count;
 } EventTrace;
 
 /* Bytes of the files at a checkpoint: what a resumed run keeps. */

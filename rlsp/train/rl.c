@@ -6,6 +6,7 @@
 #include "engine/io/file.h"
 #include "rlsp/train/ppo.h"
 #include "rlsp/train/rollout_fields.h"
+#include "rlsp/train/rollout_said.h"
 #include "rlsp/train/session_adapter.h"
 #include "rlsp/train/session_control.h"
 
@@ -149,13 +150,14 @@ static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, co
         {"time_generate", times->generate, NULL}, {"time_judge", times->judge, NULL}, {"time_score", times->score, NULL},
         {"time_advantages", times->advantages, NULL}, {"time_update", times->update, NULL}, {"time_seconds", times->all, NULL},
         {"time_tokens_per_second", response_tokens / times->all, NULL}};
-    enum { LEARNED = sizeof learned / sizeof *learned, ALL = 1 + ROLLOUT_FIELDS + LEARNED + SESSION_MEMORY_FIELDS };
-    EventField all[ALL];
+    enum { LEARNED = sizeof learned / sizeof *learned, ALL = 1 + ROLLOUT_FIELDS + LEARNED + SESSION_MEMORY_FIELDS, SAID = ROLLOUT_SAID_FIELDS };
+    EventField all[ALL + SAID];
     all[0] = (EventField){"stage_step", step + 1, NULL};
     rollout_fields(rollout->items, rollout->sequences, stage->session->config.rl.max_new_tokens, all + 1);
     memcpy(all + 1 + ROLLOUT_FIELDS, learned, sizeof learned);
     session_memory_fields(stage->session, all + 1 + ROLLOUT_FIELDS + LEARNED);
-    return session_emit(stage->session, "rl_step", all, ALL, error);
+    const int said = rollout_said_fields(rollout->said, &rollout->reward, rollout->items, all + ALL);
+    return session_emit(stage->session, "rl_step", all, ALL + said, error);
 }
 
 static Status rl_step(RlStage *stage, uint32_t step, Error *error)
@@ -175,11 +177,12 @@ static Status rl_step(RlStage *stage, uint32_t step, Error *error)
     PpoStats     stats = {0};
     const double start = session_clock();
     Status       status = rollout_sample(stage->rollout, step, error);
-    times.generate = stage->rollout->generate_seconds;
-    times.judge = stage->rollout->judge_seconds;
-    double mark = session_clock();
+    double       mark = session_clock();
     status = status == STATUS_OK ? ppo_score(stage->ppo, stage->rollout, &score, error) : status;
     times.score = session_clock() - mark;
+    status = status == STATUS_OK ? rollout_finish(stage->rollout, error) : status; /* others had the time of scoring to answer */
+    times.generate = stage->rollout->generate_seconds;
+    times.judge = stage->rollout->judge_seconds;
     mark = session_clock();
     status = status == STATUS_OK ? ppo_advantages(stage->ppo, stage->rollout, session->kl_coef, error) : status;
     times.advantages = session_clock() - mark;
@@ -239,6 +242,23 @@ static Status after_step(Session *session, uint32_t step, Error *error)
     return status == STATUS_OK && !last ? session_between_steps(session, &place, error) : status;
 }
 
+/* A step that was given up halfway has changed nothing: the state before it is saved, so that going on draws it again. `error` says
+ * why it was given up. */
+static Status save_before_step(Session *session, uint32_t step, Error *error)
+{
+    const SessionPlace place = {.stage = STAGE_RL, .stage_step = step};
+    const bool         there = (session->saved && session->saved_step == session->step) || (session->resuming && session->resumed.step == session->step);
+    const Error        why = *error;
+    *error = (Error){0};
+    if (!there && session_checkpoint(session, &place, SAVE_ASKED, error) != STATUS_OK) {
+        return error->status;
+    }
+    if (why.status == STATUS_STOPPED) {
+        return error_set(error, why.status, "stopped in step %llu, which will be done again; everything is saved", (unsigned long long)session->step + 1);
+    }
+    return error_set(error, why.status, "%s; everything before is saved: rlsp train --resume %s", why.text, run_dir_path(session->run));
+}
+
 static Status run_steps(RlStage *stage, uint32_t first, Error *error)
 {
     Session   *session = stage->session;
@@ -246,6 +266,9 @@ static Status run_steps(RlStage *stage, uint32_t first, Error *error)
     Status     status = evaluation_due ? after_step(session, first - 1, error) : STATUS_OK;
     for (uint32_t step = first; step < session->config.rl.steps && status == STATUS_OK; step++) {
         status = rl_step(stage, step, error);
+        if (status == STATUS_STOPPED || (status != STATUS_OK && rollout_unanswered(stage->rollout))) {
+            status = save_before_step(stage->session, step, error);
+        }
         status = status == STATUS_OK ? after_step(session, step, error) : status;
     }
     return status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/parallel.h"
+#include "rlsp/train/rollout_said.h"
 #include "rlsp/train/trace_fields.h"
 
 RewardConfig reward_from_config(const RunReward *config)
@@ -28,6 +29,13 @@ RewardConfig reward_from_config(const RunReward *config)
     reward.explore.verified = config->explore.verified;
     reward.explore.limit = config->explore.limit;
     reward.explore.compat = config->explore.compat;
+    switch (config->remote.mode) {
+    case REMOTE_KIND_NONE: reward.remote.mode = REMOTE_NONE; break;
+    case REMOTE_KIND_OUTCOME: reward.remote.mode = REMOTE_OUTCOME; break;
+    case REMOTE_KIND_EXPLORE: reward.remote.mode = REMOTE_EXPLORE; break;
+    case REMOTE_KIND_TOTAL: reward.remote.mode = REMOTE_TOTAL; break;
+    }
+    reward.remote.weight = config->remote.weight;
     reward.repetition_ngram = config->repetition_ngram;
     reward.repetition_max_share = config->repetition_max_share;
     reward.clip = config->clip;
@@ -66,7 +74,7 @@ Rollout *rollout_new(Session *session, Error *error)
     } else if (limits.max_length > session->policy->config.max_positions) {
         error_set(error, STATUS_BAD_INPUT, "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
                   rl->max_new_tokens, prompt, session->policy->config.max_positions);
-    } else if (reward_config_check(&rollout->reward, error) == STATUS_OK) {
+    } else if (reward_config_check(&rollout->reward, error) == STATUS_OK && (rollout->said = rollout_said_open(&session->config, n, error)) != NULL) {
         rollout->decoder = decoder_new(session->gpu, &session->policy->config, &limits, error);
     }
     if (rollout->decoder == NULL) {
@@ -86,6 +94,7 @@ void rollout_item_free(RolloutItem *item)
 void rollout_free(Rollout *rollout)
 {
     if (rollout != NULL) {
+        rollout_said_free(rollout->said);
         decoder_free(rollout->decoder);
         for (uint32_t i = 0; i < rollout->sequences && rollout->items != NULL; i++) {
             rollout_item_free(&rollout->items[i]);
@@ -156,6 +165,13 @@ static uint32_t reasoning_tokens(const Session *session, const RolloutItem *item
     return rollout_tokens_before(session->tokenizer, ids, item->tokens, verdict.box_offset);
 }
 
+/* What PPO gets, once the reward is whole. */
+static void set_score(const RunRl *rl, RolloutItem *item)
+{
+    const bool penalty = item->truncated && rl->truncated == TRUNCATED_PENALTY;
+    item->score = (float)(penalty ? rl->truncated_penalty : item->reward.total);
+}
+
 void rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item)
 {
     const RunRl      *rl = &session->config.rl;
@@ -163,11 +179,10 @@ void rollout_judge(const Session *session, const RewardConfig *reward, const int
                                .reasoning_tokens = reward->explore.before_box ? reasoning_tokens(session, item, ids) : item->tokens,
                                .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
     reward_compute(reward, session->task->kind, &item->problem, &input, &item->reward);
-    item->score = (float)item->reward.total;
+    item->grade = NULL;
+    item->number = NULL;
     item->masked = item->truncated && rl->truncated == TRUNCATED_MASK;
-    if (item->truncated && rl->truncated == TRUNCATED_PENALTY) {
-        item->score = (float)rl->truncated_penalty;
-    }
+    set_score(rl, item);
 }
 
 /* Judging, on several threads. */
@@ -234,6 +249,7 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     const double generated = session_clock();
     rollout->generate_seconds = generated - start;
     status = status == STATUS_OK ? judge(rollout, error) : status;
+    status = status == STATUS_OK ? rollout_said_start(rollout->said, &rollout->reward, rollout->items, error) : status;
     rollout->judge_seconds = session_clock() - generated;
     free(prompts);
     free(prompt_starts);
@@ -241,17 +257,36 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     return status;
 }
 
+Status rollout_finish(Rollout *rollout, Error *error)
+{
+    const double start = session_clock();
+    Status       status = rollout_said_finish(rollout->said, rollout->session, &rollout->reward, rollout->items, error);
+    for (uint32_t i = 0; i < rollout->sequences && status == STATUS_OK; i++) {
+        set_score(&rollout->session->config.rl, &rollout->items[i]);
+    }
+    rollout->judge_seconds += session_clock() - start;
+    return status;
+}
+
+bool rollout_unanswered(const Rollout *rollout) { return rollout->said->unanswered; }
+
 Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item, Error *error)
 {
     const RewardParts *r = &item->reward;
     EventField         behaviours[TRACE_FIELDS];
+    EventField         judge[ROLLOUT_SAID_TRACE_FIELDS], remote[ROLLOUT_SAID_TRACE_FIELDS];
     trace_fields(&r->trace, behaviours);
-    const EventField rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
-                                  {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL}};
-    EventTrace       trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
-                              .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
-                              .rewards = rewards, .reward_count = 5, .behaviours = behaviours, .behaviour_count = TRACE_FIELDS};
-    char             line[TRACE_LINE_BYTES];
+    const EventObject said[] = {{"judge", judge, rollout_said_judge_fields(item->grade, judge)},
+                                {"remote", remote, rollout_said_server_fields(item->number, remote)}};
+    const EventField  rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
+                                   {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL},
+                                   {"length_weighted", r->length_weighted, NULL}, {"remote_weighted", r->remote_weighted, NULL}};
+    const int         parts = item->number != NULL ? 7 : item->grade != NULL && r->length != 0.0 ? 6 : 5; /* what others add, only where they do */
+    EventTrace        trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
+                               .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
+                               .rewards = rewards, .reward_count = parts, .behaviours = behaviours, .behaviour_count = TRACE_FIELDS,
+                               .objects = said, .object_count = 2};
+    char              line[TRACE_LINE_BYTES];
     trace_verdict(&trace, &item->problem, &r->verdict, item->response, line);
     return events_trace(session->events, &trace, error);
 }

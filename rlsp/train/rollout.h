@@ -1,8 +1,9 @@
 /* Rollout: prompts drawn, responses sampled, each judged and rewarded.
  *
  *     Rollout *rollout = rollout_new(session, &error);
- *     rollout_sample(rollout, step, &error);
- *     …rollout->starts, ids, response_start, score…
+ *     rollout_sample(rollout, step, &error);      // responses, and what can be said of them here
+ *     …rollout->starts, ids, response_start…
+ *     rollout_finish(rollout, &error);            // what others say (a judge, a reward server): items[i].score
  *     rollout_free(rollout);
  *
  * Problem p of step s is task_instance_draw(seed, s, p); sequence i of the step is
@@ -25,6 +26,8 @@ typedef struct RolloutItem {
     bool        truncated; /* no end token within the limit        */
     bool        masked;    /* left out of the losses               */
     RewardParts reward;
+    const struct JudgeScore        *grade;  /* what the judge said; NULL: not asked           */
+    const struct RewardServerScore *number; /* what the reward server said; NULL: not asked   */
     float       score;     /* what PPO gets: the total, or the penalty for truncation */
 } RolloutItem;
 
@@ -39,13 +42,19 @@ typedef struct Rollout {
     uint32_t    *prompt_tokens;  /* [sequences]                                        */
     uint32_t    *response_start; /* [sequences + 1]: response tokens, counted over all */
     uint64_t     id_capacity;
-    double       generate_seconds, judge_seconds;
+    struct RolloutSaid *said;    /* what others say                                    */
+    double       generate_seconds, judge_seconds; /* judge: waiting included            */
     uint64_t     decode_steps;
 } Rollout;
 
 Rollout *rollout_new(Session *session, Error *error);
 void     rollout_free(Rollout *rollout); /* NULL is allowed */
+/* Starts to ask others as well, which goes on while the caller does something else. */
 Status   rollout_sample(Rollout *rollout, uint32_t step, Error *error);
+/* Waits for their answers. STATUS_STOPPED: the user wants an end; or rollout_unanswered: nobody answered. The
+ * step can then not be used; drawn again it is the same. */
+Status   rollout_finish(Rollout *rollout, Error *error);
+bool     rollout_unanswered(const Rollout *rollout);
 
 /* Writes the first `count` responses of the step to traces.jsonl. */
 Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error);

@@ -7,6 +7,7 @@
 
 #include "engine/io/file.h"
 #include "rlsp/train/rollout.h"
+#include "rlsp/train/rollout_said.h"
 #include "rlsp/train/session_adapter.h"
 #include "rlsp/train/session_control.h"
 #include "rlsp/train/session_task.h"
@@ -237,7 +238,8 @@ static Status check_stages(const Session *session, Error *error)
                          prompt, context);
     }
     const RewardConfig reward = reward_from_config(&config->reward);
-    return rl ? reward_config_check(&reward, error) : STATUS_OK;
+    const Status       status = rl ? reward_config_check(&reward, error) : STATUS_OK;
+    return rl && status == STATUS_OK ? rollout_said_check(config, error) : status;
 }
 
 static Status open_run(Session *session, Error *error)

@@ -177,7 +177,8 @@ static void test_paths(void **state)
     assert_string_equal(config.model.path, here);
     closedir(directory);
     /* Words that a key takes are no paths; for another key they are. */
-    expect_ok(file("words.json", "{\"model\": {\"chat_template\": \"llama3\"}, \"task\": {\"data\": \"task\"}}"), NULL, 0);
+    expect_ok(file("words.json", "{\"model\": {\"chat_template\": \"llama3\"}, \"task\": {\"data\": \"task\"}}"), NULL,
+              0);
     assert_string_equal(config.model.chat_template, "llama3");
     snprintf(expected, sizeof expected, "%s/task", folder);
     assert_string_equal(config.task.data, expected);
@@ -290,6 +291,9 @@ static void test_values_that_do_not_fit_together(void **state)
     expect_refused("{\"sft\": {\"phases\": [{\"batch_size\": 0}]}}", "'sft.phases.0.batch_size'");
     expect_refused("{\"sft\": {\"data\": \"/d.jsonl\", \"listing_rows\": 4}}", "'sft.data'");
     expect_refused("{\"reward\": {\"explore\": {\"kind\": \"judge\"}}}", "'reward.explore.endpoint'");
+    expect_refused("{\"reward\": {\"explore\": {\"kind\": \"judge\", \"endpoint\": \"http://h/v1\"}}}",
+                   "'reward.explore.model'");
+    expect_refused("{\"reward\": {\"remote\": {\"mode\": \"explore\"}}}", "'reward.remote.endpoint'");
     expect_refused("{\"reward\": {\"correct\": 0}}", "'reward.correct'");
 }
 

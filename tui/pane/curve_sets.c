@@ -27,6 +27,8 @@ static const CurveSet reward[] = {
     {"reward", {RL("reward", "total"), RL("correct", "correct"), RL("explore_weighted", "explore")}},
     {"reward and spread", {RL_SPREAD("reward", "reward_sd", "total")}},
     {"exploration", {RL("explore", "before its weight")}},
+    {"judge", {RL("judge", "grade"), RL("judge_fallback", "without a grade")}},
+    {"reward server", {RL("remote", "its number"), RL("remote_fallback", "without one")}},
     {"attempts per trace", {RL("attempts", "all"), RL("distinct", "different"), RL("verified", "judged rightly")}},
     {"reward", {RL("format", "for format")}},
     {"SFT", {SFT("loss", "loss")}},

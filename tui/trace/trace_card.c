@@ -59,6 +59,24 @@ static int list_numbers(FILE *out, const Event *event, const char *prefix, const
     return listing.count;
 }
 
+/* What others said of the response. */
+static void write_said(FILE *out, const Event *event)
+{
+    const char *rationale = event_text(event, "judge.rationale"), *error = event_text(event, "judge.error");
+    const char *lost = event_text(event, "remote.error");
+    if (event_has(event, "judge.grade")) {
+        fprintf(out, "\njudge %.4g%s%s%s", event_number(event, "judge.grade", 0), error != NULL ? " (fallback)" : "",
+                rationale != NULL || error != NULL ? ": " : "",
+                rationale != NULL ? rationale
+                : error != NULL   ? error
+                                  : "");
+    }
+    if (event_has(event, "remote.reward")) {
+        fprintf(out, "\nreward server %.4g%s%s", event_number(event, "remote.reward", 0),
+                lost != NULL ? " (fallback): " : "", lost != NULL ? lost : "");
+    }
+}
+
 static void write_details(FILE *out, const Event *event, const HistoryTrace *meta)
 {
     const char *answer = event_text(event, "answer"), *reason = event_text(event, "reason");
@@ -69,7 +87,9 @@ static void write_details(FILE *out, const Event *event, const HistoryTrace *met
             answer != NULL ? answer : "", says ? ", " : "", says ? reason : "");
     fprintf(out, "\nreward %.4g (", event_number(event, "reward", 0));
     list_numbers(out, event, "rewards.", ", ", true);
-    fprintf(out, ")\n%u tokens%s; ", meta->tokens, (meta->flags & HISTORY_TRUNCATED) != 0 ? ", cut off" : "");
+    fputc(')', out);
+    write_said(out, event);
+    fprintf(out, "\n%u tokens%s; ", meta->tokens, (meta->flags & HISTORY_TRUNCATED) != 0 ? ", cut off" : "");
     if (list_numbers(out, event, "behaviours.", ", ", false) == 0) {
         fprintf(out, "none of the behaviours");
     }

@@ -159,7 +159,7 @@ static void put_head(FILE *out, const TraceCard *card)
     const int           verdict = verdict_of(meta);
     const char         *stage = event_text(card->event, "stage"), *answer = event_text(card->event, "answer");
     const char         *reason = event_text(card->event, "reason"), *named = event_text(card->event, "verdict");
-    const char         *problem = event_text(card->event, "problem");
+    const char *problem = event_text(card->event, "problem"), *rationale = event_text(card->event, "judge.rationale");
     fprintf(out, "<h2><span class=\"c%d\">%s %s</span> step %u, ", (int)verdict_inks[verdict], verdict_signs[verdict],
             verdict_words[verdict], meta->step);
     put_text(out, stage != NULL ? stage : "no stage");
@@ -181,6 +181,11 @@ static void put_head(FILE *out, const TraceCard *card)
             fputs(answer != NULL ? ": " : "", out);
             put_text(out, reason);
         }
+        fputs("</p>\n", out);
+    }
+    if (rationale != NULL) {
+        fprintf(out, "<p>judge <b>%.4g</b>: ", event_number(card->event, "judge.grade", 0));
+        put_text(out, rationale);
         fputs("</p>\n", out);
     }
     fprintf(out, "<ul><li>reward <b>%.4g</b></li>", event_number(card->event, "reward", 0));

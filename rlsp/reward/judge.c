@@ -1,0 +1,259 @@
+#include "rlsp/reward/judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Judge {
+    HttpClient  *client;
+    JudgeOptions options;
+    char         model[256];
+
+    /* the batch */
+    uint32_t     count, requests_count;
+    HttpRequest *requests;   /* [requests_count]                                  */
+    char       **bodies;     /* [requests_count]                                  */
+    JudgeReply  *replies;    /* [requests_count]                                  */
+    int64_t     *request_of; /* [count]: which request asks about the item; -1: none */
+    uint32_t    *item_of;    /* [requests_count]: the item that it was made for   */
+};
+
+static Status out_of_memory(Error *error)
+{
+    return error_set(error, STATUS_OUT_OF_MEMORY, "judge: out of memory");
+}
+
+/* The address to post to, malloc'ed. */
+static char *full_url(const char *url)
+{
+    static const char end[] = "/chat/completions";
+    size_t            bytes = strlen(url);
+    while (bytes > 0 && url[bytes - 1] == '/') {
+        bytes--;
+    }
+    const bool whole = bytes >= strlen(end) && memcmp(url + bytes - strlen(end), end, strlen(end)) == 0;
+    char      *full  = malloc(bytes + sizeof end);
+    if (full != NULL) {
+        memcpy(full, url, bytes);
+        strcpy(full + bytes, whole ? "" : end);
+    }
+    return full;
+}
+
+Status judge_options_check(const JudgeOptions *options, Error *error)
+{
+    if (strlen(options->prompt.model) >= sizeof((Judge *)0)->model) {
+        return error_set(error, STATUS_BAD_INPUT, "%s.model: too long", options->http.name);
+    }
+    return http_options_check(&options->http, error);
+}
+
+Judge *judge_open(const JudgeOptions *options, Error *error)
+{
+    Judge *judge = calloc(1, sizeof *judge);
+    char  *url   = full_url(options->http.url);
+    if (judge == NULL || url == NULL) {
+        out_of_memory(error);
+    } else if (judge_options_check(options, error) == STATUS_OK) {
+        HttpOptions http = options->http;
+        http.url         = url;
+        judge->options   = *options;
+        strcpy(judge->model, options->prompt.model);
+        judge->options.prompt.model = judge->model;
+        judge->client               = http_open(&http, error);
+    }
+    free(url);
+    if (judge != NULL && judge->client == NULL) {
+        free(judge);
+        return NULL;
+    }
+    return judge;
+}
+
+static void forget_batch(Judge *judge)
+{
+    for (uint32_t i = 0; judge->bodies != NULL && i < judge->requests_count; i++) {
+        free(judge->bodies[i]);
+    }
+    free(judge->requests);
+    free(judge->bodies);
+    free(judge->replies);
+    free(judge->request_of);
+    free(judge->item_of);
+    judge->requests   = NULL;
+    judge->bodies     = NULL;
+    judge->replies    = NULL;
+    judge->request_of = NULL;
+    judge->item_of    = NULL;
+    judge->count = judge->requests_count = 0;
+}
+
+void judge_close(Judge *judge)
+{
+    if (judge != NULL) {
+        http_close(judge->client);
+        forget_batch(judge);
+        free(judge);
+    }
+}
+
+const char *judge_url(const Judge *judge)
+{
+    return http_url_shown(judge->client);
+}
+
+/* --- asking ---------------------------------------------------------------------------- */
+
+static bool same(const JudgeItem *a, const JudgeItem *b)
+{
+    return a->bytes == b->bytes && a->problem_bytes == b->problem_bytes &&
+           memcmp(a->response, b->response, a->bytes) == 0 && memcmp(a->problem, b->problem, a->problem_bytes) == 0;
+}
+
+/* FNV-1a: to tell items apart quickly. */
+static uint64_t hash_of(const JudgeItem *item)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < item->bytes; i++) {
+        hash = (hash ^ (unsigned char)item->response[i]) * 1099511628211u;
+    }
+    for (size_t i = 0; i < item->problem_bytes; i++) {
+        hash = (hash ^ (unsigned char)item->problem[i]) * 1099511628211u;
+    }
+    return hash;
+}
+
+/* The request that already asks about the same; -1: none. */
+static int64_t known_request(const Judge *judge, const JudgeItem *items, uint32_t index, const uint64_t *hashes)
+{
+    for (uint32_t r = 0; judge->options.cache && r < judge->requests_count; r++) {
+        const uint32_t other = judge->item_of[r];
+        if (hashes[other] == hashes[index] && same(&items[other], &items[index])) {
+            return r;
+        }
+    }
+    return -1;
+}
+
+/* Makes the request of an item. */
+static bool add_request(Judge *judge, const JudgeItem *item, uint32_t index)
+{
+    JsonLine line = {0};
+    if (judge_prompt(&judge->options.prompt, item->problem, item->problem_bytes, item->response, item->bytes, &line) ==
+        NULL) {
+        json_line_free(&line);
+        return false;
+    }
+    const uint32_t r         = judge->requests_count++;
+    judge->bodies[r]         = line.data;
+    judge->requests[r]       = (HttpRequest){.body = line.data, .bytes = line.size};
+    judge->item_of[r]        = index;
+    judge->request_of[index] = r;
+    return true;
+}
+
+/* On the client's thread. */
+static bool take_answer(void *user, uint32_t index, char *body, size_t bytes, char *why, size_t why_size)
+{
+    Judge *judge = user;
+    return judge_reply_read(body, bytes, &judge->replies[index], why, why_size);
+}
+
+Status judge_start(Judge *judge, const JudgeItem *items, uint32_t count, Error *error)
+{
+    const size_t n      = count > 0 ? count : 1;
+    uint64_t    *hashes = calloc(n, sizeof *hashes);
+    forget_batch(judge);
+    judge->requests   = calloc(n, sizeof *judge->requests);
+    judge->bodies     = calloc(n, sizeof *judge->bodies);
+    judge->replies    = calloc(n, sizeof *judge->replies);
+    judge->request_of = calloc(n, sizeof *judge->request_of);
+    judge->item_of    = calloc(n, sizeof *judge->item_of);
+    bool good         = hashes != NULL && judge->requests != NULL && judge->bodies != NULL && judge->replies != NULL &&
+                judge->request_of != NULL && judge->item_of != NULL;
+    for (uint32_t i = 0; i < count && good; i++) {
+        judge->request_of[i] = -1;
+        if (items[i].problem == NULL) {
+            continue;
+        }
+        hashes[i]           = hash_of(&items[i]);
+        const int64_t known = known_request(judge, items, i, hashes);
+        if (known >= 0) {
+            judge->request_of[i] = known;
+        } else {
+            good = add_request(judge, &items[i], i);
+        }
+    }
+    free(hashes);
+    if (!good) {
+        return out_of_memory(error);
+    }
+    judge->count = count;
+    return http_start(judge->client, judge->requests, judge->requests_count, take_answer, judge, error);
+}
+
+/* --- answers ---------------------------------------------------------------------------- */
+
+static void fill_score(const Judge *judge, uint32_t index, JudgeScore *score)
+{
+    const int64_t r = judge->request_of[index];
+    *score          = (JudgeScore){0};
+    if (r < 0) {
+        return;
+    }
+    const HttpRequest *request = &judge->requests[r];
+    const JudgeReply  *reply   = &judge->replies[r];
+    score->asked               = true;
+    score->shared              = judge->item_of[r] != index;
+    score->fallback            = !request->ok;
+    score->grade               = request->ok ? reply->grade : judge->options.fallback;
+    score->tries               = request->tries;
+    score->seconds             = request->seconds;
+    if (request->ok) {
+        memcpy(score->rationale, reply->rationale, sizeof score->rationale);
+        http_redact(judge->client, score->rationale, strlen(score->rationale));
+    } else {
+        memcpy(score->error, request->error, sizeof score->error);
+    }
+}
+
+static void sum_up(const Judge *judge, const JudgeScore *scores, JudgeStats *stats)
+{
+    *stats = (JudgeStats){0};
+    for (uint32_t i = 0; i < judge->count; i++) {
+        if (!scores[i].asked) {
+            continue;
+        }
+        if (scores[i].fallback && stats->fallbacks++ == 0) {
+            memcpy(stats->error, scores[i].error, sizeof stats->error);
+        }
+        stats->items++;
+        stats->grade += scores[i].grade;
+    }
+    for (uint32_t r = 0; r < judge->requests_count; r++) {
+        const HttpRequest *request = &judge->requests[r];
+        stats->requests += request->tries;
+        stats->retries += request->tries > 0 ? request->tries - 1 : 0;
+        stats->seconds += request->seconds;
+        stats->seconds_most = fmax(stats->seconds_most, request->seconds);
+        stats->prompt_tokens += judge->replies[r].prompt_tokens;
+        stats->answer_tokens += judge->replies[r].answer_tokens;
+    }
+    stats->grade   = stats->items > 0 ? stats->grade / stats->items : 0;
+    stats->seconds = judge->requests_count > 0 ? stats->seconds / judge->requests_count : 0;
+}
+
+Status judge_wait(Judge *judge, bool (*stop)(void *user), void *user, JudgeScore *scores, JudgeStats *stats,
+                  Error *error)
+{
+    const Status status = http_wait(judge->client, stop, user, error);
+    for (uint32_t i = 0; i < judge->count && status == STATUS_OK; i++) {
+        fill_score(judge, i, &scores[i]);
+    }
+    if (status == STATUS_OK) {
+        sum_up(judge, scores, stats);
+    }
+    forget_batch(judge);
+    return status;
+}

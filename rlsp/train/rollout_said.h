@@ -1,0 +1,57 @@
+/* RolloutSaid: what others say about a rollout's responses: a judge's grades, a reward server's numbers.
+ *
+ *     RolloutSaid *said = rollout_said_open(&config, sequences, &error);     // asks nobody where the config names
+ * nobody rollout_said_start(said, reward, items, &error);                      // requests go out, on threads …score
+ * with the models… rollout_said_finish(said, session, reward, items, &error);            // waits; every item's reward
+ * is whole rollout_said_free(said);
+ *
+ * A response that nobody answered for gets the fallback of the config, which is counted, said in a warning, and noted
+ * in its trace; or, with on_failure "stop", the step fails. A user who wants an end is not kept waiting: requests are
+ * taken back.
+ */
+#ifndef RLSP_TRAIN_ROLLOUT_SAID_H
+#define RLSP_TRAIN_ROLLOUT_SAID_H
+
+#include "rlsp/reward/judge.h"
+#include "rlsp/reward/reward_server.h"
+#include "rlsp/train/rollout.h"
+
+typedef struct RolloutSaid {
+    uint32_t           sequences;
+    Judge             *judge;   /* NULL: none                    */
+    RewardServer      *server;  /* NULL: none                    */
+    JudgeScore        *grades;  /* [sequences]; NULL: no judge   */
+    RewardServerScore *numbers; /* [sequences]; NULL: no server */
+    JudgeStats         judge_stats;
+    RewardServerStats  server_stats;
+    bool               judge_stops, server_stops; /* on_failure */
+    bool               unanswered;                /* the step failed for want of an answer (on_failure "stop") */
+    double             wait_seconds;              /* that training stood still for the last step              */
+} RolloutSaid;
+
+/* Whether the servers of a config can be asked at all: addresses, keys. STATUS_BAD_INPUT names the key. */
+Status rollout_said_check(const RunConfig *config, Error *error);
+
+RolloutSaid *rollout_said_open(const RunConfig *config, uint32_t sequences, Error *error);
+void         rollout_said_free(RolloutSaid *said); /* NULL is allowed */
+
+/* `items` [sequences], with their responses and the parts of reward_compute. */
+Status rollout_said_start(RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items, Error *error);
+
+/* Adds what was said to items[i].reward, and points items[i].grade and .number to it (until the next start).
+ * STATUS_STOPPED: the user wants an end, and STATUS_FAILED with `unanswered`: nobody answered; nothing of the step is
+ * whole then. */
+Status rollout_said_finish(RolloutSaid *said, Session *session, const RewardConfig *reward, RolloutItem *items,
+                           Error *error);
+
+/* The step's event: how many fields were written, 0 where nobody is asked. */
+enum { ROLLOUT_SAID_FIELDS = 17 };
+int rollout_said_fields(const RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items,
+                        EventField fields[ROLLOUT_SAID_FIELDS]);
+
+/* A response's trace: what was said of it, as fields of inner objects; the number of fields, 0: not asked. */
+enum { ROLLOUT_SAID_TRACE_FIELDS = 7 };
+int rollout_said_judge_fields(const JudgeScore *score, EventField fields[ROLLOUT_SAID_TRACE_FIELDS]);
+int rollout_said_server_fields(const RewardServerScore *score, EventField fields[ROLLOUT_SAID_TRACE_FIELDS]);
+
+#endif
