@@ -79,13 +79,19 @@ static void put_marks(JsonLine *line, const Markup *markup)
 
 bool traces_print_json(const TraceCard *card, FILE *out)
 {
-    static const char *const texts[] = {"stage", "problem", "prompt", "response", "answer", "verdict", "reason"};
-    JsonLine                 line    = {0};
+    static const char *const texts[]       = {"stage", "problem", "prompt", "response", "answer", "verdict", "reason"};
+    static const char *const of_datasets[] = {"subject", "level", "gold", "rule"};
+    JsonLine                 line          = {0};
     json_line_begin(&line, '{');
     json_line_number_field(&line, "step", (double)event_step(card->event));
     json_line_number_field(&line, "index", event_number(card->event, "index", 0));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         json_line_text_field(&line, texts[i], event_text(card->event, texts[i]));
+    }
+    for (size_t i = 0; i < sizeof of_datasets / sizeof *of_datasets; i++) {
+        if (event_has(card->event, of_datasets[i])) {
+            json_line_text_field(&line, of_datasets[i], event_text(card->event, of_datasets[i]));
+        }
     }
     json_line_number_field(&line, "tokens", event_number(card->event, "tokens", 0));
     put_flag(&line, "truncated", event_number(card->event, "truncated", 0) != 0);

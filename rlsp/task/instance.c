@@ -69,21 +69,11 @@ Status task_instance_prompt(const TaskInstance *task, const Problem *problem, Ta
 
 Status task_instance_prompt_of(const TaskInstance *task, const char *text, TaskPrompt *prompt, Error *error)
 {
-    size_t         count = 0;
     const TaskItem item  = {.problem = text, .problem_length = strlen(text)};
+    const bool     posed = task->kind == &task_jsonl && !jsonl_is_written_out(task, text);
     task_prompt_free(prompt);
-    if (task->kind == &task_jsonl) {
-        return finished(jsonl_prompt(task, &item, prompt, error), prompt);
-    }
-    prompt->text = malloc(item.problem_length + 1);
-    if (prompt->text == NULL) {
-        return out_of_memory(error);
-    }
-    memcpy(prompt->text, text, item.problem_length + 1);
-    prompt->length = item.problem_length;
-    Status status  = tokenizer_encode(task->tokenizer, text, prompt->length, true, &prompt->ids, &count, error);
-    prompt->count  = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
-    return finished(status, prompt);
+    return finished(posed ? jsonl_prompt(task, &item, prompt, error) : task_prompt_as_it_is(task, text, prompt, error),
+                    prompt);
 }
 
 static Status measure_built_in(TaskInstance *task, Error *error)
@@ -161,10 +151,20 @@ void task_instance_eval_problem(const TaskInstance *task, uint64_t seed, uint32_
     task_eval_problem(task->kind, &task->config, seed, index, problem);
 }
 
-static const TaskItem *find_item(const Dataset *dataset, const char *text)
+/* The text is the item's whole prompt, as a trace shows it. */
+static bool is_prompt_of(const TaskInstance *task, const TaskItem *item, const char *text)
+{
+    TaskPrompt prompt = {0};
+    const bool same   = strstr(text, item->problem) != NULL && jsonl_prompt(task, item, &prompt, NULL) == STATUS_OK &&
+                      strcmp(prompt.text, text) == 0;
+    task_prompt_free(&prompt);
+    return same;
+}
+
+static const TaskItem *find_item(const TaskInstance *task, const Dataset *dataset, const char *text)
 {
     for (uint32_t i = 0; dataset != NULL && i < dataset->count; i++) {
-        if (strcmp(dataset->items[i].problem, text) == 0) {
+        if (strcmp(dataset->items[i].problem, text) == 0 || is_prompt_of(task, &dataset->items[i], text)) {
             return &dataset->items[i];
         }
     }
@@ -174,8 +174,8 @@ static const TaskItem *find_item(const Dataset *dataset, const char *text)
 bool task_instance_read(const TaskInstance *task, const char *text, Problem *problem)
 {
     if (task->kind == &task_jsonl) {
-        const TaskItem *held_out = find_item(task->held_out, text);
-        const TaskItem *item     = held_out != NULL ? held_out : find_item(task->train, text);
+        const TaskItem *held_out = find_item(task, task->held_out, text);
+        const TaskItem *item     = held_out != NULL ? held_out : find_item(task, task->train, text);
         *problem                 = problem_of(task, item);
         return item != NULL;
     }

@@ -60,7 +60,8 @@ uint32_t task_instance_eval_count(const TaskInstance *task);
 /* Problem `index`, below that count, of the held-out problems as `seed` orders them. */
 void task_instance_eval_problem(const TaskInstance *task, uint64_t seed, uint32_t index, Problem *problem);
 
-/* The problem that a text poses, which somebody wrote by hand; false: none of this task whose answer is known. */
+/* The problem that a text poses, which somebody wrote by hand, or which is a whole prompt of the task; false: none of
+ * this task whose answer is known. */
 bool task_instance_read(const TaskInstance *task, const char *text, Problem *problem);
 
 /* A prompt as the model gets it. */
@@ -73,7 +74,8 @@ typedef struct TaskPrompt {
 
 /* Fills `prompt`, all 0 or filled before, with this problem's; after an error there is nothing in it. */
 Status task_instance_prompt(const TaskInstance *task, const Problem *problem, TaskPrompt *prompt, Error *error);
-/* The same for any text: a built-in task takes it as it is, a jsonl task as the problem. May be longer. */
+/* The same for any text: a built-in task takes it as it is, a jsonl task as the problem, unless it is written out
+ * already, with the template's end tokens. May be longer. */
 Status task_instance_prompt_of(const TaskInstance *task, const char *text, TaskPrompt *prompt, Error *error);
 void   task_prompt_free(TaskPrompt *prompt);
 

@@ -68,31 +68,58 @@ static size_t drop_second_bos(const Tokenizer *tokenizer, int32_t *ids, size_t c
     return count - 1;
 }
 
-Status jsonl_prompt(const TaskInstance *task, const TaskItem *item, TaskPrompt *prompt, Error *error)
+/* `raw`: the tokenizer adds <bos>. */
+static Status encode(const TaskInstance *task, bool raw, TaskPrompt *prompt, Error *error)
 {
-    const bool raw = task->settings.prompt == PROMPT_RAW;
-    size_t     length, count = 0;
-    char      *text = written_out(task, item, &length);
-    if (text == NULL) {
-        return out_of_memory(error);
-    }
-    Status status = STATUS_OK;
-    if (raw) {
-        prompt->text   = text;
-        prompt->length = length;
-    } else {
-        status = chat_prompt(task, text, prompt, error);
-        free(text);
-    }
-    if (status == STATUS_OK) {
-        status = tokenizer_encode(task->tokenizer, prompt->text, prompt->length, raw, &prompt->ids, &count, error);
-    }
+    size_t count  = 0;
+    Status status = tokenizer_encode(task->tokenizer, prompt->text, prompt->length, raw, &prompt->ids, &count, error);
     count         = raw && count > 0 ? drop_second_bos(task->tokenizer, prompt->ids, count) : count;
     prompt->count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
     if (status == STATUS_OK && count == 0) {
         status = error_set(error, STATUS_BAD_INPUT, "the prompt has no tokens");
     }
     return status;
+}
+
+Status jsonl_prompt(const TaskInstance *task, const TaskItem *item, TaskPrompt *prompt, Error *error)
+{
+    size_t length;
+    char  *text = written_out(task, item, &length);
+    if (text == NULL) {
+        return out_of_memory(error);
+    }
+    if (task->settings.prompt == PROMPT_RAW) {
+        prompt->text   = text;
+        prompt->length = length;
+        return encode(task, true, prompt, error);
+    }
+    Status status = chat_prompt(task, text, prompt, error);
+    free(text);
+    return status == STATUS_OK ? encode(task, false, prompt, error) : status;
+}
+
+bool jsonl_is_written_out(const TaskInstance *task, const char *text)
+{
+    size_t       bytes  = 0;
+    const char  *end    = task->end_token >= 0 ? tokenizer_token_bytes(task->tokenizer, task->end_token, &bytes) : NULL;
+    const size_t length = strlen(text);
+    for (size_t i = 0; end != NULL && bytes > 0 && i + bytes <= length; i++) {
+        if (memcmp(text + i, end, bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Status task_prompt_as_it_is(const TaskInstance *task, const char *text, TaskPrompt *prompt, Error *error)
+{
+    prompt->length = strlen(text);
+    prompt->text   = malloc(prompt->length + 1);
+    if (prompt->text == NULL) {
+        return out_of_memory(error);
+    }
+    memcpy(prompt->text, text, prompt->length + 1);
+    return encode(task, true, prompt, error);
 }
 
 Status jsonl_measure(TaskInstance *task, Dataset *dataset, const char *path, uint32_t *longest, Error *error)

@@ -10,6 +10,10 @@ Status jsonl_open_chat(TaskInstance *task, const char *directory, const char *ch
 /* The prompt of any length. `prompt` is empty. */
 Status jsonl_prompt(const TaskInstance *task, const TaskItem *item, TaskPrompt *prompt, Error *error);
 
+/* A text that holds the template's end token is a conversation already, to be taken as it is. */
+bool   jsonl_is_written_out(const TaskInstance *task, const char *text);
+Status task_prompt_as_it_is(const TaskInstance *task, const char *text, TaskPrompt *prompt, Error *error);
+
 /* Leaves out the problems whose prompts are too long, and measures the others. */
 Status jsonl_measure(TaskInstance *task, Dataset *dataset, const char *path, uint32_t *longest, Error *error);
 

@@ -333,11 +333,11 @@ Session *session_open(const SessionOptions *options, Error *error)
                                                                  {"time_device_memory_bytes", (double)info->memory_bytes, NULL},
                                                                  {"time_driver", 0, info->driver}};
         const int  count = MODEL_FIELDS + session_task_fields(session, fields + MODEL_FIELDS);
-        session_task_log(session);
         if (session_emit(session, "run_start", fields, count, error) != STATUS_OK) {
             session_close(session);
             return NULL;
         }
+        session_task_log(session);
     } else {
         events_log(session->events, "info", "going on from step %llu", (unsigned long long)session->step);
     }

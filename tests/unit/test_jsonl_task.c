@@ -240,6 +240,12 @@ static void prompts_are_the_chat_templates(void **state)
         assert_false(task_instance_read(task, "What is $1+2$?", &drawn));
         assert_int_equal(task_instance_prompt_of(task, "What is $1+1$?", &prompt, &error), STATUS_OK);
         assert_string_equal(prompt.text, cases[i].text);
+        /* a whole prompt, as a trace has it, is not wrapped again */
+        assert_true(task_instance_read(task, cases[i].text, &drawn));
+        assert_ptr_equal(drawn.item, task->train->items);
+        assert_int_equal(task_instance_prompt_of(task, cases[i].text, &prompt, &error), STATUS_OK);
+        assert_string_equal(prompt.text, cases[i].text);
+        assert_int_equal(prompt.count, task->prompt_tokens);
         task_prompt_free(&prompt);
         task_instance_free(task);
     }

@@ -148,6 +148,7 @@ static void put_head(FILE *out, const TraceCard *card, Colours colours)
     const HistoryTrace      *meta    = &card->meta;
     const char              *stage = event_text(card->event, "stage"), *answer = event_text(card->event, "answer");
     const char              *reason = event_text(card->event, "reason"), *verdict = event_text(card->event, "verdict");
+    const char              *gold = event_text(card->event, "gold");
     int kind = (meta->flags & HISTORY_CORRECT) != 0 ? 0 : (meta->flags & HISTORY_ANSWERED) != 0 ? 1 : 2;
     put(out, inks[kind], ATTR_BOLD, colours, names[kind]);
     fprintf(out, "  step %u  ", meta->step);
@@ -161,6 +162,10 @@ static void put_head(FILE *out, const TraceCard *card, Colours colours)
     if (reason != NULL && (verdict == NULL || strcmp(reason, verdict) != 0)) {
         fputs(": ", out);
         trace_text_line(out, reason, 120);
+    }
+    if (gold != NULL) {
+        fputs("; true answer: ", out);
+        trace_text_line(out, gold, 120);
     }
     fprintf(out, "\nreward %.4g:  ", event_number(card->event, "reward", 0));
     trace_text_line(out, card->components, 1 << 20);

@@ -81,10 +81,15 @@ static void write_details(FILE *out, const Event *event, const HistoryTrace *met
 {
     const char *answer = event_text(event, "answer"), *reason = event_text(event, "reason");
     const char *stage = event_text(event, "stage"), *verdict = event_text(event, "verdict");
-    const char *problem = event_text(event, "problem");
-    bool        says    = reason != NULL && (verdict == NULL || strcmp(reason, verdict) != 0);
+    const char *problem = event_text(event, "problem"), *gold = event_text(event, "gold");
+    const char *rule = event_text(event, "rule"), *subject = event_text(event, "subject");
+    const char *level = event_text(event, "level");
+    bool        says  = reason != NULL && (verdict == NULL || strcmp(reason, verdict) != 0);
     fprintf(out, "%s%s%s%s%s", verdict != NULL ? verdict : "no verdict", answer != NULL ? ": " : "",
             answer != NULL ? answer : "", says ? ", " : "", says ? reason : "");
+    if (gold != NULL) {
+        fprintf(out, "\ntrue answer: %s%s%s", gold, rule != NULL ? "; judged by: " : "", rule != NULL ? rule : "");
+    }
     fprintf(out, "\nreward %.4g (", event_number(event, "reward", 0));
     list_numbers(out, event, "rewards.", ", ", true);
     fputc(')', out);
@@ -95,6 +100,8 @@ static void write_details(FILE *out, const Event *event, const HistoryTrace *met
     }
     fprintf(out, "\n%s, step %u, response %.0f%s%s", stage != NULL ? stage : "no stage", meta->step,
             event_number(event, "index", 0), problem != NULL ? ", problem " : "", problem != NULL ? problem : "");
+    fprintf(out, "%s%s%s%s", subject != NULL ? ", " : "", subject != NULL ? subject : "",
+            level != NULL ? ", level " : "", level != NULL ? level : "");
 }
 
 /* The texts beside the response; false when out of memory. */
@@ -440,6 +447,11 @@ static void draw_head(const TraceCard *card, Area row, Glyphs glyphs)
     const char *answer = event_text(card->event, "answer"), *stage = event_text(card->event, "stage");
     if (answer != NULL && strlen(answer) < 40) {
         put_item(row, &column, INK_ANSWER, ATTR_BOLD, answer);
+    }
+    const char *gold = event_text(card->event, "gold");
+    if (gold != NULL && strlen(gold) < 40 && kind != 0) {
+        snprintf(text, sizeof text, "true: %.40s", gold);
+        put_item(row, &column, INK_TEXT, 0, text);
     }
     put_count(row, &column, INK_ATTEMPT, card->event, "behaviours.attempts", "attempt", "attempts");
     put_count(row, &column, INK_BACKTRACK, card->event, "behaviours.backtracks", "backtrack", "backtracks");

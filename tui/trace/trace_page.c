@@ -153,6 +153,25 @@ static void put_same(FILE *out, const HistoryTrace *meta, const HistoryTrace *co
     fputs(same_count > 1 ? "</ul>\n" : "", out);
 }
 
+/* Of a dataset's problem. */
+static void put_truth(FILE *out, const Event *event)
+{
+    const struct {
+        const char *name, *text;
+    } facts[] = {{"true answer ", event_text(event, "gold")},
+                 {"judged by: ", event_text(event, "rule")},
+                 {"subject ", event_text(event, "subject")},
+                 {"level ", event_text(event, "level")}};
+    int count = 0;
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        if (facts[i].text != NULL) {
+            fprintf(out, "%s%s", count++ == 0 ? "<p>" : "; ", facts[i].name);
+            put_text(out, facts[i].text);
+        }
+    }
+    fputs(count > 0 ? "</p>\n" : "", out);
+}
+
 static void put_head(FILE *out, const TraceCard *card)
 {
     const HistoryTrace *meta    = &card->meta;
@@ -183,6 +202,7 @@ static void put_head(FILE *out, const TraceCard *card)
         }
         fputs("</p>\n", out);
     }
+    put_truth(out, card->event);
     if (rationale != NULL) {
         fprintf(out, "<p>judge <b>%.4g</b>: ", event_number(card->event, "judge.grade", 0));
         put_text(out, rationale);
