@@ -13,6 +13,7 @@ int cli_generate(int argc, char **argv);
 int cli_score(int argc, char **argv);
 int cli_tokenize(int argc, char **argv);
 int cli_verify(int argc, char **argv);
+int cli_data(int argc, char **argv);
 int cli_devices(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_bench(int argc, char **argv);

@@ -24,6 +24,7 @@ static const Command commands[] = {
     {"score", cli_score, "log-probabilities and entropies of token ids"},
     {"tokenize", cli_tokenize, "texts or chats to token ids and back, as JSON lines"},
     {"verify", cli_verify, "whether answers are right and why, as JSON lines"},
+    {"data", cli_data, "datasets made ready, checked and looked at"},
     {"devices", cli_devices, "the Vulkan devices, what they offer and why one cannot be used"},
     {"bench", cli_bench, "how fast this device trains, decodes and multiplies"},
     {"traces", cli_traces, "the reasoning traces of a run: as a list, in colour, as a page"},
