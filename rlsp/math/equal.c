@@ -3,6 +3,10 @@
 #include <math.h>
 
 #include "rlsp/math/points.h"
+#include "rlsp/math/wide_points.h"
+
+/* Looking far and wide costs no more than this. */
+enum { WIDE_WORK = 2000000 };
 
 enum { PRECISION = 256, PRECISION_MAX = 16384, POINTS = 12, ATTEMPTS = 48 };
 
@@ -85,6 +89,25 @@ static MathSameness same_at_points(MathEqual *equal, MathTerm a, MathTerm b, Mat
     return *agreed == POINTS ? MATH_SAME : MATH_UNDECIDED;
 }
 
+/* Where they agree at a few points, and one is more than a rational expression: far and wide, too. Points without a
+ * real value of both, or without a verdict, say nothing. */
+static bool differ_elsewhere(MathEqual *equal, MathTerm a, MathTerm b)
+{
+    MathWidePoints wide;
+    long           point[MATH_NAMES_MAX];
+    const int64_t  stop = equal->work->left - WIDE_WORK;
+    math_wide_points(&wide, equal->seed, equal->names->count, a, b);
+    for (int i = 0; i < wide.count && equal->work->left > stop; i++) {
+        bool    real;
+        int64_t bits;
+        math_wide_point(&wide, i, point);
+        if (same_at(equal, a, b, point, PRECISION, &real, &bits) == MATH_DIFFERENT && real) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static MathSameness same_identity(MathEqual *equal, MathTerm a, MathTerm b)
 {
     static const struct {
@@ -99,6 +122,14 @@ static MathSameness same_identity(MathEqual *equal, MathTerm a, MathTerm b)
         int agreed;
         equal->rule       = ways[i].rule;
         MathSameness same = same_at_points(equal, a, b, ways[i].kind, &agreed);
+        if (same == MATH_SAME && differ_elsewhere(equal, a, b)) {
+            equal->rule = "identity at points far and wide";
+            return MATH_DIFFERENT;
+        }
+        if (same == MATH_SAME && equal->work->left < 0) {
+            equal->status = MATH_LIMIT;
+            return MATH_UNDECIDED;
+        }
         if (same != MATH_UNDECIDED || equal->work->left < 0) {
             return same;
         }
@@ -251,6 +282,38 @@ static MathSameness cross_is_zero(MathEqual *equal, const MathBall now[2], const
     return same;
 }
 
+/* Both values at a point, into now[2]. False: one is none, or not real, or may be 0. */
+static bool values_at(MathTerm gold, MathTerm answer, MathEvaluator *evaluator, MathBall now[2], bool *zero)
+{
+    if (math_evaluate(gold, evaluator, &now[0]) != MATH_OK || math_evaluate(answer, evaluator, &now[1]) != MATH_OK ||
+        !now[0].real || !now[1].real) {
+        return false;
+    }
+    *zero = !math_ball_is_nonzero(&now[0]) || !math_ball_is_nonzero(&now[1]);
+    return !*zero;
+}
+
+/* The factor that held at a few points does not hold everywhere. */
+static bool factor_differs_elsewhere(MathEqual *equal, MathTerm gold, MathTerm answer, bool positive, MathBall now[2],
+                                     const MathBall before[2])
+{
+    MathWidePoints wide;
+    long           point[MATH_NAMES_MAX];
+    MathEvaluator  evaluator = {.work = equal->work, .precision = PRECISION, .point = point};
+    bool           zero;
+    const int64_t  stop = equal->work->left - WIDE_WORK;
+    math_wide_points(&wide, equal->seed, equal->names->count, gold, answer);
+    for (int i = 0; i < wide.count && equal->work->left > stop; i++) {
+        math_wide_point(&wide, i, point);
+        if (values_at(gold, answer, &evaluator, now, &zero) &&
+            ((positive && mpfr_sgn(now[0].re) != mpfr_sgn(now[1].re)) ||
+             cross_is_zero(equal, now, before) == MATH_DIFFERENT)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 MathSameness math_proportional(MathEqual *equal, MathTerm gold, MathTerm answer, bool positive)
 {
     long          point[MATH_NAMES_MAX];
@@ -265,12 +328,9 @@ MathSameness math_proportional(MathEqual *equal, MathTerm gold, MathTerm answer,
     for (int attempt = 0; attempt < ATTEMPTS && agreed <= POINTS && !differ && equal->work->left >= 0; attempt++) {
         MathBall *now = values[at];
         math_point(equal->seed, MATH_POINT_REAL, attempt, equal->names->count, point);
-        if (math_evaluate(gold, &evaluator, &now[0]) != MATH_OK ||
-            math_evaluate(answer, &evaluator, &now[1]) != MATH_OK || !now[0].real || !now[1].real) {
-            continue;
-        }
-        if (!math_ball_is_nonzero(&now[0]) || !math_ball_is_nonzero(&now[1])) {
-            bad++; /* one of them may be 0 everywhere */
+        bool zero = false;
+        if (!values_at(gold, answer, &evaluator, now, &zero)) {
+            bad += zero; /* one of them may be 0 everywhere */
             continue;
         }
         differ = positive && mpfr_sgn(now[0].re) != mpfr_sgn(now[1].re);
@@ -284,11 +344,15 @@ MathSameness math_proportional(MathEqual *equal, MathTerm gold, MathTerm answer,
         agreed++;
         at = agreed == 1 ? 1 - at : at; /* every later one is compared with the first */
     }
+    differ = differ ||
+             (agreed > POINTS && factor_differs_elsewhere(equal, gold, answer, positive, values[at], values[1 - at]));
     for (int i = 0; i < 4; i++) {
         math_ball_clear(&values[i / 2][i % 2]);
     }
     equal->status = equal->work->left < 0 ? MATH_LIMIT : MATH_OK;
-    return differ || bad > ATTEMPTS / 2 ? MATH_DIFFERENT : agreed > POINTS ? MATH_SAME : MATH_UNDECIDED;
+    return differ || bad > ATTEMPTS / 2                  ? MATH_DIFFERENT
+           : agreed > POINTS && equal->status == MATH_OK ? MATH_SAME
+                                                         : MATH_UNDECIDED;
 }
 
 bool math_approximate(MathEqual *equal, MathTerm term, double *value)

@@ -14,7 +14,8 @@
  * Zippel), at all of them below 1e-9 for every d up to a million. The points have every sign and reach
  * from 0 to 250. Those where one of both is not real are passed over, since there the branches of roots are a
  * convention; whole numbers and complex values are asked where there are no others. The points depend on both texts, so
- * that no text can know its own.
+ * that no text can know its own. Expressions that are more than rational may agree there and not elsewhere, as |x -
+ * 500| and 500 - x do: they are asked far and wide, too (wide_points.h).
  */
 #ifndef RLSP_MATH_EQUAL_H
 #define RLSP_MATH_EQUAL_H

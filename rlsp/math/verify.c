@@ -47,9 +47,19 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
+/* A backslash that no other one escapes stands at the end: what is left of a "\\ " whose space was cut off. */
+static bool ends_in_backslash(const char *text, size_t length)
+{
+    size_t count = 0;
+    while (count < length && text[length - 1 - count] == '\\') {
+        count++;
+    }
+    return count % 2 == 1;
+}
+
 static void trim(const char **text, size_t *length)
 {
-    while (*length > 0 && is_blank((*text)[*length - 1])) {
+    while (*length > 0 && (is_blank((*text)[*length - 1]) || ends_in_backslash(*text, *length))) {
         --*length;
     }
     while (*length > 0 && is_blank(**text)) {

@@ -82,7 +82,17 @@ static void answer_is_itself_in_every_form(const cJSON *row)
         {"", ""},          {"$", "$"},       {"$$", "$$"}, {" ", " "},
         {"\\(", "\\)"},    {"\\[ ", " \\]"}, {"{", "}"},   {"\\displaystyle ", ""},
         {"\\boxed{", "}"}, {"", "."},        {"", "\\,"},  {"\\left. ", " \\right."},
-        {"**", "**"},
+        {"**", "**"},      {"", ","},        {"", ";"},    {"\\ ", "\\ "},
+        {"~", "\\quad"},   {"\\!", "\\;"},   {"\n", "\n"}, {"\\textstyle{", "}"},
+    };
+    /* the same sign, otherwise written */
+    static const char *const spellings[][2] = {
+        {"\\frac", "\\dfrac"}, {"\\frac", "\\tfrac"}, {"\\frac", "\\cfrac"}, {"\\left", ""},
+        {"\\right", ""},       {"\\left", "\\big"},   {"\\right", "\\big"},  {"\\pi", "\u03C0"},
+        {"\\infty", "\u221E"}, {"\\cup", "\u222A"},   {"^\\circ", "\u00B0"}, {"^\\circ", "^{\\circ}"},
+        {"\\cdot", "\\times"}, {"-", "\u2212"},       {"\\sqrt", "\u221A"},  {"\\pm", "\u00B1"},
+        {"\\le ", "\\leq "},   {"^2", "\u00B2"},      {"^2", "^{2}"},        {"pmatrix", "bmatrix"},
+        {"\\%", "%"},          {", ", ","},           {"=", " = "},          {"\\$", ""},
     };
     const char *gold = text_of(row, "answer");
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -90,6 +100,18 @@ static void answer_is_itself_in_every_form(const cJSON *row)
         assert_true((size_t)snprintf(answer, sizeof answer, "%s%s%s", forms[i][0], gold, forms[i][1]) < sizeof answer);
         expect(gold, answer, true);
         expect(answer, gold, true); /* either way round */
+    }
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+        char   answer[512] = "";
+        size_t length = strlen(spellings[i][0]), put = 0;
+        for (const char *at = gold; *at != '\0' && put + 16 < sizeof answer;) {
+            const bool here  = strncmp(at, spellings[i][0], length) == 0;
+            const char one[] = {*at, '\0'};
+            strcat(answer, here ? spellings[i][1] : one);
+            put = strlen(answer);
+            at += here ? length : 1;
+        }
+        expect(gold, answer, true);
     }
 }
 
@@ -109,6 +131,16 @@ static void answer_is_not_its_near_misses(const cJSON *row)
                  at + digits);
         expect(gold, answer, false);
         at += digits;
+    }
+    if (strspn(gold, "0123456789") > 0 && gold[0] != '0' && strpbrk(gold, ",;%") == NULL &&
+        strstr(gold, "\\pm") == NULL) {
+        char negative[600];
+        snprintf(negative, sizeof negative, "-%.500s", gold);
+        expect(gold, negative, false);
+        snprintf(negative, sizeof negative, "%.500s + \\frac{1}{10000}", gold);
+        expect(gold, negative, false);
+        snprintf(negative, sizeof negative, "%.500s i", gold);
+        expect(gold, negative, false);
     }
     expect(gold, "", false);
     expect(gold, "\\text{the answer}", false);
@@ -158,16 +190,68 @@ static void forms_are_the_same_or_not(void **state)
     assert_true(rows > 350);
 }
 
+/* "%d" or "%03d" in a form becomes the number. */
+static void number_form(char *text, size_t size, const char *form, int number)
+{
+    size_t put = 0;
+    for (const char *at = form; *at != '\0' && put + 8 < size; at++) {
+        int width = 0, used = 0;
+        if (at[0] == '%' && at[1] == '%') {
+            text[put++] = *++at;
+        } else if (at[0] == '%' && (at[1] == 'd' || sscanf(at, "%%0%1dd%n", &width, &used) == 1)) {
+            put += (size_t)snprintf(text + put, size - put, "%0*d", width, number);
+            at += used > 0 ? used - 1 : 1;
+        } else {
+            text[put++] = *at;
+        }
+    }
+    text[put] = '\0';
+}
+
 /* Answers of AIME: whole numbers from 0 to 999, which are also written with leading zeros. */
 static void whole_numbers_to_999(void **state)
 {
     (void)state;
-    for (int i = 0; i < 1000; i += 7) {
+    static const char *const same[]  = {"%d",
+                                        "%03d",
+                                        "%05d",
+                                        "+%d",
+                                        "$%d$",
+                                        "\\(%d\\)",
+                                        "%d.",
+                                        "%d.0",
+                                        "\\text{%d}",
+                                        "{%d}",
+                                        "(%d)",
+                                        "\\boxed{%03d}",
+                                        "x = %d",
+                                        "\\mathbf{%d}",
+                                        "\\left(%d\\right)",
+                                        " %d ",
+                                        "%d.000",
+                                        "n=%03d",
+                                        "%d \\text{ units}",
+                                        "**%d**",
+                                        "\\displaystyle %d",
+                                        "%d\\,",
+                                        "\\textbf{%03d}"};
+    static const char *const other[] = {
+        "%d, 1000",  "%d \\text{ or } 1000", "%d + 0.001", "%d + i", "\\frac{%d}{0}", "[%d, %d]", "x > %d", "%d_8",
+        "%d \\pm 1", "\\approx x %d",        "1%03d",      "%d.5",   "\\{%d, 1000\\}"};
+    for (int i = 0; i < 1000; i++) {
         char gold[8], answer[64];
         snprintf(gold, sizeof gold, "%d", i);
-        snprintf(answer, sizeof answer, "%03d", i);
-        expect(gold, answer, true);
-        expect(answer, gold, true);
+        for (size_t f = 0; f < sizeof same / sizeof *same; f++) {
+            number_form(answer, sizeof answer, same[f], i);
+            expect(gold, answer, true);
+            expect(answer, gold, true);
+        }
+        for (size_t f = 0; f < sizeof other / sizeof *other; f++) {
+            number_form(answer, sizeof answer, other[f], i);
+            expect(gold, answer, false);
+        }
+        number_form(answer, sizeof answer, "%d\\%%", i);
+        expect(gold, answer, i == 0);
         snprintf(answer, sizeof answer, "m+n = %d", i);
         expect(gold, answer, false); /* a sum is no name */
         snprintf(answer, sizeof answer, "n = %d.0", i);
