@@ -22,6 +22,7 @@
 #include "gemm_lanes.glsl"
 layout(constant_id = 3) const uint STEP = 32; // of k
 layout(constant_id = 4) const uint ROWS = 6;
+layout(constant_id = 5) const bool PADDED = false; // k is one STEP; where A ends before, B's panels hold zeros
 
 layout(push_constant) uniform Push {
     uint64_t a_matrix, b_panels, c_matrix, add_matrix, bias_row;
@@ -30,6 +31,7 @@ layout(push_constant) uniform Push {
     uint     blocks;   // of rows: a workgroup's z is block + blocks * slice
     uint     k_slice;  // of a slice: [slice * k_slice, (slice + 1) * k_slice)
     uint     c_plane;  // floats between the products of two slices
+    uint     k_last;   // of A, if PADDED
 };
 
 void main()
@@ -58,9 +60,10 @@ void main()
         [[unroll]] for (uint i = 0; i < STEP; i++) {
             const float b0 = lane_values(b, b_at + i * (PANEL / 4));
             const float b1 = lane_values(b, b_at + i * (PANEL / 4) + LANES / 4);
-            const uint column_at = bounded((k0 + i) * lda + row0);
+            const uint k_at = PADDED ? min(i, k_last) : k0 + i, column_at = bounded(k_at * lda + row0);
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
                 const float x = LAYOUT == TN ? a_columns.v[column_at + r]
+                                : PADDED     ? a_columns.v[bounded(4 * a_begin[r] + k_at)]
                                              : a_rows.v[bounded(a_begin[r] + (k0 >> 2)) + (i >> 2)][i & 3];
                 sum0[r] = i == 0 ? x * b0 : fma(x, b0, sum0[r]);
                 sum1[r] = i == 0 ? x * b1 : fma(x, b1, sum1[r]);

@@ -1,7 +1,7 @@
 // B as gemm_lanes reads it: in panels of PANEL = 2 * LANES columns, k after k, of each k the
 // first column of every lane, then the second one of every lane (lane_columns()). The last panel overlaps its neighbour where
 // n is no multiple of PANEL. A workgroup, one subgroup, writes STEP k of one panel.
-// The host makes sure of: n >= PANEL, count a multiple of STEP, strides multiples of 4.
+// The host makes sure of: n >= PANEL, count a multiple of STEP, strides multiples of 4; unless PADDED, B has count k.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
@@ -12,12 +12,14 @@
 #include "gemm.glsl"
 #include "gemm_lanes.glsl"
 
+layout(constant_id = 3) const uint STEP = 16;
+layout(constant_id = 4) const bool PADDED = false; // B ends before count: then come zeros
+
 layout(push_constant) uniform Push {
     uint64_t b_matrix, b_panels;
     uint     n, ldb, count; // count: k of a panel
+    uint     k;             // of B, if PADDED
 };
-
-const uint STEP = 16;
 
 // The i-th lane's column of a panel, and its second one: what lies at a lane's place in the first
 // half of a row of the panel is a lane's first column in gemm_lanes.
@@ -30,8 +32,21 @@ void main()
     const uint lane = gl_SubgroupInvocationID;
     const uint column0 = min(gl_WorkGroupID.y * PANEL, n - PANEL), k0 = gl_WorkGroupID.x * STEP;
     Vec4s b = Vec4s(b_matrix);
+    Floats b_floats = Floats(b_matrix);
     const uint to = bounded((gl_WorkGroupID.y * count + k0) * LANES);
-    if (LAYOUT == NT) {
+    if (PADDED) {
+        [[unroll]] for (uint j = 0; j < STEP; j++) {
+            const uint k_at = min(k0 + j, k - 1), from = LAYOUT == NT ? column0 * ldb + k_at : k_at * ldb + column0;
+            vec2 x = vec2(0.0);
+            [[unroll]] for (uint i = 0; i < LANES; i++) {
+                const uint pitch = LAYOUT == NT ? ldb : 1;
+                const vec2 x_i = vec2(b_floats.v[bounded(from + first_column(i) * pitch)],
+                                      b_floats.v[bounded(from + second_column(i) * pitch)]);
+                x = lane == i ? x_i : x;
+            }
+            store_columns(b_panels, to + j * LANES, k0 + j < k ? x : vec2(0.0), 0);
+        }
+    } else if (LAYOUT == NT) {
         const uint pitch = ldb >> 2, from = column0 * pitch + (k0 >> 2);
         [[unroll]] for (uint j = 0; j < STEP; j += 4) {
             vec4 x = vec4(0.0), y = vec4(0.0); // four k of the lane's columns

@@ -13,14 +13,14 @@ typedef enum Kernel {
     KERNEL_TEXEL  /* shaders/gemm_texel.comp: older lavapipe                         */
 } Kernel;
 
-enum { LANES_STEP = 32, PACK_STEP = 16 };                   /* of k; as in gemm_lanes.comp, gemm_pack.comp */
+enum { LANES_STEP = 32, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp, gemm_pack.comp */
 enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
 
 /* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
 typedef struct Plan {
     Kernel   kernel;
     uint32_t tile_m, tile_n, tile_k; /* of one workgroup; slices and passes are multiples of tile_k      */
-    uint32_t k_main;                 /* the rest, less than tile_k, is added by the tiled kernel         */
+    uint32_t k_main;                 /* the rest, less than tile_k, comes after                          */
     uint32_t k_pass;                 /* of k_main in one dispatch; later ones add to C                   */
     uint32_t slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
     uint64_t panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
@@ -97,13 +97,16 @@ static uint32_t lanes_rows(void)
 /* A panel of B and a tile of A lie in a first-level cache during a pass. */
 static Plan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    const uint32_t longest = 384;
-    Plan           plan = {.kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = LANES_STEP};
-    plan.k_main         = k / plan.tile_k * plan.tile_k;
-    plan.k_pass         = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
-    plan_split(&plan, 8, layout, m, n);
-    const uint32_t most = plan.k_main < longest ? plan.k_main : longest; /* no less for a longer k */
-    plan.panel_bytes    = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4;
+    const uint32_t longest = 384, most = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
+    Plan           plan = {
+                  .kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = LANES_STEP, .slices = 1};
+    plan.k_main      = k / plan.tile_k * plan.tile_k;
+    plan.panel_bytes = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4; /* no less for a longer k */
+    if (plan.k_main > 0) {
+        const uint32_t passes = ceil_div(plan.k_main, longest);
+        plan.k_pass           = ceil_div(ceil_div(plan.k_main, passes), plan.tile_k) * plan.tile_k;
+        plan_split(&plan, 8, layout, m, n);
+    }
     return plan;
 }
 
@@ -129,7 +132,7 @@ static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32
     const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
     const uint32_t lanes = info->subgroup_size;
     if (is_new_lavapipe(info) && info->tier.buffer_address && info->tier.int64 &&
-        (lanes == 4 || lanes == 8 || lanes == 16) && n >= 2 * lanes && n % 4 == 0 && k >= LANES_STEP &&
+        (lanes == 4 || lanes == 8 || lanes == 16) && n >= 2 * lanes && n % 4 == 0 &&
         (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()))) {
         return plan_lanes(layout, lanes, m, n, k);
     }
@@ -197,32 +200,38 @@ static GpuBind by_address(GpuSpan span, GpuAccess access)
     return (GpuBind){span, access, GPU_BIND_ADDRESS};
 }
 
-/* One pass: k in [first, first + count). */
+/* One pass: k in [first, first + count). A count that is no multiple of the step is padded, and less than one. */
 static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count)
 {
+    const bool     padded = count % LANES_STEP != 0;
+    const uint32_t length = padded ? ceil_div(count, PADDED_STEP) * PADDED_STEP : count; /* of a panel */
     const uint32_t lanes  = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
     const uint32_t panels = ceil_div(p->n, plan->tile_n), tiles = ceil_div(p->m, plan->tile_m);
-    const GpuSpan  packed = gpu_span_slice(p->workspace, 0, (uint64_t)panels * plan->tile_n * count * 4);
+    const GpuSpan  packed = gpu_span_slice(p->workspace, 0, (uint64_t)panels * plan->tile_n * length * 4);
     const uint64_t a_step = p->layout == MATMUL_TN ? p->lda : 1, b_step = p->layout == MATMUL_NT ? 1 : p->ldb;
     const struct {
         uint64_t b, panels;
-        uint32_t n, ldb, count, padding;
-    } pack = {gpu_span_address(p->b) + first * b_step * 4, gpu_span_address(packed), p->n, p->ldb, count, 0};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_pack",
-                                        .spec       = {lanes, p->layout},
-                                        .spec_count = 2,
-                                        .bind       = {by_address(packed, GPU_WRITE), by_address(p->b, GPU_READ)},
-                                        .push       = &pack,
-                                        .push_size  = sizeof pack,
-                                        .groups     = {count / PACK_STEP, panels, 1}});
+        uint32_t n, ldb, count, k;
+    } pack = {gpu_span_address(p->b) + first * b_step * 4, gpu_span_address(packed), p->n, p->ldb, length, count};
+    const uint32_t pack_step = padded ? PADDED_STEP : PACK_STEP;
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel = "gemm_pack",
+                                .spec   = {lanes, p->layout == MATMUL_NT ? MATMUL_NT : MATMUL_NN, 0, pack_step, padded},
+                                .spec_count = 5,
+                                .bind       = {by_address(packed, GPU_WRITE), by_address(p->b, GPU_READ)},
+                                .push       = &pack,
+                                .push_size  = sizeof pack,
+                                .groups     = {length / pack_step, panels, 1}});
 
     const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
-    const uint64_t block_bytes = (uint64_t)plan->tile_m * plan->k_slice * 4; /* of A that one tile reads */
-    const uint32_t fit = (uint32_t)((256 << 10) / block_bytes), blocks = ceil_div(tiles, fit > 0 ? fit : 1);
+    const uint32_t k_slice = plan->slices > 1 ? plan->k_slice : length;
+    const uint64_t tile_bytes =
+        (uint64_t)plan->tile_m * k_slice * 4; /* of A; a block of rows stays in a second-level cache */
+    const uint32_t fit = (uint32_t)((256 << 10) / tile_bytes), blocks = ceil_div(tiles, fit > 0 ? fit : 1);
     const struct {
         uint64_t a, b, c, add, bias;
-        uint32_t m, n, k, lda, ldc, blocks, k_slice, c_plane;
+        uint32_t m, n, k, lda, ldc, blocks, k_slice, c_plane, k_last, padding;
     } push = {gpu_span_address(p->a) + first * a_step * 4,
               gpu_span_address(packed),
               gpu_span_address(c),
@@ -230,22 +239,25 @@ static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, G
               gpu_span_address(bias),
               p->m,
               p->n,
-              count,
+              length,
               p->lda,
               plan->slices > 1 ? p->n : p->ldc,
               blocks,
-              plan->k_slice,
-              plan->slices > 1 ? p->m * p->n : 0};
-    gpu_dispatch(
-        stream, &(GpuDispatch){
-                    .kernel = "gemm_lanes",
-                    .spec = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue, LANES_STEP, plan->tile_m},
-                    .spec_count = 5,
-                    .bind = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
-                             by_address(packed, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
-                    .push = &push,
-                    .push_size = sizeof push,
-                    .groups    = {ceil_div(tiles, blocks), panels, blocks * ceil_div(count, plan->k_slice)}});
+              k_slice,
+              plan->slices > 1 ? p->m * p->n : 0,
+              count - 1,
+              0};
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "gemm_lanes",
+                                .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
+                                         padded ? length : LANES_STEP, plan->tile_m, padded},
+                                .spec_count = 6,
+                                .bind       = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE),
+                                               by_address(p->a, GPU_READ), by_address(packed, GPU_READ),
+                                               by_address(add, GPU_READ), by_address(bias, GPU_READ)},
+                                .push       = &push,
+                                .push_size  = sizeof push,
+                                .groups     = {ceil_div(tiles, blocks), panels, blocks * ceil_div(length, k_slice)}});
 }
 
 /* One pass: k in [first, first + count). */
@@ -311,7 +323,8 @@ static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
 /* Bytes that an operand of one dispatch may have. */
 static uint64_t operand_limit(GpuStream *stream)
 {
-    return gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - GPU_ALIGNMENT; /* it may start between two bindable places */
+    return gpu_info(gpu_stream_gpu(stream))->max_binding_bytes -
+           GPU_ALIGNMENT; /* it may start between two bindable places */
 }
 
 /* A product whose tensors each fit one binding, strides filled in. */
@@ -352,13 +365,19 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
             record_reduce(stream, p, &plan, planes, add);
         }
     }
-    if (plan.k_main < p->k) {
+    if (plan.k_main == p->k) {
+        return;
+    }
+    if (plan.kernel == KERNEL_LANES) {
+        plan.slices = 1;
+        record_lanes(stream, p, &plan, p->c, plan.k_main == 0 ? epilogue : ADD_C, plan.k_main, p->k - plan.k_main);
+    } else {
         record_rest(stream, p, plan.k_main);
     }
 }
 
-/* How many lines of `stride` floats fit: if possible so many that the next piece starts at a bindable place, or at a whole
- * vec4. */
+/* How many lines of `stride` floats fit: if possible so many that the next piece starts at a bindable place, or at a
+ * whole vec4. */
 static uint32_t lines_that_fit(uint64_t limit, uint64_t stride, uint32_t lines)
 {
     const uint64_t fit = limit / (4 * stride);
@@ -368,8 +387,9 @@ static uint32_t lines_that_fit(uint64_t limit, uint64_t stride, uint32_t lines)
     return (uint32_t)(fit >= 64 ? fit & ~(uint64_t)63 : fit >= 4 ? fit & ~(uint64_t)3 : fit);
 }
 
-/* The product in pieces of the tensor that does not grow with the batch (the weight, or its gradient), where that is more
- * than one binding: a piece of B's rows is for NT a piece of C's columns, for NN a piece of k; TN takes C by rows. */
+/* The product in pieces of the tensor that does not grow with the batch (the weight, or its gradient), where that is
+ * more than one binding: a piece of B's rows is for NT a piece of C's columns, for NN a piece of k; TN takes C by rows.
+ */
 static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
 {
     const uint32_t lines = p->layout == MATMUL_NN ? p->k : p->layout == MATMUL_NT ? p->n : p->m;
@@ -413,10 +433,12 @@ static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
 }
 
 /* Lines of the weight that one dispatch takes. */
-static uint32_t weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t ldb, uint32_t ldc)
+static uint32_t weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t ldb,
+                            uint32_t ldc)
 {
     const uint64_t limit = operand_limit(stream);
-    return layout == MATMUL_TN ? lines_that_fit(limit, ldc, m) : lines_that_fit(limit, ldb, layout == MATMUL_NT ? n : k);
+    return layout == MATMUL_TN ? lines_that_fit(limit, ldc, m)
+                               : lines_that_fit(limit, ldb, layout == MATMUL_NT ? n : k);
 }
 
 void matmul(GpuStream *stream, const Matmul *matmul)
