@@ -1,6 +1,7 @@
 #include "engine/ops/attention.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "engine/ops/ops.h"
 #include "engine/ops/texels.h"
@@ -14,6 +15,7 @@ typedef struct Division {
 typedef struct Push {
     uint32_t tile_count;
     float    scale;
+    uint64_t qkv, d_o, lse, delta; /* addresses, for the kernels that read by them */
 } Push;
 
 enum { CPU_TILE = 4 }; /* tokens of a tile per invocation on CPU devices */
@@ -65,19 +67,37 @@ static bool use_texels(GpuStream *stream, GpuSpan largest, AttentionShape shape)
     return texels_for_shared(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, largest);
 }
 
+/* How a kernel reads the tokens that all its invocations share. */
+typedef enum Reading { READ_STORAGE, READ_TEXELS, READ_ADDRESSES } Reading;
+
+/* By address where lavapipe makes broadcasts of it, and as texels in older ones; rows must be whole vec4s. */
+static Reading reading_of(GpuStream *stream, GpuSpan largest, AttentionShape shape)
+{
+    const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
+    if (use_texels(stream, largest, shape)) {
+        return READ_TEXELS;
+    }
+    const uint64_t limit = (uint64_t)1 << 28; /* what the kernels index */
+    return texels_lavapipe(stream) >= 24 && info->tier.buffer_address && info->tier.int64 && shape.head_dim % 4 == 0 &&
+                   largest.size <= limit && gpu_span_address(largest) % 16 == 0
+               ? READ_ADDRESSES
+               : READ_STORAGE;
+}
+
 static void dispatch(GpuStream *stream, GpuDispatch *d, Division division, uint32_t tile_count, uint32_t heads_per_tile,
-                     bool read_texels, AttentionShape shape)
+                     Reading reading, Push push, AttentionShape shape)
 {
     const uint32_t group = ops_group_lanes(stream), parts = attention_lanes(stream) / (group * division.per_lane);
     const uint32_t spec[] = {group, shape.heads,       shape.kv_heads, shape.head_dim,
-                             parts, division.per_lane, division.block, read_texels};
-    const Push     push   = {tile_count, score_scale(shape)};
+                             parts, division.per_lane, division.block, reading == READ_TEXELS};
+    push.tile_count       = tile_count;
+    push.scale            = score_scale(shape);
     d->spec_count         = sizeof spec / sizeof *spec;
     for (uint32_t i = 0; i < d->spec_count; i++) {
         d->spec[i] = spec[i];
     }
     d->push      = &push;
-    d->push_size = sizeof push;
+    d->push_size = reading == READ_ADDRESSES ? sizeof push : offsetof(Push, qkv);
     d->groups    = gpu_groups((uint64_t)tile_count * heads_per_tile * parts, 1);
     gpu_dispatch(stream, d);
 }
@@ -106,11 +126,13 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, G
     if (!shape_ok(stream, shape)) {
         return;
     }
-    const bool  read_texels = use_texels(stream, qkv, shape);
-    GpuDispatch d           = {
-                  .kernel = "attention",
-                  .bind   = {gpu_write(o), gpu_write(lse), gpu_read(qkv), texels_bind(qkv, read_texels), gpu_read(tiles)}};
-    dispatch(stream, &d, forward_division(stream, shape), tile_count, shape.heads, read_texels, shape);
+    const Reading reading     = reading_of(stream, qkv, shape);
+    const bool    read_texels = reading == READ_TEXELS;
+    GpuDispatch   d           = {
+                    .kernel = reading == READ_ADDRESSES ? "attention_address" : "attention",
+                    .bind   = {gpu_write(o), gpu_write(lse), gpu_read(qkv), texels_bind(qkv, read_texels), gpu_read(tiles)}};
+    const Push push = {.qkv = reading == READ_ADDRESSES ? gpu_span_address(qkv) : 0};
+    dispatch(stream, &d, forward_division(stream, shape), tile_count, shape.heads, reading, push, shape);
 }
 
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
@@ -119,17 +141,25 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
     if (!shape_ok(stream, shape)) {
         return;
     }
-    const bool     read_texels = use_texels(stream, qkv, shape);
-    const Division division    = backward_division(stream, shape);
-    GpuDispatch    queries     = {.kernel = "attention_backward_q",
-                                  .bind   = {gpu_write(dqkv), gpu_write(delta), gpu_read(d_o), gpu_read(o), gpu_read(lse),
-                                             gpu_read(qkv), texels_bind(d_o, read_texels), texels_bind(o, read_texels),
-                                             texels_bind(qkv, read_texels), gpu_read(tiles)}};
-    dispatch(stream, &queries, division, tile_count, shape.heads, read_texels, shape);
-    GpuDispatch keys = {.kernel = "attention_backward_kv",
+    const Reading  reading     = reading_of(stream, qkv, shape);
+    const bool     read_texels = reading == READ_TEXELS, by_address = reading == READ_ADDRESSES;
+    const Division division = backward_division(stream, shape);
+    Push           push     = {0};
+    if (by_address) {
+        push.qkv   = gpu_span_address(qkv);
+        push.d_o   = gpu_span_address(d_o);
+        push.lse   = gpu_span_address(lse);
+        push.delta = gpu_span_address(delta);
+    }
+    GpuDispatch queries = {.kernel = by_address ? "attention_backward_q_address" : "attention_backward_q",
+                           .bind   = {gpu_write(dqkv), gpu_write(delta), gpu_read(d_o), gpu_read(o), gpu_read(lse),
+                                      gpu_read(qkv), texels_bind(d_o, read_texels), texels_bind(o, read_texels),
+                                      texels_bind(qkv, read_texels), gpu_read(tiles)}};
+    dispatch(stream, &queries, division, tile_count, shape.heads, reading, push, shape);
+    GpuDispatch keys = {.kernel = by_address ? "attention_backward_kv_address" : "attention_backward_kv",
                         .bind   = {gpu_write(dqkv), gpu_read(delta), gpu_read(d_o), gpu_read(lse), gpu_read(qkv),
                                    texels_bind(d_o, read_texels), texels_bind(qkv, read_texels), gpu_read(tiles)}};
-    dispatch(stream, &keys, division, tile_count, shape.kv_heads, read_texels, shape);
+    dispatch(stream, &keys, division, tile_count, shape.kv_heads, reading, push, shape);
 }
 
 void attention_decode(GpuStream *stream, GpuSpan o, GpuSpan k_cache, GpuSpan v_cache, GpuSpan qkv, GpuSpan lengths,

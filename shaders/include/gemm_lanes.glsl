@@ -2,16 +2,10 @@
 #ifndef GEMM_LANES_GLSL
 #define GEMM_LANES_GLSL
 
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#include "addresses.glsl"
 
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Vec4s { vec4 v[]; };
-layout(buffer_reference, std430, buffer_reference_align = 4) buffer Floats { float v[]; };
-layout(buffer_reference, std430, buffer_reference_align = 8) buffer Pairs { uint64_t v[]; }; // of floats
 const uint LANES = gl_WorkGroupSize.x;
 const uint PANEL = 2 * LANES; // columns of a panel, see gemm_pack.comp
-
-// An index that is known not to wrap, so that constants added to it become immediates.
-uint bounded(uint index) { return index & 0x03ffffffu; }
 
 // lane i gets the i-th float at p.v[at]; LANES is 4, 8 or 16.
 float lane_values(Vec4s p, uint at)
