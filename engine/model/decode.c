@@ -29,8 +29,11 @@ static uint64_t products_bytes(const Decoder *d)
     const uint32_t     shapes[5][2] = {{q + 2 * c->kv_heads * c->head_dim, h}, {h, q}, {2 * ff, h}, {h, ff}, {c->vocab_size, h}};
     uint64_t           bytes = 0;
     for (int i = 0; i < 5; i++) {
-        uint64_t needed = matmul_workspace(gpu_transfer_stream(d->gpu), MATMUL_NT, d->limits.slots, shapes[i][0], shapes[i][1]);
+        GpuStream     *s = gpu_transfer_stream(d->gpu);
+        const uint64_t needed = matmul_workspace(s, MATMUL_NT, d->limits.slots, shapes[i][0], shapes[i][1]);
+        const uint64_t frozen = weight_workspace(s, shapes[i][0], shapes[i][1]);
         bytes = needed > bytes ? needed : bytes;
+        bytes = frozen > bytes ? frozen : bytes;
     }
     return bytes;
 }

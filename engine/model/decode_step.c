@@ -1,8 +1,6 @@
 /* One decode step, recorded: every slot's token through all layers, a sample of each. */
 #include "engine/model/decode_parts.h"
 #include "engine/ops/attention.h"
-#include "engine/ops/embedding.h"
-#include "engine/ops/matmul.h"
 #include "engine/ops/pieces.h"
 #include "engine/ops/rmsnorm.h"
 #include "engine/ops/rope.h"
@@ -61,9 +59,9 @@ static void layer_step(Decoder *d, const Model *model, uint32_t l)
     const uint32_t     n = d->width, h = c->hidden_size, ff = c->intermediate_size;
     const uint32_t     q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, qkv = q + 2 * kv;
     rmsnorm_forward(s, d->norm, d->rstd, d->x, model_span(p, layer->input_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->qkv, .a = d->norm, .b = model_span(p, layer->qkv, (uint64_t)qkv * h),
-                        .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, qkv) : (GpuSpan){0}, .m = n, .n = qkv, .k = h,
-                        .workspace = d->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->qkv, .a = d->norm,
+                               .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, qkv) : (GpuSpan){0}, .m = n, .n = qkv, .k = h,
+                               .workspace = d->scratch}, model_matrix(model, l, MATRIX_QKV));
     adapter_step(d, model, l, LORA_QKV, d->qkv, d->norm);
     if (c->qk_norm) {
         const RmsnormRows q_rows = {n * c->heads, c->head_dim, c->heads, qkv, 0};
@@ -73,17 +71,16 @@ static void layer_step(Decoder *d, const Model *model, uint32_t l)
     }
     rope_forward(s, d->qkv, d->rope, decoder_slot_field(d, SLOT_POSITION), n, c->heads, c->kv_heads, c->head_dim, d->limits.max_length);
     attention_step(d, l);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x_next, .a = d->attention, .b = model_span(p, layer->o, (uint64_t)h * q),
-                        .add = d->x, .m = n, .n = h, .k = q, .workspace = d->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x_next, .a = d->attention, .add = d->x, .m = n, .n = h, .k = q,
+                               .workspace = d->scratch}, model_matrix(model, l, MATRIX_O));
     adapter_step(d, model, l, LORA_ATTENTION_OUT, d->x_next, d->attention);
     rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->gate_up, .a = d->norm,
-                        .b = model_span(p, layer->gate_up, (uint64_t)2 * ff * h), .m = n, .n = 2 * ff, .k = h,
-                        .workspace = d->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->gate_up, .a = d->norm, .m = n, .n = 2 * ff, .k = h,
+                               .workspace = d->scratch}, model_matrix(model, l, MATRIX_GATE_UP));
     adapter_step(d, model, l, LORA_GATE_UP, d->gate_up, d->norm);
     swiglu_forward(s, d->activation, d->gate_up, n, ff);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x, .a = d->activation, .b = model_span(p, layer->down, (uint64_t)h * ff),
-                        .add = d->x_next, .m = n, .n = h, .k = ff, .workspace = d->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = d->x, .a = d->activation, .add = d->x_next, .m = n, .n = h, .k = ff,
+                               .workspace = d->scratch}, model_matrix(model, l, MATRIX_DOWN));
     adapter_step(d, model, l, LORA_MLP_OUT, d->x, d->activation);
 }
 
@@ -93,9 +90,8 @@ static void head_step(Decoder *d, const Model *model, const SampleOptions *sampl
     const uint32_t     n = d->width, h = c->hidden_size;
     const GpuSpan      p = model->parameters;
     rmsnorm_forward(d->stream, d->norm, d->rstd, d->x, model_span(p, model->final_norm, h), rmsnorm_rows(n, h), c->rms_norm_eps);
-    matmul(d->stream, &(Matmul){.layout = MATMUL_NT, .c = d->logits, .a = d->norm,
-                                .b = model_span(p, model->head, (uint64_t)c->vocab_size * h), .m = n, .n = c->vocab_size, .k = h,
-                                .workspace = d->scratch});
+    weight_matmul(d->stream, &(Matmul){.layout = MATMUL_NT, .c = d->logits, .a = d->norm, .m = n, .n = c->vocab_size, .k = h,
+                                       .workspace = d->scratch}, model_head(model));
     sample_tokens(d->stream, d->sampled, d->sampled_logprob, (GpuSpan){0}, d->logits, decoder_slot_field(d, SLOT_SEQUENCE),
                   decoder_slot_field(d, SLOT_POSITION), sample, n, c->vocab_size);
 }
@@ -127,8 +123,7 @@ void decoder_record(Decoder *d, const Model *model, const DecodeInput *input, bo
     const ModelConfig *c = &d->config;
     gpu_stream_begin(d->stream);
     for (uint32_t step = 0; step < d->limits.steps_per_submit; step++) {
-        embedding_forward(d->stream, d->x, model_span(model->parameters, model->embedding, (uint64_t)c->vocab_size * c->hidden_size),
-                          decoder_slot_field(d, SLOT_TOKEN), d->width, c->hidden_size, c->vocab_size);
+        weight_embedding(d->stream, d->x, model_embedding(model), decoder_slot_field(d, SLOT_TOKEN), d->width);
         copy_lengths(d);
         for (uint32_t l = 0; l < c->layers; l++) {
             layer_step(d, model, l);

@@ -4,20 +4,20 @@
 #include "engine/ops/matmul.h"
 #include "engine/ops/value_head.h"
 
-static GpuSpan head_weight(const Model *model, GpuSpan range)
+/* The head's gradient. */
+static GpuSpan head_gradient(const Model *model, GpuSpan gradients)
 {
-    return model_span(range, model->head, (uint64_t)model->config.vocab_size * model->config.hidden_size);
+    return model_span(gradients, model->head, (uint64_t)model->config.vocab_size * model->config.hidden_size);
 }
 
 void head_logits(GpuStream *s, Workspace *work, const Model *model, uint32_t first, uint32_t count)
 {
     const uint32_t d = model->config.hidden_size, vocab = model->config.vocab_size;
-    matmul(s, &(Matmul){.layout = MATMUL_NT,
-                        .c = work->logits,
-                        .a = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
-                        .b = head_weight(model, model->parameters),
-                        .m = count, .n = vocab, .k = d,
-                        .workspace = work->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT,
+                               .c = work->logits,
+                               .a = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
+                               .m = count, .n = vocab, .k = d,
+                               .workspace = work->scratch}, model_head(model));
 }
 
 /* Rows per chunk of this batch. Chunks start at multiples of 64 rows, where spans may be bound. */
@@ -51,18 +51,17 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
         const uint64_t at = (uint64_t)first * d * 4, bytes = (uint64_t)count * d * 4;
         head_logits(s, work, model, first, count);
         logits_backward(s, work->logits, lse, entropy, batch->targets, dlogprob, dentropy, temperature, first, count, vocab);
-        matmul(s, &(Matmul){.layout = MATMUL_NN,
-                            .c = gpu_span_slice(work->d_rows, at, bytes),
-                            .a = work->logits,
-                            .b = head_weight(model, model->parameters),
-                            .accumulate = work->d_started,
-                            .m = count, .n = d, .k = vocab,
-                            .workspace = work->scratch});
+        weight_matmul(s, &(Matmul){.layout = MATMUL_NN,
+                                   .c = gpu_span_slice(work->d_rows, at, bytes),
+                                   .a = work->logits,
+                                   .accumulate = work->d_started,
+                                   .m = count, .n = d, .k = vocab,
+                                   .workspace = work->scratch}, model_head(model));
         if (model->lora != NULL) {
             continue; /* the head is frozen */
         }
         matmul(s, &(Matmul){.layout = MATMUL_TN,
-                            .c = head_weight(model, gradients),
+                            .c = head_gradient(model, gradients),
                             .a = work->logits,
                             .b = gpu_span_slice(work->rows_norm, at, bytes),
                             .accumulate = true,

@@ -15,53 +15,97 @@ enum { PIECE_FLOATS = 1 << 20 }; /* host buffer of model_init */
 
 static uint64_t align_floats(uint64_t floats) { return gpu_align(floats * 4) / 4; }
 
-/* Appends a tensor at the model's current end; returns its offset. */
-static uint64_t add_tensor(Model *model, const char *name, uint32_t rank, uint64_t rows, uint64_t cols)
+static ModelTensor *next_tensor(Model *model, const char *name, uint32_t rank, uint64_t rows, uint64_t cols)
 {
     ModelTensor *tensor = &model->tensors[model->tensor_count++];
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
-    tensor->offset = model->floats;
     tensor->rank = rank;
     tensor->shape[0] = rows;
     tensor->shape[1] = cols;
     tensor->elements = rows * cols;
-    model->floats += tensor->elements;
+    return tensor;
+}
+
+/* Appends a vector at the model's current end; returns its offset. */
+static uint64_t add_vector(Model *model, const char *name, uint64_t elements)
+{
+    ModelTensor *tensor = next_tensor(model, name, 1, elements, 1);
+    tensor->matrix = -1;
+    tensor->offset = model->floats;
+    model->floats += elements;
     return tensor->offset;
 }
 
-static uint64_t add_layer_tensor(Model *model, uint32_t layer, const char *name, uint32_t rank, uint64_t rows, uint64_t cols)
+static uint64_t add_layer_vector(Model *model, uint32_t layer, const char *name, uint64_t elements)
 {
     char full[96];
     snprintf(full, sizeof full, "model.layers.%u.%s", layer, name);
-    return add_tensor(model, full, rank, rows, cols);
+    return add_vector(model, full, elements);
+}
+
+/* Appends rows to a matrix: at the model's current end if it is f32. */
+static void add_rows(Model *model, uint32_t matrix, const char *name, uint64_t rows, uint64_t cols)
+{
+    ModelTensor *tensor = next_tensor(model, name, 2, rows, cols);
+    Weight      *weight = &model->matrices[matrix];
+    tensor->matrix = (int32_t)matrix;
+    tensor->first_row = weight->rows;
+    weight->rows += (uint32_t)rows;
+    weight->columns = (uint32_t)cols;
+    if (weight->format == WEIGHT_F32) {
+        tensor->offset = model->floats;
+        model->floats += tensor->elements;
+    }
+}
+
+static void add_layer_rows(Model *model, uint32_t layer, ModelMatrix matrix, const char *name, uint64_t rows, uint64_t cols)
+{
+    char full[96];
+    snprintf(full, sizeof full, "model.layers.%u.%s", layer, name);
+    add_rows(model, MATRIX_LAYERS + MATRICES * layer + matrix, full, rows, cols);
 }
 
 static void end_group(Model *model) { model->floats = align_floats(model->floats); }
 
-static void layout_matrices(Model *model)
+static void layout_layer_matrices(Model *model, uint32_t l)
 {
     const ModelConfig *c = &model->config;
     const uint64_t     d = c->hidden_size, q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
-    model->embedding = add_tensor(model, "model.embed_tokens.weight", 2, c->vocab_size, d);
+    ModelLayer        *layer = &model->layers[l];
+    layer->qkv = model->floats;
+    add_layer_rows(model, l, MATRIX_QKV, "self_attn.q_proj.weight", q, d);
+    add_layer_rows(model, l, MATRIX_QKV, "self_attn.k_proj.weight", kv, d);
+    add_layer_rows(model, l, MATRIX_QKV, "self_attn.v_proj.weight", kv, d);
+    end_group(model);
+    layer->o = model->floats;
+    add_layer_rows(model, l, MATRIX_O, "self_attn.o_proj.weight", d, q);
+    end_group(model);
+    layer->gate_up = model->floats;
+    add_layer_rows(model, l, MATRIX_GATE_UP, "mlp.gate_proj.weight", c->intermediate_size, d);
+    add_layer_rows(model, l, MATRIX_GATE_UP, "mlp.up_proj.weight", c->intermediate_size, d);
+    end_group(model);
+    layer->down = model->floats;
+    add_layer_rows(model, l, MATRIX_DOWN, "mlp.down_proj.weight", d, c->intermediate_size);
+    end_group(model);
+}
+
+static void layout_matrices(Model *model)
+{
+    const ModelConfig *c = &model->config;
+    for (uint32_t i = 0; i < model_matrix_count(c); i++) {
+        model->matrices[i].format = weights_format_of(model->weights, i);
+    }
+    model->embedding = model->floats;
+    add_rows(model, MATRIX_EMBEDDING, "model.embed_tokens.weight", c->vocab_size, c->hidden_size);
     end_group(model);
     model->head = model->embedding;
     if (!c->tie_embeddings) {
-        model->head = add_tensor(model, "lm_head.weight", 2, c->vocab_size, d);
+        model->head = model->floats;
+        add_rows(model, MATRIX_HEAD, "lm_head.weight", c->vocab_size, c->hidden_size);
         end_group(model);
     }
     for (uint32_t l = 0; l < c->layers; l++) {
-        ModelLayer *layer = &model->layers[l];
-        layer->qkv = add_layer_tensor(model, l, "self_attn.q_proj.weight", 2, q, d);
-        add_layer_tensor(model, l, "self_attn.k_proj.weight", 2, kv, d);
-        add_layer_tensor(model, l, "self_attn.v_proj.weight", 2, kv, d);
-        end_group(model);
-        layer->o = add_layer_tensor(model, l, "self_attn.o_proj.weight", 2, d, q);
-        end_group(model);
-        layer->gate_up = add_layer_tensor(model, l, "mlp.gate_proj.weight", 2, c->intermediate_size, d);
-        add_layer_tensor(model, l, "mlp.up_proj.weight", 2, c->intermediate_size, d);
-        end_group(model);
-        layer->down = add_layer_tensor(model, l, "mlp.down_proj.weight", 2, d, c->intermediate_size);
-        end_group(model);
+        layout_layer_matrices(model, l);
     }
     model->decay_floats = model->floats;
 }
@@ -72,29 +116,29 @@ static void layout_vectors(Model *model)
     const uint64_t     q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
     for (uint32_t l = 0; l < c->layers; l++) {
         ModelLayer *layer = &model->layers[l];
-        layer->input_norm = add_layer_tensor(model, l, "input_layernorm.weight", 1, c->hidden_size, 1);
+        layer->input_norm = add_layer_vector(model, l, "input_layernorm.weight", c->hidden_size);
         end_group(model);
-        layer->post_norm = add_layer_tensor(model, l, "post_attention_layernorm.weight", 1, c->hidden_size, 1);
+        layer->post_norm = add_layer_vector(model, l, "post_attention_layernorm.weight", c->hidden_size);
         end_group(model);
         if (c->qkv_bias) {
-            layer->qkv_bias = add_layer_tensor(model, l, "self_attn.q_proj.bias", 1, q, 1);
-            add_layer_tensor(model, l, "self_attn.k_proj.bias", 1, kv, 1);
-            add_layer_tensor(model, l, "self_attn.v_proj.bias", 1, kv, 1);
+            layer->qkv_bias = add_layer_vector(model, l, "self_attn.q_proj.bias", q);
+            add_layer_vector(model, l, "self_attn.k_proj.bias", kv);
+            add_layer_vector(model, l, "self_attn.v_proj.bias", kv);
             end_group(model);
         }
         if (c->qk_norm) {
-            layer->q_norm = add_layer_tensor(model, l, "self_attn.q_norm.weight", 1, c->head_dim, 1);
+            layer->q_norm = add_layer_vector(model, l, "self_attn.q_norm.weight", c->head_dim);
             end_group(model);
-            layer->k_norm = add_layer_tensor(model, l, "self_attn.k_norm.weight", 1, c->head_dim, 1);
+            layer->k_norm = add_layer_vector(model, l, "self_attn.k_norm.weight", c->head_dim);
             end_group(model);
         }
     }
-    model->final_norm = add_tensor(model, "model.norm.weight", 1, c->hidden_size, 1);
+    model->final_norm = add_vector(model, "model.norm.weight", c->hidden_size);
     end_group(model);
     if (model->value_head) {
-        model->value_weight = add_tensor(model, "value_head.weight", 1, c->hidden_size, 1);
+        model->value_weight = add_vector(model, "value_head.weight", c->hidden_size);
         end_group(model);
-        model->value_bias = add_tensor(model, "value_head.bias", 1, 1, 1);
+        model->value_bias = add_vector(model, "value_head.bias", 1);
         end_group(model);
     }
 }
@@ -107,7 +151,7 @@ static bool is_norm(const char *name)
 
 /* --- life ----------------------------------------------------------------------- */
 
-Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
+Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFormat weights, Error *error)
 {
     if (model_config_check(config, "model", error) != STATUS_OK) {
         return NULL;
@@ -119,8 +163,10 @@ Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *e
         model->value_head = value_head;
         model->tensors = calloc((size_t)config->layers * 14 + 8, sizeof *model->tensors);
         model->layers = calloc(config->layers, sizeof *model->layers);
+        model->weights = weights;
+        model->matrices = calloc(model_matrix_count(config), sizeof *model->matrices);
     }
-    if (model == NULL || model->tensors == NULL || model->layers == NULL) {
+    if (model == NULL || model->tensors == NULL || model->layers == NULL || model->matrices == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
         model_free(model);
         return NULL;
@@ -130,6 +176,26 @@ Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *e
     return model;
 }
 
+/* Memory for each layer's matrices, and for the embedding and the head: no buffer of gigabytes is needed. */
+static Status allocate_frozen(Model *model, Error *error)
+{
+    const uint32_t layers = model->config.layers;
+    model->frozen = calloc((size_t)layers + 1, sizeof *model->frozen);
+    if (model->frozen == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
+    }
+    for (uint32_t l = 0; l <= layers; l++) {
+        const uint32_t first = l < layers ? MATRIX_LAYERS + MATRICES * l : MATRIX_EMBEDDING;
+        const uint32_t last = l < layers ? first + MATRICES : MATRIX_LAYERS;
+        model->frozen[l] = gpu_arena_new(model->gpu, "frozen weights", GPU_MEMORY_DEVICE, weights_bytes(model->matrices, first, last), error);
+        if (model->frozen[l] == NULL) {
+            return error->status;
+        }
+        weights_place(model->matrices, first, last, model->frozen[l]);
+    }
+    return STATUS_OK;
+}
+
 Status model_allocate(Model *model, bool zeroed, Error *error)
 {
     model->arena = (zeroed ? gpu_arena_new : gpu_arena_new_unset)(model->gpu, "parameters", GPU_MEMORY_DEVICE, model->floats * 4, error);
@@ -137,12 +203,22 @@ Status model_allocate(Model *model, bool zeroed, Error *error)
         return error->status;
     }
     model->parameters = gpu_arena_take(model->arena, model->floats * 4);
+    if (model->weights != WEIGHT_F32) {
+        return allocate_frozen(model, error);
+    }
+    for (uint32_t i = 0; i < model->tensor_count; i++) { /* the first rows of a matrix are where it begins */
+        const ModelTensor *tensor = &model->tensors[i];
+        if (tensor->matrix >= 0 && tensor->first_row == 0) {
+            Weight *w = &model->matrices[tensor->matrix];
+            w->data = model_span(model->parameters, tensor->offset, (uint64_t)w->rows * w->columns);
+        }
+    }
     return STATUS_OK;
 }
 
 Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error)
 {
-    Model *model = model_plan(gpu, config, value_head, error);
+    Model *model = model_plan(gpu, config, value_head, WEIGHT_F32, error);
     if (model == NULL) {
         return NULL;
     }
@@ -172,6 +248,11 @@ void model_free(Model *model)
         lora_free(model->lora);
         if (!model->shares) {
             gpu_arena_free(model->arena);
+            for (uint32_t l = 0; model->frozen != NULL && l <= model->config.layers; l++) {
+                gpu_arena_free(model->frozen[l]);
+            }
+            free(model->frozen);
+            free(model->matrices);
             free(model->tensors);
             free(model->layers);
         }
@@ -196,6 +277,11 @@ uint64_t model_parameter_count(const Model *model)
         sum += model->tensors[i].elements;
     }
     return sum;
+}
+
+uint64_t model_bytes(const Model *model)
+{
+    return model->floats * 4 + (model->weights != WEIGHT_F32 ? weights_bytes(model->matrices, 0, model_matrix_count(&model->config)) : 0);
 }
 
 static double init_std(const Model *model, const ModelTensor *tensor, const ModelInit *init)
@@ -242,6 +328,10 @@ Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *err
 
 Status model_copy(Model *to, const Model *from, Error *error)
 {
+    if (to->weights != WEIGHT_F32 || from->weights != WEIGHT_F32) {
+        return error_set(error, STATUS_FAILED, "copying a model: its matrices are frozen as %s",
+                         weight_format_name(to->weights != WEIGHT_F32 ? to->weights : from->weights));
+    }
     GpuStream *stream = gpu_stream_new(to->gpu, error);
     if (stream == NULL) {
         return STATUS_FAILED;

@@ -21,17 +21,20 @@
 #include "engine/io/safetensors.h"
 #include "engine/model/config.h"
 #include "engine/model/lora.h"
+#include "engine/model/weights.h"
 #include "engine/vk/memory.h"
 
 typedef struct ModelTensor {
     char     name[96]; /* as in Hugging Face files; "value_head.weight", "value_head.bias" */
-    uint64_t offset;   /* floats from the start of the range */
+    uint64_t offset;   /* floats from the start of the range; of a frozen matrix 0 */
     uint32_t rank;
     uint64_t shape[2];
     uint64_t elements;
+    int32_t  matrix;    /* index among the model's matrices; -1: a vector */
+    uint32_t first_row; /* of the matrix                                  */
 } ModelTensor;
 
-/* Where a layer's pieces start, in floats. Fields that a family lacks are unused. */
+/* Where a layer's pieces start, in floats (matrices: if they are f32). Fields that a family lacks are unused. */
 typedef struct ModelLayer {
     uint64_t input_norm, qkv, qkv_bias, q_norm, k_norm, o, post_norm, gate_up, down;
 } ModelLayer;
@@ -44,10 +47,13 @@ typedef struct Model {
     uint32_t     tensor_count;
     ModelLayer  *layers;
     uint64_t     embedding, head, final_norm, value_weight, value_bias; /* floats; head == embedding if tied */
+    WeightFormat weights;      /* of the matrices; not f32: they are frozen, outside the range */
+    Weight      *matrices;     /* [model_matrix_count]: model_matrix() and its like     */
     uint64_t     floats;       /* of the whole range                                   */
     uint64_t     decay_floats; /* leading part that weight decay applies to            */
-    bool         shares;     /* arena, tensors and layers are another model's              */
+    bool         shares;     /* arenas, tensors, matrices and layers are another model's   */
     GpuArena    *arena;
+    GpuArena   **frozen;     /* [layers + 1]: matrices of each layer, embedding and head; NULL: f32 */
     GpuSpan      parameters; /* f32 [floats] */
     Lora        *lora;       /* owned; NULL: none. Its value head, if it has one, is the model's */
 } Model;
@@ -71,15 +77,23 @@ Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *err
  * (rotary inv_freq buffers, a value head and a tied lm_head may be there unread). */
 Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error);
 
-/* Writes config.json and the weights; what the directory holds besides stays. */
+/* The same for a model that is only read or carries adapters: its matrices stay in `weights` (weights.h), quantized
+ * on the way to the device. Training a model that is not f32 without an adapter is refused (learner_new). */
+Model *model_load_frozen(Gpu *gpu, const char *directory, bool value_head, WeightFormat weights, Error *error);
+
+/* What *weights, which may be WEIGHTS_AS_STORED, comes to for the files of a directory. */
+Status model_resolve_weights(const char *directory, WeightFormat *weights, Error *error);
+
+/* Writes config.json and the weights; what the directory holds besides stays. STATUS_BAD_INPUT for a model whose
+ * matrices are frozen: the directory that it was loaded from has them, without the loss. */
 Status model_save(const Model *model, const char *directory, Dtype dtype, Error *error);
 
-/* Parameters of `from` into `to`; same config. A value head that only one of them
+/* Parameters of `from` into `to`; same config, both f32. A value head that only one of them
  * has stays as it is. */
 Status model_copy(Model *to, const Model *from, Error *error);
 
-/* model_load, and the adapter of a PEFT directory on it; `adapter` NULL: none. */
-Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, Error *error);
+/* model_load_frozen, and the adapter of a PEFT directory on it; `adapter` NULL: none. */
+Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, WeightFormat weights, Error *error);
 
 /* STATUS_BAD_INPUT for a directory that holds an adapter and no model: the text says how to name both. */
 Status model_check_directory(const char *directory, Error *error);
@@ -99,6 +113,20 @@ static inline uint64_t model_trained_decay(const Model *model)
 {
     return model->lora != NULL ? model->lora->decay_floats : model->decay_floats;
 }
+
+/* The matrices as the products take them. */
+static inline const Weight *model_matrix(const Model *model, uint32_t layer, ModelMatrix matrix)
+{
+    return &model->matrices[MATRIX_LAYERS + MATRICES * layer + matrix];
+}
+static inline const Weight *model_embedding(const Model *model) { return &model->matrices[MATRIX_EMBEDDING]; }
+static inline const Weight *model_head(const Model *model)
+{
+    return &model->matrices[model->config.tie_embeddings ? MATRIX_EMBEDDING : MATRIX_HEAD];
+}
+
+/* Bytes of all its parameters on the device, without an adapter. */
+uint64_t model_bytes(const Model *model);
 
 /* The tensor named so, or NULL. */
 const ModelTensor *model_tensor(const Model *model, const char *name);

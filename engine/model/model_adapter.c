@@ -42,9 +42,9 @@ Status model_check_directory(const char *directory, Error *error)
     return STATUS_OK;
 }
 
-Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, Error *error)
+Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, WeightFormat weights, Error *error)
 {
-    Model *model = model_load(gpu, directory, false, error);
+    Model *model = model_load_frozen(gpu, directory, false, weights, error);
     if (model != NULL && adapter != NULL) {
         model->lora = lora_load(gpu, &model->config, adapter, false, error);
         if (model->lora == NULL) {

@@ -31,6 +31,21 @@ static Status read_f32(void *context, uint64_t first, uint64_t count, void *to, 
     return safetensor_to_f32(context, to, first / 4, count / 4, error);
 }
 
+static bool is_frozen(const Model *model, const ModelTensor *tensor)
+{
+    return tensor->matrix >= 0 && model->weights != WEIGHT_F32;
+}
+
+static Status load_tensor(const Model *model, const Reading *reading, Error *error)
+{
+    const ModelTensor *tensor = reading->tensor;
+    if (is_frozen(model, tensor)) {
+        return weight_load(model->gpu, &model->matrices[tensor->matrix], tensor->first_row, reading->source, error);
+    }
+    return gpu_upload_from(model->gpu, model_span(model->parameters, tensor->offset, tensor->elements), read_f32,
+                           (void *)(uintptr_t)reading->source, error);
+}
+
 static Status load_tensors(Model *model, const SafetensorsSet *set, Error *error)
 {
     Reading *order = calloc(model->tensor_count, sizeof *order);
@@ -45,6 +60,10 @@ static Status load_tensors(Model *model, const SafetensorsSet *set, Error *error
         const Safetensor  *source = safetensors_find(set, tensor->name);
         const uint64_t     next   = i + 1 < model->tensor_count ? tensor[1].offset : model->floats;
         uint64_t           end    = tensor->offset;
+        if (is_frozen(model, tensor)) { /* outside the range */
+            order[count++] = (Reading){tensor, source};
+            continue;
+        }
         if (source != NULL) { /* a value head may be missing: zeros */
             order[count++] = (Reading){tensor, source};
             end += tensor->elements;
@@ -56,9 +75,7 @@ static Status load_tensors(Model *model, const SafetensorsSet *set, Error *error
     qsort(order, count, sizeof *order, compare_places);
     Status status = gpu_stream_run(stream, error);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
-        const ModelTensor *tensor = order[i].tensor;
-        status = gpu_upload_from(model->gpu, model_span(model->parameters, tensor->offset, tensor->elements), read_f32,
-                                 (void *)(uintptr_t)order[i].source, error);
+        status = load_tensor(model, &order[i], error);
     }
     free(order);
     return status;
@@ -104,6 +121,11 @@ static Status check_tensors(const Model *model, const SafetensorsSet *set, Error
 
 Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error)
 {
+    return model_load_frozen(gpu, directory, value_head, WEIGHT_F32, error);
+}
+
+Model *model_load_frozen(Gpu *gpu, const char *directory, bool value_head, WeightFormat weights, Error *error)
+{
     ModelConfig config;
     char       *path = path_join(directory, "config.json");
     if (path == NULL) {
@@ -119,7 +141,8 @@ Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error
     if (set == NULL) {
         return NULL;
     }
-    Model *model = model_plan(gpu, &config, value_head, error);
+    weights      = weights == WEIGHTS_AS_STORED ? weights_as_stored(set) : weights;
+    Model *model = model_plan(gpu, &config, value_head, weights, error);
     status       = model != NULL ? check_tensors(model, set, error) : error->status;
     status       = status == STATUS_OK ? model_allocate(model, false, error) : status;
     status       = status == STATUS_OK ? load_tensors(model, set, error) : status;
@@ -129,4 +152,18 @@ Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error
         return NULL;
     }
     return model;
+}
+
+Status model_resolve_weights(const char *directory, WeightFormat *weights, Error *error)
+{
+    if (*weights != WEIGHTS_AS_STORED) {
+        return STATUS_OK;
+    }
+    SafetensorsSet *set = safetensors_open(directory, error);
+    if (set == NULL) {
+        return error->status;
+    }
+    *weights = weights_as_stored(set);
+    safetensors_close(set);
+    return STATUS_OK;
 }

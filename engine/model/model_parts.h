@@ -4,10 +4,10 @@
 
 #include "engine/model/model.h"
 
-/* A model of this shape without its device memory. NULL with *error set on failure. */
-Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, Error *error);
+/* A model of this shape, its matrices in this format, without its device memory. NULL with *error set on failure. */
+Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFormat weights, Error *error);
 
-/* Its device memory; zeroed, or for the caller to write. */
+/* Its device memory; zeroed, or for the caller to write (matrices that are not f32 are always zeroed). */
 Status model_allocate(Model *model, bool zeroed, Error *error);
 
 #endif

@@ -19,6 +19,12 @@ static Status read_tensor(void *context, uint64_t first, uint64_t count, float *
 
 Status model_save(const Model *model, const char *directory, Dtype dtype, Error *error)
 {
+    if (model->weights != WEIGHT_F32) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "saving a model in %s: its matrices are frozen as %s; take the directory that it was loaded "
+                         "from, or merge an adapter into that",
+                         directory, weight_format_name(model->weights));
+    }
     SafetensorsEntry *entries = calloc(model->tensor_count, sizeof *entries);
     TensorSource     *sources = calloc(model->tensor_count, sizeof *sources);
     char             *path = path_join(directory, "config.json");

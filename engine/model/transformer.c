@@ -57,13 +57,12 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     const BlockActivations *a = &work->blocks[l];
     const GpuSpan           p = model->parameters, x = work->residual[l];
     rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
-    matmul(s, &(Matmul){.layout = MATMUL_NT,
-                        .c = c->qk_norm ? a->qkv_raw : a->qkv,
-                        .a = work->norm,
-                        .b = model_span(p, layer->qkv, (uint64_t)w.qkv * w.d),
-                        .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
-                        .m = t, .n = w.qkv, .k = w.d,
-                        .workspace = work->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT,
+                               .c = c->qk_norm ? a->qkv_raw : a->qkv,
+                               .a = work->norm,
+                               .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
+                               .m = t, .n = w.qkv, .k = w.d,
+                               .workspace = work->scratch}, model_matrix(model, l, MATRIX_QKV));
     adapter_forward(s, work, model, l, LORA_QKV, c->qk_norm ? a->qkv_raw : a->qkv, work->norm, t);
     if (c->qk_norm) {
         gpu_copy(s, head_of(a->qkv, (uint64_t)t * w.qkv), head_of(a->qkv_raw, (uint64_t)t * w.qkv));
@@ -72,9 +71,8 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     }
     rope_forward(s, a->qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
     attention_forward(s, a->attention, a->lse, a->qkv, batch->tiles, batch->tile_count, attention_shape(c));
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention,
-                        .b = model_span(p, layer->o, (uint64_t)w.d * w.q), .add = x, .m = t, .n = w.d, .k = w.q,
-                        .workspace = work->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention, .add = x, .m = t, .n = w.d, .k = w.q,
+                               .workspace = work->scratch}, model_matrix(model, l, MATRIX_O));
     adapter_forward(s, work, model, l, LORA_ATTENTION_OUT, a->middle, a->attention, t);
 }
 
@@ -88,17 +86,15 @@ static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model,
     const BlockActivations *a = &work->blocks[l];
     const GpuSpan           p = model->parameters;
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm,
-                        .b = model_span(p, layer->gate_up, (uint64_t)2 * w.ff * w.d), .m = t, .n = 2 * w.ff, .k = w.d,
-                        .workspace = work->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm, .m = t, .n = 2 * w.ff, .k = w.d,
+                               .workspace = work->scratch}, model_matrix(model, l, MATRIX_GATE_UP));
     adapter_forward(s, work, model, l, LORA_GATE_UP, a->gate_up, work->norm, t);
     if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
         return;
     }
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
-    matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation,
-                        .b = model_span(p, layer->down, (uint64_t)w.d * w.ff), .add = a->middle, .m = t, .n = w.d, .k = w.ff,
-                        .workspace = work->scratch});
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation, .add = a->middle, .m = t, .n = w.d, .k = w.ff,
+                               .workspace = work->scratch}, model_matrix(model, l, MATRIX_DOWN));
     adapter_forward(s, work, model, l, LORA_MLP_OUT, next, work->activation, t);
 }
 
@@ -106,15 +102,13 @@ void transformer_forward(GpuStream *s, Workspace *work, const Model *model, cons
 {
     const ModelConfig *c = &model->config;
     const uint32_t     d = c->hidden_size;
-    const GpuSpan      p = model->parameters;
-    embedding_forward(s, work->residual[0], model_span(p, model->embedding, (uint64_t)c->vocab_size * d), batch->ids,
-                      batch->tokens, d, c->vocab_size);
+    weight_embedding(s, work->residual[0], model_embedding(model), batch->ids, batch->tokens);
     for (uint32_t l = 0; l < c->layers; l++) {
         attention_block_forward(s, work, model, batch, l);
         mlp_block_forward(s, work, model, batch, l, work->residual[l + 1]);
     }
     rows_gather(s, work->rows_hidden, work->residual[c->layers], batch->row_index, batch->rows, d);
-    rmsnorm_forward(s, work->rows_norm, work->rows_rstd, work->rows_hidden, model_span(p, model->final_norm, d),
+    rmsnorm_forward(s, work->rows_norm, work->rows_rstd, work->rows_hidden, model_span(model->parameters, model->final_norm, d),
                     rmsnorm_rows(batch->rows, d), c->rms_norm_eps);
     work->d_started = false;
 }
@@ -156,10 +150,11 @@ static void adapter_backward(const Backward *b, LoraGroup group, GpuSpan dx, Gpu
 }
 
 /* dx = dy W. */
-static void input_gradient(const Backward *b, GpuSpan dx, GpuSpan dy, GpuSpan weight, uint32_t out, uint32_t in)
+static void input_gradient(const Backward *b, GpuSpan dx, GpuSpan dy, ModelMatrix matrix)
 {
-    matmul(b->s, &(Matmul){.layout = MATMUL_NN, .c = dx, .a = dy, .b = weight, .m = b->tokens, .n = in, .k = out,
-                           .workspace = b->work->scratch});
+    const Weight *weight = model_matrix(b->model, b->layer, matrix);
+    weight_matmul(b->s, &(Matmul){.layout = MATMUL_NN, .c = dx, .a = dy, .m = b->tokens, .n = weight->columns, .k = weight->rows,
+                                  .workspace = b->work->scratch}, weight);
 }
 
 /* d_residual: gradient after the MLP -> gradient of `middle`. */
@@ -173,15 +168,14 @@ static void mlp_block_backward(const Backward *b)
     const ModelLayer       *layer = &b->model->layers[b->layer];
     const BlockActivations *a = &work->blocks[b->layer];
     const GpuSpan           p = b->model->parameters, dx = work->d_residual;
-    const uint64_t          down = (uint64_t)w.d * w.ff, gate_up = 2 * down;
-    input_gradient(b, work->d_activation, dx, model_span(p, layer->down, down), w.d, w.ff);
+    input_gradient(b, work->d_activation, dx, MATRIX_DOWN);
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
     weight_gradient(b, layer->down, dx, work->activation, w.d, w.ff);
     adapter_backward(b, LORA_MLP_OUT, work->d_activation, dx, work->activation);
     swiglu_backward(s, work->d_gate_up, work->d_activation, a->gate_up, t, w.ff);
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     weight_gradient(b, layer->gate_up, work->d_gate_up, work->norm, 2 * w.ff, w.d);
-    input_gradient(b, work->d_norm, work->d_gate_up, model_span(p, layer->gate_up, gate_up), 2 * w.ff, w.d);
+    input_gradient(b, work->d_norm, work->d_gate_up, MATRIX_GATE_UP);
     adapter_backward(b, LORA_GATE_UP, work->d_norm, work->d_gate_up, work->norm);
     norm_weight_gradient(b, layer->post_norm, work->d_norm, a->middle, a->rstd2, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, a->middle, model_span(p, layer->post_norm, w.d), a->rstd2, rmsnorm_rows(t, w.d), true);
@@ -214,9 +208,8 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     const ModelLayer       *layer = &b->model->layers[b->layer];
     const BlockActivations *a = &work->blocks[b->layer];
     const GpuSpan           p = b->model->parameters, dx = work->d_residual, x = work->residual[b->layer];
-    const uint64_t          o = (uint64_t)w.d * w.q, qkv = (uint64_t)w.qkv * w.d;
     weight_gradient(b, layer->o, dx, a->attention, w.d, w.q);
-    input_gradient(b, work->d_attention, dx, model_span(p, layer->o, o), w.d, w.q);
+    input_gradient(b, work->d_attention, dx, MATRIX_O);
     adapter_backward(b, LORA_ATTENTION_OUT, work->d_attention, dx, a->attention);
     attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, batch->tiles,
                        batch->tile_count, attention_shape(c));
@@ -233,7 +226,7 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
         adapter_backward(b, LORA_QKV, (GpuSpan){0}, work->d_qkv, work->norm);
         return;
     }
-    input_gradient(b, work->d_norm, work->d_qkv, model_span(p, layer->qkv, qkv), w.qkv, w.d);
+    input_gradient(b, work->d_norm, work->d_qkv, MATRIX_QKV);
     adapter_backward(b, LORA_QKV, work->d_norm, work->d_qkv, work->norm);
     norm_weight_gradient(b, layer->input_norm, work->d_norm, x, a->rstd1, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, x, model_span(p, layer->input_norm, w.d), a->rstd1, rmsnorm_rows(t, w.d), true);

@@ -62,6 +62,11 @@ static uint64_t scratch_bytes(const Workspace *w)
     bytes = larger(bytes, matmul_workspace(s, MATMUL_NN, t, d, 2 * ff));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_NN, t, ff, d));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_NN, w->chunk_rows, d, c->vocab_size));
+    bytes = larger(bytes, weight_workspace(s, qkv, d));
+    bytes = larger(bytes, weight_workspace(s, d, q));
+    bytes = larger(bytes, weight_workspace(s, 2 * ff, d));
+    bytes = larger(bytes, weight_workspace(s, d, ff));
+    bytes = larger(bytes, weight_workspace(s, c->vocab_size, d));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, qkv, d, t));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, d, q, t));
     bytes = larger(bytes, matmul_workspace(s, MATMUL_TN, 2 * ff, d, t));

@@ -2,7 +2,6 @@
 
 #include "engine/ops/embedding.h"
 #include "engine/ops/ops.h"
-#include "engine/ops/pieces.h"
 
 /* Bits of the epilogue, as in shaders/include/gemm.glsl. */
 enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
@@ -14,24 +13,25 @@ static uint32_t ceil_div(uint32_t a, uint32_t b)
     return (a + b - 1) / b;
 }
 
-/* Rows of a panel: a multiple of 64, so that what is cut at them starts where every device can bind. */
-static uint32_t panel_rows(uint32_t columns)
+/* Rows of a panel: all, or a multiple of 64, so that what is cut at them starts where every device can bind. 0: the
+ * device has no use for panels, or binds none at once. */
+static uint32_t panel_rows(GpuStream *stream, uint32_t rows, uint32_t columns)
 {
-    const uint32_t rows = PANEL_FLOATS / columns & ~63u;
-    return rows > 64 ? rows : 64;
+    const uint64_t bound = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes / 4 / columns;
+    const uint64_t fit = PANEL_FLOATS / columns > 64 ? PANEL_FLOATS / columns : 64, most = fit < bound ? fit : bound;
+    return !matmul_prefers_f32(stream) ? 0 : rows <= most ? rows : (uint32_t)(most & ~(uint64_t)63);
 }
 
 /* Of the workspace, before what the product itself wants; 0: not used. */
 static uint64_t panel_bytes(GpuStream *stream, uint32_t rows, uint32_t columns)
 {
-    const uint32_t panel = panel_rows(columns) < rows ? panel_rows(columns) : rows;
-    return matmul_prefers_f32(stream) ? gpu_align((uint64_t)panel * columns * 4) : 0;
+    return columns > 0 ? gpu_align((uint64_t)panel_rows(stream, rows, columns) * columns * 4) : 0;
 }
 
 uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns)
 {
     const uint64_t panel = panel_bytes(stream, rows, columns);
-    const uint32_t count = panel_rows(columns) < rows ? panel_rows(columns) : rows, many = 4096;
+    const uint32_t count = panel > 0 ? panel_rows(stream, rows, columns) : 0, many = 4096;
     if (panel == 0) {
         return 0;
     }
@@ -160,11 +160,11 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
 {
     const uint64_t widest = p->lda > p->ldc ? p->lda : p->ldc;
     const uint64_t limit  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - GPU_ALIGNMENT;
-    const uint64_t fit    = limit / (4 * widest) & ~(uint64_t)63;
+    const uint64_t fit    = limit / (4 * widest);
     const uint32_t step   = fit < p->m ? (uint32_t)fit : p->m;
     if (step == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
-                        "product with a frozen weight: 64 rows are more than the device binds at once");
+                        "product with a frozen weight: a row is more than the device binds at once");
         return;
     }
     for (uint32_t row = 0; row < p->m; row += step) {
@@ -181,10 +181,17 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
 
 /* --- the product -------------------------------------------------------------------------------- */
 
-/* Rows of a weight whose data and scales each fit one binding; a multiple of 64. */
+/* Rows of a weight whose data and scales each fit one binding: all, or so many that both begin where every device
+ * can bind. 0 if not even those fit. */
 static uint32_t rows_per_binding(GpuStream *stream, const Weight *w)
 {
-    return ops_rows_per_binding(stream, weight_row_words(w->format, w->columns));
+    const uint64_t words = weight_row_words(w->format, w->columns), scales = weight_row_scales(w->format, w->columns);
+    const uint64_t bound = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes / 4 / words;
+    uint64_t       unit  = GPU_ALIGNMENT / 4;
+    while (unit > 1 && unit / 2 * words % (GPU_ALIGNMENT / 4) == 0 && unit / 2 * scales % (GPU_ALIGNMENT / 4) == 0) {
+        unit /= 2;
+    }
+    return w->rows <= bound ? w->rows : (uint32_t)(bound / unit * unit);
 }
 
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
@@ -204,15 +211,15 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
         gpu_stream_fail(stream, STATUS_FAILED, "product with a frozen weight: not of its shape");
         return;
     }
-    p.lda                 = p.lda != 0 ? p.lda : p.k;
-    p.ldc                 = p.ldc != 0 ? p.ldc : p.n;
-    const uint64_t panel  = weight_workspace(stream, w->rows, w->columns);
-    const bool     panels = panel > 0 && p.workspace.buffer != NULL && p.workspace.size >= panel;
-    const uint32_t bound  = rows_per_binding(stream, w),
-                   step   = panels && panel_rows(w->columns) < bound ? panel_rows(w->columns) : bound;
+    p.lda                    = p.lda != 0 ? p.lda : p.k;
+    p.ldc                    = p.ldc != 0 ? p.ldc : p.n;
+    const uint64_t workspace = p.workspace.buffer != NULL ? p.workspace.size : 0;
+    const uint32_t panel = panel_rows(stream, w->rows, w->columns), bound = rows_per_binding(stream, w);
+    const bool     panels = panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace;
+    const uint32_t step   = panels && panel < bound ? panel : bound;
     if (step == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
-                        "product with a frozen weight: 64 of its rows are more than the device binds at once");
+                        "product with a frozen weight: a few of its rows are more than the device binds at once");
         return;
     }
     for (uint32_t first = 0; first < w->rows; first += step) {
@@ -235,7 +242,7 @@ void weight_embedding(GpuStream *stream, GpuSpan y, const Weight *w, GpuSpan ids
     }
     const uint32_t step = rows_per_binding(stream, w);
     if (step == 0) {
-        gpu_stream_fail(stream, STATUS_FAILED, "embedding: 64 rows of the table exceed what the device can bind");
+        gpu_stream_fail(stream, STATUS_FAILED, "embedding: a few rows of the table exceed what the device can bind");
         return;
     }
     for (uint32_t first = 0; first < w->rows; first += step) {

@@ -20,6 +20,9 @@ int cli_bench(int argc, char **argv);
 int cli_traces(int argc, char **argv);
 int cli_plot(int argc, char **argv);
 
+/* The help of --weights (weights_names). */
+#define CLI_WEIGHTS_HELP "of the model on the device, rounded when loaded: f32, bf16, f16, int8, int4, or auto, as its files are (auto)"
+
 /* Flushes stdout; 0, or 1 with a message if it could not be written (a full disk;
  * a reader that went away is no error). For the end of every subcommand. */
 int cli_finish_output(const char *name);

@@ -64,8 +64,8 @@ static void print_head(const EvalReport *report, FILE *out)
 {
     const EvalRun      *run = report->run;
     const EvalSettings *s   = &run->settings;
-    fprintf(out, "%s%s%s on %u ", s->model, s->adapter != NULL ? " with " : "", s->adapter != NULL ? s->adapter : "",
-            run->problems.count);
+    fprintf(out, "%s%s%s in %s on %u ", s->model, s->adapter != NULL ? " with " : "",
+            s->adapter != NULL ? s->adapter : "", s->precision, run->problems.count);
     if (s->data != NULL) {
         fprintf(out, "problems of %s", s->data);
     } else {

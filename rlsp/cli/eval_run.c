@@ -246,10 +246,16 @@ Status eval_run_open(EvalRun *run, Error *error)
     status        = status == STATUS_OK ? open_problems(run, error) : status;
     status =
         status == STATUS_OK ? fingerprint_model(settings->model, settings->adapter, run->model_sum, error) : status;
+    if (settings->precision != NULL) { /* --resume: as it was begun */
+        settings->weights = (int)weight_format_find(settings->precision);
+    }
+    WeightFormat weights = (WeightFormat)settings->weights;
+    status               = status == STATUS_OK ? model_resolve_weights(settings->model, &weights, error) : status;
+    settings->weights    = (int)weights;
     if (status == STATUS_OK) {
         settings->model_sha256 = run->model_sum;
         settings->version      = rlsp_version;
-        settings->precision    = "f32";
+        settings->precision    = weight_format_name(weights);
         run->records           = eval_records_new(&run->problems, run->columns, run->column_count, error);
         status                 = run->records != NULL ? STATUS_OK : error->status;
     }
@@ -318,7 +324,9 @@ static Status open_device(EvalRun *run, Error *error)
 {
     EvalSettings *settings = &run->settings;
     run->gpu               = gpu_open(&(GpuOptions){.select = run->device_choice, .validate = run->validate}, error);
-    run->model = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter, error) : NULL;
+    run->model             = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
+                                                                   (WeightFormat)settings->weights, error)
+                                              : NULL;
     if (run->model == NULL) {
         return error->status;
     }

@@ -61,7 +61,7 @@ static const Setting settings_table[] = {
     {"prompts_sha256", SETTING_TEXT, AT(prompts_sha256), "prompts that together have the SHA-256"},
     {"k", SETTING_LIST, AT(k), NULL},
     {"resamples", SETTING_WHOLE, AT(resamples), NULL},
-    {"precision", SETTING_TEXT, AT(precision), "the precision"},
+    {"precision", SETTING_TEXT, AT(precision), "--weights"},
     {"device", SETTING_TEXT, AT(device), "the device"},
     {"version", SETTING_TEXT, AT(version), NULL},
 };
@@ -81,7 +81,7 @@ static const void *field_in(const EvalSettings *settings, const Setting *setting
 
 EvalSettings eval_settings_default(void)
 {
-    return (EvalSettings){.seed = 20261122, .resamples = 10000, .problem_key = "problem", .answer_key = "answer"};
+    return (EvalSettings){.seed = 20261122, .resamples = 10000, .problem_key = "problem", .answer_key = "answer", .weights = WEIGHTS_AS_STORED};
 }
 
 void eval_settings_free(EvalSettings *settings)

@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "engine/model/weights.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/eval/records.h"
 #include "rlsp/eval/summary.h"
@@ -33,7 +34,8 @@ typedef struct EvalSettings {
     double      top_p, min_p;
     ArgsList    k; /* of the report alone, as resamples */
     int64_t     resamples;
-    const char *version, *device, *precision;
+    const char *version, *device, *precision; /* precision: of the weights, the name of `weights` */
+    int         weights;                      /* WeightFormat, or WEIGHTS_AS_STORED */
     cJSON      *root;
 } EvalSettings;
 

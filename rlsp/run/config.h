@@ -93,6 +93,7 @@ typedef struct RunModel {
     char chat_template[RUN_PATH_SIZE]; /* "": the tokenizer's own; "chatml", "llama3", or a file with a template */
     RunModelInit init;
     RunCritic    critic;
+    int          weights; /* WeightFormat (engine/model/weights.h) of the matrices, auto: WEIGHTS_AS_STORED */
 } RunModel;
 
 typedef struct RunTask {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/model/lora.h"
+#include "engine/model/weights.h"
 #include "rlsp/run/config_keys.h"
 
 static bool is_given(const cJSON *tree, const char *path)
@@ -105,6 +106,12 @@ static Status check_model(const RunConfig *config, const char *origin, Error *er
 
 static Status check_adapter(const RunConfig *config, const char *origin, Error *error)
 {
+    const WeightFormat weights = (WeightFormat)config->model.weights;
+    if (config->adapter.kind == ADAPTER_NONE && weights != WEIGHT_F32 && weights != WEIGHTS_AS_STORED) {
+        return refuse(origin, "model.weights", error,
+                      "\"%s\" is for a frozen model: training in full keeps f32; take \"auto\", or adapter.kind \"lora\"",
+                      weights_names[weights]);
+    }
     for (uint32_t i = 0; config->adapter.kind == ADAPTER_LORA && i < config->adapter.target_count; i++) {
         if (lora_target_find(config->adapter.targets[i]) == LORA_TARGETS) {
             return refuse(origin, "adapter.targets", error,

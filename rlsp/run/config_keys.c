@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/model/weights.h"
+
 static const char *const the_task[]   = {"task", NULL};
 static const char *const templates[]  = {"chatml", "llama3", NULL};
 static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
@@ -54,6 +56,7 @@ const ConfigKey config_keys[] = {
     {"model.tokenizer", PATH_OR(model.tokenizer, the_task), NULL, "a directory with tokenizer.json, or \"task\": the task's own (not given: beside model.path, or the task's)"},
     {"model.chat_template", PATH_OR(model.chat_template, templates), "\"\"", "how conversations are written out: empty: the tokenizer's own; chatml, llama3, or a file with a Jinja template"},
     {"model.critic", WORD(model.critic, critics), "\"separate\"", "separate: a second copy of the model; shared: a value head on the actor"},
+    {"model.weights", WORD(model.weights, weights_names), "\"auto\"", "of the model's matrices on the device; with an adapter auto is as the files are, and int8 and int4 are rounded when loaded; what is trained in full is f32"},
     {"model.init.hidden_size", COUNTED(model.init.hidden_size, 8), "96", "width of the residual stream"},
     {"model.init.layers", KEY(KEY_U32, model.init.layers, 1, 1000), "4", "blocks"},
     {"model.init.heads", KEY(KEY_U32, model.init.heads, 1, 1000), "4", "query heads"},

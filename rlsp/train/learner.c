@@ -8,6 +8,11 @@ enum { PIECE_FLOATS = 1 << 20 };
 
 Learner *learner_new(Model *model, Error *error)
 {
+    if (model->weights != WEIGHT_F32 && model->lora == NULL) {
+        error_set(error, STATUS_BAD_INPUT, "training in full needs f32 weights, and these are frozen as %s; load them as f32, or train an adapter",
+                  weight_format_name(model->weights));
+        return NULL;
+    }
     Learner *learner = calloc(1, sizeof *learner);
     if (learner == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "preparing to train: out of host memory");

@@ -162,12 +162,13 @@ static Status open_weights(Session *session, Error *error)
 {
     const RunModel *model = &session->config.model;
     const bool      shared = model->critic == CRITIC_SHARED, adapter = session->config.adapter.kind == ADAPTER_LORA;
-    char            base[RUN_PATH_SIZE + 64];
+    const WeightFormat weights = adapter ? (WeightFormat)model->weights : WEIGHT_F32;
+    char               base[RUN_PATH_SIZE + 64];
     session_base_path(&session->config, run_dir_path(session->run), base);
     if (session->resuming) {
-        session->policy = model_load(session->gpu, adapter ? base : session->checkpoint_path, shared, error);
+        session->policy = model_load_frozen(session->gpu, adapter ? base : session->checkpoint_path, shared, weights, error);
     } else if (model->path[0] != 0) {
-        session->policy = model_load(session->gpu, model->path, shared, error);
+        session->policy = model_load_frozen(session->gpu, model->path, shared, weights, error);
     } else {
         const ModelConfig config = model_from_init(session);
         const ModelInit   init = {model->init.embedding_std, model->init.linear_scale, model->init.residual_scale};
@@ -178,6 +179,10 @@ static Status open_weights(Session *session, Error *error)
         if (session->policy != NULL && adapter &&
             (model_save(session->policy, base, DTYPE_F32, error) != STATUS_OK || copy_tokenizer(session, base, error) != STATUS_OK)) {
             return error->status;
+        }
+        if (session->policy != NULL && weights != WEIGHT_F32 && weights != WEIGHTS_AS_STORED) { /* the files are f32 */
+            model_free(session->policy);
+            session->policy = model_load_frozen(session->gpu, base, shared, weights, error);
         }
     }
     return session->policy != NULL ? STATUS_OK : error->status;

@@ -72,9 +72,10 @@ static void tell(const Session *session, const Lora *lora)
             used += (size_t)snprintf(targets + used, sizeof targets - used, " %s", lora_target_name(t));
         }
     }
-    events_log(session->events, "info", "adapter of rank %u, alpha %g on%s: %llu parameters beside %llu frozen ones",
+    events_log(session->events, "info", "adapter of rank %u, alpha %g on%s: %llu parameters beside %llu frozen ones in %s, %.1f MiB",
                lora->config.rank, lora->config.alpha, targets, (unsigned long long)lora_parameter_count(lora),
-               (unsigned long long)model_parameter_count(session->base));
+               (unsigned long long)model_parameter_count(session->base), weight_format_name(session->base->weights),
+               (double)model_bytes(session->base) / 1048576.0);
 }
 
 Status session_adapter_open(Session *session, Error *error)

@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         file_make_directories(argv[2], &error) != STATUS_OK) {
         return fail(&error);
     }
-    Model            *model   = model_plan(NULL, &config, false, &error);
+    Model            *model   = model_plan(NULL, &config, false, WEIGHT_F32, &error);
     SafetensorsEntry *entries = model != NULL ? calloc(model->tensor_count, sizeof *entries) : NULL;
     char             *to      = path_join(argv[2], "config.json");
     if (entries == NULL || to == NULL || file_copy(argv[1], to, &error) != STATUS_OK) {

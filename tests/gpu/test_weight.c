@@ -93,8 +93,8 @@ static void every_format(void **state)
         {.m = 77, .rows = 192, .columns = 96, .bias = true, .workspace = true},
         {.m = 131, .rows = 96, .columns = 288, .accumulate = true, .workspace = true},
         {.m = 33, .rows = 515, .columns = 32, .workspace = true},
-        {.m = 20, .rows = 516, .columns = 1040, .bias = true, .add = true, .workspace = true}, /* panels */
-        {.m = 20, .rows = 516, .columns = 1040},
+        {.m = 20, .rows = 516, .columns = 990, .bias = true, .add = true, .workspace = true}, /* panels */
+        {.m = 20, .rows = 516, .columns = 990},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -92,11 +92,20 @@ void lora_rig_set_random(LoraRig *r, uint32_t vocab)
 
 float *lora_rig_logits(LoraRig *r, const Model *model)
 {
-    GpuStream *stream = fixture_stream();
-    transformer_forward(stream, r->work, model, r->batch);
-    head_logits(stream, r->work, model, 0, r->batch->rows);
-    fixture_run();
-    return fixture_download(r->work->logits, (size_t)r->batch->rows * model->config.vocab_size);
+    const uint32_t rows = r->batch->rows, vocab = model->config.vocab_size, chunk = r->work->chunk_rows;
+    float         *logits = fixture_alloc((size_t)rows * vocab * sizeof *logits);
+    for (uint32_t row = 0; row < rows; row += chunk) {
+        const uint32_t count  = rows - row < chunk ? rows - row : chunk;
+        GpuStream     *stream = fixture_stream();
+        if (row == 0) {
+            transformer_forward(stream, r->work, model, r->batch);
+        }
+        head_logits(stream, r->work, model, row, count);
+        fixture_run();
+        memcpy(logits + (size_t)row * vocab, fixture_download(r->work->logits, (size_t)count * vocab),
+               (size_t)count * vocab * sizeof *logits);
+    }
+    return logits;
 }
 
 double lora_rig_backward(LoraRig *r, const Model *model)

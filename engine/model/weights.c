@@ -1,0 +1,163 @@
+#include "engine/model/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE_FLOATS = 1 << 20 }; /* converted at once, unless a row is longer */
+
+const char *const weights_names[] = {"f32", "bf16", "f16", "int8", "int4", "auto", NULL};
+
+/* The matrices of a model all end so, and their norms and biases do not. */
+static bool is_matrix(const char *name)
+{
+    static const char *const ends[] = {"_proj.weight", "embed_tokens.weight", "lm_head.weight"};
+    const size_t             length = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t end = strlen(ends[i]);
+        if (length >= end && strcmp(name + length - end, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+WeightFormat weights_as_stored(const SafetensorsSet *set)
+{
+    WeightFormat all = WEIGHT_FORMATS;
+    for (size_t i = 0; i < safetensors_count(set); i++) {
+        const Safetensor *tensor = safetensors_at(set, i);
+        if (!is_matrix(tensor->name)) {
+            continue;
+        }
+        const WeightFormat format = tensor->dtype == DTYPE_BF16  ? WEIGHT_BF16
+                                    : tensor->dtype == DTYPE_F16 ? WEIGHT_F16
+                                                                 : WEIGHT_F32;
+        all                       = all == WEIGHT_FORMATS || all == format ? format : WEIGHT_F32;
+    }
+    return all != WEIGHT_FORMATS ? all : WEIGHT_F32;
+}
+
+WeightFormat weights_format_of(WeightFormat weights, uint32_t index)
+{
+    return weights == WEIGHT_INT4 && index < MATRIX_LAYERS ? WEIGHT_INT8 : weights;
+}
+
+/* --- places ------------------------------------------------------------------------------ */
+
+uint64_t weights_bytes(const Weight *matrices, uint32_t first, uint32_t last)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = first; i < last; i++) {
+        const Weight *w = &matrices[i];
+        bytes += gpu_align(weight_data_bytes(w->format, w->rows, w->columns)) +
+                 gpu_align(weight_scale_bytes(w->format, w->rows, w->columns));
+    }
+    return bytes;
+}
+
+void weights_place(Weight *matrices, uint32_t first, uint32_t last, GpuArena *arena)
+{
+    for (uint32_t i = first; i < last; i++) {
+        Weight *w = &matrices[i];
+        if (w->rows > 0) { /* a tied head has none */
+            const uint64_t scales = weight_scale_bytes(w->format, w->rows, w->columns);
+            w->data               = gpu_arena_take(arena, weight_data_bytes(w->format, w->rows, w->columns));
+            w->scales             = scales > 0 ? gpu_arena_take(arena, scales) : (GpuSpan){0};
+        }
+    }
+}
+
+/* --- values ------------------------------------------------------------------------------- */
+
+/* The spans of some rows; *scales has size 0 where there are none. */
+static void row_spans(const Weight *w, uint64_t first, uint64_t rows, GpuSpan *data, GpuSpan *scales)
+{
+    const uint64_t pitch       = weight_data_bytes(w->format, 1, w->columns),
+                   scale_pitch = weight_scale_bytes(w->format, 1, w->columns);
+    *data                      = gpu_span_slice(w->data, first * pitch, rows * pitch);
+    *scales = scale_pitch > 0 ? gpu_span_slice(w->scales, first * scale_pitch, rows * scale_pitch) : (GpuSpan){0};
+}
+
+/* Room on the host for some rows of a weight: data, then scales. */
+static uint32_t *words_for(const Weight *w, uint64_t rows, uint32_t **scales, Error *error)
+{
+    const uint64_t data  = weight_data_bytes(w->format, rows, w->columns);
+    uint32_t      *words = malloc(data + weight_scale_bytes(w->format, rows, w->columns));
+    if (words == NULL) {
+        error_set(error, STATUS_OUT_OF_MEMORY, "converting weights to %s: out of host memory",
+                  weight_format_name(w->format));
+        return NULL;
+    }
+    *scales = words + data / 4;
+    return words;
+}
+
+Status weight_write(Gpu *gpu, const Weight *w, uint64_t first_row, uint64_t rows, const float *values, Error *error)
+{
+    GpuSpan   data, scales;
+    uint32_t *scale_words, *words = words_for(w, rows, &scale_words, error);
+    if (words == NULL) {
+        return error->status;
+    }
+    quantize_rows(w->format, values, rows, w->columns, words, scale_words);
+    row_spans(w, first_row, rows, &data, &scales);
+    Status status = gpu_upload(gpu, data, words, data.size, error);
+    status = status == STATUS_OK && scales.size > 0 ? gpu_upload(gpu, scales, scale_words, scales.size, error) : status;
+    free(words);
+    return status;
+}
+
+Status weight_read(Gpu *gpu, const Weight *w, uint64_t first_row, uint64_t rows, float *values, Error *error)
+{
+    GpuSpan   data, scales;
+    uint32_t *scale_words, *words = words_for(w, rows, &scale_words, error);
+    if (words == NULL) {
+        return error->status;
+    }
+    row_spans(w, first_row, rows, &data, &scales);
+    Status status = gpu_download(gpu, data, words, data.size, error);
+    status =
+        status == STATUS_OK && scales.size > 0 ? gpu_download(gpu, scales, scale_words, scales.size, error) : status;
+    if (status == STATUS_OK) {
+        dequantize_rows(w->format, words, scale_words, rows, w->columns, values);
+    }
+    free(words);
+    return status;
+}
+
+/* A file's tensor that has the weight's own type, and rows without padding. */
+static bool is_same(const Weight *w, const Safetensor *source)
+{
+    const Dtype dtype = w->format == WEIGHT_BF16 ? DTYPE_BF16 : DTYPE_F16;
+    return (w->format == WEIGHT_BF16 || w->format == WEIGHT_F16) && source->dtype == dtype && w->columns % 8 == 0;
+}
+
+/* GpuSource of a file's bytes. */
+static Status read_bytes(void *context, uint64_t first, uint64_t count, void *to, Error *error)
+{
+    return safetensor_read(context, to, first, count, error);
+}
+
+Status weight_load(Gpu *gpu, const Weight *w, uint64_t first_row, const Safetensor *source, Error *error)
+{
+    const uint64_t rows = source->shape[0], columns = w->columns;
+    const uint64_t at_once = columns < PIECE_FLOATS ? PIECE_FLOATS / columns : 1;
+    if (is_same(w, source)) {
+        GpuSpan data, scales;
+        row_spans(w, first_row, rows, &data, &scales);
+        return gpu_upload_from(gpu, data, read_bytes, (void *)(uintptr_t)source, error);
+    }
+    float *values = malloc((at_once < rows ? at_once : rows) * columns * sizeof *values);
+    if (values == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "loading weights: out of host memory");
+    }
+    Status status = STATUS_OK;
+    for (uint64_t row = 0; row < rows && status == STATUS_OK; row += at_once) {
+        const uint64_t count = rows - row < at_once ? rows - row : at_once;
+        status               = safetensor_to_f32(source, values, row * columns, count * columns, error);
+        status = status == STATUS_OK ? weight_write(gpu, w, first_row + row, count, values, error) : status;
+    }
+    free(values);
+    return status;
+}

@@ -1,0 +1,57 @@
+/* A model's matrices: which there are, in which format each lies on the device, how they get there.
+ *
+ *     const Weight *qkv = model_matrix(model, layer, MATRIX_QKV);
+ *     weight_matmul(stream, &(Matmul){…}, qkv);
+ *
+ * In f32 they are parts of the model's flat range and can be trained. In any other format the model is frozen: its
+ * matrices have memory of their own, block by block, and the flat range holds norms, biases and a value head alone.
+ */
+#ifndef ENGINE_MODEL_WEIGHTS_H
+#define ENGINE_MODEL_WEIGHTS_H
+
+#include "engine/io/safetensors.h"
+#include "engine/model/config.h"
+#include "engine/ops/weight.h"
+
+/* The matrices of a layer, each a group of neighbours of the Hugging Face files. */
+typedef enum ModelMatrix { MATRIX_QKV, MATRIX_O, MATRIX_GATE_UP, MATRIX_DOWN, MATRICES } ModelMatrix;
+
+/* Where a model's list of matrices has the embedding and the head (which is the embedding if they are tied), and
+ * where the layers' begin. */
+enum { MATRIX_EMBEDDING, MATRIX_HEAD, MATRIX_LAYERS };
+
+static inline uint32_t model_matrix_count(const ModelConfig *config)
+{
+    return MATRIX_LAYERS + MATRICES * config->layers;
+}
+
+/* Matrices as the files hold them: bf16 or f16 if all of them are, else f32. */
+#define WEIGHTS_AS_STORED WEIGHT_FORMATS
+
+/* The names of the formats in their order, then "auto", which is WEIGHTS_AS_STORED, then NULL. */
+extern const char *const weights_names[];
+
+/* What WEIGHTS_AS_STORED comes to for these files. */
+WeightFormat weights_as_stored(const SafetensorsSet *set);
+
+/* The format of matrix `index` where the model's is `weights`: under int4 the embedding and the head are int8. The
+ * head decides over every token alone, without layers behind it that make up for its errors; and it is a small part
+ * of a large model. */
+WeightFormat weights_format_of(WeightFormat weights, uint32_t index);
+
+/* Bytes on the device of matrices [first, last), whose rows, columns and formats are set: what weights_place takes. */
+uint64_t weights_bytes(const Weight *matrices, uint32_t first, uint32_t last);
+
+/* Gives matrices [first, last) their spans of the arena. */
+void weights_place(Weight *matrices, uint32_t first, uint32_t last, GpuArena *arena);
+
+/* Rows [first_row, first_row + source->shape[0]) of a weight from a file's tensor [rows, columns], a few MiB at a
+ * time, so that no more of it is on the host. */
+Status weight_load(Gpu *gpu, const Weight *weight, uint64_t first_row, const Safetensor *source, Error *error);
+
+/* values [rows, columns] to rows [first_row, …) of a weight of any format, and back. */
+Status weight_write(Gpu *gpu, const Weight *weight, uint64_t first_row, uint64_t rows, const float *values,
+                    Error *error);
+Status weight_read(Gpu *gpu, const Weight *weight, uint64_t first_row, uint64_t rows, float *values, Error *error);
+
+#endif
