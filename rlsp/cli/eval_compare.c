@@ -15,8 +15,7 @@ static Status out_of_memory(Error *error)
     return error_set(error, STATUS_OUT_OF_MEMORY, "comparing: out of memory");
 }
 
-/* --- reading a folder -----------------------------------------------------------------------------------------------
- */
+/* --- reading a folder -------------------------------------------------------------------------------------------- */
 
 static char *copy_of(const ScanField *field)
 {
@@ -117,8 +116,7 @@ static void free_side(EvalSide *side)
     free(side->scores);
 }
 
-/* --- pairs
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- pairs ------------------------------------------------------------------------------------------------------- */
 
 /* The scores of one column, from *first on; how many. */
 static size_t column_at(const EvalSide *side, size_t first)
@@ -230,8 +228,7 @@ static Status compare_all(EvalComparison *comparison, bool common, Error *error)
     return status;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the whole --------------------------------------------------------------------------------------------------- */
 
 static Status write_page(const EvalComparison *comparison, const char *path, Error *error)
 {

@@ -5,8 +5,7 @@
 
 enum { LISTED_MAX = 20 }; /* problems that a terminal is shown */
 
-/* --- JSON
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- JSON -------------------------------------------------------------------------------------------------------- */
 
 static void put_exact(JsonLine *line, const char *key, double value)
 {
@@ -85,8 +84,7 @@ const char *eval_comparison_json(const EvalComparison *comparison, JsonLine *lin
     return json_line_finish(line);
 }
 
-/* --- text
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- text -------------------------------------------------------------------------------------------------------- */
 
 /* An id comes from a file: nothing in it may move a terminal's cursor. */
 static void say_text(FILE *out, const char *text)

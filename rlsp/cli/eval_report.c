@@ -95,7 +95,7 @@ static void print_groups(const EvalReport *report, bool levels, FILE *out)
         if (group->is_level != levels) {
             continue;
         }
-        snprintf(label, sizeof label, "%s%.20s", levels ? "level " : "", group->name);
+        snprintf(label, sizeof label, "%s%.23s", levels ? "level " : "", group->name);
         fprintf(out, "%-23s", label);
         for (int c = 0; c < report->count; c++) {
             print_cell(out, report->summaries[c].groups[g].accuracy, CELL_SHARE);

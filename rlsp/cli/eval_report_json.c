@@ -142,8 +142,7 @@ const char *eval_report_json(const EvalReport *report, JsonLine *line)
     return json_line_finish(line);
 }
 
-/* --- problem by problem
- * ------------------------------------------------------------------------------------------------ */
+/* --- problem by problem ------------------------------------------------------------------------------------------ */
 
 /* Of the problem's text, so that two evaluations can tell whether they posed the same. */
 static void put_sum(JsonLine *line, const Task *task, const Problem *problem)

@@ -53,8 +53,7 @@ static void row_number(FILE *out, const char *name, double value)
     row(out, name, text);
 }
 
-/* --- settings
- * --------------------------------------------------------------------------------------------------------- */
+/* --- settings ---------------------------------------------------------------------------------------------------- */
 
 static void say_prompt(FILE *out, const EvalSettings *s)
 {
@@ -109,11 +108,11 @@ static void say_settings(FILE *out, const EvalReport *report)
     row_number(out, "top_k (0: off)", (double)s->top_k);
     row_number(out, "min_p (0: off)", s->min_p);
     row_number(out, "seed", (double)s->seed);
-    row(out, "precision", s->precision);
+    row(out, "precision of the weights", s->precision);
     row(out, "device", s->device);
     row(out, "rlsp", s->version);
     for (int c = 0; c < report->count; c++) {
-        char same[160], name[64];
+        char same[160], name[80];
         eval_settings_authors(s, &run->columns[c], same, sizeof same);
         if (same[0] != '\0' && s->data != NULL) {
             snprintf(name, sizeof name, "as the paper's authors evaluate (%s)", run->columns[c].label);
@@ -138,8 +137,7 @@ static void say_example(FILE *out, const EvalRun *run)
     task_prompt_free(&prompt);
 }
 
-/* --- tables
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- tables ------------------------------------------------------------------------------------------------------ */
 
 static void heads(FILE *out, const EvalReport *report, const char *first)
 {
@@ -308,8 +306,7 @@ static void say_parts(FILE *out, const EvalColumn *column, const EvalSummary *su
     fputc('\n', out);
 }
 
-/* --- what it means
- * --------------------------------------------------------------------------------------------------------- */
+/* --- what it means ----------------------------------------------------------------------------------------------- */
 
 static void say_definitions(FILE *out, const EvalReport *report)
 {

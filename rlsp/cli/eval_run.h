@@ -16,7 +16,7 @@ typedef struct EvalRun {
     EvalSettings settings;
     const char  *out, *device_choice; /* NULL: none */
     int64_t      slots;
-    bool         validate, resume; /* resume: the folder has to hold an evaluation */
+    bool         validate;
 
     char          model_sum[SHA256_HEX], data_sum[SHA256_HEX], prompts_sum[SHA256_HEX];
     EvalColumn    columns[EVAL_COLUMNS_MAX];

@@ -90,8 +90,7 @@ void eval_settings_free(EvalSettings *settings)
     settings->root = NULL;
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------
- */
+/* --- writing ----------------------------------------------------------------------------------------------------- */
 
 static void put_list(JsonLine *line, const ArgsList *list)
 {
@@ -135,8 +134,7 @@ void eval_settings_json(JsonLine *line, const EvalSettings *settings)
     }
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------------------------------------------- */
 
 static Status read_list(const JsonObject *object, const char *key, ArgsList *list, Error *error)
 {
@@ -198,8 +196,7 @@ Status eval_settings_read(EvalSettings *settings, const char *directory, Error *
     return status;
 }
 
-/* --- comparing
- * --------------------------------------------------------------------------------------------------------- */
+/* --- comparing --------------------------------------------------------------------------------------------------- */
 
 static bool same_list(const ArgsList *a, const ArgsList *b)
 {
@@ -254,8 +251,7 @@ Status eval_settings_match(const EvalSettings *begun, const EvalSettings *now, c
     return STATUS_OK;
 }
 
-/* --- for the report
- * ------------------------------------------------------------------------------------------------------ */
+/* --- for the report ---------------------------------------------------------------------------------------------- */
 
 /* The authors' eval_config.yaml: temperature 0.7, top_p 1, 8192 new tokens, one sample, prompt llama-sft. */
 void eval_settings_authors(const EvalSettings *settings, const EvalColumn *column, char *out, size_t size)

@@ -36,7 +36,7 @@ double pass_at_k(uint32_t n, uint32_t correct, uint32_t k)
     return 1 - all_wrong;
 }
 
-/* --- bootstrap -------------------------------------------------------------------------------------------------- */
+/* --- bootstrap --------------------------------------------------------------------------------------------------- */
 
 uint32_t eval_bootstrap_resamples(size_t count, uint32_t wanted)
 {

@@ -2,17 +2,14 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/io/file.h"
-
-enum { THREADS_MAX = 16 };
+#include "engine/parallel.h"
 
 typedef struct Print {
     char *name, *path; /* as it is listed; where it lies */
@@ -22,7 +19,6 @@ typedef struct Print {
 typedef struct Prints {
     Print      *list;
     size_t      count;
-    atomic_uint next;
     atomic_bool failed;
     Error       error; /* of the thread that came first */
 } Prints;
@@ -32,7 +28,7 @@ static Status out_of_memory(Error *error)
     return error_set(error, STATUS_OUT_OF_MEMORY, "reading a model's files: out of host memory");
 }
 
-/* --- which files -------------------------------------------------------------------------------------------------- */
+/* --- which files ------------------------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *name, const char *end)
 {
@@ -92,35 +88,15 @@ static Status list_files(Prints *prints, const char *directory, const char *pref
     return status;
 }
 
-/* --- their sums -----------------------------------------------------------------------------------------------------
- */
+/* --- their sums -------------------------------------------------------------------------------------------------- */
 
-static void *sum_up(void *user)
+static void sum_up(void *user, size_t i)
 {
-    Prints  *prints = user;
-    unsigned i;
-    while ((i = atomic_fetch_add(&prints->next, 1)) < prints->count) {
-        Error error = {0};
-        if (sha256_file(prints->list[i].path, prints->list[i].hex, &error) != STATUS_OK &&
-            !atomic_exchange(&prints->failed, true)) {
-            prints->error = error;
-        }
-    }
-    return NULL;
-}
-
-static void sum_all(Prints *prints)
-{
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    pthread_t  threads[THREADS_MAX];
-    int        started = 0;
-    while (started + 1 < cores && started < THREADS_MAX && (size_t)started + 1 < prints->count &&
-           pthread_create(&threads[started], NULL, sum_up, prints) == 0) {
-        started++;
-    }
-    sum_up(prints);
-    for (int i = 0; i < started; i++) {
-        pthread_join(threads[i], NULL);
+    Prints *prints = user;
+    Error   error  = {0};
+    if (sha256_file(prints->list[i].path, prints->list[i].hex, &error) != STATUS_OK &&
+        !atomic_exchange(&prints->failed, true)) {
+        prints->error = error;
     }
 }
 
@@ -133,7 +109,7 @@ Status fingerprint_model(const char *directory, const char *adapter, char hex[SH
         status = list_files(&prints, adapter, "adapter/", error);
     }
     if (status == STATUS_OK) {
-        sum_all(&prints);
+        parallel_for(prints.count, 1, parallel_threads(), sum_up, &prints);
         status =
             atomic_load(&prints.failed) ? error_set(error, prints.error.status, "%s", prints.error.text) : STATUS_OK;
     }

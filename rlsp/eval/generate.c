@@ -168,7 +168,7 @@ void eval_generator_free(EvalGenerator *generator)
     }
 }
 
-/* --- a part of a job ---------------------------------------------------------------------------------------------- */
+/* --- a part of a job --------------------------------------------------------------------------------------------- */
 
 /* The prompt of a problem, kept for its next sample. */
 static Status pose(Part *part, uint32_t problem)

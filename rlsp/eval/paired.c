@@ -107,7 +107,7 @@ static Status sign_flip_test(Flips *flips, uint64_t seed, PairedTest *test, Erro
     return STATUS_OK;
 }
 
-/* --- the whole comparison --------------------------------------------------------------------------------------- */
+/* --- the whole comparison ---------------------------------------------------------------------------------------- */
 
 static double correlation(const double *a, const double *b, uint32_t count)
 {

@@ -41,7 +41,7 @@ static int by_row(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* --- ids ---------------------------------------------------------------------------------------------------------- */
+/* --- ids --------------------------------------------------------------------------------------------------------- */
 
 static int by_id(const void *a, const void *b)
 {
@@ -85,7 +85,7 @@ static Status tell_ids_apart(EvalProblems *problems, Error *error)
     return fine ? STATUS_OK : out_of_memory(error);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life -------------------------------------------------------------------------------------------------------- */
 
 static Status take_problem(EvalProblem *problem, const TaskInstance *task, uint64_t seed, uint32_t index, Error *error)
 {

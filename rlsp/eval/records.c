@@ -13,7 +13,7 @@ static Status out_of_memory(Error *error)
     return error_set(error, STATUS_OUT_OF_MEMORY, "keeping responses: out of host memory");
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life -------------------------------------------------------------------------------------------------------- */
 
 EvalRecords *eval_records_new(const EvalProblems *problems, const EvalColumn *columns, int count, Error *error)
 {
@@ -55,7 +55,7 @@ void eval_records_free(EvalRecords *records)
     free(records);
 }
 
-/* --- a line ------------------------------------------------------------------------------------------------------- */
+/* --- a line ------------------------------------------------------------------------------------------------------ */
 
 /* What a line holds; texts lie in it. */
 typedef struct Parsed {
@@ -212,8 +212,7 @@ Status eval_records_read(EvalRecords *records, const char *directory, Error *err
     return status;
 }
 
-/* --- a new response ------------------------------------------------------------------------------------------------
- */
+/* --- a new response ---------------------------------------------------------------------------------------------- */
 
 static Status put_line(EvalRecords *records, const EventTrace *trace, Events *events, Error *error)
 {

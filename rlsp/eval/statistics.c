@@ -18,7 +18,7 @@ void eval_judge(EvalSample *sample, const Task *task, const Problem *problem, co
     sample->stopped = stopped;
 }
 
-/* --- voting -------------------------------------------------------------------- */
+/* --- voting ------------------------------------------------------------------------------------------------------ */
 
 Status eval_majority(const EvalSample *samples, uint32_t n, const Task *task, int64_t *winner, Error *error)
 {
@@ -43,7 +43,7 @@ Status eval_majority(const EvalSample *samples, uint32_t n, const Task *task, in
     return status;
 }
 
-/* --- pass@k ---------------------------------------------------------------------- */
+/* --- pass@k ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t count_correct(const EvalSample *samples, uint32_t n)
 {
@@ -63,7 +63,7 @@ double eval_pass_at(const EvalSample *samples, uint32_t problems, uint32_t n, ui
     return problems > 0 ? sum / problems : NAN;
 }
 
-/* --- over all responses ------------------------------------------------------------ */
+/* --- over all responses ------------------------------------------------------------------------------------------ */
 
 /* A mean in the making. */
 typedef struct Mean {

@@ -55,8 +55,7 @@ static Status respond(Summing *s, Error *error)
     return status;
 }
 
-/* --- pass@k and maj@k ------------------------------------------------------------------------------------------------
- */
+/* --- pass@k and maj@k -------------------------------------------------------------------------------------------- */
 
 /* How a problem's samples voted: votes and correct [samples]. */
 static VoteCount count_votes(const Summing *s, uint32_t problem, uint32_t *votes, bool *correct)
@@ -146,8 +145,7 @@ static Status draw_curves(Summing *s, Error *error)
     return status;
 }
 
-/* --- the whole
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the whole --------------------------------------------------------------------------------------------------- */
 
 Status eval_summary_make(EvalSummary *summary, const EvalRecords *records, int column, const Task *task,
                          const EvalSummaryOptions *options, Error *error)

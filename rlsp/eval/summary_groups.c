@@ -10,8 +10,7 @@ static Status out_of_memory(Error *error)
     return error_set(error, STATUS_OUT_OF_MEMORY, "summing up: out of host memory");
 }
 
-/* --- right and wrong ------------------------------------------------------------------------------------------------
- */
+/* --- right and wrong --------------------------------------------------------------------------------------------- */
 
 static int compare_lengths(const void *a, const void *b)
 {
@@ -87,8 +86,7 @@ Status summary_parts(Summing *s, Error *error)
     return STATUS_OK;
 }
 
-/* --- subjects and levels
- * ---------------------------------------------------------------------------------------------- */
+/* --- subjects and levels ----------------------------------------------------------------------------------------- */
 
 static const char *name_of(const EvalProblem *problem, bool is_level)
 {

@@ -1,19 +1,15 @@
 /* The votes of every problem. */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "engine/parallel.h"
 #include "rlsp/eval/same.h"
 #include "rlsp/eval/summary_parts.h"
 #include "rlsp/eval/vote.h"
 
-enum { THREADS_MAX = 16 };
-
-/* Problems to do, which threads take one by one. What comes out does not depend on who takes which. */
+/* Problems to do. What comes out does not depend on which thread takes which. */
 typedef struct Work {
     Summing    *s;
-    atomic_uint next;
     atomic_bool failed;
 } Work;
 
@@ -41,37 +37,20 @@ static bool vote(Summing *s, uint32_t problem, const char **answers)
     return true;
 }
 
-static void *work_off(void *user)
+static void vote_on(void *user, size_t problem)
 {
     Work        *work    = user;
     const char **answers = malloc(work->s->samples * sizeof *answers);
-    uint32_t     problem;
-    if (answers == NULL) {
+    if (answers == NULL || !vote(work->s, (uint32_t)problem, answers)) {
         atomic_store(&work->failed, true);
     }
-    while (answers != NULL && (problem = atomic_fetch_add(&work->next, 1)) < work->s->problems) {
-        if (!vote(work->s, problem, answers)) {
-            atomic_store(&work->failed, true);
-        }
-    }
     free(answers);
-    return NULL;
 }
 
 Status summary_vote(Summing *s, Error *error)
 {
-    const long cores  = sysconf(_SC_NPROCESSORS_ONLN);
-    const int  wanted = s->samples == 1 || cores < 2 ? 0 : cores < THREADS_MAX ? (int)cores - 1 : THREADS_MAX - 1;
-    pthread_t  threads[THREADS_MAX];
-    int        started = 0;
-    Work       work    = {.s = s};
-    while (started < wanted && pthread_create(&threads[started], NULL, work_off, &work) == 0) {
-        started++;
-    }
-    work_off(&work);
-    for (int i = 0; i < started; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    Work work = {.s = s};
+    parallel_for(s->problems, 1, s->samples > 1 ? parallel_threads() : 1, vote_on, &work);
     return atomic_load(&work.failed) ? error_set(error, STATUS_OUT_OF_MEMORY, "counting votes: out of host memory")
                                      : STATUS_OK;
 }

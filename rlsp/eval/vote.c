@@ -9,7 +9,7 @@
 /* Beyond so many additions the subsets of one problem are drawn, not counted. */
 static const double COUNTING_MAX = 5e7;
 
-/* --- classes ---------------------------------------------------------------------------------------------------- */
+/* --- classes ----------------------------------------------------------------------------------------------------- */
 
 /* Union by the smaller index, so that a class is named by its first text. */
 static uint32_t root_of(uint32_t *parent, uint32_t i)
@@ -98,7 +98,7 @@ int64_t vote_winner(const int32_t *class_of, uint32_t n)
     return winner;
 }
 
-/* --- maj@k by counting ------------------------------------------------------------------------------------------ */
+/* --- maj@k by counting ------------------------------------------------------------------------------------------- */
 
 /* Pascal's triangle, row by row: rows [n + 1, n + 1]. */
 static double *binomials(uint32_t n)
@@ -211,7 +211,7 @@ static double by_counting(const VoteCount *count, uint32_t n, uint32_t k)
     return wins;
 }
 
-/* --- maj@k by drawing ------------------------------------------------------------------------------------------- */
+/* --- maj@k by drawing -------------------------------------------------------------------------------------------- */
 
 static void list_samples(const VoteCount *count, int32_t *class_of)
 {
