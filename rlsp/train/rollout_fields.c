@@ -44,7 +44,7 @@ static EventField *put(EventField *field, const char *name, double value)
 
 static EventField *put_rewards(EventField *field, const RolloutItem *items, uint32_t n)
 {
-    double reward = 0.0, squared = 0.0, correct = 0.0, format = 0.0, explore = 0.0, weighted = 0.0, accuracy = 0.0, answered = 0.0, truncated = 0.0;
+    double reward = 0.0, squared = 0.0, correct = 0.0, format = 0.0, explore = 0.0, weighted = 0.0, accuracy = 0.0, answered = 0.0, truncated = 0.0, limits = 0.0;
     for (uint32_t i = 0; i < n; i++) {
         const RewardParts *r = &items[i].reward;
         reward += r->total;
@@ -56,6 +56,7 @@ static EventField *put_rewards(EventField *field, const RolloutItem *items, uint
         accuracy += r->verdict.correct;
         answered += r->verdict.answered;
         truncated += items[i].truncated;
+        limits += r->verdict.limit;
     }
     reward /= n;
     field = put(field, "reward", reward);
@@ -66,7 +67,8 @@ static EventField *put_rewards(EventField *field, const RolloutItem *items, uint
     field = put(field, "explore_weighted", weighted / n);
     field = put(field, "accuracy", accuracy / n);
     field = put(field, "answered", answered / n);
-    return put(field, "truncated", truncated / n);
+    field = put(field, "truncated", truncated / n);
+    return put(field, "verifier_limits", limits / n);
 }
 
 static int compare_lengths(const void *a, const void *b)

@@ -16,7 +16,7 @@
 enum {
     ROLLOUT_LENGTH_BINS = 16, /* bin i: from i to i + 1 sixteenths of max_new_tokens */
     ROLLOUT_BEHAVIOURS  = 3 + TRACE_WORDS_COUNT,
-    ROLLOUT_FIELDS      = 26 + 2 * TRACE_WORDS_COUNT + 2 * ROLLOUT_BEHAVIOURS + 1 + ROLLOUT_LENGTH_BINS
+    ROLLOUT_FIELDS      = 27 + 2 * TRACE_WORDS_COUNT + 2 * ROLLOUT_BEHAVIOURS + 1 + ROLLOUT_LENGTH_BINS
 };
 
 /* `items` [count], count > 0; the names are constants. */

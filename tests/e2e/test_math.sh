@@ -22,7 +22,7 @@ all=$source/tests/data/math/arithmetic.jsonl
 # Six problems, learnt by heart, so that there are right answers: "Wait: \boxed{…}".
 problems=$work/problems.jsonl
 head -6 "$all" >"$problems"
-sed -nE 's/^\{"problem": "(.*)", "answer": "([^"]*)", "subject".*$/{"prompt":"<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n<|im_start|>user\\n\1<|im_end|>\\n<|im_start|>assistant\\n","completion":"Wait: \\\\boxed{\2}"}/p' \
+sed -nE 's/^\{"problem": "(.*)", "answer": "([^"]*)", "subject".*$/{"messages":[{"role":"user","content":"\1"},{"role":"assistant","content":"Wait: \\\\boxed{\2}"}]}/p' \
     "$problems" >"$work/sft.jsonl"
 [ "$(wc -l <"$work/sft.jsonl")" = 6 ] || fail "the demonstrations are not six"
 

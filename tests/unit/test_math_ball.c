@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 
+#include "engine/parallel.h"
+#include "rlsp/math/verify.h"
+
 #include "rlsp/math/ball.h"
-#include "rlsp/math/batch.h"
 #include "rlsp/math/evaluate.h"
 #include "rlsp/math/parse.h"
 #include "rlsp/math/points.h"
@@ -362,6 +364,17 @@ static void what_tex_sets_differently_is_not_read(void **state)
     free(fixture);
 }
 
+typedef struct Job {
+    const char *gold, *answer;
+    MathVerdict verdict;
+} Job;
+
+static void do_job(void *user, size_t index)
+{
+    Job *job = (Job *)user + index;
+    math_verify(job->gold, strlen(job->gold), job->answer, strlen(job->answer), NULL, &job->verdict);
+}
+
 /* Several threads give what one gives. */
 static void many_at_once(void **state)
 {
@@ -370,16 +383,14 @@ static void many_at_once(void **state)
                                           "5",           "1,2", "\\sin x"};
     static const char *const golds[]   = {"3\\pm 2\\sqrt{2}", "x^2+2x+1", "\\pi", "5", "2,1", "\\cos x"};
     enum { COUNT = 512 };
-    MathJob *jobs = calloc(2 * COUNT, sizeof *jobs);
+    Job *jobs = calloc(2 * COUNT, sizeof *jobs);
     assert_non_null(jobs);
     for (size_t i = 0; i < 2 * COUNT; i++) {
-        jobs[i].answer      = answers[i % COUNT % 8];
-        jobs[i].gold        = golds[i % COUNT / 8 % 6];
-        jobs[i].length      = strlen(jobs[i].answer);
-        jobs[i].gold_length = strlen(jobs[i].gold);
+        jobs[i].answer = answers[i % COUNT % 8];
+        jobs[i].gold   = golds[i % COUNT / 8 % 6];
     }
-    math_verify_all(jobs, COUNT, 1);
-    math_verify_all(jobs + COUNT, COUNT, 8);
+    parallel_for(COUNT, 8, 1, do_job, jobs);
+    parallel_for(COUNT, 8, 8, do_job, jobs + COUNT);
     size_t correct = 0;
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(jobs[i].verdict.code, jobs[COUNT + i].verdict.code);
@@ -387,7 +398,6 @@ static void many_at_once(void **state)
         correct += jobs[i].verdict.correct;
     }
     assert_true(correct > 20 && correct < 64);
-    math_verify_all(jobs, 0, 8);
     free(jobs);
 }
 

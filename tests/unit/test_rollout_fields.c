@@ -37,7 +37,7 @@ static void expect(const EventField *fields, const char *name, double wanted)
 static const RolloutItem items[4] = {
     {.tokens = 10, .reward = {.total = 1, .correct = 1, .verdict = {.correct = true, .answered = true},
                               .trace = {.attempts = 3, .distinct = 2, .repeated = 1, .backtracks = 2, .words = {[TRACE_WORDS_BACKTRACK] = 2}}}},
-    {.tokens = 20, .reward = {.total = 0.5, .explore = 1, .explore_weighted = 0.5, .verdict = {.answered = true},
+    {.tokens = 20, .reward = {.total = 0.5, .explore = 1, .explore_weighted = 0.5, .verdict = {.answered = true, .limit = true},
                               .trace = {.attempts = 1, .errors = 1, .words = {[TRACE_WORDS_BACKTRACK] = 1}}}},
     {.tokens = 30, .reward = {.total = 1, .correct = 1, .verdict = {.correct = true, .answered = true}, .trace = {.checks = 3}}},
     {.tokens = 160, .truncated = true, .reward = {.total = -0.5, .format = -0.5}},
@@ -57,6 +57,7 @@ static void means_and_shares(void **state)
     expect(fields, "accuracy", 0.5);
     expect(fields, "answered", 0.75);
     expect(fields, "truncated", 0.25);
+    expect(fields, "verifier_limits", 0.25);
     expect(fields, "length", 55);
     expect(fields, "length_p50", 30);
     expect(fields, "length_p95", 160);

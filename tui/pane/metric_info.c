@@ -21,6 +21,7 @@ static const MetricInfo known_rl[] = {
     {"accuracy", "correct traces", NULL, true},
     {"answered", "traces with an answer", NULL, true},
     {"truncated", "traces cut off", NULL, true},
+    {"verifier_limits", "answers too much for the verifier", NULL, true},
     {"length", "trace length, mean", "tokens", false},
     {"length_sd", "trace length, spread", "tokens", false},
     {"length_p50", "trace length, half are shorter", "tokens", false},
