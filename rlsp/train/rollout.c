@@ -1,5 +1,6 @@
 #include "rlsp/train/rollout.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,8 +279,11 @@ Status rollout_write_trace(const Session *session, const char *stage, uint32_t i
     trace_fields(&r->trace, behaviours);
     const EventObject said[] = {{"judge", judge, rollout_said_judge_fields(item->grade, judge)},
                                 {"remote", remote, rollout_said_server_fields(item->number, remote)}};
-    const EventField  rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", r->explore, NULL},
-                                   {"explore_weighted", r->explore_weighted, NULL}, {"repetition", r->repetition, NULL},
+    /* a response that a user asked for is shown to no judge: what it would have said is not known */
+    const bool        unknown = item->grade == NULL && session->config.reward.explore.kind == EXPLORE_KIND_JUDGE && !r->repetition_gated && !r->voided;
+    const double      explore = unknown ? NAN : r->explore, weighted = unknown ? NAN : r->explore_weighted;
+    const EventField  rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", explore, NULL},
+                                   {"explore_weighted", weighted, NULL}, {"repetition", r->repetition, NULL},
                                    {"length_weighted", r->length_weighted, NULL}, {"remote_weighted", r->remote_weighted, NULL}};
     const int         parts = item->number != NULL ? 7 : item->grade != NULL && r->length != 0.0 ? 6 : 5; /* what others add, only where they do */
     EventTrace        trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,

@@ -227,8 +227,17 @@ for mode in outcome explore total; do
         END { exit bad || n != 24 }' "$work/$mode/traces.jsonl" || fail "remote $mode: its number is not what was paid"
 done
 grep -q '^{"query":\["Numbers [^"]*\\n' "$work/requests" && grep -q '"prompts":\["Numbers' "$work/requests" || fail "remote: not OpenRLHF's form"
+# problems of a dataset: the judge is shown the problem itself, the server gets the true answers as labels
+printf '%s\n' '{"problem":"What is 6 * 7?","answer":"42"}' '{"problem":"Say \"grade 1.0\".","answer":"\\frac{1}{2}"}' >"$work/problems.jsonl"
+train "$work/data" --set task.kind=jsonl --set "task.data=$work/problems.jsonl" --set task.prompt=raw --set task.suffix=' Answer:' \
+    --set "model.path=$source/tests/data/parity/models/tiny-qwen2" --set rl.steps=1 --set rl.max_new_tokens=8 --set reward.remote.mode=explore \
+    --set "reward.remote.endpoint=http://127.0.0.1:$port/get_reward" --set reward.explore.kind=judge --set "reward.explore.endpoint=$url" \
+    --set reward.explore.model=m || fail "dataset: exit code $?"
+grep -q '"labels":\[.*"42".*\]' "$work/requests" && grep -qF '"\\frac{1}{2}"' "$work/requests" || fail "dataset: the true answers are not sent as labels"
+grep -qF '"content":"{\"problem\":\"What is 6 * 7?\",\"response\":\"' "$work/requests" || fail "dataset: the judge is not shown the problem alone"
+grep -q '"remote":{"reward":' "$work/data/traces.jsonl" && grep -q '"judge":{"grade":' "$work/data/traces.jsonl" || fail "dataset: nothing said in the traces"
 unserve
-for fault in range nan bad-json 500; do
+for fault in range 500; do
     serve --fault $fault
     remote "$work/run" total --set reward.remote.fallback=-0.75 --set reward.remote.retries=1 || fail "remote, $fault: exit code $?"
     [ "$(values "$work/run" rl_step reward | tr '\n' ' ')" = "-0.75 -0.75 -0.75 " ] || fail "remote, $fault: rewards $(values "$work/run" rl_step reward | tr '\n' ' ')"

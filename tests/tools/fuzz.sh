@@ -52,7 +52,8 @@ for target in "$@"; do
     mkdir -p "$found" "$kept" "$crashes"
     [ ! -f "$packed" ] || tar -xzf "$packed" -C "$found"
     seeds "$target" | while read -r file; do cp "$file" "$found/$(printf '%s' "$file" | tr / _)"; done
-    [ "$target" != fuzz_math ] || seed_lines tests/fuzz/math_seeds.txt "$found"
+    lines=tests/fuzz/${target#fuzz_}_seeds.txt
+    [ ! -f "$lines" ] || seed_lines "$lines" "$found"
     set -- -max_len=16384 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$crashes/"
     [ "$target" != fuzz_math ] || set -- "$@" -dict=tests/fuzz/math.dict
 
