@@ -230,7 +230,7 @@ grep -q '^{"query":\["Numbers [^"]*\\n' "$work/requests" && grep -q '"prompts":\
 # problems of a dataset: the judge is shown the problem itself, the server gets the true answers as labels
 printf '%s\n' '{"problem":"What is 6 * 7?","answer":"42"}' '{"problem":"Say \"grade 1.0\".","answer":"\\frac{1}{2}"}' >"$work/problems.jsonl"
 train "$work/data" --set task.kind=jsonl --set "task.data=$work/problems.jsonl" --set task.prompt=raw --set task.suffix=' Answer:' \
-    --set "model.path=$source/tests/data/parity/models/tiny-qwen2" --set rl.steps=1 --set rl.max_new_tokens=8 --set reward.remote.mode=explore \
+    --set "model.path=$source/tests/data/parity/models/tiny-qwen2" --set model.tokenizer= --set rl.steps=1 --set rl.max_new_tokens=8 --set reward.remote.mode=explore \
     --set "reward.remote.endpoint=http://127.0.0.1:$port/get_reward" --set reward.explore.kind=judge --set "reward.explore.endpoint=$url" \
     --set reward.explore.model=m || fail "dataset: exit code $?"
 grep -q '"labels":\[.*"42".*\]' "$work/requests" && grep -qF '"\\frac{1}{2}"' "$work/requests" || fail "dataset: the true answers are not sent as labels"
