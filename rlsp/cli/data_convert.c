@@ -119,12 +119,12 @@ static Status check_options(const DataConvert *c, const char *model, Error *erro
 
 int data_convert_command(int argc, char **argv)
 {
-    static const char *const outputs[] = {"problems", "messages", "prompt-completion", NULL};
+    static const char *const outputs[] = {"messages", "prompt-completion", NULL};
     const char              *inputs[INPUTS_MAX];
     static ArgsList          excluded;
     DataConvert              c     = {.inputs = inputs, .seed = 1};
     const char              *model = NULL;
-    int                      form = DATA_AUTO, output = DATA_PROBLEMS;
+    int                      form = DATA_AUTO, sft = -1;
     int64_t                  take = 0, seed = 1, max_chars = 0, max_tokens = 0, shared_words = 0;
     bool                     json      = false;
     const ArgsOption         options[] = {
@@ -158,9 +158,9 @@ int data_convert_command(int argc, char **argv)
                  .help        = "the solution, likewise"},
                 {.name        = "sft",
                  .type        = ARGS_CHOICE,
-                 .value       = &output,
+                 .value       = &sft,
                  .placeholder = "FORM",
-                 .help        = "write examples to learn from: messages, or prompt-completion",
+                 .help        = "write examples to learn from",
                  .choices     = outputs},
                 {.name  = "box-answers",
                  .type  = ARGS_FLAG,
@@ -266,7 +266,7 @@ int data_convert_command(int argc, char **argv)
     Error      error     = {0};
     Tokenizer *tokenizer = NULL;
     c.forms.form         = (DataForm)form;
-    c.output             = (DataOutput)output;
+    c.output             = sft < 0 ? DATA_PROBLEMS : sft == 0 ? DATA_CHATS : DATA_PAIRS;
     c.excluded           = excluded.items;
     c.excluded_count     = excluded.count;
     c.take               = (uint64_t)take;

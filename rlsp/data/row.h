@@ -2,7 +2,7 @@
  *
  *     DataRow   row = {0};
  *     DataFault fault;
- *     if (data_row_read(&(DataForms){DATA_AUTO}, &record, &row, &fault, &error) != STATUS_OK) … // no line of that kind
+ *     if (data_row_read(&(DataForms){.form = DATA_AUTO}, &record, &row, &fault, &error) != STATUS_OK) … // no line of that kind
  *     if (fault == DATA_FINE) …row.problem, row.answer…
  *     data_row_free(&row);
  *

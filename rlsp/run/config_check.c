@@ -36,6 +36,16 @@ static bool has_stage(const RunConfig *config, RunStage stage)
            (config->stage_count > 1 && config->stages[1] == stage);
 }
 
+/* SFT on files and nothing else: no task is trained, so none is evaluated unless the config speaks of one. */
+static bool is_sft_on_files(const RunConfig *config)
+{
+    bool files = has_stage(config, STAGE_SFT) && !has_stage(config, STAGE_RL);
+    for (uint32_t i = 0; i < config->sft.phase_count; i++) {
+        files = files && strcmp(config->sft.phases[i].data, "task") != 0;
+    }
+    return files;
+}
+
 /* Values that follow from others unless they are given. */
 static void derive(RunConfig *config, const cJSON *given)
 {
@@ -52,6 +62,9 @@ static void derive(RunConfig *config, const cJSON *given)
     }
     if (!is_given(given, "model.tokenizer") && config->model.path[0] == '\0' && config->task.kind != TASK_KIND_JSONL) {
         strcpy(config->model.tokenizer, "task");
+    }
+    if (is_sft_on_files(config) && !is_given(given, "task") && !is_given(given, "eval.problems")) {
+        config->eval.problems = 0;
     }
     uint64_t sequences = (uint64_t)rl->prompts_per_step * rl->samples_per_prompt;
     if (!is_given(given, "rl.minibatch_size")) {
@@ -108,9 +121,10 @@ static Status check_adapter(const RunConfig *config, const char *origin, Error *
 {
     const WeightFormat weights = (WeightFormat)config->model.weights;
     if (config->adapter.kind == ADAPTER_NONE && weights != WEIGHT_F32 && weights != WEIGHTS_AS_STORED) {
-        return refuse(origin, "model.weights", error,
-                      "\"%s\" is for a frozen model: training in full keeps f32; take \"auto\", or adapter.kind \"lora\"",
-                      weights_names[weights]);
+        return refuse(
+            origin, "model.weights", error,
+            "\"%s\" is for a frozen model: training in full keeps f32; take \"auto\", or adapter.kind \"lora\"",
+            weights_names[weights]);
     }
     for (uint32_t i = 0; config->adapter.kind == ADAPTER_LORA && i < config->adapter.target_count; i++) {
         if (lora_target_find(config->adapter.targets[i]) == LORA_TARGETS) {

@@ -231,7 +231,7 @@ const ConfigKey config_keys[] = {
     {"reward.clip", REAL(reward.clip, 0, 1e9), "10", "the total stays within plus and minus this (0: off)"},
 
     {"eval.every", COUNTED(eval.every, 0), "0", "steps (0: at the end of a stage only)"},
-    {"eval.problems", COUNTED(eval.problems, 0), "400", "held-out problems (0: no evaluation)"},
+    {"eval.problems", COUNTED(eval.problems, 0), "400", "held-out problems (0: no evaluation; not given: 0 for SFT on files without a task)"},
     {"eval.samples", KEY(KEY_U32, eval.samples, 1, 100000), "1", "sampled responses per problem"},
     {"eval.temperature", REAL(eval.temperature, 0, 100), "1", "of the samples (0: greedy)"},
     {"eval.top_p", REAL(eval.top_p, 1e-6, 1), "1", "of the samples"},

@@ -1,8 +1,8 @@
 #!/bin/sh
 # rlsp data: files of each form made ready, checked, looked at, and what comes out trained on.
 # usage: test_data.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
+rlsp=$(realpath "$1")
+source=$(realpath "$2")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failures=0
@@ -20,21 +20,8 @@ complains() { grep -qF "$1" "$work/err" || fail "no \"$1\" in: $(cat "$work/err"
 math500=$source/tests/data/eval/math500.jsonl
 model=$source/tests/data/parity/models/tiny-qwen2
 
-cat >"$work/math.jsonl" <<'END'
-{"problem": "Compute $1+1$.", "level": "Level 1", "type": "Algebra", "solution": "We have $1+1=\\boxed{2}$."}
-{"problem": "Compute  $1+1$.", "level": "Level 1", "type": "Algebra", "solution": "$\\boxed{2}$"}
-{"problem": "Halve one.", "level": "Level 4", "type": "Prealgebra", "solution": "It is $\\boxed{\\frac{1}{2}}$."}
-{"problem": "Prove it.", "level": "Level 5", "type": "Algebra", "solution": "Left to the reader."}
-END
-cat >"$work/gsm8k.jsonl" <<'END'
-{"question": "Ann has 3 bags of 4 apples. How many apples?", "answer": "She has 3*4=<<3*4=12>>12 apples.\n#### 12"}
-END
-cat >"$work/authors.jsonl" <<'END'
-{"input": "<|im_start|>user\nProblem:Say five.<|im_end|>\n<|im_start|>assistant\n", "problem": "Say five.", "answer": "5"}
-END
-cat >"$work/sharegpt.jsonl" <<'END'
-{"conversations": [{"from": "human", "value": "Say six."}, {"from": "gpt", "value": "Gladly: \\boxed{6}."}]}
-END
+
+cp "$source"/tests/data/datasets/*.jsonl "$work" # a few rows of each form
 
 # --- each form, told by its keys, and by name
 run convert "$work/math.jsonl" "$work/gsm8k.jsonl" "$work/authors.jsonl" "$work/sharegpt.jsonl" -o "$work/all.jsonl" || fail "convert: exit code $?"
@@ -103,7 +90,7 @@ run check "$work/math.jsonl" --as sft --model "$model"
 [ $? = 2 ] || fail "check of other keys: exit code not 2"
 says 'math.jsonl:1: needs "ids", "messages", "text"'
 cat >"$work/config.json" <<END
-{"stages": ["sft"], "model": {"path": "$model"}, "sft": {"data": "sft.jsonl", "steps": 6, "batch_tokens": 200, "lr": 3e-3, "max_length": 120}, "eval": {"problems": 0}}
+{"stages": ["sft"], "model": {"path": "$model"}, "sft": {"data": "sft.jsonl", "steps": 6, "batch_tokens": 200, "lr": 3e-3, "max_length": 120}}
 END
 run check --config "$work/config.json" || fail "check --config: exit code $?"
 says "sft.jsonl as sft: 5 lines, 5 good"
@@ -125,6 +112,11 @@ if "$rlsp" devices >/dev/null 2>&1; then
     grep '"event":"sft_step"' "$work/run/events.jsonl" | sed -E 's/.*"loss":([^,}]*).*/\1/' | awk 'NR == 1 { first = $1 } { last = $1 } END { exit !(NR == 6 && last < first) }' ||
         fail "the loss does not fall"
 fi
+
+# --- what the README says, as it stands there
+sed -n '/^## Data$/,/^```$/p' "$source/README.md" | sed -n '/^```sh$/,/^```$/p' | grep -v '^```' | sed "s#build/release/rlsp#$rlsp#; s#tests/data#$source/tests/data#g" >"$work/readme.sh"
+[ "$(grep -c 'rlsp data' "$work/readme.sh")" = 4 ] || fail "the README's commands: $(cat "$work/readme.sh")"
+(cd "$work" && sh -e readme.sh) >"$work/out" 2>"$work/err" </dev/null || fail "the README's commands: exit code $?"
 
 [ $failures = 0 ] && echo "test_data: all passed"
 exit $((failures > 0))

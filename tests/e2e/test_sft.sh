@@ -30,7 +30,7 @@ cat >"$work/config.json" <<END
 {
   "name": "sft", "stages": ["sft"],
   "sft": {"data": "chat.jsonl", "steps": 12, "batch_size": 3, "lr": 3e-3, "schedule": "constant"},
-  "eval": {"problems": 0}, "checkpoint": {"every": 4, "keep": 0}
+  "checkpoint": {"every": 4, "keep": 0}
 }
 END
 

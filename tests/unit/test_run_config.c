@@ -98,6 +98,15 @@ static void test_defaults(void **state)
     assert_int_equal(config.sft.phase_count, 1);
     assert_false(config.sft.phases_given);
     assert_int_equal(config.adapter.target_count, 7);
+    assert_int_equal(config.eval.problems, 400);
+    /* SFT on a file has no task to evaluate, unless one is named. */
+    const char *sets[] = {"stages=[\"sft\"]", "sft.data=/data.jsonl", "model.path=/model", "task.kind=countdown"};
+    expect_ok(NULL, sets, 3);
+    assert_int_equal(config.eval.problems, 0);
+    expect_ok(NULL, sets, 4);
+    assert_int_equal(config.eval.problems, 400);
+    expect_ok(NULL, sets + 1, 2); /* with RL */
+    assert_int_equal(config.eval.problems, 400);
 }
 
 static void test_extends_and_phases(void **state)
