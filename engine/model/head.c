@@ -13,6 +13,7 @@ static GpuSpan head_gradient(const Model *model, GpuSpan gradients)
 void head_logits(GpuStream *s, Workspace *work, const Model *model, uint32_t first, uint32_t count)
 {
     const uint32_t d = model->config.hidden_size, vocab = model->config.vocab_size;
+    work->has_logits = false;
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT,
                                .c = work->logits,
                                .a = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
@@ -39,6 +40,7 @@ void head_logprobs(GpuStream *s, Workspace *work, const Model *model, const Batc
         logits_statistics(s, logprob, entropy, lse, work->logits, batch->targets, temperature, first, count,
                           model->config.vocab_size);
     }
+    work->has_logits = batch->rows <= chunk;
 }
 
 /* d_rows is written by the first head of a batch and added to by the next. */
@@ -49,7 +51,10 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
     for (uint32_t first = 0; first < batch->rows; first += chunk) {
         const uint32_t count = batch->rows - first < chunk ? batch->rows - first : chunk;
         const uint64_t at = (uint64_t)first * d * 4, bytes = (uint64_t)count * d * 4;
-        head_logits(s, work, model, first, count);
+        if (!work->has_logits) {
+            head_logits(s, work, model, first, count);
+        }
+        work->has_logits = false; /* their gradient takes their place */
         logits_backward(s, work->logits, lse, entropy, batch->targets, dlogprob, dentropy, temperature, first, count, vocab);
         weight_matmul(s, &(Matmul){.layout = MATMUL_NN,
                                    .c = gpu_span_slice(work->d_rows, at, bytes),

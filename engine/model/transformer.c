@@ -111,6 +111,7 @@ void transformer_forward(GpuStream *s, Workspace *work, const Model *model, cons
     rmsnorm_forward(s, work->rows_norm, work->rows_rstd, work->rows_hidden, model_span(model->parameters, model->final_norm, d),
                     rmsnorm_rows(batch->rows, d), c->rms_norm_eps);
     work->d_started = false;
+    work->has_logits = false;
 }
 
 /* --- backward ----------------------------------------------------------------------- */

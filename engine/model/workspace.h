@@ -51,6 +51,7 @@ typedef struct Workspace {
     GpuSpan           rope;       /* cos, sin [max_positions used, head_dim / 2, 2]                 */
     uint32_t          rope_positions;
     bool              d_started;  /* d_rows holds gradients of this batch                           */
+    bool              has_logits; /* logits holds those of all rows of the last forward             */
 } Workspace;
 
 /* `longest` is the longest sequence (RoPE table). */

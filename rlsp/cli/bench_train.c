@@ -106,6 +106,55 @@ static Status train_step(Bench *bench, TrainBench *t, double *loss, Error *error
     return status;
 }
 
+enum { PASSES = 5 };
+
+/* Median seconds of the forward, loss included, and of the backward: of it with the forward, less the forward. */
+static Status pass_times(TrainBench *t, double *forward, double *backward, Error *error)
+{
+    double times[2][PASSES];
+    Status status = STATUS_OK;
+    for (int i = 0; i < 2 * PASSES && status == STATUS_OK; i++) { /* by turns, so that both meet the same machine */
+        GpuStream   *s = t->stream;
+        const double before = bench_now();
+        gpu_stream_begin(s);
+        transformer_forward(s, t->work, t->model, t->batch);
+        head_logprobs(s, t->work, t->model, t->batch, 1.0f, t->logprob, t->entropy, t->lse);
+        if (i % 2 == 1) {
+            head_backward(s, t->work, t->model, t->learner->gradients, t->batch, 1.0f, t->lse, t->entropy, t->dlogprob, (GpuSpan){0});
+            transformer_backward(s, t->work, t->model, t->learner->gradients, t->batch);
+        }
+        status = gpu_stream_run(s, error);
+        times[i % 2][i / 2] = bench_now() - before;
+    }
+    if (status == STATUS_OK) {
+        *forward = bench_median(times[0], PASSES);
+        *backward = bench_median(times[1], PASSES) - *forward;
+    }
+    return status;
+}
+
+/* Of one token, in multiply-adds counted as two. */
+static void pass_flops(const TrainBench *t, const BenchModel *m, double *forward, double *backward)
+{
+    const double parameters = (double)model_parameter_count(t->model), attention = 2.0 * m->layers * m->hidden_size * m->length;
+    *forward = 2 * parameters + attention;
+    *backward = 2 * *forward;
+}
+
+static void report_passes(Bench *bench, const TrainBench *t, double forward, double backward)
+{
+    double forward_flops, backward_flops;
+    pass_flops(t, bench->model, &forward_flops, &backward_flops);
+    const double ratio = backward / backward_flops / (forward / forward_flops);
+    if (bench->json) {
+        json_line_number_field(&bench->line, "forward_seconds", forward);
+        json_line_number_field(&bench->line, "backward_seconds", backward);
+        json_line_number_field(&bench->line, "backward_per_flop", ratio);
+        return;
+    }
+    printf("  forward %.2f ms, backward %.2f ms: %.2f times the forward's time per flop\n", forward * 1e3, backward * 1e3, ratio);
+}
+
 static void report(Bench *bench, const TrainBench *t, double median, double best, uint32_t steps, double first_loss, double last_loss,
                    double product)
 {
@@ -138,7 +187,7 @@ Status bench_train(Bench *bench, Error *error)
     TrainBench t = {0};
     double    *times = malloc(MAX_STEPS * sizeof *times), product = 1;
     Status     status = times != NULL ? open_all(bench, &t, error) : error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
-    double     loss = 0, first_loss = 0;
+    double     loss = 0, first_loss = 0, forward = 0, backward = 0;
     uint32_t   steps = 0;
     if (status == STATUS_OK) {
         status = bench_best_product(bench, &product, error);
@@ -154,12 +203,14 @@ Status bench_train(Bench *bench, Error *error)
         status = train_step(bench, &t, &loss, error);
         times[steps++] = bench_now() - before;
     }
+    status = status == STATUS_OK ? pass_times(&t, &forward, &backward, error) : status;
     if (status == STATUS_OK && !(loss < first_loss)) {
         status = error_set(error, STATUS_FAILED, "the loss went from %.4f to %.4f: this device does not compute it right", first_loss, loss);
     }
     if (status == STATUS_OK) {
         const double median = bench_median(times, steps);
         report(bench, &t, median, times[0], steps, first_loss, loss, product);
+        report_passes(bench, &t, forward, backward);
         bench_peer(bench, "train", t.tokens / median);
         bench_profile(bench);
     }
