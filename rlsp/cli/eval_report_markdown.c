@@ -25,24 +25,31 @@ static void number(FILE *out, double value, int digits)
     }
 }
 
-/* A text in a cell or between backticks: what would end it is left out. */
+/* A text on one line. */
 static void plain(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '\n') {
             fputs("\\n", out);
-        } else if (*text == '|' || *text == '`') {
-            fputc(*text == '|' ? '/' : '\'', out);
         } else if ((unsigned char)*text >= ' ' && *text != 127) {
             fputc(*text, out);
         }
     }
 }
 
+/* The same in a cell of a table, which a | would end. */
+static void cell(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const char letter[] = {*text, '\0'};
+        plain(out, *text == '|' ? "\\|" : letter);
+    }
+}
+
 static void row(FILE *out, const char *name, const char *value)
 {
     fprintf(out, "| %s | ", name);
-    plain(out, value);
+    cell(out, value);
     fputs(" |\n", out);
 }
 
@@ -235,7 +242,7 @@ static void say_groups(FILE *out, const EvalColumn *column, const EvalSummary *s
     for (int g = 0; g < summary->group_count; g++) {
         const EvalGroup *group = &summary->groups[g];
         fputs(group->is_level ? "| level " : "| ", out);
-        plain(out, group->name);
+        cell(out, group->name);
         fprintf(out, " | %u | %.1f%%", group->problems, 100 * group->accuracy);
         if (isfinite(group->accuracy_stderr)) {
             fprintf(out, " ± %.1f", 100 * group->accuracy_stderr);
@@ -310,47 +317,46 @@ static void say_parts(FILE *out, const EvalColumn *column, const EvalSummary *su
 
 static void say_definitions(FILE *out, const EvalReport *report)
 {
+    static const char head[] =
+        "## What the numbers mean\n\n"
+        "- **pass@1**: the mean over problems of the share of right samples. An answer is right if the\n"
+        "  verifier finds it equal to the reference; no answer is wrong.\n"
+        "- **± standard error**: sqrt(Σ(pᵢ − p)² / (N(N − 1))) over the N problems, pᵢ being a problem's\n"
+        "  share of right samples: samples of one problem are a cluster (Miller 2024, arXiv 2411.00640,\n"
+        "  section 2). In a small group in which all agree it is 0 and says little.\n"
+        "- **pass@k**: 1 − C(n − c, k) / C(n, k) with c of n samples right, unbiased, mean over problems\n"
+        "  (Chen et al. 2021, arXiv 2107.03374, equation 1).\n"
+        "- **maj@k**: the share of problems whose most frequent answer is right (self-consistency, Wang et\n"
+        "  al. 2022, arXiv 2203.11171). Answers that the verifier finds equal, in one direction or the\n"
+        "  other, are one answer, and so are all that are linked by such pairs. No answer has no vote. Of\n"
+        "  equally frequent answers the first seen wins; an answer is as right as the first that gave it.\n"
+        "  For k = n: the samples in their order. For k < n: over all subsets of k samples in all orders.\n";
+    static const char tail[] =
+        "- **tokens**: of a response, its end token included; percentiles by nearest rank.\n"
+        "- **truncated**: no end token within the limit. **answered**: an answer was found. **in a box**:\n"
+        "  in \\boxed{…}.\n"
+        "- **n-gram repetition**: the mean share of 6-word sequences that a response has had before.\n"
+        "- **phrases**: the share of responses with at least one; words prove nothing, and are told apart\n"
+        "  from evidence.\n"
+        "\n"
+        "Every response is a line of traces.jsonl, every problem one of problems.jsonl; report.json has all\n"
+        "digits.\n";
     uint32_t drawn = 0;
     for (int c = 0; c < report->count; c++) {
         drawn += report->summaries[c].drawn;
     }
-    fprintf(out,
-            "## What the numbers mean\n\n"
-            "- **pass@1**: the mean over problems of the share of right samples. An answer is right if the verifier "
-            "finds it\n"
-            "  equal to the reference; no answer is wrong.\n"
-            "- **± standard error**: sqrt(Σ(pᵢ − p)² / (N(N − 1))) over the N problems, pᵢ being a problem's share of "
-            "right\n"
-            "  samples: samples of one problem are a cluster (Miller 2024, arXiv 2411.00640, section 2). In a small "
-            "group in\n"
-            "  which all agree it is 0 and says little.\n"
-            "- **[95%% interval]**: percentile bootstrap over problems, %u resamples drawn by the seed\n"
-            "  (Efron and Tibshirani 1993, chapter 13).\n"
-            "- **pass@k**: 1 − C(n − c, k) / C(n, k) with c of n samples right, unbiased, mean over problems\n"
-            "  (Chen et al. 2021, arXiv 2107.03374, equation 1).\n"
-            "- **maj@k**: the share of problems whose most frequent answer is right (self-consistency, Wang et al. "
-            "2022, arXiv\n"
-            "  2203.11171). Answers that the verifier finds equal, in one direction or the other, are one answer, and "
-            "so are all\n"
-            "  that are linked by such pairs; of each problem the first %d different texts are compared. No answer has "
-            "no vote.\n"
-            "  Of equally frequent answers the first seen wins; an answer is as right as the first that gave it. For k "
-            "= n: the\n"
-            "  samples in their order. For k < n: over all subsets of k samples in all orders, counted exactly",
-            report->summaries[0].resamples, VOTE_COMPARED_MAX);
+    fputs(head, out);
+    fprintf(out, "  Subsets are counted exactly");
     if (drawn > 0) {
-        fprintf(out, "; of %u problems,\n  where that is too much, the mean of %d subsets drawn by the seed", drawn,
-                VOTE_SUBSAMPLES);
+        fprintf(out, "; of %u problems, where that is too much, %d are drawn by the seed", drawn, VOTE_SUBSAMPLES);
     }
-    fprintf(out, ".\n"
-                 "- **tokens**: of a response, its end token included; percentiles by nearest rank.\n"
-                 "- **truncated**: no end token within the limit. **answered**: an answer was found. **in a box**: in "
-                 "\\boxed{…}.\n"
-                 "- **n-gram repetition**: the mean share of 6-word sequences that a response has had before.\n"
-                 "- **phrases**: the share of responses with at least one; words prove nothing, and are told apart "
-                 "from evidence.\n"
-                 "\nEvery response is a line of traces.jsonl, every problem one of problems.jsonl; report.json has all "
-                 "digits.\n");
+    fprintf(out, ".\n  Of a problem the first %d different answers are compared, within a limit of work.\n",
+            VOTE_COMPARED_MAX);
+    fprintf(out,
+            "- **[95%% interval]**: percentile bootstrap over problems, %u resamples drawn by the seed (Efron\n"
+            "  and Tibshirani 1993, chapter 13).\n",
+            report->summaries[0].resamples);
+    fputs(tail, out);
 }
 
 void eval_report_markdown(const EvalReport *report, FILE *out)

@@ -81,7 +81,11 @@ static const void *field_in(const EvalSettings *settings, const Setting *setting
 
 EvalSettings eval_settings_default(void)
 {
-    return (EvalSettings){.seed = 20261122, .resamples = 10000, .problem_key = "problem", .answer_key = "answer", .weights = WEIGHTS_AS_STORED};
+    return (EvalSettings){.seed        = 20261122,
+                          .resamples   = 10000,
+                          .problem_key = "problem",
+                          .answer_key  = "answer",
+                          .weights     = WEIGHTS_AS_STORED};
 }
 
 void eval_settings_free(EvalSettings *settings)

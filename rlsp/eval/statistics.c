@@ -25,6 +25,7 @@ Status eval_majority(const EvalSample *samples, uint32_t n, const Task *task, in
     const char **answers  = malloc(((size_t)n + 1) * sizeof *answers);
     int32_t     *class_of = malloc(((size_t)n + 1) * sizeof *class_of);
     uint32_t     classes;
+    EvalSame     same   = eval_same(task);
     Status       status = answers != NULL && class_of != NULL
                               ? STATUS_OK
                               : error_set(error, STATUS_OUT_OF_MEMORY, "evaluating: out of host memory");
@@ -33,7 +34,7 @@ Status eval_majority(const EvalSample *samples, uint32_t n, const Task *task, in
         answers[i] = samples[i].verdict.answered ? samples[i].verdict.answer : NULL;
     }
     if (status == STATUS_OK) {
-        status = vote_classes(answers, n, eval_same_answer, (void *)(uintptr_t)task, class_of, &classes, error);
+        status = vote_classes(answers, n, eval_same_answer, &same, class_of, &classes, error);
     }
     if (status == STATUS_OK) {
         *winner = vote_winner(class_of, n);

@@ -18,6 +18,7 @@ static bool vote(Summing *s, uint32_t problem, const char **answers)
     EvalOutcome *outcome = &s->summary->outcomes[problem];
     Error        ignored = {0};
     double       tokens  = 0;
+    EvalSame     same    = eval_same(s->task);
     outcome->class_of    = s->summary->classes + (size_t)problem * s->samples;
     for (uint32_t k = 0; k < s->samples; k++) {
         const EvalRecord *record = record_of(s, problem, k);
@@ -27,8 +28,8 @@ static bool vote(Summing *s, uint32_t problem, const char **answers)
         tokens += record->sample.tokens;
     }
     outcome->length = tokens / s->samples;
-    if (vote_classes(answers, s->samples, eval_same_answer, (void *)(uintptr_t)s->task, outcome->class_of,
-                     &outcome->classes, &ignored) != STATUS_OK) {
+    if (vote_classes(answers, s->samples, eval_same_answer, &same, outcome->class_of, &outcome->classes, &ignored) !=
+        STATUS_OK) {
         return false;
     }
     outcome->winner = vote_winner(outcome->class_of, s->samples);

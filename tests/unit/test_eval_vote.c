@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "rlsp/eval/estimate.h"
+#include "rlsp/eval/same.h"
 #include "rlsp/eval/vote.h"
 
 /* Says that a text means the same as one that is longer by one letter: neither symmetric nor transitive. */
@@ -70,6 +71,19 @@ static void the_winner_is_the_first_seen_of_the_most_frequent(void **state)
     assert_int_equal(vote_winner((int32_t[]){-1, 0, 1, 1}, 4), 2);
     assert_int_equal(vote_winner((int32_t[]){0, 1, 1, 0}, 4), 0);
     assert_int_equal(vote_winner((int32_t[]){-1, -1, -1, 0}, 4), 3);
+}
+
+static void answers_of_datasets_are_compared_by_what_they_mean_within_a_limit(void **state)
+{
+    EvalSame same = eval_same(&task_jsonl), countdown = eval_same(&task_countdown);
+    (void)state;
+    assert_true(eval_same_answer(&same, "\\frac{1}{2}", "0.5"));
+    assert_false(eval_same_answer(&same, "\\frac{1}{2}", "0.6"));
+    assert_true(same.work < eval_same(&task_jsonl).work);
+    same.work = 0;
+    assert_false(eval_same_answer(&same, "\\frac{1}{2}", "0.5"));
+    assert_true(eval_same_answer(&countdown, "(3*20)-7", "(20*3)-7"));
+    assert_false(eval_same_answer(&countdown, "\\frac{1}{2}", "0.5"));
 }
 
 /* --- maj@k ------------------------------------------------------------------------------------------------------- */
@@ -186,6 +200,7 @@ int main(void)
         cmocka_unit_test(classes_are_closed_and_numbered_as_first_seen),
         cmocka_unit_test(beyond_a_number_of_different_texts_only_equal_ones_join),
         cmocka_unit_test(the_winner_is_the_first_seen_of_the_most_frequent),
+        cmocka_unit_test(answers_of_datasets_are_compared_by_what_they_mean_within_a_limit),
         cmocka_unit_test(maj_at_k_is_the_mean_over_all_orders),
         cmocka_unit_test(large_numbers_of_samples_are_drawn),
     };
