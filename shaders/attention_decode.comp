@@ -1,27 +1,32 @@
-// Attention of one new token per slot over its KV cache. A workgroup owns a
-// (slot, query head); an invocation takes every workgroup-size-th key with its
-// own online softmax, and the invocations' parts are merged at the end.
+// Attention of rows of queries over the cache of their slots. A workgroup owns a (row,
+// query head, segment of SEGMENT keys); an invocation takes every workgroup-size-th key with
+// its own online softmax, and the invocations' parts are merged at the end. With more than
+// one segment the result is a part that attention_merge.comp finishes.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "attention.glsl"
 #include "reduce.glsl"
 
-layout(std430, binding = 0) writeonly buffer O { float o[]; };          // [slots, HEADS, HEAD_DIM]
-layout(std430, binding = 1) readonly buffer Qkv2 { vec2 qkv2[]; };      // [slots, STRIDE]
+layout(constant_id = 8) const uint SEGMENT = 512;
+layout(constant_id = 9) const bool PARTS_OUT = false;
+
+layout(std430, binding = 0) writeonly buffer O { float o[]; };           // [rows, HEADS, HEAD_DIM], or parts
+layout(std430, binding = 1) readonly buffer Qkv2 { vec2 qkv2[]; };       // [rows, STRIDE]
 layout(std430, binding = 1) readonly buffer Qkv4 { vec4 qkv4[]; };
-layout(std430, binding = 2) readonly buffer K2 { vec2 k2[]; };          // [slots, max_length, KV_HEADS, PAIRS]
+layout(std430, binding = 2) readonly buffer K2 { vec2 k2[]; };           // [slots, KV_HEADS, max_length, PAIRS]
 layout(std430, binding = 2) readonly buffer K4 { vec4 k4[]; };
-layout(std430, binding = 3) readonly buffer V2 { vec2 v2[]; };          // [slots, max_length, KV_HEADS, PAIRS]
+layout(std430, binding = 3) readonly buffer V2 { vec2 v2[]; };           // the same
 layout(std430, binding = 3) readonly buffer V4 { vec4 v4[]; };
-layout(std430, binding = 4) readonly buffer Lengths { int lengths[]; }; // [slots]
-layout(binding = 5) uniform textureBuffer qkv_texels;
-layout(binding = 6) uniform textureBuffer k_texels;
-layout(binding = 7) uniform textureBuffer v_texels;
+layout(std430, binding = 4) readonly buffer Lengths { uint lengths[]; }; // [rows]; 0: idle
+layout(std430, binding = 5) readonly buffer Slots { uint slots[]; };     // [rows]
+layout(binding = 6) uniform textureBuffer qkv_texels;
+layout(binding = 7) uniform textureBuffer k_texels;
+layout(binding = 8) uniform textureBuffer v_texels;
 
 layout(push_constant) uniform Push
 {
-    uint  slots, max_length;
+    uint  first_row, rows, max_length, first_slot, slot_count, segments;
     float scale;
 };
 
@@ -32,44 +37,53 @@ shared float parts[4 * MERGED * PART_STRIDE];
 void main()
 {
     uint group = linear_group();
-    if (group >= slots * HEADS) {
+    if (group >= rows * HEADS * segments) {
         return;
     }
-    uint head = group % HEADS, slot = group / HEADS, lane = gl_LocalInvocationID.x;
-    uint length = min(uint(lengths[slot]), max_length);
-    uint o_at = (slot * HEADS + head) * PAIRS;
+    uint segment = group % segments, head = group / segments % HEADS, lane = gl_LocalInvocationID.x;
+    uint row = first_row + group / (segments * HEADS);
+    uint length = min(lengths[row], max_length), slot = slots[row] - first_slot;
+    uint begin = segment * SEGMENT, end = min(length, begin + SEGMENT);
+    if (slot >= slot_count || (begin >= end && segment > 0)) {
+        return;
+    }
+    uint o_at = PARTS_OUT ? group * (HEAD_DIM + 2) : (row * HEADS + head) * HEAD_DIM;
     if (length == 0) {
-        for (uint i = lane; i < HEAD_DIM; i += gl_WorkGroupSize.x) {
-            o[o_at * 2 + i] = 0.0;
+        for (uint i = lane; i < HEAD_DIM + (PARTS_OUT ? 2 : 0); i += gl_WorkGroupSize.x) {
+            o[o_at + i] = 0.0;
         }
         return;
     }
-    uint base = slot * max_length * KV_HEADS * PAIRS + head / GROUP * PAIRS;
+    uint base = (slot * KV_HEADS + head / GROUP) * max_length * PAIRS;
 
     vec4 q[QUADS], sum[QUADS];
     [[unroll]] for (uint i = 0; i < QUADS; i++) {
-        q[i] = ROW_QUAD(qkv_texels, qkv4, qkv2, slot * STRIDE + head * PAIRS, i) * (scale * LOG2_E);
+        q[i] = ROW_QUAD(qkv_texels, qkv4, qkv2, row * STRIDE + head * PAIRS, i) * (scale * LOG2_E);
         sum[i] = vec4(0.0);
     }
     float largest = NEVER, total = 0.0;
-    for (uint block = 0; block < length; block += gl_WorkGroupSize.x) {
+    for (uint block = begin; block < end; block += gl_WorkGroupSize.x) {
         uint key = block + lane;
-        uint at = base + min(key, length - 1) * KV_HEADS * PAIRS;
+        uint at = base + min(key, end - 1) * PAIRS;
         vec4 product = vec4(0.0);
         [[unroll]] for (uint i = 0; i < QUADS; i++) {
             product = fma(q[i], ROW_QUAD(k_texels, k4, k2, at, i), product);
         }
-        float score = key < length ? sum4(product) : NEVER;
+        float score = key < end ? sum4(product) : NEVER;
         float grown = max(largest, score);
-        float shrink = exp2(largest - grown), weight = key < length ? exp2(score - grown) : 0.0;
+        float shrink = exp2(largest - grown), weight = key < end ? exp2(score - grown) : 0.0;
         largest = grown;
         total = total * shrink + weight;
         [[unroll]] for (uint i = 0; i < QUADS; i++) {
             sum[i] = fma(vec4(weight), ROW_QUAD(v_texels, v4, v2, at, i), sum[i] * shrink);
         }
     }
-    float share = exp2(largest - workgroup_max(largest));
-    share /= workgroup_sum(total * share);
+    float whole_largest = workgroup_max(largest), share = exp2(largest - whole_largest);
+    float whole_total = workgroup_sum(total * share);
+    if (PARTS_OUT && lane == 0) {
+        o[o_at + HEAD_DIM] = whole_largest;
+        o[o_at + HEAD_DIM + 1] = whole_total;
+    }
     // Lanes hand their parts over, a few quads at a time; then lane i adds up float i of them.
     [[unroll]] for (uint first = 0; first < QUADS; first += MERGED) {
         [[unroll]] for (uint i = 0; i < MERGED && first + i < QUADS; i++) {
@@ -85,7 +99,7 @@ void main()
             for (uint j = 0; j < gl_WorkGroupSize.x; j++) {
                 whole += parts[i * PART_STRIDE + j];
             }
-            o[o_at * 2 + 4 * first + i] = whole;
+            o[o_at + 4 * first + i] = PARTS_OUT ? whole : whole / whole_total;
         }
         barrier();
     }

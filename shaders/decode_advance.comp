@@ -8,7 +8,7 @@
 
 const uint IDLE = 0xffffffffu;
 
-layout(std430, binding = 0) buffer Slots { uint slot[]; };       // [5][slot_stride]: token, position, length, request, sequence
+layout(std430, binding = 0) buffer Slots { uint slot[]; };       // [6][slot_stride]: token, position, length, request, sequence, row of the cache
 layout(std430, binding = 1) readonly buffer Sampled { uint sampled[]; };   // [slots]
 layout(std430, binding = 2) readonly buffer Logprob { float logprob[]; };  // [slots]
 layout(std430, binding = 3) readonly buffer Prompts { uint prompt[]; };    // all prompts, one after another

@@ -4,11 +4,12 @@
  *     decoder_run(decoder, model, &(DecodeInput){.prompts = …, .sample = options}, &output, &error);
  *     …output.tokens[r * output.max_new + i], output.lengths[r]…
  *
- * Requests queue up; each slot works on one, first feeding its prompt, then its own
- * samples, token by token, and takes the next request when it is done, all on the
- * device. The host looks only every `steps_per_submit` tokens; when the queue is empty
- * and few requests are left, it moves them together so that a step computes less. A
- * token depends on (seed, sequence, position) and the weights, never on slot or neighbours.
+ * Requests queue up; each slot works on one, and takes the next when it is done, all on
+ * the device. The host looks only every `steps_per_submit` tokens. It has the prompts that
+ * it finds unread run through the transformer in chunks of many tokens, equal prompts of
+ * neighbouring requests once; and when the queue is empty and few requests are left, it
+ * moves them together so that a step computes less. A token depends on (seed, sequence,
+ * position) and the weights, never on slot, neighbours or chunks.
  */
 #ifndef ENGINE_MODEL_DECODE_H
 #define ENGINE_MODEL_DECODE_H
@@ -41,11 +42,11 @@ typedef struct DecodeInput {
     bool            ignore_stop;
     /* Of one request alone: so many of its first tokens are the same as in the decoder's last run, which was of one
      * request and of this model with these weights, so that their keys and values are still there; only the rest is
-     * computed. At most as many as that run has read (its prompt and all it generated but the last token), and fewer
-     * than the prompt has. 0 in all other cases. */
+     * computed. At most as many as that run has read (its prompt and all it generated but the last token; less if it
+     * was stopped), and fewer than the prompt has. 0 in all other cases. */
     uint32_t        kept;
     SampleOptions   sample;
-    /* Called after every submit with the number of slots at work; may be NULL, may call
+    /* Called after every submit, of steps or of a chunk, with the number of slots at work; may be NULL, may call
      * decoder_peek. True: stop now (what is not finished keeps length 0). */
     bool (*progress)(void *user, uint32_t active);
     void *user;
@@ -59,6 +60,7 @@ typedef struct DecodeOutput {
     const uint32_t *lengths;  /* [requests] tokens generated, stop token included              */
     const uint32_t *stopped;  /* [requests] 1: ended by a stop token; 0: cut off at the limit  */
     uint64_t        steps;    /* decode steps that were run                                    */
+    uint64_t        prompt_rows; /* tokens of prompts that were read in chunks, those of equal prompts once */
 } DecodeOutput;
 
 Decoder *decoder_new(Gpu *gpu, const ModelConfig *config, const DecodeLimits *limits, Error *error);

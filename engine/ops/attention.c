@@ -161,35 +161,3 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
                                    texels_bind(d_o, read_texels), texels_bind(qkv, read_texels), gpu_read(tiles)}};
     dispatch(stream, &keys, division, tile_count, shape.kv_heads, reading, push, shape);
 }
-
-void attention_decode(GpuStream *stream, GpuSpan o, GpuSpan k_cache, GpuSpan v_cache, GpuSpan qkv, GpuSpan lengths,
-                      uint32_t slots, uint32_t max_length, AttentionShape shape)
-{
-    if (!shape_ok(stream, shape)) {
-        return;
-    }
-    const uint32_t append[4] = {slots, max_length, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "kv_append",
-                                .spec       = {ops_group_row(stream)},
-                                .spec_count = 1,
-                                .bind      = {gpu_write(k_cache), gpu_write(v_cache), gpu_read(qkv), gpu_read(lengths)},
-                                .push      = append,
-                                .push_size = sizeof append,
-                                .groups    = gpu_groups(slots, 1)});
-    const struct {
-        uint32_t slots, max_length;
-        float    scale;
-    } push                 = {slots, max_length, score_scale(shape)};
-    const bool read_texels = texels_for_rows(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, k_cache);
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "attention_decode",
-                                        .spec   = {ops_group_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim,
-                                                   1, 1, 1, read_texels},
-                                        .spec_count = 8,
-                                        .bind      = {gpu_write(o), gpu_read(qkv), gpu_read(k_cache), gpu_read(v_cache),
-                                                      gpu_read(lengths), texels_bind(qkv, read_texels),
-                                                      texels_bind(k_cache, read_texels), texels_bind(v_cache, read_texels)},
-                                        .push      = &push,
-                                        .push_size = sizeof push,
-                                        .groups    = gpu_groups((uint64_t)slots * shape.heads, 1)});
-}

@@ -1,6 +1,5 @@
 /* Causal grouped-query attention over packed sequences, forward and backward
- * (Dao et al. 2022, "FlashAttention": nothing of size [tokens, tokens] exists),
- * and over a KV cache.
+ * (Dao et al. 2022, "FlashAttention": nothing of size [tokens, tokens] exists).
  *
  * Which tokens belong together is a list of tiles, made on the host per batch:
  *
@@ -47,13 +46,5 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, G
  * that ends as rowsum(d_o * o). */
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
                         GpuSpan qkv, GpuSpan tiles, uint32_t tile_count, AttentionShape shape);
-
-/* One new token per slot: appends its k and v to the cache at position
- * lengths[slot] - 1 and attends over positions [0, lengths[slot]). lengths is
- * int32 [slots] and counts the new token; a slot of length 0 is idle (its o is
- * zero). qkv [slots, (heads + 2 kv_heads) * head_dim] is already rotated; k_cache and
- * v_cache are [slots, max_length, kv_heads * head_dim]; o [slots, heads * head_dim]. */
-void attention_decode(GpuStream *stream, GpuSpan o, GpuSpan k_cache, GpuSpan v_cache, GpuSpan qkv, GpuSpan lengths,
-                      uint32_t slots, uint32_t max_length, AttentionShape shape);
 
 #endif

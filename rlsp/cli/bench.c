@@ -32,10 +32,12 @@ static const Kind kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
+static clockid_t bench_clock = CLOCK_MONOTONIC;
+
 double bench_now(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(bench_clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
@@ -154,6 +156,7 @@ int cli_bench(int argc, char **argv)
         {.name = "model", .type = ARGS_CHOICE, .value = &model, .placeholder = "M", .help = "train, decode, ppo: tiny (1 M parameters) or small (6 M)", .choices = model_names},
         {.name = "seconds", .type = ARGS_REAL, .value = &bench.seconds, .placeholder = "S", .help = "measure at least so long (5)", .min = 0.01, .max = 3600},
         {.name = "peer", .type = ARGS_FLAG, .value = &bench.peer, .help = "train, decode, ppo: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"},
+        {.name = "cpu-time", .type = ARGS_FLAG, .value = &bench.cpu_time, .help = "seconds of CPU time, of the peer too, where a CPU is the device and others use it"},
         {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "the time of each kernel; kernels then run one at a time"},
         {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
         {.name = "json", .type = ARGS_FLAG, .value = &bench.json, .help = "one JSON object"},
@@ -188,6 +191,7 @@ int cli_bench(int argc, char **argv)
         return args_fail(&command, &error);
     }
     bench.model = &models[model];
+    bench_clock = bench.cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
     bench.gpu = gpu_open(&(GpuOptions){.select = device, .profile = bench.profile}, &error);
     if (bench.gpu != NULL) {
         run(&bench, kind, &error);

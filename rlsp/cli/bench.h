@@ -26,6 +26,7 @@ typedef struct Bench {
     double            seconds;  /* measure at least so long                */
     bool              json, profile;
     bool              peer;     /* and the same with PyTorch               */
+    bool              cpu_time; /* seconds are of CPU time                 */
     JsonLine          line;     /* the JSON object, while it is being made */
 } Bench;
 
@@ -39,7 +40,7 @@ Status bench_attention(Bench *bench, Error *error);
 /* A benchmark model with random weights; sequences of at most `positions`. */
 Model *bench_model_new(Bench *bench, uint32_t positions, Error *error);
 
-double bench_now(void); /* seconds, monotonic */
+double bench_now(void); /* seconds by the clock, or of CPU time */
 
 /* Middle and smallest of `count` > 0 times, which it sorts. */
 double bench_median(double *times, uint32_t count);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/ops/attention.h"
+#include "engine/ops/attention_decode.h"
 #include "rlsp/cli/bench.h"
 
 typedef struct Shape {
@@ -20,7 +20,8 @@ static const char *const part_names[PARTS] = {"forward", "backward", "decode"};
 
 typedef struct Buffers {
     GpuArena *arena;
-    GpuSpan   qkv, dqkv, o, d_o, lse, delta, tiles, k_cache, v_cache, lengths;
+    GpuSpan   qkv, dqkv, o, d_o, lse, delta, tiles, lengths, slots, workspace;
+    KvLayer   cache;
     uint32_t  tile_count;
 } Buffers;
 
@@ -35,21 +36,26 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
 {
     const uint32_t tokens = s->sequences * s->length, lanes = attention_lanes(stream);
     const uint64_t q = (uint64_t)s->heads * s->head_dim, kv = (uint64_t)s->kv_heads * s->head_dim;
-    const uint64_t qkv = tokens * (q + 2 * kv) * 4, o = tokens * q * 4, rows = (uint64_t)tokens * s->heads * 4, cache = tokens * kv * 4;
-    uint32_t      *starts = malloc(2 * ((size_t)s->sequences + 1) * sizeof *starts), *lengths = starts + s->sequences + 1;
+    const uint64_t qkv = tokens * (q + 2 * kv) * 4, o = tokens * q * 4, rows = (uint64_t)tokens * s->heads * 4;
+    const AttentionShape shape = {s->heads, s->kv_heads, s->head_dim};
+    const uint32_t length = kv_max_length(s->length, shape);
+    const uint64_t cache = kv_bytes(stream, s->sequences, length, shape), workspace = attention_decode_workspace(s->sequences, length, shape);
+    uint32_t *starts = malloc(3 * ((size_t)s->sequences + 1) * sizeof *starts), *lengths = starts + s->sequences + 1;
+    uint32_t *slots = lengths + s->sequences + 1;
     if (starts == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
     }
     for (uint32_t i = 0; i <= s->sequences; i++) {
         starts[i] = i * s->length;
         lengths[i] = s->length;
+        slots[i] = i;
     }
     b->tile_count = attention_plan(NULL, starts, s->sequences, lanes);
     const uint64_t tiles = b->tile_count * sizeof(AttentionTile);
     AttentionTile *plan = malloc(tiles);
     b->arena = gpu_arena_new(bench->gpu, "bench", GPU_MEMORY_DEVICE,
                              2 * gpu_align(qkv) + 2 * gpu_align(o) + 2 * gpu_align(rows) + gpu_align(tiles) + 2 * gpu_align(cache) +
-                                 gpu_align(s->sequences * 4),
+                                 2 * gpu_align(s->sequences * 4) + gpu_align(workspace + 4),
                              error);
     Status status = b->arena == NULL ? error->status : plan == NULL ? error_set(error, STATUS_OUT_OF_MEMORY, "out of memory") : STATUS_OK;
     if (status == STATUS_OK) { /* zeroed: all scores equal, which costs the same as any */
@@ -60,12 +66,14 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
         b->lse = gpu_arena_take(b->arena, rows);
         b->delta = gpu_arena_take(b->arena, rows);
         b->tiles = gpu_arena_take(b->arena, tiles);
-        b->k_cache = gpu_arena_take(b->arena, cache);
-        b->v_cache = gpu_arena_take(b->arena, cache);
+        b->cache = (KvLayer){gpu_arena_take(b->arena, cache), gpu_arena_take(b->arena, cache), s->sequences, length};
         b->lengths = gpu_arena_take(b->arena, s->sequences * 4);
+        b->slots = gpu_arena_take(b->arena, s->sequences * 4);
+        b->workspace = gpu_arena_take(b->arena, workspace + 4);
         attention_plan(plan, starts, s->sequences, lanes);
         status = gpu_upload(bench->gpu, b->tiles, plan, tiles, error);
         status = status == STATUS_OK ? gpu_upload(bench->gpu, b->lengths, lengths, s->sequences * 4, error) : status;
+        status = status == STATUS_OK ? gpu_upload(bench->gpu, b->slots, slots, s->sequences * 4, error) : status;
     }
     free(starts);
     free(plan);
@@ -86,8 +94,9 @@ static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStrea
         } else if (part == 1) {
             attention_backward(stream, b->dqkv, b->delta, b->d_o, b->o, b->lse, b->qkv, b->tiles, b->tile_count, shape);
         } else {
-            attention_decode(stream, gpu_span_slice(b->o, 0, (uint64_t)s->sequences * s->heads * s->head_dim * 4), b->k_cache, b->v_cache,
-                             gpu_span_slice(b->qkv, 0, s->sequences * slot_qkv), b->lengths, s->sequences, s->length, shape);
+            const KvRows rows = {.rows = s->sequences, .lengths = b->lengths, .slots = b->slots};
+            attention_decode(stream, gpu_span_slice(b->o, 0, (uint64_t)s->sequences * s->heads * s->head_dim * 4), &b->cache,
+                             gpu_span_slice(b->qkv, 0, s->sequences * slot_qkv), &rows, b->workspace, shape);
         }
     }
     Status status = bench_stream_time(bench, stream, seconds, error);

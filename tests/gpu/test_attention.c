@@ -1,5 +1,4 @@
-/* Ragged causal grouped-query attention against float64: forward, backward, and
- * over a KV cache. */
+/* Ragged causal grouped-query attention against float64, forward and backward. */
 #include <math.h>
 #include <string.h>
 
@@ -230,54 +229,6 @@ static void odd_head_dim_fails(void **state)
     assert_non_null(strstr(error.text, "head_dim"));
 }
 
-/* Feeds a sequence per slot token by token; every step must give what the whole
- * sequence gives at that position. Slots start late and stop early. */
-static void check_decode(AttentionShape shape)
-{
-    enum { SLOTS = 5, MAX_LENGTH = 40 };
-    static const uint32_t starts[] = {0, 1, 30, 70, 77, 95};
-    Problem               p        = problem(shape, starts, SLOTS, 1);
-    const size_t          stride = stride_of(shape), width = (size_t)shape.heads * shape.head_dim;
-    const size_t          cache   = (size_t)SLOTS * MAX_LENGTH * shape.kv_heads * shape.head_dim;
-    GpuSpan               k_cache = fixture_empty(cache), v_cache = fixture_empty(cache);
-    GpuSpan    qkv = fixture_empty(SLOTS * stride), lengths = fixture_zeros(SLOTS), o = fixture_empty(SLOTS * width);
-    GpuStream *stream = fixture_stream();
-    attention_decode(stream, o, k_cache, v_cache, qkv, lengths, SLOTS, MAX_LENGTH, shape);
-    float  *host = fixture_alloc(SLOTS * stride * sizeof *host);
-    double *want = fixture_alloc(SLOTS * width * sizeof *want);
-    float  *got  = fixture_alloc(SLOTS * width * sizeof *got);
-    for (uint32_t step = 0; step < MAX_LENGTH; step++) {
-        int32_t length[SLOTS];
-        Error   error = {0};
-        memset(want, 0, SLOTS * width * sizeof *want);
-        for (uint32_t s = 0; s < SLOTS; s++) {
-            const uint32_t token = starts[s] + step;
-            length[s]            = token < starts[s + 1] ? (int32_t)step + 1 : 0;
-            for (size_t i = 0; length[s] && i < stride; i++) {
-                host[s * stride + i] = (float)p.qkv[token * stride + i];
-            }
-            if (length[s]) {
-                memcpy(want + s * width, p.o + token * width, width * sizeof *want);
-            }
-        }
-        assert_int_equal(gpu_upload(fixture_gpu(), qkv, host, SLOTS * stride * sizeof *host, &error), STATUS_OK);
-        assert_int_equal(gpu_upload(fixture_gpu(), lengths, length, sizeof length, &error), STATUS_OK);
-        fixture_run();
-        assert_int_equal(gpu_download(fixture_gpu(), o, got, SLOTS * width * sizeof *got, &error), STATUS_OK);
-        if (!(fixture_error(got, want, SLOTS * width) <= 3e-6)) {
-            fail_msg("step %u: relative error %g", step, fixture_error(got, want, SLOTS * width));
-        }
-    }
-}
-
-static void decodes(void **state)
-{
-    (void)state;
-    check_decode((AttentionShape){4, 2, 24});
-    check_decode((AttentionShape){4, 1, 64});
-    check_decode((AttentionShape){3, 3, 10});
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,7 +239,6 @@ int main(void)
         fixture_test(long_sequence),
         cmocka_unit_test(plan_keeps_sequences_apart),
         fixture_test(odd_head_dim_fails),
-        fixture_test(decodes),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -80,6 +80,7 @@ static DecodeOutput run(Decoder *decoder, const DecodeInput *input)
 
 /* What all requests give with seed 77, the yardstick of the tests. */
 static int32_t expected[REQUESTS][NEW];
+static float   expected_logprobs[REQUESTS][NEW];
 
 static int open_model(void **state)
 {
@@ -98,6 +99,7 @@ static int open_model(void **state)
     Decoder          *decoder = decoder_open(64, 7);
     DecodeOutput      output = run(decoder, &input);
     memcpy(expected, output.tokens, sizeof expected);
+    memcpy(expected_logprobs, output.logprobs, sizeof expected_logprobs);
     decoder_free(decoder);
     return 0;
 }
@@ -117,6 +119,7 @@ static void expect_tokens(const DecodeOutput *output, uint32_t r, uint32_t which
                      expected[which][i]);
         }
     }
+    assert_memory_equal(output->logprobs + r * output->max_new, expected_logprobs[which], length * sizeof(float)); /* to the bit */
 }
 
 static void samples_vary(void **state)
@@ -234,26 +237,88 @@ static void expect_bad(Decoder *decoder, const DecodeInput *input, const char *p
     }
 }
 
-/* Prompts longer than a submit: the steps in which nothing is sampled leave the head out. */
+/* Prompts that are read in chunks: several in one, one in several, in slots that took them on the device and have
+ * read a part; and by steps alone, which is what a prompt of a request of its own is that has come too far. */
 static void long_prompts(void **state)
 {
     (void)state;
-    Requests requests = {.starts = {0, 15, 28}, .sequence = {4, 5}};
-    for (uint32_t i = 0; i < 28; i++) {
-        requests.prompts[i] = (int32_t)(i * 5 % VOCAB);
+    enum { MANY = 36, LONG = LENGTH - 6 }; /* 36 * 33 tokens: more than two chunks */
+    int32_t  prompts[MANY * LONG], want[MANY][6];
+    float    want_logprobs[MANY][6];
+    uint32_t starts[MANY + 1] = {0}, sequence[MANY];
+    for (uint32_t i = 0; i < MANY * LONG; i++) {
+        prompts[i] = (int32_t)(i * 5 % 89);
     }
-    const DecodeInput input = input_of(&requests, 2);
-    int32_t           want[2][NEW];
-    const uint32_t    steps[4] = {40, 12, 4, 1};
+    for (uint32_t r = 0; r < MANY; r++) {
+        starts[r + 1] = starts[r] + LONG;
+        sequence[r] = r;
+    }
+    const DecodeLimits limits = {.max_length = LENGTH, .max_requests = MANY, .max_prompt_tokens = MANY * LONG, .max_new = 6};
+    const struct {
+        uint32_t slots, steps;
+    } tried[4] = {{MANY, 6}, {MANY, 1}, {5, 9}, {2, 64}}; /* 64: the second slots' prompts are read before the host looks */
     for (int i = 0; i < 4; i++) {
-        Decoder     *decoder = decoder_open(2, steps[i]);
+        DecodeLimits some = limits;
+        Error        error = {0};
+        some.slots = tried[i].slots;
+        some.steps_per_submit = tried[i].steps;
+        Decoder          *decoder = decoder_new(fixture_gpu(), &config, &some, &error);
+        const DecodeInput input = {.prompts = prompts, .prompt_starts = starts, .sequence = sequence, .requests = MANY,
+                                   .sample = {.temperature = 1, .seed = 3}};
+        assert_non_null(decoder);
         DecodeOutput output = run(decoder, &input);
-        assert_int_equal(output.lengths[0], NEW);
-        assert_int_equal(output.lengths[1], NEW);
         if (i == 0) {
             memcpy(want, output.tokens, sizeof want);
+            memcpy(want_logprobs, output.logprobs, sizeof want_logprobs);
         }
         assert_memory_equal(output.tokens, want, sizeof want);
+        assert_memory_equal(output.logprobs, want_logprobs, sizeof want_logprobs);
+        if (tried[i].slots == MANY) {
+            assert_int_equal(output.prompt_rows, MANY * (LONG - 1));
+        } else {
+            assert_in_range(output.prompt_rows, 2 * (LONG - 1), MANY * (LONG - 1) - 1);
+        }
+        decoder_free(decoder);
+    }
+}
+
+/* Equal prompts of neighbours are read once. */
+static void equal_prompts_are_read_once(void **state)
+{
+    (void)state;
+    enum { GROUPS = 3, EACH = 4, PROMPT = 8 };
+    Requests apart = {.starts = {0}}, together = {.starts = {0}};
+    for (uint32_t r = 0; r < GROUPS * EACH; r++) {
+        const uint32_t other = r % GROUPS * EACH + r / GROUPS; /* the same requests in an order without equal neighbours */
+        for (uint32_t i = 0; i < PROMPT; i++) {
+            together.prompts[r * PROMPT + i] = (int32_t)((r / EACH * 7 + i * i + 1) % VOCAB);
+            apart.prompts[r * PROMPT + i] = (int32_t)((other / EACH * 7 + i * i + 1) % VOCAB);
+        }
+        together.starts[r + 1] = apart.starts[r + 1] = (r + 1) * PROMPT;
+        together.sequence[r] = r;
+        apart.sequence[r] = other;
+    }
+    const uint32_t slots[2] = {GROUPS * EACH, 5};
+    for (int i = 0; i < 2; i++) {
+        Decoder          *decoder = decoder_open(slots[i], 4);
+        const DecodeInput input = input_of(&apart, GROUPS * EACH), shared = input_of(&together, GROUPS * EACH);
+        int32_t           want[GROUPS * EACH * NEW];
+        float             want_logprobs[GROUPS * EACH * NEW];
+        DecodeOutput      output = run(decoder, &input);
+        if (i == 0) {
+            assert_int_equal(output.prompt_rows, GROUPS * EACH * (PROMPT - 1));
+        }
+        memcpy(want, output.tokens, sizeof want);
+        memcpy(want_logprobs, output.logprobs, sizeof want_logprobs);
+        output = run(decoder, &shared);
+        if (i == 0) {
+            assert_int_equal(output.prompt_rows, GROUPS * (PROMPT - 1));
+        }
+        for (uint32_t r = 0; r < GROUPS * EACH; r++) {
+            const uint32_t other = r % GROUPS * EACH + r / GROUPS;
+            assert_memory_equal(output.tokens + other * NEW, want + r * NEW, NEW * sizeof *want);
+            assert_memory_equal(output.logprobs + other * NEW, want_logprobs + r * NEW, NEW * sizeof *want_logprobs);
+        }
         decoder_free(decoder);
     }
 }
@@ -269,7 +334,7 @@ static void a_prompt_that_begins_as_before_is_kept(void **state)
         first.prompts[i] = (int32_t)(i * 5 % VOCAB);
     }
     int32_t  want[MORE];
-    uint64_t steps = 0;
+    float    want_logprobs[MORE];
     for (int keep = 0; keep < 3; keep++) { /* nothing, a part, all that was read */
         Decoder     *decoder = decoder_open(1, 1);
         DecodeInput  input = input_of(&first, 1);
@@ -285,10 +350,11 @@ static void a_prompt_that_begins_as_before_is_kept(void **state)
         assert_int_equal(output.lengths[0], MORE);
         if (keep == 0) {
             memcpy(want, output.tokens, sizeof want);
-            steps = output.steps;
+            memcpy(want_logprobs, output.logprobs, sizeof want_logprobs);
         }
         assert_memory_equal(output.tokens, want, sizeof want);
-        assert_int_equal(output.steps, steps - input.kept);
+        assert_memory_equal(output.logprobs, want_logprobs, sizeof want_logprobs);
+        assert_int_equal(output.prompt_rows, SECOND - 1 - input.kept);
         /* More than was read, or all of the prompt, cannot be kept; nor anything after several requests. */
         input.kept = SECOND;
         expect_bad(decoder, &input, "cannot be kept");
@@ -465,6 +531,7 @@ int main(void)
                                        fixture_test(requests_have_their_own_limit),
                                        fixture_test(a_cache_in_pieces),
                                        fixture_test(long_prompts),
+                                       fixture_test(equal_prompts_are_read_once),
                                        fixture_test(a_prompt_that_begins_as_before_is_kept),
                                        fixture_test(stop_tokens_end_a_request),
                                        fixture_test(the_context_ends_a_request),

@@ -1,0 +1,270 @@
+#include "engine/ops/attention_decode.h"
+
+#include <math.h>
+
+#include "engine/ops/ops.h"
+#include "engine/ops/pieces.h"
+#include "engine/ops/units.h"
+
+enum {
+    SEGMENT   = 512, /* keys of a workgroup; the result depends on it, so it is the same everywhere */
+    KEY_BLOCK = 16,  /* keys that lie together for attention_decode_lanes.comp                    */
+};
+
+/* Of the parts of segments at one time. */
+static const uint64_t WORKSPACE_BYTES = (uint64_t)32 << 20;
+
+static bool shape_ok(GpuStream *stream, AttentionShape shape)
+{
+    if (shape.head_dim == 0 || shape.head_dim % 2 != 0 || shape.head_dim > 256 || shape.kv_heads == 0 ||
+        shape.heads % shape.kv_heads != 0) {
+        gpu_stream_fail(stream, STATUS_BAD_INPUT,
+                        "attention: head_dim must be even and at most 256, and kv_heads must divide heads");
+        return false;
+    }
+    return true;
+}
+
+/* Whether the device is one that attention_decode_lanes.comp is for: as gemm_lanes.comp, lavapipe of Mesa 24 on. */
+static bool use_lanes(GpuStream *stream, AttentionShape shape)
+{
+    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
+    const uint32_t lanes = info->subgroup_size;
+    return texels_lavapipe(stream) >= 24 && info->tier.buffer_address && (lanes == 4 || lanes == 8 || lanes == 16) &&
+           shape.head_dim % lanes == 0;
+}
+
+static uint64_t kv_width(AttentionShape shape)
+{
+    return (uint64_t)shape.kv_heads * shape.head_dim;
+}
+
+static uint32_t ceil_div(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* --- the cache ------------------------------------------------------------------------ */
+
+uint32_t kv_max_length(uint32_t wanted, AttentionShape shape)
+{
+    uint32_t length = ceil_div(wanted, KEY_BLOCK) * KEY_BLOCK;
+    while (length * kv_width(shape) * 4 % GPU_ALIGNMENT != 0) { /* a slot starts where every device can bind */
+        length += KEY_BLOCK;
+    }
+    return length;
+}
+
+/* Slots that one binding holds; indices are 32 bits. */
+static uint32_t slots_per_piece(GpuStream *stream, uint32_t max_length, AttentionShape shape)
+{
+    const uint64_t most  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes,
+                   limit = most < UINT32_MAX ? most : UINT32_MAX;
+    return (uint32_t)(limit / (max_length * kv_width(shape) * 4));
+}
+
+uint64_t kv_bytes(GpuStream *stream, uint32_t slots, uint32_t max_length, AttentionShape shape)
+{
+    return slots_per_piece(stream, max_length, shape) > 0 ? slots * max_length * kv_width(shape) * 4 : 0;
+}
+
+/* The slots of a cache that are bound together. */
+typedef struct Piece {
+    uint32_t first, count;
+    GpuSpan  k, v;
+} Piece;
+
+static Piece piece_at(GpuStream *stream, const KvLayer *cache, uint32_t first, AttentionShape shape)
+{
+    const uint32_t most = slots_per_piece(stream, cache->max_length, shape), left = cache->slots - first;
+    Piece          p = {.first = first, .count = most < left ? most : left};
+    if (p.count == 0) {
+        gpu_stream_fail(stream, STATUS_FAILED,
+                        "attention: the keys of one sequence are more than the device binds at once");
+        return p;
+    }
+    p.k = ops_row_slice(cache->k, first, p.count, cache->max_length * kv_width(shape));
+    p.v = ops_row_slice(cache->v, first, p.count, cache->max_length * kv_width(shape));
+    return p;
+}
+
+void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rope, const KvRows *rows,
+               AttentionShape shape)
+{
+    if (!shape_ok(stream, shape)) {
+        return;
+    }
+    const bool  shared = rows->targets.buffer != NULL;
+    const Units units  = units_for(stream, shape.head_dim / 2, qkv);
+    const bool  texels = units.texels && texels_fit(stream, rope);
+    for (uint32_t first = 0; first < cache->slots;) {
+        const Piece piece = piece_at(stream, cache, first, shape);
+        if (piece.count == 0) {
+            return;
+        }
+        const uint32_t push[4] = {rows->rows, cache->max_length, piece.first, piece.count};
+        gpu_dispatch(
+            stream,
+            &(GpuDispatch){
+                .kernel     = "kv_append",
+                .spec       = {ops_group_row(stream), units.size, texels, shape.heads, shape.kv_heads,
+                               shape.head_dim / 2 / units.size, use_lanes(stream, shape) ? KEY_BLOCK : 1, shared},
+                .spec_count = 8,
+                .bind       = {gpu_read_write(qkv), gpu_write(piece.k), gpu_write(piece.v), gpu_read(rows->lengths),
+                               gpu_read(rows->slots), gpu_read(rope), gpu_read(shared ? rows->begins : rows->slots),
+                               gpu_read(shared ? rows->ends : rows->slots), gpu_read(shared ? rows->targets : rows->slots),
+                               texels_bind(qkv, texels), texels_bind(rope, texels)},
+                .push       = push,
+                .push_size  = sizeof push,
+                .groups     = gpu_groups(rows->rows, 1)});
+        first += piece.count;
+    }
+}
+
+/* --- attention --------------------------------------------------------------------------- */
+
+/* Rows [first, first + count) in `segments` segments each; o: the result, or the parts of these rows. */
+typedef struct Rows {
+    uint32_t first, count, segments;
+    bool     parts;
+    GpuSpan  o;
+} Rows;
+
+static float score_scale(AttentionShape shape)
+{
+    return (float)(1.0 / sqrt(shape.head_dim));
+}
+
+static GpuBind by_address(GpuSpan span, GpuAccess access)
+{
+    return (GpuBind){span, access, GPU_BIND_ADDRESS};
+}
+
+/* Query heads that a workgroup takes: of one key head, so that its keys are loaded once, and few enough for registers.
+ */
+static uint32_t heads_together(AttentionShape shape)
+{
+    const uint32_t group = shape.heads / shape.kv_heads, most = shape.head_dim <= 32 ? 4 : shape.head_dim <= 64 ? 2 : 1;
+    uint32_t       together = group < most ? group : most;
+    while (group % together != 0) {
+        together--;
+    }
+    return together;
+}
+
+static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
+                         AttentionShape shape)
+{
+    const uint32_t together = heads_together(shape);
+    const struct {
+        uint64_t o, qkv, k, v, lengths, slots;
+        uint32_t first_row, rows, max_length, segments;
+        float    scale;
+        uint32_t padding;
+    } push = {gpu_span_address(r->o),
+              gpu_span_address(qkv),
+              gpu_span_address(cache->k),
+              gpu_span_address(cache->v),
+              gpu_span_address(rows->lengths),
+              gpu_span_address(rows->slots),
+              r->first,
+              r->count,
+              cache->max_length,
+              r->segments,
+              score_scale(shape),
+              0};
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel = "attention_decode_lanes",
+                                .spec   = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, shape.heads, shape.kv_heads,
+                                           shape.head_dim, 1, together, 1, false, SEGMENT, r->parts},
+                                .spec_count = 10,
+                                .bind       = {by_address(r->o, GPU_WRITE), by_address(qkv, GPU_READ),
+                                               by_address(cache->k, GPU_READ), by_address(cache->v, GPU_READ),
+                                               by_address(rows->lengths, GPU_READ), by_address(rows->slots, GPU_READ)},
+                                .push       = &push,
+                                .push_size  = sizeof push,
+                                .groups = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1)});
+}
+
+static void record_pieces(GpuStream *stream, const Rows *r, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
+                          AttentionShape shape)
+{
+    for (uint32_t first = 0; first < cache->slots;) {
+        const Piece piece = piece_at(stream, cache, first, shape);
+        if (piece.count == 0) {
+            return;
+        }
+        const bool texels = texels_for_rows(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, piece.k) &&
+                            texels_fit(stream, qkv);
+        const struct {
+            uint32_t first_row, rows, max_length, first_slot, slot_count, segments;
+            float    scale;
+        } push = {r->first, r->count, cache->max_length, piece.first, piece.count, r->segments, score_scale(shape)};
+        gpu_dispatch(stream,
+                     &(GpuDispatch){.kernel = "attention_decode",
+                                    .spec = {ops_group_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim, 1, 1,
+                                             1, texels, SEGMENT, r->parts},
+                                    .spec_count = 10,
+                                    .bind       = {gpu_write(r->o), gpu_read(qkv), gpu_read(piece.k), gpu_read(piece.v),
+                                                   gpu_read(rows->lengths), gpu_read(rows->slots), texels_bind(qkv, texels),
+                                                   texels_bind(piece.k, texels), texels_bind(piece.v, texels)},
+                                    .push       = &push,
+                                    .push_size  = sizeof push,
+                                    .groups     = gpu_groups((uint64_t)r->count * shape.heads * r->segments, 1)});
+        first += piece.count;
+    }
+}
+
+static uint64_t parts_bytes(uint32_t segments, AttentionShape shape)
+{
+    return (uint64_t)shape.heads * segments * (shape.head_dim + 2) * 4; /* of a row */
+}
+
+static void record_merge(GpuStream *stream, const Rows *r, GpuSpan o, uint32_t max_length, const KvRows *rows,
+                         AttentionShape shape)
+{
+    const uint32_t push[7] = {r->first, r->count, shape.heads, shape.head_dim, r->segments, SEGMENT, max_length};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "attention_merge",
+                                        .spec       = {ops_group_lanes(stream)},
+                                        .spec_count = 1,
+                                        .bind       = {gpu_write(o), gpu_read(r->o), gpu_read(rows->lengths)},
+                                        .push       = push,
+                                        .push_size  = sizeof push,
+                                        .groups     = gpu_groups((uint64_t)r->count * shape.heads, 1)});
+}
+
+void attention_decode(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
+                      GpuSpan workspace, AttentionShape shape)
+{
+    if (!shape_ok(stream, shape)) {
+        return;
+    }
+    const bool     lanes    = use_lanes(stream, shape);
+    const uint32_t segments = ceil_div(cache->max_length, SEGMENT);
+    const uint64_t row = parts_bytes(segments, shape), fit = segments > 1 ? workspace.size / row : rows->rows;
+    const uint32_t step = fit < rows->rows ? (uint32_t)fit : rows->rows;
+    if (step == 0 && rows->rows > 0) {
+        gpu_stream_fail(stream, STATUS_FAILED, "attention_decode: its workspace is too small");
+        return;
+    }
+    for (uint32_t first = 0; first < rows->rows; first += step) {
+        const uint32_t left = rows->rows - first;
+        Rows r = {.first = first, .count = left < step ? left : step, .segments = segments, .parts = segments > 1};
+        r.o    = segments > 1 ? gpu_span_slice(workspace, 0, r.count * row) : o;
+        if (lanes) {
+            record_lanes(stream, &r, cache, qkv, rows, shape);
+        } else {
+            record_pieces(stream, &r, cache, qkv, rows, shape);
+        }
+        if (segments > 1) {
+            record_merge(stream, &r, o, cache->max_length, rows, shape);
+        }
+    }
+}
+
+uint64_t attention_decode_workspace(uint32_t rows, uint32_t max_length, AttentionShape shape)
+{
+    const uint32_t segments = ceil_div(max_length, SEGMENT);
+    const uint64_t row = parts_bytes(segments, shape), all = rows * row;
+    return segments <= 1 ? 0 : all < WORKSPACE_BYTES ? all : row > WORKSPACE_BYTES ? row : WORKSPACE_BYTES;
+}

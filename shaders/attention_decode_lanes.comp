@@ -1,0 +1,148 @@
+// attention_decode.comp for CPU devices with buffer addresses; for what makes it fast see
+// gemm_lanes.comp: every address is the same for all lanes. A workgroup, one subgroup, owns a
+// (row, ROWS query heads of one key head, segment). Lanes are keys while it makes scores, 16
+// at a time, and dimensions while it adds up values. The host makes sure of: head_dim a
+// multiple of LANES (4, 8 or 16), ROWS divides HEADS / KV_HEADS, all at multiples of 16 bytes.
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_buffer_reference : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_ballot : require
+#include "common.glsl"
+#include "attention.glsl"
+
+layout(constant_id = 8) const uint SEGMENT = 512;
+layout(constant_id = 9) const bool PARTS_OUT = false;
+
+#include "gemm_lanes.glsl"
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Uints { uint v[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Output { float v[]; };
+
+layout(push_constant) uniform Push
+{
+    Output o_out;     // [rows, HEADS, HEAD_DIM], or parts [rows, HEADS, segments, HEAD_DIM + 2]
+    Vec4s  qkv_rows;  // [rows, STRIDE]
+    Vec4s  k_cache;   // [slots, KV_HEADS, max_length / 16, HEAD_DIM, 16]
+    Vec4s  v_cache;   // [slots, KV_HEADS, max_length, HEAD_DIM]
+    Uints  lengths, slots; // [rows]; length 0: idle
+    uint   first_row, rows, max_length, segments;
+    float  scale;
+};
+
+const uint ROWS = PER_LANE; // query heads
+const uint BLOCK_KEYS = 16, WIDE = BLOCK_KEYS / LANES; // registers of 16 keys
+const uint REGISTERS = HEAD_DIM / LANES;               // of a row of values
+const uint BUNDLES = HEADS / ROWS;                     // workgroups that share a row and segment
+
+float lanes_max(float x)
+{
+    float y = subgroupBroadcast(x, 0);
+    [[unroll]] for (uint i = 1; i < LANES; i++) {
+        y = max(y, subgroupBroadcast(x, i));
+    }
+    return y;
+}
+
+float lanes_sum(float x)
+{
+    float y = subgroupBroadcast(x, 0);
+    [[unroll]] for (uint i = 1; i < LANES; i++) {
+        y += subgroupBroadcast(x, i);
+    }
+    return y;
+}
+
+void main()
+{
+    const uint lane = gl_SubgroupInvocationID; // read first, see gemm_lanes.comp
+    Vec4s  q = qkv_rows, k = k_cache, v = v_cache;
+    Output o = o_out;
+    const uint group = linear_group();
+    if (group >= rows * BUNDLES * segments) {
+        return;
+    }
+    const uint segment = group % segments, head = group / segments % BUNDLES * ROWS;
+    const uint row = first_row + group / (segments * BUNDLES);
+    const uint length = min(lengths.v[row], max_length);
+    const uint begin = segment * SEGMENT, end = min(length, begin + SEGMENT);
+    const uint o_row = PARTS_OUT ? ((row - first_row) * HEADS + head) * segments + segment : row * HEADS + head;
+    const uint o_at = o_row * (PARTS_OUT ? HEAD_DIM + 2 : HEAD_DIM), o_step = PARTS_OUT ? segments * (HEAD_DIM + 2) : HEAD_DIM;
+    if (begin >= end) {
+        for (uint i = lane; i < ROWS * HEAD_DIM && !PARTS_OUT; i += LANES) { // idle
+            o.v[o_at + i] = 0.0;
+        }
+        return;
+    }
+    const uint cache = (slots.v[row] * KV_HEADS + head / GROUP) * max_length * QUADS; // in vec4s
+    const uint q_at = row * (HEADS + 2 * KV_HEADS) * QUADS + head * QUADS;
+
+    float sum[ROWS * REGISTERS], largest[ROWS], total[ROWS];
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
+            sum[r * REGISTERS + i] = 0.0;
+        }
+        largest[r] = NEVER;
+        total[r] = 0.0;
+    }
+    for (uint loop = begin; loop < end; loop += BLOCK_KEYS) {
+        const uint block = min(loop, (end - 1) & ~(BLOCK_KEYS - 1)); // the body may run once more with no lane active
+        const uint k_at = cache + block * QUADS, v_at = k_at;
+        vec4 product[ROWS * WIDE];
+        [[unroll]] for (uint i = 0; i < QUADS; i++) {
+            vec4 key[WIDE];
+            [[unroll]] for (uint w = 0; w < WIDE; w++) {
+                [[unroll]] for (uint j = 0; j < 4; j++) {
+                    key[w][j] = lane_values(k, k_at + (4 * i + j) * (BLOCK_KEYS / 4) + w * (LANES / 4));
+                }
+            }
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                const vec4 x = q.v[q_at + r * QUADS + i];
+                [[unroll]] for (uint w = 0; w < WIDE; w++) {
+                    product[r * WIDE + w] = i == 0 ? x * key[w] : fma(x, key[w], product[r * WIDE + w]);
+                }
+            }
+        }
+        float weight[ROWS * WIDE];
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            float highest = NEVER;
+            [[unroll]] for (uint w = 0; w < WIDE; w++) {
+                const float score = sum4(product[r * WIDE + w]) * (scale * LOG2_E);
+                weight[r * WIDE + w] = block + w * LANES + lane < end ? score : NEVER;
+                highest = max(highest, weight[r * WIDE + w]);
+            }
+            const float grown = max(largest[r], lanes_max(highest)), shrink = exp2(largest[r] - grown);
+            largest[r] = grown;
+            total[r] *= shrink;
+            [[unroll]] for (uint w = 0; w < WIDE; w++) {
+                weight[r * WIDE + w] = exp2(weight[r * WIDE + w] - grown);
+                total[r] += weight[r * WIDE + w];
+            }
+            [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
+                sum[r * REGISTERS + i] *= shrink;
+            }
+        }
+        [[unroll]] for (uint j = 0; j < BLOCK_KEYS; j++) {
+            const uint at = v_at + min(j, end - 1 - block) * QUADS; // what lies beyond may be no number
+            float value[REGISTERS];
+            [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
+                value[i] = lane_values(v, at + i * (LANES / 4));
+            }
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                const float share = subgroupBroadcast(weight[r * WIDE + j / LANES], j % LANES);
+                [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
+                    sum[r * REGISTERS + i] = fma(share, value[i], sum[r * REGISTERS + i]);
+                }
+            }
+        }
+    }
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        const float whole = lanes_sum(total[r]);
+        [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
+            o.v[o_at + r * o_step + i * LANES + lane] = PARTS_OUT ? sum[r * REGISTERS + i] : sum[r * REGISTERS + i] / whole;
+        }
+        if (PARTS_OUT && lane == 0) {
+            o.v[o_at + r * o_step + HEAD_DIM] = largest[r];
+            o.v[o_at + r * o_step + HEAD_DIM + 1] = whole;
+        }
+    }
+}
