@@ -27,6 +27,7 @@ seeds() {
     fuzz_model_config) find $data/parity/json_bad/config $data/parity/models -name '*.json' -size -16k ;;
     fuzz_adapter_config) find $data/parity/json_bad/config $data/parity/lora -name '*.json' -size -16k ;;
     fuzz_run_config) find configs -name '*.json' ;;
+    fuzz_records | fuzz_data | fuzz_sft) find $data/datasets -name '*.jsonl' ;;
     *) : ;;
     esac
 }

@@ -114,6 +114,30 @@ static void chunks_do_not_matter(void **state)
     free(text);
 }
 
+/* Blank lines of many kinds between many records: the numbers of the lines stay right. */
+static void blank_lines_are_counted(void **state)
+{
+    (void)state;
+    enum { RECORDS = 500 };
+    char     text[RECORDS * 40];
+    uint64_t lines[RECORDS], line = 0;
+    size_t   bytes = 0;
+    for (int i = 0; i < RECORDS; i++) {
+        for (int blank = 0; blank < (i * 7 % 5 == 0 ? i % 4 : 0); blank++, line++) {
+            bytes += (size_t)sprintf(text + bytes, "%s\n", blank % 2 == 0 ? "" : " \r");
+        }
+        bytes += (size_t)sprintf(text + bytes, "{\"n\":%d}\n", i);
+        lines[i] = ++line;
+    }
+    RecordFile *file = open_text(text);
+    assert_int_equal(record_file_count(file), RECORDS);
+    assert_int_equal(record_file_blank(file), line - RECORDS);
+    for (uint64_t i = 0; i < RECORDS; i++) {
+        assert_int_equal(record_file_line(file, i), lines[i]);
+    }
+    record_file_close(file);
+}
+
 static void bad_lines_are_named(void **state)
 {
     (void)state;
@@ -339,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_records),
         cmocka_unit_test(chunks_do_not_matter),
+        cmocka_unit_test(blank_lines_are_counted),
         cmocka_unit_test(bad_lines_are_named),
         cmocka_unit_test(a_line_without_end_is_refused),
         cmocka_unit_test(what_cannot_be_opened_is_said),

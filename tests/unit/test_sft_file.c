@@ -263,6 +263,38 @@ static void bad_lines_stop_or_are_skipped(void **state)
     sft_file_free(file);
 }
 
+/* Two threads find one bad line each, the later line after the earlier: the earlier is told. */
+static void the_first_of_two_is_told(void **state)
+{
+    (void)state;
+    enum { LINES = 64, TOKENS = 10000 };
+    uint32_t lengths[LINES];
+    for (int i = 0; i < LINES; i++) {
+        lengths[i] = TOKENS; /* slow enough for all threads to have begun */
+    }
+    set_up("two.jsonl");
+    write_lines(lengths, LINES);
+    size_t bytes, at = 0;
+    char  *text = fixture_text(phase.data, &bytes);
+    for (int i = 0; i < LINES; i++) {
+        char *line = text + at;
+        at         = (size_t)(strchr(line, '\n') - text) + 1;
+        if (i == 2 || i % 16 == 15) {
+            text[at - 3] = 'x'; /* for the bracket that ends the ids */
+        }
+    }
+    FILE *writer = fopen(phase.data, "w");
+    assert_non_null(writer);
+    assert_true(fwrite(text, 1, bytes, writer) == bytes && fclose(writer) == 0);
+    encoder.context = 2 * TOKENS;
+    for (int round = 0; round < 5; round++) {
+        Error error = {0};
+        assert_null(sft_file_open(&encoder, 1, 0, &error));
+        assert_non_null(strstr(error.text, "two.jsonl:3: "));
+    }
+    free(text);
+}
+
 static void nothing_to_learn_is_an_error(void **state)
 {
     (void)state;
@@ -350,6 +382,7 @@ int main(void)
         cmocka_unit_test(any_step_is_found_again),
         cmocka_unit_test(seeds_and_phases_have_orders_of_their_own),
         cmocka_unit_test(bad_lines_stop_or_are_skipped),
+        cmocka_unit_test(the_first_of_two_is_told),
         cmocka_unit_test(nothing_to_learn_is_an_error),
         cmocka_unit_test(a_sample_is_looked_at),
         cmocka_unit_test(a_line_that_changes_is_noticed),
