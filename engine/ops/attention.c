@@ -84,12 +84,14 @@ static Reading reading_of(GpuStream *stream, GpuSpan largest, AttentionShape sha
                : READ_STORAGE;
 }
 
+/* `split`: the workgroups come twice, see attention_backward_kv.glsl. */
 static void dispatch(GpuStream *stream, GpuDispatch *d, Division division, uint32_t tile_count, uint32_t heads_per_tile,
-                     Reading reading, Push push, AttentionShape shape)
+                     bool split, Reading reading, Push push, AttentionShape shape)
 {
     const uint32_t group = ops_group_lanes(stream), parts = attention_lanes(stream) / (group * division.per_lane);
     const uint32_t spec[] = {group, shape.heads,       shape.kv_heads, shape.head_dim,
-                             parts, division.per_lane, division.block, reading == READ_TEXELS};
+                             parts, division.per_lane, division.block, reading == READ_TEXELS,
+                             split};
     push.tile_count       = tile_count;
     push.scale            = score_scale(shape);
     d->spec_count         = sizeof spec / sizeof *spec;
@@ -98,7 +100,7 @@ static void dispatch(GpuStream *stream, GpuDispatch *d, Division division, uint3
     }
     d->push      = &push;
     d->push_size = reading == READ_ADDRESSES ? sizeof push : offsetof(Push, qkv);
-    d->groups    = gpu_groups((uint64_t)tile_count * heads_per_tile * parts, 1);
+    d->groups    = gpu_groups((uint64_t)tile_count * heads_per_tile * parts * (split ? 2 : 1), 1);
     gpu_dispatch(stream, d);
 }
 
@@ -132,7 +134,7 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, G
                     .kernel = reading == READ_ADDRESSES ? "attention_address" : "attention",
                     .bind   = {gpu_write(o), gpu_write(lse), gpu_read(qkv), texels_bind(qkv, read_texels), gpu_read(tiles)}};
     const Push push = {.qkv = reading == READ_ADDRESSES ? gpu_span_address(qkv) : 0};
-    dispatch(stream, &d, forward_division(stream, shape), tile_count, shape.heads, reading, push, shape);
+    dispatch(stream, &d, forward_division(stream, shape), tile_count, shape.heads, false, reading, push, shape);
 }
 
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
@@ -155,9 +157,9 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
                            .bind   = {gpu_write(dqkv), gpu_write(delta), gpu_read(d_o), gpu_read(o), gpu_read(lse),
                                       gpu_read(qkv), texels_bind(d_o, read_texels), texels_bind(o, read_texels),
                                       texels_bind(qkv, read_texels), gpu_read(tiles)}};
-    dispatch(stream, &queries, division, tile_count, shape.heads, reading, push, shape);
+    dispatch(stream, &queries, division, tile_count, shape.heads, false, reading, push, shape);
     GpuDispatch keys = {.kernel = by_address ? "attention_backward_kv_address" : "attention_backward_kv",
                         .bind   = {gpu_write(dqkv), gpu_read(delta), gpu_read(d_o), gpu_read(lse), gpu_read(qkv),
                                    texels_bind(d_o, read_texels), texels_bind(qkv, read_texels), gpu_read(tiles)}};
-    dispatch(stream, &keys, division, tile_count, shape.kv_heads, reading, push, shape);
+    dispatch(stream, &keys, division, tile_count, shape.kv_heads, !on_cpu(stream), reading, push, shape);
 }

@@ -29,7 +29,9 @@ static const Column columns[] = {{"VGPRs", "VGPRs"},
                                  {"scratch bytes", "Scratch size"},
                                  {"shared bytes", "LDS size"},
                                  {"waves per SIMD", "Subgroups per SIMD"},
-                                 {"instructions", "Instructions"}};
+                                 {"instructions", "Instructions"},
+                                 {"latency", "Latency"},
+                                 {"inverse throughput", "Inverse Throughput"}};
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 /* The value of `name` in "name=value; name=value…", "-" where it is not there. */

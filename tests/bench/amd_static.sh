@@ -1,0 +1,19 @@
+#!/bin/sh
+# amd_static.sh COMPILE_ALL: what Mesa's AMD compiler says about the kernels in which a GPU spends its time, for five
+# generations of cards, with no AMD card present (see tests/tools/amd_null_compile.sh): vector registers, spilled ones,
+# waves per SIMD, and the compiler's estimate of cycles: latency of one wave, and inverse throughput. Exit status: 0
+# none of them spills, 1 one does, 77 this machine's Mesa has no such device.
+set -u
+
+hot="gemm_tiled gemm_reduce gemm_weight attention attention_backward_q attention_backward_kv attention_decode rmsnorm
+rmsnorm_backward swiglu swiglu_backward rope logits_statistics logits_backward columns adamw"
+
+table=$(sh "$(dirname "$0")/../tools/amd_null_compile.sh" "$1") || { status=$?; echo "$table"; exit "$status"; }
+printf '%s\n' "$table" | awk -v hot="$hot" '
+    BEGIN { count = split(hot, names); for (i = 1; i <= count; i++) is_hot[names[i]] = 1
+            print "| card | kernel | VGPRs | spilled | waves | latency | inverse throughput |"
+            print "| --- | --- | --- | --- | --- | --- | --- |" }
+    /^== / { card = $2 }
+    ($1 in is_hot) && NF == 10 { printf "| %s | %s | %s | %s | %s | %s | %s |\n", card, $1, $2, $3, $7, $9, $10
+                                 spills += $3 > 0 || $4 > 0; rows++ }
+    END { printf "%d kernels, %d spill\n", rows, spills; exit spills > 0 || rows == 0 }'
