@@ -106,10 +106,13 @@ static void dispatch(GpuStream *stream, GpuDispatch *d, Division division, uint3
 
 /* Measured on lavapipe with 3000 tokens in sequences of 250 (SPEED.md). Larger
  * heads own fewer tokens to keep the code, all of it unrolled, small. */
-static Division forward_division(GpuStream *stream, AttentionShape shape)
+static Division forward_division(GpuStream *stream, Reading reading, AttentionShape shape)
 {
     if (!on_cpu(stream)) {
         return (Division){1, 4};
+    }
+    if (reading == READ_ADDRESSES && shape.head_dim <= 32) {
+        return (Division){2, 4};
     }
     return shape.head_dim <= 32 ? (Division){4, 2} : shape.head_dim <= 64 ? (Division){2, 2} : (Division){1, 2};
 }
@@ -134,7 +137,7 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, G
                     .kernel = reading == READ_ADDRESSES ? "attention_address" : "attention",
                     .bind   = {gpu_write(o), gpu_write(lse), gpu_read(qkv), texels_bind(qkv, read_texels), gpu_read(tiles)}};
     const Push push = {.qkv = reading == READ_ADDRESSES ? gpu_span_address(qkv) : 0};
-    dispatch(stream, &d, forward_division(stream, shape), tile_count, shape.heads, false, reading, push, shape);
+    dispatch(stream, &d, forward_division(stream, reading, shape), tile_count, shape.heads, false, reading, push, shape);
 }
 
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,

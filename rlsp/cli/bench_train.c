@@ -196,6 +196,7 @@ Status bench_train(Bench *bench, Error *error)
         status = train_step(bench, &t, &loss, error);
         first_loss = warm == 0 ? loss : first_loss;
     }
+    status = status == STATUS_OK ? pass_times(&t, &forward, &backward, error) : status;
     gpu_profile_reset(bench->gpu);
     for (const double start = bench_now(); status == STATUS_OK && steps < MAX_STEPS &&
                                            (steps < LEAST_STEPS || bench_now() - start < bench->seconds);) {
@@ -203,7 +204,6 @@ Status bench_train(Bench *bench, Error *error)
         status = train_step(bench, &t, &loss, error);
         times[steps++] = bench_now() - before;
     }
-    status = status == STATUS_OK ? pass_times(&t, &forward, &backward, error) : status;
     if (status == STATUS_OK && !(loss < first_loss)) {
         status = error_set(error, STATUS_FAILED, "the loss went from %.4f to %.4f: this device does not compute it right", first_loss, loss);
     }
