@@ -143,6 +143,36 @@ static void steps_fill_their_tokens(void **state)
     sft_file_free(file);
 }
 
+/* Lines of more than half a step: no two go together. A line of more than a step has one of its own. */
+static void long_lines_are_not_put_together(void **state)
+{
+    (void)state;
+    enum { LINES = 40, TOKENS = 1000 };
+    uint32_t lengths[LINES];
+    for (int i = 0; i < LINES; i++) {
+        lengths[i] = 600;
+    }
+    set_up("long.jsonl");
+    write_lines(lengths, LINES);
+    phase.batch_tokens = TOKENS;
+    SftFile *file      = open_lines(1);
+    SftBatch batch     = {0};
+    for (uint32_t step = 0; step < 2 * LINES; step++) {
+        step_of(file, step, &batch);
+        assert_int_equal(batch.sequences, 1);
+    }
+    sft_file_free(file);
+    lengths[7] = 1500;
+    write_lines(lengths, LINES);
+    file = open_lines(1);
+    for (uint32_t step = 0; step < 2 * LINES; step++) {
+        step_of(file, step, &batch);
+        assert_true(batch.starts[batch.sequences] <= 1500);
+    }
+    sft_batch_free(&batch);
+    sft_file_free(file);
+}
+
 /* From the number of the step alone, or from a place that was saved: the same step. */
 static void any_step_is_found_again(void **state)
 {
@@ -378,13 +408,10 @@ static void a_line_that_changes_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps_fill_their_tokens),
-        cmocka_unit_test(any_step_is_found_again),
-        cmocka_unit_test(seeds_and_phases_have_orders_of_their_own),
-        cmocka_unit_test(bad_lines_stop_or_are_skipped),
-        cmocka_unit_test(the_first_of_two_is_told),
-        cmocka_unit_test(nothing_to_learn_is_an_error),
-        cmocka_unit_test(a_sample_is_looked_at),
+        cmocka_unit_test(steps_fill_their_tokens),        cmocka_unit_test(long_lines_are_not_put_together),
+        cmocka_unit_test(any_step_is_found_again),        cmocka_unit_test(seeds_and_phases_have_orders_of_their_own),
+        cmocka_unit_test(bad_lines_stop_or_are_skipped),  cmocka_unit_test(the_first_of_two_is_told),
+        cmocka_unit_test(nothing_to_learn_is_an_error),   cmocka_unit_test(a_sample_is_looked_at),
         cmocka_unit_test(a_line_that_changes_is_noticed),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
