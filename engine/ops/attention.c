@@ -137,7 +137,8 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, G
                     .kernel = reading == READ_ADDRESSES ? "attention_address" : "attention",
                     .bind   = {gpu_write(o), gpu_write(lse), gpu_read(qkv), texels_bind(qkv, read_texels), gpu_read(tiles)}};
     const Push push = {.qkv = reading == READ_ADDRESSES ? gpu_span_address(qkv) : 0};
-    dispatch(stream, &d, forward_division(stream, reading, shape), tile_count, shape.heads, false, reading, push, shape);
+    dispatch(stream, &d, forward_division(stream, reading, shape), tile_count, shape.heads, false, reading, push,
+             shape);
 }
 
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
