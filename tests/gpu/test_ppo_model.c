@@ -486,6 +486,62 @@ static void the_first_ratio_is_one(void **state)
     }
 }
 
+/* The policy becomes an adapter on itself, frozen in `weights`; the reference is the base with the adapter off. */
+static void freeze(Bench *b, WeightFormat weights, Model **base)
+{
+    Error       error     = {0};
+    Session    *s         = &b->session;
+    const char *directory = fixture_path(fixture_directory(), "frozen");
+    must(model_save(s->policy, directory, DTYPE_F32, &error), &error);
+    *base                   = model_load_frozen(s->gpu, directory, false, weights, &error);
+    const LoraConfig config = {.rank = 4, .alpha = 8, .targets = LORA_ALL};
+    Lora            *lora   = *base != NULL ? lora_new(s->gpu, &(*base)->config, &config, false, &error) : NULL;
+    if (lora == NULL || lora_init(lora, 3, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    float *values = fixture_download(lora->parameters, lora->floats); /* B is not zero: the adapter does something */
+    Random random = random_stream(9, RANDOM_TEST, 7, 0);
+    for (uint64_t i = 0; i < lora->floats; i++) {
+        values[i] += (float)(0.02 * random_normal(&random));
+    }
+    must(gpu_upload(s->gpu, lora->parameters, values, lora->floats * 4, &error), &error);
+    learner_free(s->learner);
+    model_free(s->policy);
+    model_free(b->reference);
+    s->policy    = model_with_lora(*base, lora, &error);
+    b->reference = model_with_lora(*base, NULL, &error);
+    s->learner   = s->policy != NULL ? learner_new(s->policy, &error) : NULL;
+    if (s->learner == NULL || b->reference == NULL) {
+        fail_msg("%s", error.text);
+    }
+}
+
+/* The same where the policy is an adapter on a frozen base in each format. */
+static void the_first_ratio_on_a_frozen_base(void **state)
+{
+    (void)state;
+    static const char block[] = "{\"prompts_per_step\":24,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":30,\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}";
+    for (WeightFormat weights = WEIGHT_BF16; weights < WEIGHT_FORMATS; weights++) {
+        Bench    b;
+        PpoScore scored;
+        Model   *base;
+        gpu_fixture_reset(NULL);
+        bench_open_wide(&b, 64, 128, true, false, block);
+        freeze(&b, weights, &base);
+        make_rollout(&b, 24);
+        Ppo *ppo = ppo_of(&b);
+        score(&b, ppo, &scored);
+        const PpoStats stats = look(&b, ppo, 3);
+        printf("    %s: first ratio %.9g, largest %.9g, KL to the reference %g\n", weight_format_name(weights), stats.first_ratio_max,
+               (double)stats.policy.ratio_max, scored.kl_token);
+        assert_true(stats.first_ratio_max == 1.0 && stats.policy.ratio_max == 1.0f && stats.policy.approx_kl2 == 0.0f);
+        assert_true(scored.kl_token != 0.0); /* the adapter is on in one and off in the other */
+        ppo_free(ppo);
+        bench_close(&b);
+        model_free(base);
+    }
+}
+
 /* --- micro-batches -------------------------------------------------------------------------- */
 
 typedef struct Outcome {
@@ -591,7 +647,7 @@ int main(void)
         fixture_test(kl_in_the_loss_and_entropy),
         fixture_test(kl_in_the_reward),
         fixture_test(shared_trunk),
-        fixture_test(the_first_ratio_is_one),
+        fixture_test(the_first_ratio_is_one), fixture_test(the_first_ratio_on_a_frozen_base),
         fixture_test(micro_batches_and_recompute_change_nothing),
         fixture_test(a_frozen_actor_keeps_its_parameters),
     };
