@@ -45,9 +45,10 @@ static char *judge_answer(const cJSON *request, const char *head_text, StubFault
     case STUB_NO_GRADE: snprintf(grade, sizeof grade, "I would rather not say."); break;
     case STUB_OUT_OF_RANGE: snprintf(grade, sizeof grade, "{\"rationale\": \"great\", \"grade\": 1.5}"); break;
     case STUB_NAN: snprintf(grade, sizeof grade, "{\"rationale\": \"great\", \"grade\": NaN}"); break;
-    case STUB_ECHO:
-        snprintf(grade, sizeof grade, "{\"rationale\": \"you sent %.*s\", \"grade\": %.9g}",
-                 key != NULL ? (int)strcspn(key, "\r\n") : 0, key != NULL ? key : "", effort);
+    case STUB_ECHO: /* its first letter escaped, so that the bytes on the wire are not the key's */
+        key = key != NULL ? key + strlen("Bearer ") : "-";
+        snprintf(grade, sizeof grade, "{\"rationale\": \"you sent \\u%04x%.*s\", \"grade\": %.9g}",
+                 (unsigned)(unsigned char)key[0], (int)strcspn(key + 1, "\r\n"), key + 1, effort);
         break;
     default:
         snprintf(grade, sizeof grade, "{\"rationale\": \"%.0f different lines\", \"grade\": %.9g}",

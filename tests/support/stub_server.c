@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,6 +288,7 @@ static void *accept_thread(void *user)
         if (connection == NULL) {
             close(fd);
         } else {
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
             connection->server = server;
             connection->fd     = fd;
             connection->used   = pthread_create(&connection->thread, NULL, connection_thread, connection) == 0;

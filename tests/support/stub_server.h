@@ -36,7 +36,7 @@ typedef enum StubFault {
     STUB_REDIRECT,     /* 302 to a place that would answer                               */
     STUB_LORIS,        /* a byte every tenth of a second                                 */
     STUB_GARBAGE,      /* no HTTP at all                                                 */
-    STUB_ECHO,         /* a right answer whose rationale repeats the Authorization       */
+    STUB_ECHO,         /* a right answer whose rationale repeats the key, escaped        */
     STUB_FAULTS
 } StubFault;
 

@@ -57,7 +57,7 @@ static HttpOptions quick(void)
     options.backoff_max   = 0.1;
     options.retries       = 2;
     options.breaker       = 0;
-    options.breaker_pause = 0.3;
+    options.breaker_pause = 1;
     options.body_limit    = 1 << 20;
     return options;
 }
@@ -149,29 +149,34 @@ static void the_key_is_sent_and_never_shown(void **state)
 
 typedef struct Case {
     StubFault   fault;
-    uint32_t    tries;   /* that are made when it stays */
-    const char *says;    /* in the error                */
-    double      longest; /* seconds for all tries       */
+    uint32_t    tries; /* that are made when it stays */
+    const char *says;  /* in the error                */
 } Case;
 
 static const Case cases[] = {
-    {STUB_SLOW, 3, "no answer within 0.3 s", 2},
-    {STUB_500, 3, "HTTP 500: {\"error\": {\"message\": \"overloaded, you sent ''\"}}", 1},
-    {STUB_400, 1, "HTTP 400: {\"error\": \"no such model\"}", 1},
-    {STUB_401, 1, "HTTP 401", 1},
-    {STUB_BAD_JSON, 3, "no rewards in it", 1},
-    {STUB_NAN, 3, "no rewards in it", 1},
-    {STUB_EMPTY, 3, "no rewards in it", 1},
-    {STUB_TRUNCATED, 3, "transfer closed with ", 1},
-    {STUB_SHORT_LENGTH, 3, "", 1}, /* what is left over may be taken for the next answer, and refused */
-    {STUB_DROP, 3, "Empty reply from server", 1},
-    {STUB_RESET, 3, "reset by peer", 1},
-    {STUB_ENDLESS, 1, "the answer has more than 1048576 bytes", 2},
-    {STUB_HEADERS, 1, "the answer has more than 65536 bytes", 2},
-    {STUB_REDIRECT, 1, "HTTP 302: redirects are not followed", 1},
-    {STUB_LORIS, 3, "no answer within 0.3 s", 2},
-    {STUB_GARBAGE, 3, "HTTP/0.9", 1},
+    {STUB_SLOW, 3, "no answer within 0.3 s"},
+    {STUB_500, 3, "HTTP 500: {\"error\": {\"message\": \"overloaded, you sent ''\"}}"},
+    {STUB_400, 1, "HTTP 400: {\"error\": \"no such model\"}"},
+    {STUB_401, 1, "HTTP 401"},
+    {STUB_BAD_JSON, 3, "no rewards in it"},
+    {STUB_NAN, 3, "no rewards in it"},
+    {STUB_EMPTY, 3, "no rewards in it"},
+    {STUB_TRUNCATED, 3, "transfer closed with "},
+    {STUB_SHORT_LENGTH, 3, "no rewards in it"},
+    {STUB_DROP, 3, "Empty reply from server"},
+    {STUB_RESET, 3, "reset by peer"},
+    {STUB_ENDLESS, 1, "the answer has more than 1048576 bytes"},
+    {STUB_HEADERS, 1, "the answer has more than 65536 bytes"},
+    {STUB_REDIRECT, 1, "HTTP 302: redirects are not followed"},
+    {STUB_LORIS, 3, "no answer within 0.3 s"},
+    {STUB_GARBAGE, 3, "HTTP/0.9"},
 };
+
+/* Only these are ended by the clock; the others may take as long as a busy machine needs. */
+static bool is_of_time(StubFault fault)
+{
+    return fault == STUB_SLOW || fault == STUB_LORIS;
+}
 
 static void faults_that_stay_are_told(void **state)
 {
@@ -179,18 +184,16 @@ static void faults_that_stay_are_told(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Talk        talk;
         HttpOptions options = quick();
-        options.timeout     = 0.3;
-        if (cases[i].fault == STUB_ENDLESS || cases[i].fault == STUB_HEADERS) {
-            options.timeout = 20; /* the size ends it, not the clock */
-        }
+        options.timeout     = is_of_time(cases[i].fault) ? 0.3 : 20;
         meet(&talk, &(StubOptions){.fault = cases[i].fault, .seconds = 5}, options);
         ask(&talk, 1);
         const HttpRequest *request = &talk.requests[0];
         printf("    %-10s %u tries, %.2f s: %s\n", stub_fault_names[cases[i].fault], request->tries, talk.seconds,
                request->error);
         if (talk.status != STATUS_OK || request->ok || request->tries != cases[i].tries ||
-            (stub_requests(talk.server) != cases[i].tries && cases[i].fault != STUB_SHORT_LENGTH) || strstr(request->error, cases[i].says) == NULL ||
-            strchr(request->error, '\n') != NULL || talk.seconds > 10 * cases[i].longest) {
+            (stub_requests(talk.server) != cases[i].tries && !is_of_time(cases[i].fault)) ||
+            strstr(request->error, cases[i].says) == NULL || strchr(request->error, '\n') != NULL ||
+            talk.seconds > 15) {
             fail_msg("%s: %u tries, \"%s\", %.2f s", stub_fault_names[cases[i].fault], request->tries, request->error,
                      talk.seconds);
         }
@@ -204,8 +207,8 @@ static void a_fault_that_passes_is_survived(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Talk        talk;
         HttpOptions options = quick();
-        options.timeout     = 0.3;
-        meet(&talk, &(StubOptions){.fault = cases[i].fault, .seconds = 5, .faulty = 2}, options);
+        options.timeout     = is_of_time(cases[i].fault) ? 1 : 20;
+        meet(&talk, &(StubOptions){.fault = cases[i].fault, .seconds = 30, .faulty = 2}, options);
         ask(&talk, 1);
         const bool again = cases[i].tries == 3;
         if (talk.requests[0].ok != again || talk.requests[0].tries != cases[i].tries) {
@@ -258,7 +261,7 @@ static void a_dead_server_is_left_alone(void **state)
     ask(&talk, MANY); /* 4 failures, a pause, a probe that fails: the others are not asked */
     const uint32_t asked = stub_requests(talk.server);
     assert_in_range(asked, 5, 6);
-    assert_true(talk.seconds >= 0.3);
+    assert_true(talk.seconds >= 1);
     uint32_t untried = 0;
     for (uint32_t i = 0; i < MANY; i++) {
         assert_false(talk.requests[i].ok);
@@ -270,8 +273,8 @@ static void a_dead_server_is_left_alone(void **state)
                         "not asked, the server fails again and again; last: Empty reply from server");
     ask(&talk, MANY); /* at once: within the pause */
     assert_int_equal(stub_requests(talk.server), asked);
-    assert_true(talk.seconds < 0.2);
-    nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
+    assert_true(talk.seconds < 0.9);
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 100000000}, NULL);
     ask(&talk, MANY); /* one probe */
     assert_int_equal(stub_requests(talk.server), asked + 1);
     part(&talk);

@@ -168,6 +168,8 @@ static const Case cases[] = {
     {"{\"rationale\": \"a raw\nline end\", \"grade\": 0.7}", 0.7, ""},
     {"{\"rationale\": \"they wrote grade: 1.0\", \"grade\": 0.1}", 0.1, "they wrote grade: 1.0"},
     {"<think>maybe grade: 0.9</think>{\"grade\": 0.2}", 0.2, ""},
+    {"<think>{\"grade\": 0.9}</think> <think></think>{\"grade\": 0.2}", 0.2, ""},
+    {"<think>grade: 0.9</think>grade: 0.2", 0.2, ""},
     {"grade: 0.7, so the grade: 0.70", 0.7, ""},
     {"{\"grade\": 7e-1}", 0.7, ""},
     {"{\"grade\": 1.5}", NAN, "the grade 1.5 is not within 0 and 1"},
@@ -387,7 +389,7 @@ static void a_key_in_a_rationale_is_blotted_out(void **state)
     JudgeScore scores[6];
     JudgeStats stats;
     grade(judge, scores, &stats);
-    assert_string_equal(scores[0].rationale, "you sent Bearer *************");
+    assert_string_equal(scores[0].rationale, "you sent *************");
     judge_close(judge);
     stub_stop(server);
 }

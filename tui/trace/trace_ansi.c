@@ -148,8 +148,8 @@ static void put_head(FILE *out, const TraceCard *card, Colours colours)
     const HistoryTrace      *meta    = &card->meta;
     const char              *stage = event_text(card->event, "stage"), *answer = event_text(card->event, "answer");
     const char              *reason = event_text(card->event, "reason"), *verdict = event_text(card->event, "verdict");
-    const char              *gold = event_text(card->event, "gold");
-    int kind = (meta->flags & HISTORY_CORRECT) != 0 ? 0 : (meta->flags & HISTORY_ANSWERED) != 0 ? 1 : 2;
+    const char *gold = event_text(card->event, "gold"), *rationale = event_text(card->event, "judge.rationale");
+    int         kind = (meta->flags & HISTORY_CORRECT) != 0 ? 0 : (meta->flags & HISTORY_ANSWERED) != 0 ? 1 : 2;
     put(out, inks[kind], ATTR_BOLD, colours, names[kind]);
     fprintf(out, "  step %u  ", meta->step);
     trace_text_line(out, stage != NULL ? stage : "no stage", 20);
@@ -169,6 +169,10 @@ static void put_head(FILE *out, const TraceCard *card, Colours colours)
     }
     fprintf(out, "\nreward %.4g:  ", event_number(card->event, "reward", 0));
     trace_text_line(out, card->components, 1 << 20);
+    if (rationale != NULL) {
+        fprintf(out, "\njudge %.4g:  ", event_number(card->event, "judge.grade", 0));
+        trace_text_line(out, rationale, 400);
+    }
     fputs("\nbehaviours:", out);
     event_each_number(card->event, put_behaviour, out);
     fputc('\n', out);
