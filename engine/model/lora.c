@@ -159,6 +159,9 @@ uint64_t lora_parameter_count(const Lora *lora)
 
 Status lora_init(Lora *lora, uint64_t seed, Error *error)
 {
+    if (gpu_is_dry(lora->gpu)) {
+        return STATUS_OK;
+    }
     const uint32_t rank = lora->config.rank, layers = lora->model.layers;
     uint32_t       widest = 0, out, in;
     for (LoraTarget t = 0; t < LORA_TARGETS; t++) {

@@ -74,12 +74,16 @@ Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *err
 /* From a Hugging Face directory (config.json and safetensors of f32, bf16, f16).
  * With `value_head`, the file's value head if it has one, else zeros. A tensor that is
  * missing, has another shape, or that the config has no place for is STATUS_BAD_INPUT
- * (rotary inv_freq buffers, a value head and a tied lm_head may be there unread). */
+ * (rotary inv_freq buffers, a value head and a tied lm_head may be there unread). On a device
+ * that is only planned for, config.json is all that is read, and need be there. */
 Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error);
 
 /* The same for a model that is only read or carries adapters: its matrices stay in `weights` (weights.h), quantized
  * on the way to the device. Training a model that is not f32 without an adapter is refused (learner_new). */
 Model *model_load_frozen(Gpu *gpu, const char *directory, bool value_head, WeightFormat weights, Error *error);
+
+/* A model's memory without its values, for a device that is only planned for. */
+Model *model_shape(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFormat weights, Error *error);
 
 /* What *weights, which may be WEIGHTS_AS_STORED, comes to for the files of a directory. */
 Status model_resolve_weights(const char *directory, WeightFormat *weights, Error *error);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/io/file.h"
+#include "engine/io/json.h"
 #include "engine/model/model_parts.h"
 #include "engine/vk/stream.h"
 
@@ -119,6 +120,44 @@ static Status check_tensors(const Model *model, const SafetensorsSet *set, Error
     return STATUS_OK;
 }
 
+Model *model_shape(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFormat weights, Error *error)
+{
+    Model *model = model_plan(gpu, config, value_head, weights, error);
+    if (model != NULL && model_allocate(model, false, error) != STATUS_OK) {
+        model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
+/* What WEIGHTS_AS_STORED comes to: as the files are or, where they are not there, as config.json says that they are. */
+static WeightFormat stored_or_said(const char *directory)
+{
+    WeightFormat    found = WEIGHT_F32;
+    SafetensorsSet *set   = safetensors_open(directory, NULL);
+    if (set != NULL) {
+        found = weights_as_stored(set);
+        safetensors_close(set);
+        return found;
+    }
+    char       *path = path_join(directory, "config.json");
+    cJSON      *root = NULL;
+    JsonObject  config;
+    const char *said = NULL;
+    if (path != NULL && json_read_file(path, JSON_FILE_LIMIT, &root, NULL) == STATUS_OK &&
+        json_root(&config, root, path, NULL) == STATUS_OK) {
+        const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(root, "dtype");
+        said = cJSON_GetStringValue(dtype != NULL ? dtype : cJSON_GetObjectItemCaseSensitive(root, "torch_dtype"));
+    }
+    found = said == NULL                    ? WEIGHT_F32
+            : strcmp(said, "bfloat16") == 0 ? WEIGHT_BF16
+            : strcmp(said, "float16") == 0  ? WEIGHT_F16
+                                            : WEIGHT_F32;
+    cJSON_Delete(root);
+    free(path);
+    return found;
+}
+
 Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error)
 {
     return model_load_frozen(gpu, directory, value_head, WEIGHT_F32, error);
@@ -136,6 +175,10 @@ Model *model_load_frozen(Gpu *gpu, const char *directory, bool value_head, Weigh
     free(path);
     if (status != STATUS_OK) {
         return NULL;
+    }
+    if (gpu_is_dry(gpu)) { /* its size is all that is wanted, and config.json says it */
+        return model_shape(gpu, &config, value_head, weights == WEIGHTS_AS_STORED ? stored_or_said(directory) : weights,
+                           error);
     }
     SafetensorsSet *set = safetensors_open(directory, error);
     if (set == NULL) {

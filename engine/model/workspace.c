@@ -10,17 +10,18 @@
 
 enum { LOGITS_BYTES = 64 << 20 };
 
-/* Lays spans out, or only counts their bytes while `arena` is NULL. */
+/* Lays spans out, or only counts their bytes while there are no arenas. */
 typedef struct Planner {
-    GpuArena *arena;
-    uint64_t  bytes;
+    GpuArena *const *arenas; /* [WORKSPACE_PARTS] or NULL */
+    int              part;   /* that the next spans belong to */
+    uint64_t         bytes[WORKSPACE_PARTS];
 } Planner;
 
 static GpuSpan plan(Planner *planner, uint64_t floats)
 {
     floats = floats > 0 ? floats : 1;
-    planner->bytes += gpu_align(floats * 4);
-    return planner->arena != NULL ? gpu_arena_take(planner->arena, floats * 4) : (GpuSpan){0};
+    planner->bytes[planner->part] += gpu_align(floats * 4);
+    return planner->arenas != NULL ? gpu_arena_take(planner->arenas[planner->part], floats * 4) : (GpuSpan){0};
 }
 
 static BlockActivations plan_block(Planner *p, const Workspace *w)
@@ -97,13 +98,19 @@ static void plan_all(Planner *p, Workspace *w)
     }
     w->norm = plan(p, t * d);
     w->activation = plan(p, t * ff);
+    w->rope = plan(p, rope_table_bytes(w->rope_positions, c->head_dim) / 4);
+    p->part = WORKSPACE_HEAD;
     w->rows_hidden = plan(p, r * d);
     w->rows_norm = plan(p, r * d);
     w->rows_rstd = plan(p, r);
     w->logits = plan(p, (uint64_t)w->chunk_rows * c->vocab_size);
-    w->rope = plan(p, rope_table_bytes(w->rope_positions, c->head_dim) / 4);
+    if (w->backward) {
+        w->d_rows = plan(p, r * d);
+    }
+    p->part = WORKSPACE_SCRATCH;
     w->scratch = plan(p, scratch_bytes(w) / 4 + 1);
     if (w->backward) {
+        p->part = WORKSPACE_ACTIVATIONS;
         w->d_residual = plan(p, t * d);
         w->d_norm = plan(p, larger(t, r) * d);
         w->d_qkv = plan(p, t * qkv);
@@ -111,7 +118,6 @@ static void plan_all(Planner *p, Workspace *w)
         w->d_delta = plan(p, t * c->heads);
         w->d_gate_up = plan(p, t * 2 * ff);
         w->d_activation = plan(p, t * ff);
-        w->d_rows = plan(p, r * d);
     }
 }
 
@@ -164,12 +170,15 @@ Workspace *workspace_new(Gpu *gpu, const ModelConfig *config, uint32_t max_token
     }
     Planner counting = {0};
     plan_all(&counting, work);
-    Planner placing = {.arena = gpu_arena_new(gpu, "activations", GPU_MEMORY_DEVICE, counting.bytes, error)};
-    work->arena = placing.arena;
-    if (placing.arena == NULL) {
-        workspace_free(work);
-        return NULL;
+    static const char *const names[WORKSPACE_PARTS] = {"activations of a micro-batch", "head, rows and a chunk of logits", "products' work space"};
+    for (int part = 0; part < WORKSPACE_PARTS; part++) {
+        work->arenas[part] = gpu_arena_new(gpu, names[part], GPU_MEMORY_DEVICE, counting.bytes[part], error);
+        if (work->arenas[part] == NULL) {
+            workspace_free(work);
+            return NULL;
+        }
     }
+    Planner placing = {.arenas = work->arenas};
     plan_all(&placing, work);
     if (upload_rope(work, error) != STATUS_OK) {
         workspace_free(work);
@@ -203,7 +212,9 @@ void workspace_free(Workspace *work)
 {
     if (work != NULL) {
         gpu_arena_free(work->lora_arena);
-        gpu_arena_free(work->arena);
+        for (int part = 0; part < WORKSPACE_PARTS; part++) {
+            gpu_arena_free(work->arenas[part]);
+        }
         free(work->residual);
         free(work->blocks);
         free(work);

@@ -33,13 +33,16 @@ typedef struct BlockActivations {
     GpuSpan qkv_raw, q_rstd, k_rstd;                            /* with q/k norm: before it, and its rstd */
 } BlockActivations;
 
+/* What its memory is for, an arena each. */
+enum { WORKSPACE_ACTIVATIONS, WORKSPACE_HEAD, WORKSPACE_SCRATCH, WORKSPACE_PARTS };
+
 typedef struct Workspace {
     Gpu              *gpu;
     ModelConfig       config;
     uint32_t          max_tokens, max_rows, chunk_rows;
     bool              backward;  /* planned for the backward too */
     Recompute         recompute;
-    GpuArena         *arena, *lora_arena;
+    GpuArena         *arenas[WORKSPACE_PARTS], *lora_arena;
     LoraScratch       lora;      /* for adapters; rank 0: none was planned */
     GpuSpan          *residual;  /* [layers + 1] of [tokens, hidden]: before each layer, after the last */
     BlockActivations *blocks;    /* [layers], or all the same one */

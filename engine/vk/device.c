@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_DEVICES = 32 };
 
@@ -232,6 +233,10 @@ static void memory_of(GpuInfo *info, VkPhysicalDevice physical, bool budget)
     }
     info->tier.unified_memory =
         info->tier.unified_memory || info->type == GPU_INTEGRATED || info->type == GPU_CPU;
+    if (info->type == GPU_CPU) { /* older lavapipe says 2 GiB whatever there is, and refuses nothing */
+        const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+        info->memory_bytes = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : info->memory_bytes;
+    }
 }
 
 static void candidate_fill(Candidate *c, VkPhysicalDevice physical)
@@ -395,7 +400,7 @@ static bool contains_ignoring_case(const char *text, const char *part)
     return n == 0;
 }
 
-static int choose(const Candidate *list, int n, const char *select, Error *error)
+int gpu_choose(const GpuInfo *list, int n, const char *select, Error *error)
 {
     if (n == 0) {
         error_set(error, STATUS_FAILED, "no Vulkan device was found; install a driver (Debian: mesa-vulkan-drivers, which has a CPU device too)");
@@ -403,12 +408,12 @@ static int choose(const Candidate *list, int n, const char *select, Error *error
     }
     if (select == NULL || select[0] == 0 || strcmp(select, "auto") == 0) {
         for (int i = 0; i < n; i++) {
-            if (list[i].info.unusable[0] == 0 && !list[i].info.duplicate) {
+            if (list[i].unusable[0] == 0 && !list[i].duplicate) {
                 return i;
             }
         }
-        error_set(error, STATUS_FAILED, "no Vulkan device can be used; the first, %s: %s", list[0].info.name,
-                  list[0].info.unusable);
+        error_set(error, STATUS_FAILED, "no Vulkan device can be used; the first, %s: %s", list[0].name,
+                  list[0].unusable);
         return -1;
     }
     int found = -1;
@@ -417,15 +422,15 @@ static int choose(const Candidate *list, int n, const char *select, Error *error
         found = index < n ? index : -1;
     } else {
         for (int i = 0; i < n && found < 0; i++) {
-            if (contains_ignoring_case(list[i].info.name, select) || contains_ignoring_case(list[i].info.driver, select)) {
+            if (contains_ignoring_case(list[i].name, select) || contains_ignoring_case(list[i].driver, select)) {
                 found = i;
             }
         }
     }
     if (found < 0) {
         error_set(error, STATUS_BAD_INPUT, "device '%s' does not exist; there are %d, see 'rlsp devices'", select, n);
-    } else if (list[found].info.unusable[0] != 0) {
-        error_set(error, STATUS_FAILED, "device %d (%s) cannot be used: %s", found, list[found].info.name, list[found].info.unusable);
+    } else if (list[found].unusable[0] != 0) {
+        error_set(error, STATUS_FAILED, "device %d (%s) cannot be used: %s", found, list[found].name, list[found].unusable);
         found = -1;
     }
     return found;
@@ -498,7 +503,11 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
     }
     Candidate list[MAX_DEVICES];
     int       n = candidates(gpu->instance, list, MAX_DEVICES);
-    int       chosen = choose(list, n, options->select, error);
+    GpuInfo   infos[MAX_DEVICES];
+    for (int i = 0; i < n; i++) {
+        infos[i] = list[i].info;
+    }
+    int chosen = gpu_choose(infos, n, options->select, error);
     if (chosen < 0) {
         gpu_close(gpu);
         return NULL;
@@ -537,6 +546,10 @@ void gpu_close(Gpu *gpu)
 {
     if (gpu == NULL) {
         return;
+    }
+    if (gpu->dry) {
+        gpu_arena_free(gpu->staging);
+        gpu_stream_free(gpu->transfer);
     }
     if (gpu->device != VK_NULL_HANDLE) {
         vkDeviceWaitIdle(gpu->device);

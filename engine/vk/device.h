@@ -34,7 +34,7 @@ typedef struct GpuInfo {
     char     unusable[160];     /* why it cannot be used; empty if it can        */
     GpuType  type;
     uint32_t vendor_id, device_id, driver_id, driver_version, api_version;
-    uint64_t memory_bytes;      /* device-local heap                             */
+    uint64_t memory_bytes;      /* device-local heap; the machine's memory for a CPU device */
     uint64_t memory_free_bytes; /* budget left, if the driver tells; else 0      */
     uint64_t max_binding_bytes; /* maxStorageBufferRange                         */
     uint32_t subgroup_size, max_workgroup, shared_bytes, max_texels;
@@ -56,10 +56,22 @@ typedef struct GpuOptions {
  * at most `capacity`; 0 with *error set if Vulkan cannot be loaded. */
 int gpu_list(GpuInfo *infos, int capacity, Error *error);
 
+/* The one of gpu_list's devices that `select` means (as in GpuOptions); -1 with *error set. */
+int gpu_choose(const GpuInfo *infos, int count, const char *select, Error *error);
+
 /* Opens a device. Fails with STATUS_FAILED (no device, none usable, a missing
  * feature) or STATUS_BAD_INPUT (`select` matches nothing, or a bad index). */
 Gpu *gpu_open(const GpuOptions *options, Error *error);
 void gpu_close(Gpu *gpu); /* NULL is allowed; frees pipelines, writes the pipeline cache */
+
+/* A device that is only planned for, without Vulkan: arenas are counted and hold nothing, streams record and run
+ * nothing, uploads are dropped, downloads give zeros. Whatever takes memory takes it here by the same code, and
+ * gpu_memory_peak says how much that was. Nothing is refused for being too large. */
+Gpu *gpu_open_dry(const GpuInfo *info, Error *error);
+bool gpu_is_dry(const Gpu *gpu);
+
+/* A discrete GPU with so much memory and the limits and features that such ones commonly have, for planning. */
+GpuInfo gpu_info_typical(uint64_t memory_bytes);
 
 const GpuInfo *gpu_info(const Gpu *gpu);
 const char    *gpu_type_name(GpuType type);

@@ -59,7 +59,6 @@ static void buffer_close(GpuBuffer *buffer)
     }
     vkDestroyBuffer(gpu->device, buffer->buffer, NULL);
     vkFreeMemory(gpu->device, buffer->memory, NULL);
-    gpu->memory_used -= buffer->bytes;
 }
 
 /* On a CPU device the buffer is plain memory: in large pages it is filled several times as fast (a page fault each
@@ -125,12 +124,86 @@ static Status buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemo
     }
     ask_for_large_pages(gpu, buffer->mapped, bytes);
     buffer->bytes = bytes;
-    gpu->memory_used += bytes;
-    if (gpu->memory_used > gpu->memory_peak) {
-        gpu->memory_peak = gpu->memory_used;
-    }
     return STATUS_OK;
 }
+
+/* --- who has how much ------------------------------------------------------ */
+
+static bool counts(const Gpu *gpu, GpuMemoryKind kind)
+{
+    return kind == GPU_MEMORY_DEVICE || gpu->info.tier.unified_memory;
+}
+
+/* Adds an arena to the row of its name, or to the last row where there are too many names. */
+static void add_to_rows(Gpu *gpu, const GpuArena *arena)
+{
+    int row = 0;
+    while (row < gpu->peak_row_count && strcmp(gpu->peak_rows[row].name, arena->name) != 0) {
+        row++;
+    }
+    if (row == GPU_MEMORY_ROWS) {
+        row--;
+        snprintf(gpu->peak_rows[row].name, sizeof gpu->peak_rows[row].name, "others");
+    } else if (row == gpu->peak_row_count) {
+        gpu->peak_rows[gpu->peak_row_count++] = (GpuMemoryRow){.host = !counts(gpu, arena->kind)};
+        snprintf(gpu->peak_rows[row].name, sizeof gpu->peak_rows[row].name, "%s", arena->name);
+    }
+    gpu->peak_rows[row].bytes += arena->buffer.bytes;
+}
+
+static void note_peak(Gpu *gpu)
+{
+    gpu->memory_peak    = gpu->memory_used;
+    gpu->peak_row_count = 0;
+    for (const GpuArena *arena = gpu->arenas; arena != NULL; arena = arena->next) {
+        add_to_rows(gpu, arena);
+    }
+}
+
+static void arena_enter(Gpu *gpu, GpuArena *arena)
+{
+    arena->next = gpu->arenas;
+    if (gpu->arenas != NULL) {
+        gpu->arenas->previous = arena;
+    }
+    gpu->arenas = arena;
+    gpu->memory_used += counts(gpu, arena->kind) ? arena->buffer.bytes : 0;
+    if (gpu->memory_used >= gpu->memory_peak) {
+        note_peak(gpu);
+    }
+}
+
+static void arena_leave(Gpu *gpu, GpuArena *arena)
+{
+    *(arena->previous != NULL ? &arena->previous->next : &gpu->arenas) = arena->next;
+    if (arena->next != NULL) {
+        arena->next->previous = arena->previous;
+    }
+    gpu->memory_used -= counts(gpu, arena->kind) ? arena->buffer.bytes : 0;
+}
+
+static int largest_first(const void *a, const void *b)
+{
+    const uint64_t x = ((const GpuMemoryRow *)a)->bytes, y = ((const GpuMemoryRow *)b)->bytes;
+    return (x < y) - (x > y);
+}
+
+int gpu_memory_rows(const Gpu *gpu, GpuMemoryRow *rows, int capacity)
+{
+    GpuMemoryRow sorted[GPU_MEMORY_ROWS];
+    memcpy(sorted, gpu->peak_rows, sizeof sorted);
+    qsort(sorted, (size_t)gpu->peak_row_count, sizeof *sorted, largest_first);
+    const int count = gpu->peak_row_count < capacity ? gpu->peak_row_count : capacity;
+    memcpy(rows, sorted, (size_t)count * sizeof *rows);
+    return count;
+}
+
+void gpu_memory_owner(Gpu *gpu, const char *owner)
+{
+    gpu->owner = owner;
+}
+
+/* --- arenas ----------------------------------------------------------------- */
 
 GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
@@ -141,19 +214,22 @@ GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, ui
     }
     bytes = gpu_align(bytes > 0 ? bytes : 1);
     arena->kind = kind;
-    snprintf(arena->name, sizeof arena->name, "%s", name);
-    if (buffer_open(&arena->buffer, gpu, name, kind, bytes, error) != STATUS_OK) {
+    snprintf(arena->name, sizeof arena->name, "%s%s%s", gpu->owner != NULL ? gpu->owner : "", gpu->owner != NULL ? ": " : "", name);
+    if (gpu->dry) {
+        arena->buffer = (GpuBuffer){.gpu = gpu, .bytes = bytes};
+    } else if (buffer_open(&arena->buffer, gpu, arena->name, kind, bytes, error) != STATUS_OK) {
         free(arena);
         return NULL;
     }
+    arena_enter(gpu, arena);
     return arena;
 }
 
 GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
     GpuArena *arena = gpu_arena_new_unset(gpu, name, kind, bytes, error);
-    if (arena == NULL) {
-        return NULL;
+    if (arena == NULL || gpu->dry) {
+        return arena;
     }
     bytes = arena->buffer.bytes;
     if (arena->buffer.mapped != NULL) {
@@ -172,7 +248,11 @@ GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t
 void gpu_arena_free(GpuArena *arena)
 {
     if (arena != NULL) {
-        buffer_close(&arena->buffer);
+        Gpu *gpu = arena->buffer.gpu;
+        arena_leave(gpu, arena);
+        if (!gpu->dry) {
+            buffer_close(&arena->buffer);
+        }
         free(arena);
     }
 }

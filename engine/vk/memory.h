@@ -12,6 +12,7 @@
 #ifndef ENGINE_VK_MEMORY_H
 #define ENGINE_VK_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,8 +67,23 @@ typedef Status (*GpuSource)(void *context, uint64_t first, uint64_t count, void 
  * to the device while the source fills the other. What does not fit memory twice is uploaded so. */
 Status gpu_upload_from(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error);
 
-/* Bytes in all arenas now, and the largest that this has been. */
+/* Bytes in all arenas of device memory now, and the largest that this has been; where memory is unified, those of
+ * host memory count too. */
 uint64_t gpu_memory_used(const Gpu *gpu);
 uint64_t gpu_memory_peak(const Gpu *gpu);
+
+/* What the peak was made of: arenas of one name together, largest first. Returns the number written, at most
+ * `capacity`. Host memory of a device with memory of its own is listed, but not part of the peak. */
+enum { GPU_MEMORY_ROWS = 48 };
+typedef struct GpuMemoryRow {
+    char     name[64];
+    uint64_t bytes;
+    bool     host; /* GPU_MEMORY_HOST, and not part of the peak */
+} GpuMemoryRow;
+int gpu_memory_rows(const Gpu *gpu, GpuMemoryRow *rows, int capacity);
+
+/* Whose the arenas are that are made from now on: "critic" makes their names "critic: parameters" and so on. NULL:
+ * nobody's. Kept as a pointer. */
+void gpu_memory_owner(Gpu *gpu, const char *owner);
 
 #endif

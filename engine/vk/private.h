@@ -38,13 +38,18 @@ struct Gpu {
     GpuInfo                          info;
     bool                             executable_statistics; /* VK_KHR_pipeline_executable_properties is on */
     bool                             lost;                  /* VK_ERROR_DEVICE_LOST was seen                */
+    bool                             dry;                   /* planned for only: no Vulkan object exists    */
 
     VkPipelineCache cache;
     char            cache_path[1024]; /* empty: none */
     size_t          cache_loaded;     /* bytes that were read from it */
     GpuPipeline    *pipelines[GPU_PIPELINE_BUCKETS];
 
-    uint64_t   memory_used, memory_peak; /* bytes in arenas */
+    uint64_t     memory_used, memory_peak; /* bytes in arenas */
+    GpuArena    *arenas;                   /* all that there are */
+    GpuMemoryRow peak_rows[GPU_MEMORY_ROWS]; /* of the arenas when the peak was reached */
+    int          peak_row_count;
+    const char  *owner; /* of arenas to come */
     GpuStream *transfer, *transfer_next; /* for uploads, downloads and zeroing; the second is made when first needed */
     GpuArena  *staging;                  /* made when first needed */
 
@@ -69,7 +74,8 @@ struct GpuArena {
     GpuBuffer     buffer;
     GpuMemoryKind kind;
     uint64_t      used;
-    char          name[48];
+    char          name[64];
+    GpuArena     *next, *previous; /* of the device's, in no order */
 };
 
 /* The text of a VkResult, for errors. */

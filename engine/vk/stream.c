@@ -66,6 +66,9 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
         return NULL;
     }
     stream->gpu = gpu;
+    if (gpu->dry) {
+        return stream;
+    }
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                     .queueFamilyIndex = gpu->queue_family};
     VkFenceCreateInfo       fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
@@ -102,6 +105,10 @@ static void drop_views(GpuStream *stream)
 void gpu_stream_free(GpuStream *stream)
 {
     if (stream == NULL) {
+        return;
+    }
+    if (stream->gpu->dry) {
+        free(stream);
         return;
     }
     VkDevice device = stream->gpu->device;
@@ -203,6 +210,9 @@ void gpu_stream_begin(GpuStream *stream)
 {
     assert(stream->state != STREAM_PENDING && stream->state != STREAM_RECORDING);
     stream->error = (Error){0};
+    if (stream->gpu->dry) {
+        return;
+    }
     vkResetCommandPool(stream->gpu->device, stream->command_pool, 0);
     for (uint32_t i = 0; i < stream->pool_count; i++) {
         vkResetDescriptorPool(stream->gpu->device, stream->pools[i], 0);
@@ -332,7 +342,7 @@ static bool dispatch_fits(GpuStream *stream, const GpuDispatch *dispatch, const 
 
 void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
 {
-    if (stream->error.status != STATUS_OK || dispatch->groups.x == 0 || dispatch->groups.y == 0 || dispatch->groups.z == 0) {
+    if (stream->gpu->dry || stream->error.status != STATUS_OK || dispatch->groups.x == 0 || dispatch->groups.y == 0 || dispatch->groups.z == 0) {
         return;
     }
     GpuPipeline *pipeline = gpu_pipeline(stream->gpu, dispatch->kernel, dispatch->spec, dispatch->spec_count, &stream->error);
@@ -404,7 +414,7 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
 
 void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
 {
-    if (stream->error.status != STATUS_OK) {
+    if (stream->gpu->dry || stream->error.status != STATUS_OK) {
         return;
     }
     assert(to.size >= from.size);
@@ -417,7 +427,7 @@ void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
 
 void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value)
 {
-    if (stream->error.status != STATUS_OK) {
+    if (stream->gpu->dry || stream->error.status != STATUS_OK) {
         return;
     }
     const Hazard access = {span.buffer->buffer, span.offset, span.offset + span.size, GPU_WRITE};
@@ -446,7 +456,7 @@ Status gpu_stream_end(GpuStream *stream, Error *error)
 Status gpu_stream_submit(GpuStream *stream, Error *error)
 {
     Status status = gpu_stream_end(stream, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || stream->gpu->dry) {
         return status;
     }
     assert(stream->state == STREAM_READY);

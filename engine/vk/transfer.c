@@ -10,9 +10,18 @@ enum { STAGING_BYTES = 16 << 20, HALF_BYTES = STAGING_BYTES / 2 };
 static GpuArena *staging_of(Gpu *gpu, Error *error)
 {
     if (gpu->staging == NULL) {
-        gpu->staging = gpu_arena_new(gpu, "staging", GPU_MEMORY_HOST, STAGING_BYTES, error);
+        const char *owner = gpu->owner;
+        gpu->owner        = NULL; /* whoever comes first, it is everybody's */
+        gpu->staging      = gpu_arena_new(gpu, "staging", GPU_MEMORY_HOST, STAGING_BYTES, error);
+        gpu->owner        = owner;
     }
     return gpu->staging;
+}
+
+/* Takes what a real one would have taken. */
+static Status dry_upload(Gpu *gpu, Error *error)
+{
+    return gpu->info.tier.unified_memory || staging_of(gpu, error) != NULL ? STATUS_OK : error->status;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -67,6 +76,9 @@ static Status fill_staged(Gpu *gpu, GpuSpan to, GpuSource source, void *context,
 
 Status gpu_upload_from(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error)
 {
+    if (gpu->dry) {
+        return dry_upload(gpu, error);
+    }
     return to.buffer->mapped != NULL ? fill_mapped(to, source, context, error)
                                      : fill_staged(gpu, to, source, context, error);
 }
@@ -81,6 +93,9 @@ static Status copy_from(void *context, uint64_t first, uint64_t count, void *to,
 Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error)
 {
     assert(bytes <= to.size);
+    if (gpu->dry) {
+        return dry_upload(gpu, error);
+    }
     if (to.buffer->mapped != NULL) {
         memcpy(gpu_span_map(to), from, bytes);
         return STATUS_OK;
@@ -91,6 +106,10 @@ Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error 
 Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error)
 {
     assert(bytes <= from.size);
+    if (gpu->dry) {
+        memset(to, 0, bytes);
+        return STATUS_OK;
+    }
     if (from.buffer->mapped != NULL) {
         memcpy(to, gpu_span_map(from), bytes);
         return STATUS_OK;

@@ -111,8 +111,8 @@ static Status open_all(Bench *bench, PpoBench *b, Error *error)
     if (s->critic == NULL || model_copy(b->reference, s->policy, error) != STATUS_OK || model_copy(s->critic, s->policy, error) != STATUS_OK) {
         return error->status;
     }
-    s->learner = learner_new(s->policy, error);
-    s->critic_learner = s->learner != NULL ? learner_new(s->critic, error) : NULL;
+    s->learner = learner_new(s->policy, GPU_MEMORY_DEVICE, error);
+    s->critic_learner = s->learner != NULL ? learner_new(s->critic, GPU_MEMORY_DEVICE, error) : NULL;
     s->stream = s->critic_learner != NULL ? gpu_stream_new(bench->gpu, error) : NULL;
     b->decoder = s->stream != NULL ? decoder_new(bench->gpu, &s->policy->config, &limits, error) : NULL;
     b->ppo = b->decoder != NULL ? ppo_new(s, b->reference, SEQUENCES, error) : NULL;

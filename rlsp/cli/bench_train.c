@@ -59,7 +59,7 @@ static Status open_all(Bench *bench, TrainBench *t, Error *error)
     t->tokens = m->length * m->sequences;
     const uint64_t bytes = (uint64_t)t->tokens * 4;
     t->model = bench_model_new(bench, m->length, error);
-    t->learner = t->model != NULL ? learner_new(t->model, error) : NULL;
+    t->learner = t->model != NULL ? learner_new(t->model, GPU_MEMORY_DEVICE, error) : NULL;
     t->work = t->learner != NULL ? workspace_new(bench->gpu, &t->model->config, t->tokens, t->tokens, m->length, true, KEEP_ACTIVATIONS, error) : NULL;
     t->batch = t->work != NULL ? batch_new(bench->gpu, &t->model->config, t->tokens, t->tokens, m->sequences, error) : NULL;
     t->arena = t->batch != NULL ? gpu_arena_new(bench->gpu, "losses", GPU_MEMORY_DEVICE, 5 * gpu_align(bytes) + GPU_ALIGNMENT, error) : NULL;

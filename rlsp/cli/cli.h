@@ -16,6 +16,7 @@ int cli_verify(int argc, char **argv);
 int cli_data(int argc, char **argv);
 int cli_devices(int argc, char **argv);
 int cli_config(int argc, char **argv);
+int cli_plan(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_traces(int argc, char **argv);
 int cli_plot(int argc, char **argv);

@@ -29,6 +29,7 @@ static const Command commands[] = {
     {"bench", cli_bench, "how fast this device trains, decodes and multiplies"},
     {"traces", cli_traces, "the reasoning traces of a run: as a list, in colour, as a page"},
     {"plot", cli_plot, "curves of one or several runs as a picture"},
+    {"plan", cli_plan, "what a run will need of a device, whether it fits and what would make it fit"},
     {"config", cli_config, "a config as it is understood, or all keys there are"},
 };
 

@@ -42,6 +42,7 @@ enum {
 typedef enum RunStage { STAGE_SFT, STAGE_RL } RunStage;
 typedef enum RunPrecision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_F16 } RunPrecision;
 typedef enum RunRecompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK } RunRecompute; /* activations of a block in backward */
+typedef enum RunOptimizerMemory { OPTIMIZER_DEVICE, OPTIMIZER_HOST } RunOptimizerMemory; /* where AdamW's moments lie */
 typedef enum RunCritic { CRITIC_SEPARATE, CRITIC_SHARED } RunCritic;
 typedef enum RunTaskKind { TASK_KIND_COUNTDOWN, TASK_KIND_PICK_THREE, TASK_KIND_JSONL } RunTaskKind;
 typedef enum RunPrompt { PROMPT_CHAT, PROMPT_RAW } RunPrompt; /* chat template of the tokenizer, or the text as it is */
@@ -278,6 +279,9 @@ typedef struct RunConfig {
     char         device[256]; /* "": best; digits: index; else part of a name             */
     RunPrecision precision;
     RunRecompute recompute;
+    struct {
+        RunOptimizerMemory memory;
+    } optimizer;
     RunStage     stages[2];
     uint32_t     stage_count;
     RunModel     model;

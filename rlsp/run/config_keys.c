@@ -7,6 +7,7 @@
 static const char *const the_task[]   = {"task", NULL};
 static const char *const templates[]  = {"chatml", "llama3", NULL};
 static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
+static const char *const optimizer_memories[] = {"device", "host", NULL};
 static const char *const recomputes[] = {"none", "block", NULL};
 static const char *const stages[]     = {"sft", "rl", NULL};
 static const char *const critics[]    = {"separate", "shared", NULL};
@@ -49,6 +50,7 @@ const ConfigKey config_keys[] = {
     {"seed", KEY(KEY_U64, seed, 0, 9007199254740991.0), "1", "of everything random"},
     {"device", KEY(KEY_TEXT_OR_INDEX, device, 0, 0), "\"\"", "empty: the best; a number: that index of `rlsp devices`; else part of a name"},
     {"precision", WORD(precision, precisions), "\"auto\"", "of the compute copies of the parameters"},
+    {"optimizer.memory", WORD(optimizer.memory, optimizer_memories), "\"device\"", "host: AdamW's moments lie in the host's memory; slower steps, the same results"},
     {"recompute", WORD(recompute, recomputes), "\"none\"", "block: keep only block inputs and compute the rest again in backward"},
     {"stages", KEY_WORD_LIST, AT(stages), COUNT(stages), AT(stage_count), 0, 0, stages, "[\"sft\", \"rl\"]", "what `rlsp train` does, in order"},
 

@@ -56,7 +56,7 @@ static void add_stop(Evaluator *evaluator, int64_t id)
 
 static Status check_model(const Evaluator *evaluator, const ModelConfig *config, Error *error)
 {
-    const uint32_t vocab = tokenizer_vocab_size(evaluator->tokenizer);
+    const uint32_t vocab = evaluator->tokenizer != NULL ? tokenizer_vocab_size(evaluator->tokenizer) : 0;
     if (vocab > config->vocab_size) {
         return error_set(
             error, STATUS_BAD_INPUT,
@@ -115,7 +115,7 @@ Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *t
     evaluator->limits        = *limits;
     const uint32_t slots   = limits->slots != 0 ? limits->slots : 256;
     evaluator->slots       = slots < limits->max_requests ? slots : limits->max_requests;
-    add_stop(evaluator, tokenizer_token_id(tokenizer, "<eos>"));
+    add_stop(evaluator, tokenizer != NULL ? tokenizer_token_id(tokenizer, "<eos>") : -1);
     add_stop(evaluator, task->end_token);
     for (uint32_t i = 0; i < config->eos_count; i++) {
         add_stop(evaluator, config->eos_token_ids[i]);

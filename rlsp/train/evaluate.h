@@ -40,6 +40,7 @@ typedef struct EvalOptions {
 } EvalOptions;
 
 /* `task` is prepared with the tokenizer, and outlives the evaluator. */
+/* `tokenizer` may be NULL where only the memory is wanted (a device that is only planned for). */
 Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *tokenizer, const TaskInstance *task,
                          const EvalLimits *limits, Error *error);
 void       evaluator_free(Evaluator *evaluator); /* NULL is allowed */

@@ -6,7 +6,7 @@
 
 enum { PIECE_FLOATS = 1 << 20 };
 
-Learner *learner_new(Model *model, Error *error)
+Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
 {
     if (model->weights != WEIGHT_F32 && model->lora == NULL) {
         error_set(error, STATUS_BAD_INPUT, "training in full needs f32 weights, and these are frozen as %s; load them as f32, or train an adapter",
@@ -21,15 +21,15 @@ Learner *learner_new(Model *model, Error *error)
     learner->model = model;
     learner->floats = model_trained_floats(model);
     const uint64_t bytes = learner->floats * 4, partial = grad_norm_bytes(learner->floats);
-    learner->arena = gpu_arena_new(model->gpu, "gradients and optimizer state", GPU_MEMORY_DEVICE,
-                                   3 * gpu_align(bytes) + gpu_align(partial) + GPU_ALIGNMENT, error);
-    if (learner->arena == NULL) {
-        free(learner);
+    learner->arena = gpu_arena_new(model->gpu, "gradients", GPU_MEMORY_DEVICE, gpu_align(bytes) + gpu_align(partial) + GPU_ALIGNMENT, error);
+    learner->moments = learner->arena != NULL ? gpu_arena_new(model->gpu, "optimizer state", moments, 2 * gpu_align(bytes), error) : NULL;
+    if (learner->moments == NULL) {
+        learner_free(learner);
         return NULL;
     }
     learner->gradients = gpu_arena_take(learner->arena, bytes);
-    learner->first_moment = gpu_arena_take(learner->arena, bytes);
-    learner->second_moment = gpu_arena_take(learner->arena, bytes);
+    learner->first_moment = gpu_arena_take(learner->moments, bytes);
+    learner->second_moment = gpu_arena_take(learner->moments, bytes);
     learner->partial = gpu_arena_take(learner->arena, partial);
     learner->norm = gpu_arena_take(learner->arena, sizeof(GradNorm));
     return learner;
@@ -38,6 +38,7 @@ Learner *learner_new(Model *model, Error *error)
 void learner_free(Learner *learner)
 {
     if (learner != NULL) {
+        gpu_arena_free(learner->moments);
         gpu_arena_free(learner->arena);
         free(learner);
     }

@@ -104,7 +104,11 @@ Ppo *ppo_new(Session *session, const Model *reference, uint32_t sequences, Error
     ppo->critic = config->rl.advantage == ADVANTAGE_GAE;
     ppo->shared = ppo->critic && session->critic == NULL;
     ppo->max_tokens = sequences * config->rl.max_new_tokens;
-    ppo->micro_tokens = session_micro_tokens(session, config->rl.tokens_per_micro_batch, longest);
+    ppo->micro_tokens = session_micro_tokens(session, config->rl.tokens_per_micro_batch, longest, error);
+    if (ppo->micro_tokens == 0) {
+        free(ppo);
+        return NULL;
+    }
     const Recompute recompute = config->recompute == RECOMPUTE_BLOCK ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS;
     Status          status = allocate_host(ppo, sequences, error);
     status = status == STATUS_OK ? allocate_device(ppo, sequences, error) : status;

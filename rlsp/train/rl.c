@@ -21,12 +21,15 @@ typedef struct RlStage {
 /* --- setting up ------------------------------------------------------------------- */
 
 /* The frozen policy that the stage started from, kept in RUN/reference. */
-static Status open_reference(RlStage *stage, Error *error)
+static Status open_reference(RlStage *stage, bool resumed, Error *error)
 {
     Session *session = stage->session;
     char     path[RUN_PATH_SIZE];
     snprintf(path, sizeof path, "%.1000s/reference", run_dir_path(session->run));
-    const bool resumed = session->resuming && session->resumed.stage == STAGE_RL;
+    if (gpu_is_dry(session->gpu) && session->base == NULL) { /* no file to go through */
+        stage->reference = model_new(session->gpu, &session->policy->config, false, error);
+        return stage->reference != NULL ? STATUS_OK : error->status;
+    }
     if (session->base != NULL) {
         stage->reference = session_adapter_reference(session, resumed, error);
         return stage->reference != NULL ? STATUS_OK : error->status;
@@ -56,7 +59,7 @@ static Status open_critic(Session *session, bool resumed, Error *error)
         session->critic = model_new(session->gpu, &session->policy->config, true, error);
         status = session->critic != NULL ? model_copy(session->critic, session->policy, error) : error->status;
     }
-    session->critic_learner = session->critic != NULL && status == STATUS_OK ? learner_new(session->critic, error) : NULL;
+    session->critic_learner = session->critic != NULL && status == STATUS_OK ? learner_new(session->critic, session_moments(session), error) : NULL;
     if (session->critic_learner == NULL) {
         return error->status;
     }
@@ -71,7 +74,7 @@ static Status stage_open(RlStage *stage, bool resumed, Error *error)
 {
     Session         *session = stage->session;
     const RunConfig *config = &session->config;
-    session->learner = learner_new(session->policy, error);
+    session->learner = learner_new(session->policy, session_moments(session), error);
     Status status = session->learner != NULL ? STATUS_OK : error->status;
     if (status == STATUS_OK && resumed) {
         char path[RUN_PATH_SIZE + 64];
@@ -79,13 +82,18 @@ static Status stage_open(RlStage *stage, bool resumed, Error *error)
         status = learner_load(session->learner, path, error);
     }
     if (status == STATUS_OK) {
-        status = open_reference(stage, error);
+        gpu_memory_owner(session->gpu, "reference");
+        status = open_reference(stage, resumed, error);
     }
     if (status == STATUS_OK && config->rl.advantage == ADVANTAGE_GAE && config->model.critic == CRITIC_SEPARATE) {
+        gpu_memory_owner(session->gpu, "critic");
         status = open_critic(session, resumed, error);
     }
+    gpu_memory_owner(session->gpu, NULL);
     if (status == STATUS_OK) {
+        gpu_memory_owner(session->gpu, "rollouts");
         stage->rollout = rollout_new(session, error);
+        gpu_memory_owner(session->gpu, NULL);
         stage->ppo = stage->rollout != NULL ? ppo_new(session, stage->reference, stage->rollout->sequences, error) : NULL;
         status = stage->ppo != NULL ? STATUS_OK : error->status;
     }
@@ -292,6 +300,17 @@ Status rl_train(Session *session, Error *error)
         status = session_evaluate(session, "start", false, NULL, error); /* after SFT this has just been done */
     }
     status = status == STATUS_OK ? run_steps(&stage, first, error) : status;
+    stage_close(&stage);
+    return status;
+}
+
+Status rl_plan(Session *session, bool evaluates, Error *error)
+{
+    RlStage stage = {.session = session};
+    Status  status = stage_open(&stage, false, error);
+    if (status == STATUS_OK && evaluates) {
+        status = session_open_evaluator(session, error);
+    }
     stage_close(&stage);
     return status;
 }

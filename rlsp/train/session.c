@@ -24,6 +24,11 @@ double session_clock(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+GpuMemoryKind session_moments(const Session *session)
+{
+    return session->config.optimizer.memory == OPTIMIZER_HOST ? GPU_MEMORY_HOST : GPU_MEMORY_DEVICE;
+}
+
 void session_memory_fields(const Session *session, EventField fields[SESSION_MEMORY_FIELDS])
 {
     fields[0] = (EventField){"time_memory_bytes", (double)gpu_memory_used(session->gpu), NULL};
@@ -39,21 +44,43 @@ Status session_emit(Session *session, const char *type, const EventField *fields
     return status;
 }
 
-uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest)
+/* What the activations of so many tokens take, found by planning them. */
+static uint64_t activation_bytes(const Session *session, uint32_t tokens, uint32_t longest)
 {
+    Error           error = {0};
+    Gpu            *dry = gpu_open_dry(gpu_info(session->gpu), &error);
+    const Recompute recompute = session->config.recompute == RECOMPUTE_BLOCK ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS;
+    Workspace      *work = dry != NULL ? workspace_new(dry, &session->policy->config, tokens, tokens, longest, true, recompute, &error) : NULL;
+    const uint64_t  bytes = work != NULL ? gpu_memory_used(dry) : 0;
+    workspace_free(work);
+    gpu_close(dry);
+    return bytes;
+}
+
+uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest, Error *error)
+{
+    const ModelConfig *c = &session->policy->config;
+    const uint64_t     limit = gpu_info(session->gpu)->max_binding_bytes, lora = (uint64_t)LORA_WIDEST_GROUP * model_lora_rank(session->policy);
+    uint64_t           widest = (uint64_t)(c->heads + 2 * c->kv_heads) * c->head_dim; /* of what is bound whole */
+    widest = c->hidden_size > widest ? c->hidden_size : widest;
+    widest = lora > widest ? lora : widest;
     uint64_t tokens = configured;
     if (tokens == 0) {
-        /* No tensor of a micro-batch may be larger than one binding. */
-        const ModelConfig *c = &session->policy->config;
-        uint64_t           widest = 2 * (uint64_t)c->intermediate_size;
-        uint64_t           qkv = (uint64_t)(c->heads + 2 * c->kv_heads) * c->head_dim;
-        const uint64_t     lora = (uint64_t)LORA_WIDEST_GROUP * model_lora_rank(session->policy);
-        widest = qkv > widest ? qkv : widest;
-        widest = lora > widest ? lora : widest;
-        tokens = gpu_info(session->gpu)->max_binding_bytes / (4 * widest);
+        const uint64_t mlp = 2 * (uint64_t)c->intermediate_size; /* would be taken in pieces */
+        tokens = limit / (4 * (mlp > widest ? mlp : widest));
         tokens = tokens > MICRO_TOKENS ? MICRO_TOKENS : tokens;
+        tokens = tokens > longest ? tokens : longest;
+        while (tokens / 2 >= longest && tokens > 1 && activation_bytes(session, (uint32_t)tokens, longest) > gpu_info(session->gpu)->memory_bytes / 4) {
+            tokens /= 2;
+        }
     }
-    return tokens > longest ? (uint32_t)tokens : longest;
+    tokens = tokens > longest ? tokens : longest;
+    if (tokens * widest * 4 > limit) {
+        error_set(error, STATUS_BAD_INPUT, "a micro-batch of %u tokens (the longest sequence has %u) is more than this device binds at once (%.0f MiB, %u tokens of this model); use shorter sequences or a smaller tokens_per_micro_batch",
+                  (uint32_t)tokens, longest, (double)limit / 1048576.0, (uint32_t)(limit / (4 * widest)));
+        return 0;
+    }
+    return (uint32_t)tokens;
 }
 
 /* --- opening -------------------------------------------------------------------- */
@@ -70,8 +97,7 @@ static Status open_task(Session *session, Error *error)
     return session->task != NULL ? STATUS_OK : error->status;
 }
 
-/* Writes the task's own tokenizer into RUN/tokenizer. */
-static Status build_tokenizer(const Session *session, const char *directory, Error *error)
+Status session_build_tokenizer(const Session *session, const char *directory, Error *error)
 {
     const size_t count = task_piece_count(session->task->kind, &session->task->config);
     char(*text)[TASK_PIECE_BYTES] = calloc(count, sizeof *text);
@@ -99,7 +125,7 @@ static Status open_tokenizer(Session *session, Error *error)
     Status          status = STATUS_OK;
     if (strcmp(from, "task") == 0 || (from[0] == 0 && model->path[0] == 0)) {
         snprintf(session->tokenizer_directory, sizeof session->tokenizer_directory, "%.1000s/tokenizer", run_dir_path(session->run));
-        status = build_tokenizer(session, session->tokenizer_directory, error);
+        status = session_build_tokenizer(session, session->tokenizer_directory, error);
     } else {
         snprintf(session->tokenizer_directory, sizeof session->tokenizer_directory, "%s", from);
     }
@@ -135,7 +161,7 @@ static Status copy_tokenizer(const Session *session, const char *directory, Erro
     return STATUS_OK;
 }
 
-static ModelConfig model_from_init(const Session *session)
+ModelConfig session_init_config(const Session *session)
 {
     const RunModelInit *init = &session->config.model.init;
     ModelConfig         config = {.family = MODEL_LLAMA,
@@ -170,7 +196,7 @@ static Status open_weights(Session *session, Error *error)
     } else if (model->path[0] != 0) {
         session->policy = model_load_frozen(session->gpu, model->path, shared, weights, error);
     } else {
-        const ModelConfig config = model_from_init(session);
+        const ModelConfig config = session_init_config(session);
         const ModelInit   init = {model->init.embedding_std, model->init.linear_scale, model->init.residual_scale};
         session->policy = model_new(session->gpu, &config, shared, error);
         if (session->policy != NULL && model_init(session->policy, &init, session->config.seed, error) != STATUS_OK) {
@@ -450,23 +476,45 @@ static Status evaluate_once(Session *session, const EvalOptions *options, const 
     return status;
 }
 
+/* Tokens of a response in an evaluation. */
+static uint32_t eval_new_tokens(const RunConfig *config)
+{
+    return config->eval.max_new_tokens > 0 ? config->eval.max_new_tokens : config->rl.max_new_tokens;
+}
+
+/* Responses of the largest evaluation at once: what there are, and no more than fit a batch of requests. */
+static uint32_t eval_requests(const Session *session)
+{
+    const RunEval *eval = &session->config.eval;
+    const uint32_t there = task_instance_eval_count(session->task), problems = eval->final_problems > eval->problems ? eval->final_problems : eval->problems;
+    const uint64_t requests = (uint64_t)(problems < there || there == 0 ? problems : there) * (eval->final_samples > eval->samples ? eval->final_samples : eval->samples);
+    return requests == 0 || requests > EVAL_REQUESTS ? EVAL_REQUESTS : (uint32_t)requests;
+}
+
+Status session_open_evaluator(Session *session, Error *error)
+{
+    if (session->evaluator == NULL) {
+        const EvalLimits limits = {.max_requests = eval_requests(session), .max_new = eval_new_tokens(&session->config), .slots = session->config.rl.decode_slots,
+                                   .lora_rank = model_lora_rank(session->policy)};
+        gpu_memory_owner(session->gpu, "evaluation");
+        session->evaluator = evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &limits, error);
+        gpu_memory_owner(session->gpu, NULL);
+    }
+    return session->evaluator != NULL ? STATUS_OK : error->status;
+}
+
 Status session_evaluate(Session *session, const char *stage, bool final, double *accuracy, Error *error)
 {
     const RunEval *eval = &session->config.eval;
     const uint32_t there = task_instance_eval_count(session->task), asked = final && eval->final_problems > 0 ? eval->final_problems : eval->problems;
     const uint32_t problems = asked < there ? asked : there;
     const uint32_t samples = final && eval->final_samples > 0 ? eval->final_samples : eval->samples;
-    const uint32_t max_new = eval->max_new_tokens > 0 ? eval->max_new_tokens : session->config.rl.max_new_tokens;
+    const uint32_t max_new = eval_new_tokens(&session->config);
     if (problems == 0) {
         return STATUS_OK;
     }
-    if (session->evaluator == NULL) {
-        const EvalLimits limits = {.max_requests = EVAL_REQUESTS, .max_new = max_new, .slots = session->config.rl.decode_slots,
-                                   .lora_rank = model_lora_rank(session->policy)};
-        session->evaluator = evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &limits, error);
-        if (session->evaluator == NULL) {
-            return error->status;
-        }
+    if (session_open_evaluator(session, error) != STATUS_OK) {
+        return error->status;
     }
     EvalOptions options = {.seed = eval->seed, .problems = problems, .samples = samples, .max_new = max_new,
                            .sample = {.temperature = (float)eval->temperature, .top_k = eval->top_k, .top_p = (float)eval->top_p},
@@ -499,6 +547,19 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
 
 /* --- stages ---------------------------------------------------------------------------- */
 
+/* What the run took, part by part; `rlsp plan` says it beforehand. */
+static void log_memory(Session *session)
+{
+    GpuMemoryRow rows[GPU_MEMORY_ROWS];
+    const int    count = gpu_memory_rows(session->gpu, rows, GPU_MEMORY_ROWS);
+    char         text[1024] = "";
+    size_t       used = 0;
+    for (int i = 0; i < count && i < 8 && used < sizeof text; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %.1f", i > 0 ? ", " : "", rows[i].name, (double)rows[i].bytes / 1048576.0);
+    }
+    events_log(session->events, "info", "peak device memory %.1f MiB (%s)", (double)gpu_memory_peak(session->gpu) / 1048576.0, text);
+}
+
 Status session_train(Session *session, Error *error)
 {
     Status status = STATUS_OK;
@@ -508,6 +569,9 @@ Status session_train(Session *session, Error *error)
             continue;
         }
         status = stage == STAGE_SFT ? sft_train(session, error) : rl_train(session, error);
+    }
+    if (session->events != NULL) {
+        log_memory(session);
     }
     if (status == STATUS_OK) {
         const EventField fields[] = {{"reason", 0, "done"}};

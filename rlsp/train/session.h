@@ -130,8 +130,17 @@ Status session_checkpoint(Session *session, const SessionPlace *place, SessionSa
  * is written, and the evaluation is to be done again. */
 Status session_evaluate(Session *session, const char *stage, bool final, double *accuracy, Error *error);
 
-/* Tokens per micro-batch: the config's, or what suits the device; at least `longest`. */
-uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest);
+/* Tokens per micro-batch: the config's, or what suits the device (activations take at most a quarter of its memory); at
+ * least `longest`. 0 with *error set if what attention reads of so many tokens is more than the device binds at once. */
+uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest, Error *error);
+
+/* For session.c and plan.c: writes the task's own tokenizer into a directory; the model of model.init, with the opened
+ * tokenizer's vocabulary. */
+Status      session_build_tokenizer(const Session *session, const char *directory, Error *error);
+ModelConfig session_init_config(const Session *session);
+
+/* Makes session->evaluator if there is none yet. */
+Status session_open_evaluator(Session *session, Error *error);
 
 /* Emits a step's event and tells the progress reader. */
 Status session_emit(Session *session, const char *type, const EventField *fields, int count, Error *error);
@@ -143,6 +152,14 @@ void session_memory_fields(const Session *session, EventField fields[SESSION_MEM
 /* The stages. Each goes on from session->resumed if that lies in it. */
 Status sft_train(Session *session, Error *error);
 Status rl_train(Session *session, Error *error);
+
+/* Takes the memory of a stage as training does, in the same order, and gives it back: for planning (plan.h), on a device
+ * that is only planned for. Without a tokenizer or its data, sequences are as long as may be. */
+Status sft_plan(Session *session, bool evaluates, Error *error);
+Status rl_plan(Session *session, bool evaluates, Error *error);
+
+/* Where the moments of what is trained lie, as the config says. */
+GpuMemoryKind session_moments(const Session *session);
 
 /* Seconds on the monotonic clock. */
 double session_clock(void);

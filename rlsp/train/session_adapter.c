@@ -91,7 +91,9 @@ Status session_adapter_open(Session *session, Error *error)
     if (session->policy == NULL) {
         return error->status;
     }
-    tell(session, lora);
+    if (session->events != NULL) {
+        tell(session, lora);
+    }
     return STATUS_OK;
 }
 
@@ -134,6 +136,9 @@ Model *session_adapter_reference(const Session *session, bool resumed, Error *er
     char             path[PATH_SIZE];
     if (config->stages[0] == STAGE_RL && config->adapter.path[0] == '\0') { /* B is still zero where the stage begins */
         return model_with_lora(session->base, NULL, error);
+    }
+    if (gpu_is_dry(session->gpu)) { /* no file to go through */
+        return on_base(session, lora_new(session->gpu, &session->base->config, &session->policy->lora->config, false, error), error);
     }
     snprintf(path, sizeof path, "%.1000s/reference", run_dir_path(session->run));
     if (!resumed && session_adapter_save(session, session->policy, path, error) != STATUS_OK) {

@@ -33,7 +33,10 @@ static void buffers_close(SftBuffers *b)
 static Status buffers_open(SftBuffers *b, Session *session, uint32_t longest, Error *error)
 {
     const ModelConfig *model = &session->policy->config;
-    const uint32_t     n = session_micro_tokens(session, session->config.sft.tokens_per_micro_batch, longest);
+    const uint32_t     n = session_micro_tokens(session, session->config.sft.tokens_per_micro_batch, longest, error);
+    if (n == 0) {
+        return error->status;
+    }
     *b = (SftBuffers){.micro_tokens = n};
     Recompute recompute = session->config.recompute == RECOMPUTE_BLOCK ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS;
     b->work = workspace_new(session->gpu, model, n, n, longest, true, recompute, error);
@@ -251,7 +254,7 @@ Status sft_train(Session *session, Error *error)
 {
     uint32_t phase = 0, first_step = 0;
     Status   status = STATUS_OK;
-    session->learner = learner_new(session->policy, error);
+    session->learner = learner_new(session->policy, session_moments(session), error);
     if (session->learner == NULL) {
         return error->status;
     }
@@ -272,6 +275,32 @@ Status sft_train(Session *session, Error *error)
     }
     if (status == STATUS_OK) {
         status = session_evaluate(session, "sft", true, NULL, error);
+    }
+    learner_free(session->learner);
+    session->learner = NULL;
+    return status;
+}
+
+Status sft_plan(Session *session, bool evaluates, Error *error)
+{
+    const RunSft *sft = &session->config.sft;
+    session->learner = learner_new(session->policy, session_moments(session), error);
+    Status status = session->learner != NULL ? STATUS_OK : error->status;
+    for (uint32_t i = 0; i < sft->phase_count && status == STATUS_OK; i++) {
+        Error          missing = {0};
+        const uint32_t context = session->policy->config.max_positions, most = sft->phases[i].max_length;
+        uint32_t       steps = 0, longest = most > 0 && most < context ? most : context;
+        SftSource     *source = session->tokenizer != NULL ? open_source(session, i, &missing) : NULL;
+        if (source != NULL && sft_source_steps(source, &steps, &missing) == STATUS_OK) {
+            longest = sft_source_longest(source);
+        }
+        sft_source_free(source);
+        SftBuffers buffers = {0};
+        status = buffers_open(&buffers, session, longest, error);
+        buffers_close(&buffers);
+    }
+    if (status == STATUS_OK && evaluates) {
+        status = session_open_evaluator(session, error);
     }
     learner_free(session->learner);
     session->learner = NULL;

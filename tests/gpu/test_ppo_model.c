@@ -102,11 +102,11 @@ static void bench_open_wide(Bench *b, uint32_t hidden, uint32_t intermediate, bo
     b->reference = random_model(b, hidden, tied, false);
     must(model_copy(b->reference, s->policy, &error), &error);
     shake(b->reference, 0.02, 2);
-    s->learner = learner_new(s->policy, &error);
+    s->learner = learner_new(s->policy, GPU_MEMORY_DEVICE, &error);
     if (s->config.rl.advantage == ADVANTAGE_GAE && !shared) {
         s->critic = random_model(b, hidden, tied, true);
         shake(s->critic, 0.1, 3);
-        s->critic_learner = learner_new(s->critic, &error);
+        s->critic_learner = learner_new(s->critic, GPU_MEMORY_DEVICE, &error);
     }
     b->longest = PROMPT + s->config.rl.max_new_tokens;
 }

@@ -233,11 +233,29 @@ static void micro_batches_and_recompute_change_nothing(void **state)
     result_close(&whole);
 }
 
+/* Where AdamW's moments lie changes not a bit of what is learnt. */
+static void moments_on_the_host_change_nothing(void **state)
+{
+    (void)state;
+    const char *data = ragged_data();
+    const char *host = "optimizer.memory=host";
+    Result      a = train(data, 3, 2, NULL, 0), b = train(data, 3, 2, &host, 1);
+    assert_true(safetensors_count(a.model) > 20);
+    for (size_t t = 0; t < safetensors_count(a.model); t++) {
+        fixture_same_bytes(safetensors_at(a.model, t), safetensors_find(b.model, safetensors_at(a.model, t)->name));
+    }
+    fixture_same_bytes(safetensors_find(a.optimizer, "exp_avg"), safetensors_find(b.optimizer, "exp_avg"));
+    fixture_same_bytes(safetensors_find(a.optimizer, "exp_avg_sq"), safetensors_find(b.optimizer, "exp_avg_sq"));
+    result_close(&a);
+    result_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(three_steps_are_those_of_pytorch),
         fixture_test(micro_batches_and_recompute_change_nothing),
+        fixture_test(moments_on_the_host_change_nothing),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

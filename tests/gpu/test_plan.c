@@ -1,0 +1,163 @@
+/* What `rlsp plan` says beforehand against what a run has taken: for SFT, PPO on whole models and PPO with an adapter,
+ * on this device as it is and as one with memory of its own. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rlsp/train/plan.h"
+#include "rlsp/train/session.h"
+#include "tests/support/fixture.h"
+#include "tests/support/gpu_fixture.h"
+
+static const char *const text =
+    "{\"name\":\"planned\",\"stages\":[\"sft\",\"rl\"],\"task\":{\"kind\":\"countdown\"},"
+    "\"model\":{\"init\":{\"hidden_size\":64,\"layers\":3,\"heads\":4,\"kv_heads\":2,\"head_dim\":16,\"intermediate_"
+    "size\":128,\"max_positions\":160}},"
+    "\"sft\":{\"data\":\"task\",\"steps\":1,\"batch_size\":8,\"lr\":1e-3,\"tokens_per_micro_batch\":512},"
+    "\"rl\":{\"steps\":1,\"prompts_per_step\":4,\"samples_per_prompt\":2,\"minibatch_size\":8,\"max_new_tokens\":40,"
+    "\"tokens_per_micro_batch\":300},"
+    "\"eval\":{\"problems\":6,\"samples\":1,\"max_new_tokens\":40}}";
+
+static void read_config(const char *const *sets, int count, RunConfig *config)
+{
+    Error error = {0};
+    if (run_config_parse(text, "test", sets, count, config, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+}
+
+/* Trains, and compares its peak with the plan for the same device. */
+static void check(const char *what, const char *const *sets, int count)
+{
+    static RunConfig config;
+    static RunPlan   plan;
+    Error            error = {0};
+    char             directory[512];
+    read_config(sets, count, &config);
+    snprintf(directory, sizeof directory, "%s", fixture_path(fixture_directory(), "run"));
+    const SessionOptions options = {
+        .config = &config, .out = directory, .device = getenv("RLSP_TEST_DEVICE"), .validate = true};
+    Session *session = session_open(&options, &error);
+    if (session == NULL || session_train(session, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    const uint64_t peak = gpu_memory_peak(session->gpu);
+    const GpuInfo  info = *gpu_info(session->gpu);
+    GpuMemoryRow   rows[GPU_MEMORY_ROWS];
+    const int      row_count = gpu_memory_rows(session->gpu, rows, GPU_MEMORY_ROWS);
+    session_close(session);
+    if (run_plan(&config, &info, &plan, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    printf("    %-32s planned %8.3f MiB, measured %8.3f MiB\n", what, (double)plan.peak_bytes / 1048576.0,
+           (double)peak / 1048576.0);
+    assert_int_equal(plan.note_count, 0);
+    assert_true(fabs((double)plan.peak_bytes - (double)peak) <= 0.01 * (double)peak);
+    assert_int_equal(plan.row_count, row_count); /* and it is made of the same parts */
+    uint64_t sum = 0;
+    for (int i = 0; i < row_count; i++) {
+        sum += plan.rows[i].host ? 0 : plan.rows[i].bytes;
+    }
+    assert_int_equal(sum, plan.peak_bytes);
+}
+
+static void sft_alone(void **state)
+{
+    (void)state;
+    check("SFT", (const char *const[]){"stages=[\"sft\"]"}, 1);
+}
+
+static void ppo_on_whole_models(void **state)
+{
+    (void)state;
+    check("SFT, then PPO on whole models", NULL, 0);
+    check("the same, blocks recomputed", (const char *const[]){"recompute=block"}, 1);
+}
+
+static void ppo_with_a_shared_critic(void **state)
+{
+    (void)state;
+    check("PPO with a shared critic", (const char *const[]){"stages=[\"rl\"]", "model.critic=shared"}, 2);
+}
+
+static void ppo_with_an_adapter(void **state)
+{
+    (void)state;
+    check("PPO with LoRA", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8"}, 3);
+    check("SFT, then PPO with LoRA", (const char *const[]){"adapter.kind=lora", "adapter.rank=4"}, 2);
+}
+
+static void grpo_and_moments_on_the_host(void **state)
+{
+    (void)state;
+    check("GRPO, moments on the host",
+          (const char *const[]){"stages=[\"rl\"]", "rl.advantage=grpo", "optimizer.memory=host"}, 3);
+}
+
+/* What each switch is for shows in the plan, also for devices that are not here. */
+static void switches_save_what_they_promise(void **state)
+{
+    (void)state;
+    static RunConfig config;
+    static RunPlan   whole, other;
+    Error            error = {0};
+    const GpuInfo    info  = gpu_info_typical((uint64_t)8 << 30);
+    read_config((const char *const[]){"stages=[\"rl\"]"}, 1, &config);
+    assert_int_equal(run_plan(&config, &info, &whole, &error), STATUS_OK);
+    static const char *const sets[] = {"recompute=block", "optimizer.memory=host", "adapter.kind=lora",
+                                       "rl.decode_slots=2", "model.critic=shared"};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        read_config((const char *const[]){"stages=[\"rl\"]", sets[i]}, 2, &config);
+        assert_int_equal(run_plan(&config, &info, &other, &error), STATUS_OK);
+        printf("    %-32s %8.3f MiB, %8.3f MiB without\n", sets[i], (double)other.peak_bytes / 1048576.0,
+               (double)whole.peak_bytes / 1048576.0);
+        assert_true(other.peak_bytes < whole.peak_bytes);
+    }
+    /* Two moments of 4 bytes for each parameter of policy and critic leave the device. */
+    read_config((const char *const[]){"stages=[\"rl\"]", "optimizer.memory=host"}, 2, &config);
+    assert_int_equal(run_plan(&config, &info, &other, &error), STATUS_OK);
+    const double saved = (double)(whole.peak_bytes - other.peak_bytes), moments = 16.0 * (double)whole.parameters;
+    assert_true(fabs(saved - moments) < 0.01 * moments);
+}
+
+/* config.json alone is enough, and what had to be assumed is said. */
+static void a_model_that_is_not_there(void **state)
+{
+    (void)state;
+    static RunConfig config;
+    static RunPlan   plan;
+    Error            error = {0};
+    char             json[1024];
+    snprintf(json, sizeof json,
+             "{\"name\":\"x\",\"stages\":[\"rl\"],\"model\":{\"path\":\"%s/plan/"
+             "qwen2.5-32b\"},\"task\":{\"kind\":\"jsonl\",\"data\":\"none.jsonl\",\"max_prompt_tokens\":100},"
+             "\"rl\":{\"prompts_per_step\":2,\"samples_per_prompt\":2,\"max_new_tokens\":100},\"adapter\":{\"kind\":"
+             "\"lora\"},\"eval\":{\"problems\":2}}",
+             TEST_DATA);
+    assert_int_equal(run_config_parse(json, "test", NULL, 0, &config, &error), STATUS_OK);
+    const GpuInfo info = gpu_info_typical((uint64_t)80 << 30);
+    if (run_plan(&config, &info, &plan, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    assert_true(plan.parameters > 32700000000u && plan.parameters < 32800000000u);
+    assert_true(plan.peak_bytes > 4 * plan.parameters);
+    assert_int_equal(plan.prompt_tokens, 100);
+    assert_int_equal(plan.note_count, 1);
+    assert_non_null(strstr(plan.notes[0], "max_prompt_tokens"));
+    snprintf(config.model.path, sizeof config.model.path, "/nowhere");
+    assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_BAD_INPUT);
+    assert_non_null(strstr(error.text, "/nowhere/config.json"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {fixture_test(sft_alone),
+                                       fixture_test(ppo_on_whole_models),
+                                       fixture_test(ppo_with_a_shared_critic),
+                                       fixture_test(ppo_with_an_adapter),
+                                       fixture_test(grpo_and_moments_on_the_host),
+                                       fixture_test(switches_save_what_they_promise),
+                                       fixture_test(a_model_that_is_not_there)};
+    return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
+}
