@@ -85,6 +85,7 @@ static void ppo_with_an_adapter(void **state)
 {
     (void)state;
     check("PPO with LoRA", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8"}, 3);
+    check("PPO with LoRA on int8", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8", "model.weights=int8"}, 4);
     check("SFT, then PPO with LoRA", (const char *const[]){"adapter.kind=lora", "adapter.rank=4"}, 2);
 }
 
@@ -141,10 +142,14 @@ static void a_model_that_is_not_there(void **state)
         fail_msg("%s", error.text);
     }
     assert_true(plan.parameters > 32700000000u && plan.parameters < 32800000000u);
-    assert_true(plan.peak_bytes > 4 * plan.parameters);
+    const uint64_t as_said = plan.peak_bytes; /* torch_dtype: bfloat16 */
+    assert_true(as_said > 2 * plan.parameters && as_said < 3 * plan.parameters);
     assert_int_equal(plan.prompt_tokens, 100);
     assert_int_equal(plan.note_count, 1);
     assert_non_null(strstr(plan.notes[0], "max_prompt_tokens"));
+    config.model.weights = WEIGHT_INT4;
+    assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_OK);
+    assert_true(plan.peak_bytes < as_said - plan.parameters);
     snprintf(config.model.path, sizeof config.model.path, "/nowhere");
     assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_BAD_INPUT);
     assert_non_null(strstr(error.text, "/nowhere/config.json"));
