@@ -1,9 +1,10 @@
-/* bench_load DIR [RUNS]
+/* bench_load DIR [RUNS [f32|bf16|f16|int8|int4|auto]]
  *
  * Time of loading a model directory, as a ratio to `cat` of the same files measured in the same run (best of RUNS, 3),
  * and the host memory that it takes beside the device's. The files are in the page cache where they fit. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -25,8 +26,12 @@ static double peak_mib(void)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: bench_load DIR [RUNS]\n");
+    int format = argc == 4 ? -1 : WEIGHT_F32;
+    for (int i = 0; argc == 4 && weights_names[i] != NULL; i++) {
+        format = strcmp(argv[3], weights_names[i]) == 0 ? i : format;
+    }
+    if (argc < 2 || argc > 4 || format < 0) {
+        fprintf(stderr, "usage: bench_load DIR [RUNS [f32|bf16|f16|int8|int4|auto]]\n");
         return 2;
     }
     char command[2048];
@@ -34,14 +39,14 @@ int main(int argc, char **argv)
     Error  error = {0};
     Gpu   *gpu   = gpu_open(&(GpuOptions){0}, &error);
     double cat = 1e9, load = 1e9, before = peak_mib();
-    for (int run = 0; gpu != NULL && run < (argc == 3 ? atoi(argv[2]) : 3); run++) {
+    for (int run = 0; gpu != NULL && run < (argc >= 3 ? atoi(argv[2]) : 3); run++) {
         double start = now();
         if (system(command) != 0) {
             return 1;
         }
         cat          = now() - start < cat ? now() - start : cat;
         start        = now();
-        Model *model = model_load(gpu, argv[1], false, &error);
+        Model *model = model_load_frozen(gpu, argv[1], false, (WeightFormat)format, &error);
         if (model == NULL) {
             break;
         }

@@ -1,0 +1,58 @@
+# rlsp plan: the configs for hub models, each for the card that its name says; switches that make a run fit; bad input.
+# usage: test_plan.sh PROGRAM TOP
+set -eu
+program=$1 top=$2
+unset OPENAI_API_KEY
+
+fail() { echo "test_plan: $*" >&2; exit 1; }
+
+value() { printf '%s' "$1" | tr ',{[' '\n\n\n' | sed -n "s/^\"$2\"://p" | head -n 1; }
+
+checked=0
+for config in "$top"/configs/llama-3.1-8b-math*.json "$top"/configs/qwen2.5-32b-aime*.json; do
+    name=$(basename "$config" .json)
+    "$program" config "$config" >/dev/null || fail "$name: rlsp config refuses it"
+    shapes=$top/tests/data/plan/${name%%-math*}
+    shapes=${shapes%%-aime*}
+    case $name in
+    *-lora-*gb)
+        size=${name##*-lora-} size=${size%gb}
+        plan=$("$program" plan --config "$config" --memory "$size" --set model.path="$shapes" --json) || fail "$name: no plan"
+        [ "$(value "$plan" fits)" = true ] || fail "$name does not fit $size GiB: $plan"
+        # a card's own use of its memory wants some room
+        peak=$(value "$plan" peak_bytes)
+        [ "$peak" -lt $((size * 1073741824 * 93 / 100)) ] || fail "$name leaves less than 7% of $size GiB: $peak"
+        ;;
+    *)
+        plan=$("$program" plan --config "$config" --memory 80 --set model.path="$shapes" --json) || fail "$name: no plan"
+        [ "$(value "$plan" fits)" = false ] || fail "$name, which trains every parameter, fits 80 GiB: $plan"
+        case $plan in *adapter.kind=lora*) ;; *) fail "$name: LoRA is not among the changes: $plan" ;; esac
+        ;;
+    esac
+    case $plan in *task.max_prompt_tokens*) ;; *) fail "$name: no note that its data are not there: $plan" ;; esac
+    checked=$((checked + 1))
+done
+[ "$checked" -ge 10 ] || fail "only $checked configs were looked at"
+
+# The changes that are said to make it fit do.
+config=$top/configs/llama-3.1-8b-math.json shapes=$top/tests/data/plan/llama-3.1-8b
+plan=$("$program" plan --config "$config" --memory 80 --set model.path="$shapes" --json)
+changes=$(printf '%s' "$plan" | sed -n 's/.*"fits_with":\[\([^]]*\)\].*/\1/p' | tr -d '"' | tr ',' ' ')
+[ -n "$changes" ] || fail "nothing makes it fit: $plan"
+set --
+for change in $changes; do set -- "$@" --set "$change"; done
+plan=$("$program" plan --config "$config" --memory 80 --set model.path="$shapes" "$@" --json)
+[ "$(value "$plan" fits)" = true ] || fail "with $* it does not fit: $plan"
+
+# On this device, as text.
+"$program" plan --config "$top/configs/countdown-smoke.json" | grep -q '^It fits: ' || fail "the smallest config does not fit this machine"
+
+# One line and exit 2.
+for bad in "--config $top/configs/none.json" "--config $top/configs/countdown.json --memory 0" "--config $top/configs/countdown.json --set model.path=/nowhere" ""; do
+    code=0
+    # shellcheck disable=SC2086
+    text=$("$program" plan $bad 2>&1 >/dev/null) || code=$?
+    [ "$code" = 2 ] || fail "plan $bad: exit $code: $text"
+    [ "$(printf '%s\n' "$text" | wc -l)" = 1 ] || fail "plan $bad: more than one line: $text"
+done
+echo "test_plan: $checked configs"
