@@ -510,7 +510,7 @@ static void freeze(Bench *b, WeightFormat weights, Model **base)
     model_free(b->reference);
     s->policy    = model_with_lora(*base, lora, &error);
     b->reference = model_with_lora(*base, NULL, &error);
-    s->learner   = s->policy != NULL ? learner_new(s->policy, &error) : NULL;
+    s->learner   = s->policy != NULL ? learner_new(s->policy, GPU_MEMORY_DEVICE, &error) : NULL;
     if (s->learner == NULL || b->reference == NULL) {
         fail_msg("%s", error.text);
     }

@@ -218,7 +218,7 @@ static void what_is_frozen_stays(void **state)
     (void)state;
     Error  error  = {0};
     Model *frozen = frozen_base("tiny-llama", WEIGHT_INT4), *f32 = frozen_base("tiny-llama", WEIGHT_F32);
-    assert_null(learner_new(frozen, &error));
+    assert_null(learner_new(frozen, GPU_MEMORY_DEVICE, &error));
     assert_non_null(strstr(error.text, "training in full needs f32"));
     error = (Error){0};
     assert_int_equal(model_save(frozen, fixture_directory(), DTYPE_F32, &error), STATUS_BAD_INPUT);
