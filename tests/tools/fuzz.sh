@@ -55,7 +55,7 @@ for target in "$@"; do
     seeds "$target" | while read -r file; do cp "$file" "$found/$(printf '%s' "$file" | tr / _)"; done
     lines=tests/fuzz/${target#fuzz_}_seeds.txt
     [ ! -f "$lines" ] || seed_lines "$lines" "$found"
-    set -- -max_len=16384 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$crashes/"
+    set -- -max_len=16384 -timeout=120 -report_slow_units=60 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$crashes/"
     [ "$target" != fuzz_math ] || set -- "$@" -dict=tests/fuzz/math.dict
 
     log=$build/$target.log
