@@ -119,7 +119,7 @@ static void say_settings(FILE *out, const EvalReport *report)
     row(out, "device", s->device);
     row(out, "rlsp", s->version);
     for (int c = 0; c < report->count; c++) {
-        char same[160], name[80];
+        char same[160], name[160];
         eval_settings_authors(s, &run->columns[c], same, sizeof same);
         if (same[0] != '\0' && s->data != NULL) {
             snprintf(name, sizeof name, "as the paper's authors evaluate (%s)", run->columns[c].label);
