@@ -4,6 +4,7 @@
 
 #include "engine/io/safetensors.h"
 #include "engine/ops/rope.h"
+#include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 
 static void check_table(const char *path, const RopeConfig *rope, uint32_t head_dim)
@@ -13,37 +14,37 @@ static void check_table(const char *path, const RopeConfig *rope, uint32_t head_
     if (!set) {
         fail_msg("%s", error.text);
     }
-    const Safetensor *positions = safetensors_find(set, "rope.positions"), *cosines = safetensors_find(set, "rope.cos");
-    const Safetensor *sines = safetensors_find(set, "rope.sin");
-    assert_true(positions && cosines && sines);
+    uint64_t positions_count, cosine_count, sine_count;
+    int64_t *positions = fixture_i64(set, "rope.positions", &positions_count);
+    float   *cosines   = fixture_f32(set, "rope.cos", &cosine_count);
+    float   *sines     = fixture_f32(set, "rope.sin", &sine_count);
+
     const uint32_t half = head_dim / 2;
-    assert_int_equal(cosines->elements, positions->elements * half);
+    assert_int_equal(cosine_count, positions_count * half);
+    assert_int_equal(sine_count, cosine_count);
 
     uint32_t rows = 0;
-    for (uint64_t i = 0; i < positions->elements; i++) {
-        int64_t position;
-        memcpy(&position, (const char *)positions->data + 8 * i, 8);
-        rows = (uint32_t)position + 1 > rows ? (uint32_t)position + 1 : rows;
+    for (uint64_t i = 0; i < positions_count; i++) {
+        rows = (uint32_t)positions[i] + 1 > rows ? (uint32_t)positions[i] + 1 : rows;
     }
     assert_true(rows > 100);
     float *table = fixture_alloc(rope_table_bytes(rows, head_dim));
     rope_table_fill(table, rope, rows, head_dim);
-    for (uint64_t i = 0; i < positions->elements; i++) {
-        int64_t position;
-        memcpy(&position, (const char *)positions->data + 8 * i, 8);
+    for (uint64_t i = 0; i < positions_count; i++) {
         /* The frequencies that the reference multiplies are rounded to float32. */
-        const double tolerance = 1e-7 + 1e-7 * (double)position;
+        const double tolerance = 1e-7 + 1e-7 * (double)positions[i];
         for (uint32_t j = 0; j < half; j++) {
-            float cosine, sine;
-            memcpy(&cosine, (const char *)cosines->data + 4 * (i * half + j), 4);
-            memcpy(&sine, (const char *)sines->data + 4 * (i * half + j), 4);
-            const float *turn = table + ((size_t)position * half + j) * 2;
+            const double cosine = (double)cosines[i * half + j], sine = (double)sines[i * half + j];
+            const float *turn   = table + ((size_t)positions[i] * half + j) * 2;
             if (!(fabs((double)turn[0] - cosine) <= tolerance && fabs((double)turn[1] - sine) <= tolerance)) {
-                fail_msg("%s: position %d, pair %u: %.9g %.9g, want %.9g %.9g", path, (int)position, j, (double)turn[0],
-                         (double)turn[1], (double)cosine, (double)sine);
+                fail_msg("%s: position %d, pair %u: %.9g %.9g, want %.9g %.9g", path, (int)positions[i], j,
+                         (double)turn[0], (double)turn[1], cosine, sine);
             }
         }
     }
+    free(positions);
+    free(cosines);
+    free(sines);
     safetensors_close(set);
 }
 
