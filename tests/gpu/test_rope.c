@@ -1,6 +1,7 @@
 /* RoPE: the table against the reference models, the rotation against float64. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/io/safetensors.h"
 #include "engine/ops/rope.h"
