@@ -25,7 +25,6 @@ static Status open_reference(RlStage *stage, bool resumed, Error *error)
 {
     Session *session = stage->session;
     char     path[RUN_PATH_SIZE];
-    snprintf(path, sizeof path, "%.1000s/reference", run_dir_path(session->run));
     if (gpu_is_dry(session->gpu) && session->base == NULL) { /* no file to go through */
         stage->reference = model_new(session->gpu, &session->policy->config, false, error);
         return stage->reference != NULL ? STATUS_OK : error->status;
@@ -34,6 +33,7 @@ static Status open_reference(RlStage *stage, bool resumed, Error *error)
         stage->reference = session_adapter_reference(session, resumed, error);
         return stage->reference != NULL ? STATUS_OK : error->status;
     }
+    snprintf(path, sizeof path, "%.1000s/reference", run_dir_path(session->run));
     if (!resumed) {
         Status status = model_save(session->policy, path, DTYPE_F32, error);
         if (status != STATUS_OK) {
