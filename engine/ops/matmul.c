@@ -1,147 +1,6 @@
 #include "engine/ops/matmul.h"
 
-#include "engine/ops/ops.h"
-
-/* Bits of EPILOGUE, as in shaders/include/gemm.glsl. */
-enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
-
-enum { MAX_SLICES = 32 };
-
-typedef enum Kernel {
-    KERNEL_TILED, /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes */
-    KERNEL_LANES, /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later          */
-    KERNEL_TEXEL  /* shaders/gemm_texel.comp: older lavapipe                         */
-} Kernel;
-
-enum { LANES_STEP = 32, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp, gemm_pack.comp */
-enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
-
-/* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
-typedef struct Plan {
-    Kernel   kernel;
-    uint32_t tile_m, tile_n, tile_k; /* of one workgroup; slices and passes are multiples of tile_k      */
-    uint32_t k_main;                 /* the rest, less than tile_k, comes after                          */
-    uint32_t k_pass;                 /* of k_main in one dispatch; later ones add to C                   */
-    uint32_t slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
-    uint64_t panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
-} Plan;
-
-static uint32_t ceil_div(uint32_t a, uint32_t b)
-{
-    return (a + b - 1) / b;
-}
-
-/* Slices of a weight gradient's k so that the device has enough workgroups: it has
- * few tiles and a long k. No slice is shorter than 256. */
-static void plan_split(Plan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n)
-{
-    if (layout != MATMUL_TN) { /* m is a batch: what a row gets must not depend on the rows beside it */
-        plan->slices  = 1;
-        plan->k_slice = plan->k_pass;
-        return;
-    }
-    const uint64_t tiles  = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
-    uint64_t       slices = tiles < wanted ? (wanted + tiles - 1) / tiles : 1;
-    slices                = slices < MAX_SLICES ? slices : MAX_SLICES;
-    slices                = slices < plan->k_pass / 256 ? slices : plan->k_pass / 256;
-    plan->slices          = slices > 1 ? (uint32_t)slices : 1;
-    plan->k_slice         = ceil_div(ceil_div(plan->k_pass, plan->slices), plan->tile_k) * plan->tile_k;
-    plan->slices          = ceil_div(plan->k_pass, plan->k_slice);
-}
-
-enum { LLVMPIPE = 13 }; /* VK_DRIVER_ID_MESA_LLVMPIPE */
-
-/* lavapipe whose LLVM makes broadcasts of uniform loads. Mesa numbers its driver
- * versions as Vulkan numbers its own; old lavapipe always says 1. */
-static bool is_new_lavapipe(const GpuInfo *info)
-{
-    return info->driver_id == LLVMPIPE && info->driver_version >> 22 >= 24;
-}
-static bool is_old_lavapipe(const GpuInfo *info)
-{
-    return info->driver_id == LLVMPIPE && !is_new_lavapipe(info);
-}
-
-static Plan plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
-{
-    const bool cpu  = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
-    Plan       plan = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
-    plan.tile_m = plan.tile_n = cpu ? 32 : 64; /* CPU devices: half the code to compile */
-    plan_split(&plan, cpu ? 16 : 512, layout, m, n);
-    return plan;
-}
-
-/* Passes over k keep what their tiles share (B; for TN, A too) within a
- * second-level cache. */
-static Plan plan_passes(Plan plan, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
-{
-    const uint32_t cached  = 512 << 10; /* bytes */
-    uint32_t       longest = cached / (4 * (layout == MATMUL_TN ? m + n : n));
-    longest                = longest > 256 ? longest : 256;
-    plan.k_main            = k / plan.tile_k * plan.tile_k;
-    plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
-    plan_split(&plan, 8, layout, m, n);
-    return plan;
-}
-
-/* Rows of a tile: two registers of sums each, beside three for operands. The device is this processor. */
-static uint32_t lanes_rows(void)
-{
-#if defined(__x86_64__) && defined(__GNUC__)
-    return __builtin_cpu_supports("avx512vl") ? 12 : 6; /* 32 or 16 vector registers */
-#else
-    return 6;
-#endif
-}
-
-/* A panel of B and a tile of A lie in a first-level cache during a pass. */
-static Plan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
-{
-    const uint32_t longest = 384, most = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
-    Plan           plan = {
-                  .kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = LANES_STEP, .slices = 1};
-    plan.k_main      = k / plan.tile_k * plan.tile_k;
-    plan.panel_bytes = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4; /* no less for a longer k */
-    if (plan.k_main > 0) {
-        const uint32_t passes = ceil_div(plan.k_main, longest);
-        plan.k_pass           = ceil_div(ceil_div(plan.k_main, passes), plan.tile_k) * plan.tile_k;
-        plan_split(&plan, 8, layout, m, n);
-    }
-    return plan;
-}
-
-/* Invocations lie down the rows, or half across, whichever wastes fewer. */
-static Plan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
-{
-    uint64_t best = UINT64_MAX;
-    Plan     plan = {.kernel = KERNEL_TEXEL, .tile_k = TEXEL_STEP};
-    for (uint32_t down = lanes; down > 0; down /= 2) {
-        const uint32_t tile_m = TEXEL_ROWS * down, tile_n = TEXEL_COLUMNS * (lanes / down);
-        const uint64_t tiles = (uint64_t)ceil_div(m, tile_m) * ceil_div(n, tile_n);
-        if (tiles < best) {
-            best        = tiles;
-            plan.tile_m = tile_m;
-            plan.tile_n = tile_n;
-        }
-    }
-    return plan_passes(plan, layout, m, n, k);
-}
-
-static Plan plan_make(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
-{
-    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
-    const uint32_t lanes = info->subgroup_size;
-    if (is_new_lavapipe(info) && info->tier.buffer_address && info->tier.int64 &&
-        (lanes == 4 || lanes == 8 || lanes == 16) && n >= 2 * lanes && n % 4 == 0 &&
-        (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()))) {
-        return plan_lanes(layout, lanes, m, n, k);
-    }
-    if (is_old_lavapipe(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
-        (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0)) {
-        return plan_texel(layout, lanes, m, n, k);
-    }
-    return plan_tiled(stream, layout, m, n, k);
-}
+#include "engine/ops/matmul_parts.h"
 
 /* Rows are whole vec4s at aligned places, and sizes stay within what the kernels index. */
 static bool fits_vec4s(const Matmul *p)
@@ -157,145 +16,12 @@ static bool fits_vec4s(const Matmul *p)
            p->c.size < limit;
 }
 
-/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
-static GpuSpan bindable(GpuSpan span, uint32_t *before)
-{
-    const uint64_t rest = span.offset % GPU_ALIGNMENT;
-    *before             = (uint32_t)(rest / 4);
-    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
-}
-
 static bool is_bindable(GpuSpan span)
 {
     return span.buffer == NULL || span.offset % GPU_ALIGNMENT == 0;
 }
 
-static void record_tiled(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue)
-{
-    const uint32_t reg = 4, side = plan->tile_m / reg;
-    uint32_t       before[5];
-    const GpuSpan  to = bindable(c, &before[0]), a = bindable(p->a, &before[1]), b = bindable(p->b, &before[2]);
-    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[3]);
-    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[4]);
-    const uint32_t push[14] = {p->m,          p->n,
-                               p->k,          p->lda,
-                               p->ldb,        plan->slices > 1 ? p->n : p->ldc,
-                               plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
-                               epilogue,      before[0],
-                               before[1],     before[2],
-                               before[3],     before[4]};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "gemm_tiled",
-                                .spec       = {side * side, p->layout, plan->tile_m, reg},
-                                .spec_count = 4,
-                                .bind       = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a),
-                                         gpu_read(b), gpu_read(add), gpu_read(bias)},
-                                .push       = push,
-                                .push_size  = sizeof push,
-                                .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
-}
-
-static GpuBind by_address(GpuSpan span, GpuAccess access)
-{
-    return (GpuBind){span, access, GPU_BIND_ADDRESS};
-}
-
-/* One pass: k in [first, first + count). A count that is no multiple of the step is padded, and less than one. */
-static void record_lanes(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue,
-                         uint32_t first, uint32_t count)
-{
-    const bool     padded = count % LANES_STEP != 0;
-    const uint32_t length = padded ? ceil_div(count, PADDED_STEP) * PADDED_STEP : count; /* of a panel */
-    const uint32_t lanes  = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
-    const uint32_t panels = ceil_div(p->n, plan->tile_n), tiles = ceil_div(p->m, plan->tile_m);
-    const GpuSpan  packed = gpu_span_slice(p->workspace, 0, (uint64_t)panels * plan->tile_n * length * 4);
-    const uint64_t a_step = p->layout == MATMUL_TN ? p->lda : 1, b_step = p->layout == MATMUL_NT ? 1 : p->ldb;
-    const struct {
-        uint64_t b, panels;
-        uint32_t n, ldb, count, k;
-    } pack = {gpu_span_address(p->b) + first * b_step * 4, gpu_span_address(packed), p->n, p->ldb, length, count};
-    const uint32_t pack_step = padded ? PADDED_STEP : PACK_STEP;
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel = "gemm_pack",
-                                .spec   = {lanes, p->layout == MATMUL_NT ? MATMUL_NT : MATMUL_NN, 0, pack_step, padded},
-                                .spec_count = 5,
-                                .bind       = {by_address(packed, GPU_WRITE), by_address(p->b, GPU_READ)},
-                                .push       = &pack,
-                                .push_size  = sizeof pack,
-                                .groups     = {length / pack_step, panels, 1}});
-
-    const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
-    const uint32_t k_slice = plan->slices > 1 ? plan->k_slice : length;
-    const uint64_t tile_bytes =
-        (uint64_t)plan->tile_m * k_slice * 4; /* of A; a block of rows stays in a second-level cache */
-    const uint32_t fit = (uint32_t)((256 << 10) / tile_bytes), blocks = ceil_div(tiles, fit > 0 ? fit : 1);
-    const struct {
-        uint64_t a, b, c, add, bias;
-        uint32_t m, n, k, lda, ldc, blocks, k_slice, c_plane, k_last, padding;
-    } push = {gpu_span_address(p->a) + first * a_step * 4,
-              gpu_span_address(packed),
-              gpu_span_address(c),
-              gpu_span_address(add),
-              gpu_span_address(bias),
-              p->m,
-              p->n,
-              length,
-              p->lda,
-              plan->slices > 1 ? p->n : p->ldc,
-              blocks,
-              k_slice,
-              plan->slices > 1 ? p->m * p->n : 0,
-              count - 1,
-              0};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "gemm_lanes",
-                                .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
-                                         padded ? length : LANES_STEP, plan->tile_m, padded},
-                                .spec_count = 6,
-                                .bind       = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE),
-                                               by_address(p->a, GPU_READ), by_address(packed, GPU_READ),
-                                               by_address(add, GPU_READ), by_address(bias, GPU_READ)},
-                                .push       = &push,
-                                .push_size  = sizeof push,
-                                .groups     = {ceil_div(tiles, blocks), panels, blocks * ceil_div(length, k_slice)}});
-}
-
-/* One pass: k in [first, first + count). */
-static void record_texel(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan c, uint32_t epilogue,
-                         uint32_t first, uint32_t count)
-{
-    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, down = plan->tile_m / TEXEL_ROWS;
-    const uint32_t push[9] = {p->m,       p->n,          first + count,
-                              p->lda / 4, p->ldb / 4,    plan->slices > 1 ? p->n : p->ldc,
-                              first,      plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_texel",
-                                        .spec       = {lanes, p->layout, epilogue, down, TEXEL_ROWS},
-                                        .spec_count = 5,
-                                        .bind = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_texel(p->a),
-                                                 gpu_texel(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
-                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
-                                        .push = push,
-                                        .push_size = sizeof push,
-                                        .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m),
-                                                      ceil_div(count, plan->k_slice)}});
-}
-
-static void record_reduce(GpuStream *stream, const Matmul *p, const Plan *plan, GpuSpan planes, uint32_t epilogue)
-{
-    const uint32_t push[4] = {p->m, p->n, p->ldc, plan->slices};
-    const uint32_t group   = ops_group_elements(stream);
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_reduce",
-                                        .spec       = {group, p->layout, epilogue},
-                                        .spec_count = 3,
-                                        .bind       = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c),
-                                                 gpu_read(planes), gpu_read(epilogue & ADD_MATRIX ? p->add : planes),
-                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : planes)},
-                                        .push      = push,
-                                        .push_size = sizeof push,
-                                        .groups    = gpu_groups((uint64_t)p->m * p->n, group)});
-}
-
-static uint64_t planes_bytes(const Plan *plan, uint32_t m, uint32_t n)
+static uint64_t planes_bytes(const MatmulPlan *plan, uint32_t m, uint32_t n)
 {
     return plan->slices > 1 ? (uint64_t)plan->slices * m * n * 4 : 0;
 }
@@ -309,15 +35,15 @@ static GpuSpan matrix_rows(GpuSpan matrix, uint64_t first, uint64_t rows, uint64
 /* What is left of k after k_main columns. */
 static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
 {
-    Matmul         rest = *p;
-    const uint64_t skip = (uint64_t)k_main * 4;
-    rest.k              = p->k - k_main;
-    rest.a              = p->layout == MATMUL_TN ? matrix_rows(p->a, k_main, rest.k, p->m, p->lda)
-                                                 : gpu_span_slice(p->a, skip, p->a.size - skip);
-    rest.b              = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip, p->b.size - skip)
-                                                 : matrix_rows(p->b, k_main, rest.k, p->n, p->ldb);
-    const Plan tiled    = plan_tiled(stream, rest.layout, rest.m, rest.n, rest.k);
-    record_tiled(stream, &rest, &tiled, p->c, ADD_C);
+    Matmul         rest    = *p;
+    const uint64_t skip    = (uint64_t)k_main * 4;
+    rest.k                 = p->k - k_main;
+    rest.a                 = p->layout == MATMUL_TN ? matrix_rows(p->a, k_main, rest.k, p->m, p->lda)
+                                                    : gpu_span_slice(p->a, skip, p->a.size - skip);
+    rest.b                 = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip, p->b.size - skip)
+                                                    : matrix_rows(p->b, k_main, rest.k, p->n, p->ldb);
+    const MatmulPlan tiled = matmul_plan_tiled(stream, rest.layout, rest.m, rest.n, rest.k);
+    matmul_record_tiled(stream, &rest, &tiled, p->c, ADD_C);
 }
 
 /* Bytes that an operand of one dispatch may have. */
@@ -330,12 +56,12 @@ static uint64_t operand_limit(GpuStream *stream)
 /* A product whose tensors each fit one binding, strides filled in. */
 static void matmul_piece(GpuStream *stream, const Matmul *p)
 {
-    Plan plan = plan_make(stream, p->layout, p->m, p->n, p->k);
+    MatmulPlan plan = matmul_plan(stream, p->layout, p->m, p->n, p->k);
     if (plan.kernel != KERNEL_TILED && !fits_vec4s(p)) {
-        plan = plan_tiled(stream, p->layout, p->m, p->n, p->k);
+        plan = matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k);
     }
     if (plan.panel_bytes > 0 && (p->workspace.buffer == NULL || p->workspace.size < plan.panel_bytes)) {
-        plan = plan_tiled(stream, p->layout, p->m, p->n, p->k);
+        plan = matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k);
     }
     const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.panel_bytes);
     const bool     bound = is_bindable(p->c) && is_bindable(p->add) && is_bindable(p->bias); /* by gemm_reduce */
@@ -357,12 +83,12 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
         const GpuSpan  to  = split ? planes : p->c;
         const uint32_t now = split ? 0 : add;
         switch (plan.kernel) {
-        case KERNEL_LANES: record_lanes(stream, p, &plan, to, now, k, count); break;
-        case KERNEL_TEXEL: record_texel(stream, p, &plan, to, now, k, count); break;
-        case KERNEL_TILED: record_tiled(stream, p, &plan, to, now); break;
+        case KERNEL_LANES: matmul_record_lanes(stream, p, &plan, to, now, k, count); break;
+        case KERNEL_TEXEL: matmul_record_texel(stream, p, &plan, to, now, k, count); break;
+        case KERNEL_TILED: matmul_record_tiled(stream, p, &plan, to, now); break;
         }
         if (split) {
-            record_reduce(stream, p, &plan, planes, add);
+            matmul_record_reduce(stream, p, &plan, planes, add);
         }
     }
     if (plan.k_main == p->k) {
@@ -370,7 +96,8 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     }
     if (plan.kernel == KERNEL_LANES) {
         plan.slices = 1;
-        record_lanes(stream, p, &plan, p->c, plan.k_main == 0 ? epilogue : ADD_C, plan.k_main, p->k - plan.k_main);
+        matmul_record_lanes(stream, p, &plan, p->c, plan.k_main == 0 ? epilogue : ADD_C, plan.k_main,
+                            p->k - plan.k_main);
     } else {
         record_rest(stream, p, plan.k_main);
     }
@@ -503,23 +230,6 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
     } else if (layout == MATMUL_TN && lines > 0) {
         m = lines;
     }
-    const Plan plan = plan_make(stream, layout, m, n, k);
+    const MatmulPlan plan = matmul_plan(stream, layout, m, n, k);
     return gpu_align(plan.panel_bytes) + planes_bytes(&plan, m, n);
-}
-
-bool matmul_prefers_f32(GpuStream *stream)
-{
-    return gpu_info(gpu_stream_gpu(stream))->driver_id == LLVMPIPE;
-}
-
-bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
-{
-    return plan_make(stream, layout, m, n, k).kernel != KERNEL_TILED;
-}
-
-const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
-{
-    static const char *const names[] = {
-        [KERNEL_TILED] = "gemm_tiled", [KERNEL_LANES] = "gemm_lanes", [KERNEL_TEXEL] = "gemm_texel"};
-    return names[plan_make(stream, layout, m, n, k).kernel];
 }

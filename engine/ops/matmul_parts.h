@@ -1,0 +1,49 @@
+/* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
+ * how it covers a product), matmul_record.c (the dispatches). */
+#ifndef ENGINE_OPS_MATMUL_PARTS_H
+#define ENGINE_OPS_MATMUL_PARTS_H
+
+#include "engine/ops/matmul.h"
+
+/* Bits of EPILOGUE, as in shaders/include/gemm.glsl. */
+enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
+
+typedef enum MatmulKernel {
+    KERNEL_TILED, /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes */
+    KERNEL_LANES, /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later          */
+    KERNEL_TEXEL  /* shaders/gemm_texel.comp: older lavapipe                         */
+} MatmulKernel;
+
+enum { LANES_STEP = 32, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp, gemm_pack.comp */
+enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
+
+/* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
+typedef struct MatmulPlan {
+    MatmulKernel kernel;
+    uint32_t     tile_m, tile_n, tile_k; /* of one workgroup; slices and passes are multiples of tile_k      */
+    uint32_t     k_main;                 /* the rest, less than tile_k, comes after                          */
+    uint32_t     k_pass;                 /* of k_main in one dispatch; later ones add to C                   */
+    uint32_t     slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
+    uint64_t     panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
+} MatmulPlan;
+
+static inline uint32_t ceil_div(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* The kernel that suits the device and the shape; the one that takes every shape. */
+MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+
+/* One dispatch into `c`; `epilogue`: bits of what is added. lanes, texel: one pass, k in [first, first + count). */
+void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
+void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
+                         uint32_t first, uint32_t count);
+void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
+                         uint32_t first, uint32_t count);
+/* Adds up the slices' planes into p->c. */
+void matmul_record_reduce(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan planes,
+                          uint32_t epilogue);
+
+#endif

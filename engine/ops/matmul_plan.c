@@ -1,0 +1,133 @@
+/* Which kernel takes a product, and how it covers it. */
+#include "engine/ops/matmul_parts.h"
+
+enum { MAX_SLICES = 32 };
+
+/* Slices of a weight gradient's k so that the device has enough workgroups: it has
+ * few tiles and a long k. No slice is shorter than 256. */
+static void plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n)
+{
+    if (layout != MATMUL_TN) { /* m is a batch: what a row gets must not depend on the rows beside it */
+        plan->slices  = 1;
+        plan->k_slice = plan->k_pass;
+        return;
+    }
+    const uint64_t tiles  = (uint64_t)ceil_div(m, plan->tile_m) * ceil_div(n, plan->tile_n);
+    uint64_t       slices = tiles < wanted ? (wanted + tiles - 1) / tiles : 1;
+    slices                = slices < MAX_SLICES ? slices : MAX_SLICES;
+    slices                = slices < plan->k_pass / 256 ? slices : plan->k_pass / 256;
+    plan->slices          = slices > 1 ? (uint32_t)slices : 1;
+    plan->k_slice         = ceil_div(ceil_div(plan->k_pass, plan->slices), plan->tile_k) * plan->tile_k;
+    plan->slices          = ceil_div(plan->k_pass, plan->k_slice);
+}
+
+enum { LLVMPIPE = 13 }; /* VK_DRIVER_ID_MESA_LLVMPIPE */
+
+/* lavapipe whose LLVM makes broadcasts of uniform loads. Mesa numbers its driver
+ * versions as Vulkan numbers its own; old lavapipe always says 1. */
+static bool is_new_lavapipe(const GpuInfo *info)
+{
+    return info->driver_id == LLVMPIPE && info->driver_version >> 22 >= 24;
+}
+static bool is_old_lavapipe(const GpuInfo *info)
+{
+    return info->driver_id == LLVMPIPE && !is_new_lavapipe(info);
+}
+
+MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    const bool cpu  = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
+    MatmulPlan plan = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
+    plan.tile_m = plan.tile_n = cpu ? 32 : 64; /* CPU devices: half the code to compile */
+    plan_split(&plan, cpu ? 16 : 512, layout, m, n);
+    return plan;
+}
+
+/* Passes over k keep what their tiles share (B; for TN, A too) within a
+ * second-level cache. */
+static MatmulPlan plan_passes(MatmulPlan plan, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t cached  = 512 << 10; /* bytes */
+    uint32_t       longest = cached / (4 * (layout == MATMUL_TN ? m + n : n));
+    longest                = longest > 256 ? longest : 256;
+    plan.k_main            = k / plan.tile_k * plan.tile_k;
+    plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
+    plan_split(&plan, 8, layout, m, n);
+    return plan;
+}
+
+/* Rows of a tile: two registers of sums each, beside three for operands. The device is this processor. */
+static uint32_t lanes_rows(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    return __builtin_cpu_supports("avx512vl") ? 12 : 6; /* 32 or 16 vector registers */
+#else
+    return 6;
+#endif
+}
+
+/* A panel of B and a tile of A lie in a first-level cache during a pass. */
+static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t longest = 384, most = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
+    MatmulPlan     plan = {
+            .kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = LANES_STEP, .slices = 1};
+    plan.k_main      = k / plan.tile_k * plan.tile_k;
+    plan.panel_bytes = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4; /* no less for a longer k */
+    if (plan.k_main > 0) {
+        const uint32_t passes = ceil_div(plan.k_main, longest);
+        plan.k_pass           = ceil_div(ceil_div(plan.k_main, passes), plan.tile_k) * plan.tile_k;
+        plan_split(&plan, 8, layout, m, n);
+    }
+    return plan;
+}
+
+/* Invocations lie down the rows, or half across, whichever wastes fewer. */
+static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
+{
+    uint64_t   best = UINT64_MAX;
+    MatmulPlan plan = {.kernel = KERNEL_TEXEL, .tile_k = TEXEL_STEP};
+    for (uint32_t down = lanes; down > 0; down /= 2) {
+        const uint32_t tile_m = TEXEL_ROWS * down, tile_n = TEXEL_COLUMNS * (lanes / down);
+        const uint64_t tiles = (uint64_t)ceil_div(m, tile_m) * ceil_div(n, tile_n);
+        if (tiles < best) {
+            best        = tiles;
+            plan.tile_m = tile_m;
+            plan.tile_n = tile_n;
+        }
+    }
+    return plan_passes(plan, layout, m, n, k);
+}
+
+MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
+    const uint32_t lanes = info->subgroup_size;
+    if (is_new_lavapipe(info) && info->tier.buffer_address && info->tier.int64 &&
+        (lanes == 4 || lanes == 8 || lanes == 16) && n >= 2 * lanes && n % 4 == 0 &&
+        (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()))) {
+        return plan_lanes(layout, lanes, m, n, k);
+    }
+    if (is_old_lavapipe(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
+        (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0)) {
+        return plan_texel(layout, lanes, m, n, k);
+    }
+    return matmul_plan_tiled(stream, layout, m, n, k);
+}
+
+bool matmul_prefers_f32(GpuStream *stream)
+{
+    return gpu_info(gpu_stream_gpu(stream))->driver_id == LLVMPIPE;
+}
+
+bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    return matmul_plan(stream, layout, m, n, k).kernel != KERNEL_TILED;
+}
+
+const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    static const char *const names[] = {
+        [KERNEL_TILED] = "gemm_tiled", [KERNEL_LANES] = "gemm_lanes", [KERNEL_TEXEL] = "gemm_texel"};
+    return names[matmul_plan(stream, layout, m, n, k).kernel];
+}

@@ -1,0 +1,136 @@
+/* The dispatches of each kernel. */
+#include "engine/ops/matmul_parts.h"
+#include "engine/ops/ops.h"
+
+/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
+static GpuSpan bindable(GpuSpan span, uint32_t *before)
+{
+    const uint64_t rest = span.offset % GPU_ALIGNMENT;
+    *before             = (uint32_t)(rest / 4);
+    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
+}
+
+void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
+{
+    const uint32_t reg = 4, side = plan->tile_m / reg;
+    uint32_t       before[5];
+    const GpuSpan  to = bindable(c, &before[0]), a = bindable(p->a, &before[1]), b = bindable(p->b, &before[2]);
+    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[3]);
+    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[4]);
+    const uint32_t push[14] = {p->m,          p->n,
+                               p->k,          p->lda,
+                               p->ldb,        plan->slices > 1 ? p->n : p->ldc,
+                               plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
+                               epilogue,      before[0],
+                               before[1],     before[2],
+                               before[3],     before[4]};
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "gemm_tiled",
+                                .spec       = {side * side, p->layout, plan->tile_m, reg},
+                                .spec_count = 4,
+                                .bind       = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a),
+                                         gpu_read(b), gpu_read(add), gpu_read(bias)},
+                                .push       = push,
+                                .push_size  = sizeof push,
+                                .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
+}
+
+static GpuBind by_address(GpuSpan span, GpuAccess access)
+{
+    return (GpuBind){span, access, GPU_BIND_ADDRESS};
+}
+
+/* One pass: k in [first, first + count). A count that is no multiple of the step is padded, and less than one. */
+void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
+                         uint32_t first, uint32_t count)
+{
+    const bool     padded = count % LANES_STEP != 0;
+    const uint32_t length = padded ? ceil_div(count, PADDED_STEP) * PADDED_STEP : count; /* of a panel */
+    const uint32_t lanes  = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    const uint32_t panels = ceil_div(p->n, plan->tile_n), tiles = ceil_div(p->m, plan->tile_m);
+    const GpuSpan  packed = gpu_span_slice(p->workspace, 0, (uint64_t)panels * plan->tile_n * length * 4);
+    const uint64_t a_step = p->layout == MATMUL_TN ? p->lda : 1, b_step = p->layout == MATMUL_NT ? 1 : p->ldb;
+    const struct {
+        uint64_t b, panels;
+        uint32_t n, ldb, count, k;
+    } pack = {gpu_span_address(p->b) + first * b_step * 4, gpu_span_address(packed), p->n, p->ldb, length, count};
+    const uint32_t pack_step = padded ? PADDED_STEP : PACK_STEP;
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel = "gemm_pack",
+                                .spec   = {lanes, p->layout == MATMUL_NT ? MATMUL_NT : MATMUL_NN, 0, pack_step, padded},
+                                .spec_count = 5,
+                                .bind       = {by_address(packed, GPU_WRITE), by_address(p->b, GPU_READ)},
+                                .push       = &pack,
+                                .push_size  = sizeof pack,
+                                .groups     = {length / pack_step, panels, 1}});
+
+    const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
+    const uint32_t k_slice = plan->slices > 1 ? plan->k_slice : length;
+    const uint64_t tile_bytes =
+        (uint64_t)plan->tile_m * k_slice * 4; /* of A; a block of rows stays in a second-level cache */
+    const uint32_t fit = (uint32_t)((256 << 10) / tile_bytes), blocks = ceil_div(tiles, fit > 0 ? fit : 1);
+    const struct {
+        uint64_t a, b, c, add, bias;
+        uint32_t m, n, k, lda, ldc, blocks, k_slice, c_plane, k_last, padding;
+    } push = {gpu_span_address(p->a) + first * a_step * 4,
+              gpu_span_address(packed),
+              gpu_span_address(c),
+              gpu_span_address(add),
+              gpu_span_address(bias),
+              p->m,
+              p->n,
+              length,
+              p->lda,
+              plan->slices > 1 ? p->n : p->ldc,
+              blocks,
+              k_slice,
+              plan->slices > 1 ? p->m * p->n : 0,
+              count - 1,
+              0};
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "gemm_lanes",
+                                .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
+                                         padded ? length : LANES_STEP, plan->tile_m, padded},
+                                .spec_count = 6,
+                                .bind       = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE),
+                                               by_address(p->a, GPU_READ), by_address(packed, GPU_READ),
+                                               by_address(add, GPU_READ), by_address(bias, GPU_READ)},
+                                .push       = &push,
+                                .push_size  = sizeof push,
+                                .groups     = {ceil_div(tiles, blocks), panels, blocks * ceil_div(length, k_slice)}});
+}
+
+/* One pass: k in [first, first + count). */
+void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
+                         uint32_t first, uint32_t count)
+{
+    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, down = plan->tile_m / TEXEL_ROWS;
+    const uint32_t push[9] = {p->m,       p->n,          first + count,
+                              p->lda / 4, p->ldb / 4,    plan->slices > 1 ? p->n : p->ldc,
+                              first,      plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_texel",
+                                        .spec       = {lanes, p->layout, epilogue, down, TEXEL_ROWS},
+                                        .spec_count = 5,
+                                        .bind = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_texel(p->a),
+                                                 gpu_texel(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
+                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
+                                        .push = push,
+                                        .push_size = sizeof push,
+                                        .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m),
+                                                      ceil_div(count, plan->k_slice)}});
+}
+
+void matmul_record_reduce(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan planes, uint32_t epilogue)
+{
+    const uint32_t push[4] = {p->m, p->n, p->ldc, plan->slices};
+    const uint32_t group   = ops_group_elements(stream);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_reduce",
+                                        .spec       = {group, p->layout, epilogue},
+                                        .spec_count = 3,
+                                        .bind       = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c),
+                                                 gpu_read(planes), gpu_read(epilogue & ADD_MATRIX ? p->add : planes),
+                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : planes)},
+                                        .push      = push,
+                                        .push_size = sizeof push,
+                                        .groups    = gpu_groups((uint64_t)p->m * p->n, group)});
+}
