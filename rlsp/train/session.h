@@ -134,7 +134,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
  * least `longest`. 0 with *error set if what attention reads of so many tokens is more than the device binds at once. */
 uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest, Error *error);
 
-/* For session.c and plan.c: writes the task's own tokenizer into a directory; the model of model.init, with the opened
+/* For session_*.c and plan.c: writes the task's own tokenizer into a directory; the model of model.init, with the opened
  * tokenizer's vocabulary. */
 Status      session_build_tokenizer(const Session *session, const char *directory, Error *error);
 ModelConfig session_init_config(const Session *session);
