@@ -4,52 +4,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rlsp/run/metric_info.h"
+
 #define DEFAULT_SMOOTHING .6
 
-/* A panel that is drawn when nothing else is asked for. Of several runs only the first metric is shown. */
+/* A panel that is drawn when nothing else is asked for. Of several runs only the first metric is shown. What a metric
+ * is called is in metric_info. */
 typedef struct Default {
-    const char *title, *y_label;
+    const char *title, *y_label; /* NULL: what the first metric is called; its unit */
     bool        from_zero;
     struct {
         HistoryKind kind;
-        const char *name, *label;
+        const char *name;
     } metrics[3];
 } Default;
 
-static const Default accuracy = {"held-out accuracy",
-                                 "share of responses",
-                                 true,
-                                 {{HISTORY_EVAL, "accuracy", "sampled"}, {HISTORY_EVAL, "greedy_accuracy", "greedy"}}};
+static const Default accuracy = {
+    "held-out accuracy", "share of responses", true, {{HISTORY_EVAL, "accuracy"}, {HISTORY_EVAL, "greedy_accuracy"}}};
 
 static const Default rl_panels[] = {
     {"reward",
      "mean of a step",
      false,
-     {{HISTORY_RL, "reward", "total"},
-      {HISTORY_RL, "correct", "correct"},
-      {HISTORY_RL, "explore_weighted", "exploration"}}},
-    {"judge",
-     "mean of a step",
-     false,
-     {{HISTORY_RL, "judge", "grade"}, {HISTORY_RL, "judge_fallback", "without a grade"}}},
-    {"reward server",
-     "mean of a step",
-     false,
-     {{HISTORY_RL, "remote", "its number"}, {HISTORY_RL, "remote_fallback", "without one"}}},
+     {{HISTORY_RL, "reward"}, {HISTORY_RL, "correct"}, {HISTORY_RL, "explore_weighted"}}},
+    {"judge", "mean of a step", false, {{HISTORY_RL, "judge"}, {HISTORY_RL, "judge_fallback"}}},
+    {"reward server", "mean of a step", false, {{HISTORY_RL, "remote"}, {HISTORY_RL, "remote_fallback"}}},
     accuracy,
-    {"trace length", "tokens", true, {{HISTORY_RL, "length", "length"}}},
+    {"trace length", NULL, true, {{HISTORY_RL, "length"}}},
     {"what traces show",
      "share of traces",
      true,
-     {{HISTORY_RL, "backtrack", "backtrack"}, {HISTORY_RL, "search", "search"}, {HISTORY_RL, "check", "check"}}},
-    {"KL to the reference policy", "nats per trace", false, {{HISTORY_RL, "kl", "KL"}}},
-    {"entropy", "nats per token", true, {{HISTORY_RL, "entropy", "entropy"}}},
+     {{HISTORY_RL, "backtrack"}, {HISTORY_RL, "search"}, {HISTORY_RL, "check"}}},
+    {"KL to the reference policy", "nats per trace", false, {{HISTORY_RL, "kl"}}},
+    {"entropy", "nats per token", true, {{HISTORY_RL, "entropy"}}},
 };
 
 static const Default sft_panels[] = {
-    {"loss", "nats per token", false, {{HISTORY_SFT, "loss", "loss"}}},
-    {"learning rate", NULL, true, {{HISTORY_SFT, "lr", "learning rate"}}},
-    {"gradient norm", NULL, true, {{HISTORY_SFT, "grad_norm", "gradient norm"}}},
+    {NULL, "nats per token", false, {{HISTORY_SFT, "loss"}}},
+    {NULL, NULL, true, {{HISTORY_SFT, "lr"}}},
+    {NULL, NULL, true, {{HISTORY_SFT, "grad_norm"}}},
     accuracy,
 };
 
@@ -225,6 +218,12 @@ static void span_of(const PlotRequest *request, int kind, double *first, double 
     }
 }
 
+/* What a metric is called beside others. */
+static const char *brief_of(const MetricInfo *info)
+{
+    return info->brief != NULL ? info->brief : info->label != NULL ? info->label : info->name;
+}
+
 static Status add_defaults(PlotPanels *panels, const PlotRequest *request, Error *error)
 {
     double first, last;
@@ -237,20 +236,24 @@ static Status add_defaults(PlotPanels *panels, const PlotRequest *request, Error
     const double to   = !isnan(request->to) ? request->to : rl ? last : INFINITY;
     const int    most = request->run_count > 1 ? 1 : 3;
     for (int d = 0; d < count; d++) {
+        const MetricInfo first_metric = metric_info(defaults[d].metrics[0].kind, defaults[d].metrics[0].name);
         for (int m = 0; m < most && defaults[d].metrics[m].name != NULL; m++) {
             PlotMetric metric = {.kind = defaults[d].metrics[m].kind};
             snprintf(metric.name, sizeof metric.name, "%s", defaults[d].metrics[m].name);
-            Status status = add_curves(panels, request, &metric, defaults[d].metrics[m].label, false, error);
+            const MetricInfo info   = metric_info(metric.kind, metric.name);
+            Status           status = add_curves(panels, request, &metric, brief_of(&info), false, error);
             if (status != STATUS_OK) {
                 return status;
             }
         }
-        snprintf(panels->titles[panels->count], sizeof panels->titles[0], "%s%s%s", defaults[d].title,
-                 most == 1 && defaults[d].metrics[1].name != NULL ? ": " : "",
-                 most == 1 && defaults[d].metrics[1].name != NULL ? defaults[d].metrics[0].label : "");
+        const bool one_of_several = most == 1 && defaults[d].metrics[1].name != NULL;
+        snprintf(panels->titles[panels->count], sizeof panels->titles[0], "%s%s%s",
+                 defaults[d].title != NULL ? defaults[d].title : brief_of(&first_metric), one_of_several ? ": " : "",
+                 one_of_several ? brief_of(&first_metric) : "");
         /* one evaluation is no curve */
         const size_t least = defaults[d].metrics[0].kind == HISTORY_EVAL ? 2 : 1;
-        finish_panel(panels, request, defaults[d].y_label, defaults[d].from_zero, least, from, to);
+        finish_panel(panels, request, defaults[d].y_label != NULL ? defaults[d].y_label : first_metric.unit,
+                     defaults[d].from_zero, least, from, to);
     }
     return STATUS_OK;
 }

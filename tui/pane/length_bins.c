@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "tui/pane/metric_info.h"
+#include "tui/pane/metric_mean.h"
 
 /* Moves shares from bins up to `from` to bins up to `to`; each bin is taken as even. */
 static void rebin(const float in[LENGTH_BINS], double from, double to, double out[LENGTH_BINS])

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tui/pane/metric_info.h"
+#include "tui/pane/metric_mean.h"
 #include "tui/pane/pane_behaviour_rows.h"
 
 enum {

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "tui/pane/metric_info.h"
+#include "tui/pane/metric_mean.h"
 
 #define WORDS(field, ...)                                                                                              \
     {                                                                                                                  \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/pane/metric_mean.h"
 #include "tui/pane/pane_curves_parts.h"
 
 static const double smoothings[] = {0, 0.6, 0.9, 0.97};

@@ -2,9 +2,9 @@
 #ifndef RLSP_TUI_PANE_CURVES_PARTS_H
 #define RLSP_TUI_PANE_CURVES_PARTS_H
 
+#include "rlsp/run/metric_info.h"
 #include "tui/draw/chart.h"
 #include "tui/pane/curve_sets.h"
-#include "tui/pane/metric_info.h"
 #include "tui/pane/pane_curves.h"
 
 enum { CURVES_MAX = SERIES_INKS, CURVE_NAME_BYTES = 64, CURVE_QUERY_BYTES = 32, CURVE_AUTOMATIC = -1 };

@@ -6,7 +6,7 @@
 
 #include "tui/draw/chart.h"
 #include "tui/pane/length_bins.h"
-#include "tui/pane/metric_info.h"
+#include "tui/pane/metric_mean.h"
 
 enum {
     SUMMARY_HEIGHT = 7, /* from here on a line of words goes below the histogram */

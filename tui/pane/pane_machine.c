@@ -8,7 +8,7 @@
 
 #include "tui/draw/chart.h"
 #include "tui/draw/text.h"
-#include "tui/pane/metric_info.h"
+#include "tui/pane/metric_mean.h"
 
 enum {
     LABEL_WIDTH     = 11, /* "advantages "                               */

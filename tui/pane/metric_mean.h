@@ -1,25 +1,14 @@
-/* MetricInfo: what the numbers of events are called, and in what unit.
+/* Means of a metric over the steps of a run.
  *
- *     const MetricInfo *info = metric_info(HISTORY_RL, "clip_fraction");   // "clip fraction", a share
- *     double            mean = metric_recent(history, "length", METRIC_RECENT);
+ *     double now = metric_now(history, "length"), at_first = metric_start(history, "length");
  *
  * One step is noisy: what a pane calls "now" is a mean of the newest steps, and where it is a proportion, of all
  * their traces, not of the steps' proportions.
  */
-#ifndef RLSP_TUI_METRIC_INFO_H
-#define RLSP_TUI_METRIC_INFO_H
+#ifndef RLSP_TUI_METRIC_MEAN_H
+#define RLSP_TUI_METRIC_MEAN_H
 
 #include "rlsp/run/history.h"
-
-typedef struct MetricInfo {
-    const char *name;  /* as in the event                                    */
-    const char *label; /* in words; NULL: the name says it                   */
-    const char *unit;  /* NULL: none, or a share                              */
-    bool        share; /* from 0 to 1 of something, so that it may be read as % */
-} MetricInfo;
-
-/* Of any name: with no label, unit or share if it is not known. "greedy_X" is as X. The name is not kept. */
-MetricInfo metric_info(HistoryKind kind, const char *name);
 
 enum { METRIC_RECENT = 10, METRIC_START = 3 };
 
