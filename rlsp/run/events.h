@@ -125,8 +125,9 @@ const char          *event_text(const Event *event, const char *name);          
  * number in an inner object). */
 void event_each_number(const Event *event, void (*visit)(void *context, const char *name, double value), void *context);
 
-/* Reads a file from its start, and on as it grows. Where a resumed run has cut it
- * back in the meantime, goes on at its new end: steps that are trained again come again. */
+/* Reads a file from its start, and on as it grows. Where a resumed run has cut it back in the meantime, goes on behind
+ * the last line that is still there, however far the file has grown since: steps that are trained again come again. A
+ * cut by more than 1024 lines: from the start. */
 typedef struct EventReader EventReader;
 EventReader               *event_reader_open(const char *path, Error *error);
 /* The next event, to be freed by the caller; NULL: no whole line (yet). Lines

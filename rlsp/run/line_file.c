@@ -30,14 +30,6 @@ static void forget_buffer(LineFile *file)
     file->start = file->scanned = file->end = 0;
 }
 
-void line_file_rewind(LineFile *file, uint64_t offset)
-{
-    forget_buffer(file);
-    file->offset     = offset;
-    file->tail_bytes = 0;
-    file->too_long   = false;
-}
-
 size_t line_file_read(const LineFile *file, uint64_t offset, char *buffer, size_t bytes)
 {
     size_t done = 0;
@@ -52,6 +44,15 @@ size_t line_file_read(const LineFile *file, uint64_t offset, char *buffer, size_
         done += (size_t)got;
     }
     return done;
+}
+
+void line_file_rewind(LineFile *file, uint64_t offset)
+{
+    const size_t before = offset < LINE_TAIL ? (size_t)offset : LINE_TAIL;
+    forget_buffer(file);
+    file->offset     = offset;
+    file->tail_bytes = line_file_read(file, offset - before, file->tail, before) == before ? before : 0;
+    file->too_long   = false;
 }
 
 /* --- looking */

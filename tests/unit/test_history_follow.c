@@ -1,4 +1,4 @@
-/* history: files that grow, are torn, cut back or put there anew. */
+/* history, and the reader of events: files that grow, are torn, cut back or put there anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -218,16 +218,86 @@ static void test_small_steps_end_like_one(void **state)
     history_close(history);
 }
 
+/* --- the reader of events: what it gives, one after another */
+
+/* Steps first to last, with the reward step * scale, and then no more. */
+static void expect_steps(EventReader *reader, int first, int last, double scale)
+{
+    for (int step = first; step <= last; step++) {
+        Event *event = event_reader_next(reader);
+        assert_non_null(event);
+        assert_int_equal(event_step(event), step);
+        assert_true(event_number(event, "reward", 0) == step * scale);
+        event_free(event);
+    }
+    assert_null(event_reader_next(reader));
+}
+
+static long bytes_of(const char *name)
+{
+    struct stat info;
+    assert_int_equal(stat(folder_path(name), &info), 0);
+    return (long)info.st_size;
+}
+
+static void test_a_reader_of_a_file_that_is_cut_back(void **state)
+{
+    (void)state;
+    for (int last = 3; last <= 20; last++) {
+        folder_steps("w", 1, 3, 1);
+        const long kept = bytes_of("events.jsonl");
+        folder_steps("a", 4, 10, 1);
+        EventReader *reader = event_reader_open(folder_path("events.jsonl"), NULL);
+        assert_non_null(reader);
+        expect_steps(reader, 1, 10, 1);
+        cut("events.jsonl", kept);
+        folder_steps("a", 4, last, 2);
+        expect_steps(reader, 4, last, 2);
+        cut("events.jsonl", kept); /* and again; the look finds nothing new */
+        assert_null(event_reader_next(reader));
+        const long shorter = kept / 3; /* all lines of one length */
+        cut("events.jsonl", shorter);
+        folder_steps("a", 2, last, 3);
+        expect_steps(reader, 2, last, 3);
+        assert_int_equal(event_reader_skipped(reader), 0);
+        event_reader_close(reader);
+    }
+}
+
+/* More lines than are remembered. */
+static void test_a_reader_of_a_file_that_is_cut_back_far(void **state)
+{
+    (void)state;
+    folder_steps("w", 1, 3, 1);
+    const long kept = bytes_of("events.jsonl");
+    folder_steps("a", 4, 3000, 1);
+    EventReader *reader = event_reader_open(folder_path("events.jsonl"), NULL);
+    assert_non_null(reader);
+    expect_steps(reader, 1, 3000, 1);
+    cut("events.jsonl", kept);
+    expect_steps(reader, 1, 3, 1);
+    folder_steps("a", 4, 4000, 2);
+    expect_steps(reader, 4, 4000, 2);
+    assert_int_equal(event_reader_skipped(reader), 0);
+    event_reader_close(reader);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_run_that_begins),           TEST(test_a_torn_line_is_waited_for),
-        TEST(test_a_torn_line_becomes_another), TEST(test_lines_that_are_no_events),
-        TEST(test_a_line_without_end),          TEST(test_steps_come_again_in_the_file),
-        TEST(test_a_file_that_is_cut_back),     TEST(test_a_file_that_is_put_there_anew),
+        TEST(test_a_run_that_begins),
+        TEST(test_a_torn_line_is_waited_for),
+        TEST(test_a_torn_line_becomes_another),
+        TEST(test_lines_that_are_no_events),
+        TEST(test_a_line_without_end),
+        TEST(test_steps_come_again_in_the_file),
+        TEST(test_a_file_that_is_cut_back),
+        TEST(test_a_file_that_is_put_there_anew),
         TEST(test_small_steps_end_like_one),
+        TEST(test_a_reader_of_a_file_that_is_cut_back),
+        TEST(test_a_reader_of_a_file_that_is_cut_back_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
