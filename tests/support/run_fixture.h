@@ -1,4 +1,5 @@
-/* Runs made for the tests of what shows them, and what a canvas shows.
+/* Whole runs, for the tests of what shows them, and what a canvas shows. They are written once; files that change
+ * while they are read are in run_folder.h.
  *
  *     History *run = run_fixture_rl("directory", "name");
  *     …

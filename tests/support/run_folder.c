@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/io/file.h"
+#include "tests/support/run_fixture.h"
 
 char folder[64];
 
@@ -66,13 +67,7 @@ void folder_traces(const char *mode, int first, int last, int of_a_step)
 
 History *folder_open(void)
 {
-    Error    error   = {0};
-    History *history = history_open(folder, &error);
-    if (history == NULL) {
-        fail_msg("%s", error.text);
-    }
-    history_update(history, 0);
-    return history;
+    return run_fixture_open(folder);
 }
 
 HistorySeries folder_rewards(const History *history)

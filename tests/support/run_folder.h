@@ -1,4 +1,5 @@
-/* A run directory for a test, with files made by hand.
+/* A run directory whose files a test writes on, tears and cuts while they are read: for the tests of reading. One per
+ * test, made before it and removed after it. For those of what shows a run, run_fixture.h has whole runs.
  *
  *     cmocka_unit_test_setup_teardown(test_x, folder_make, folder_remove)
  *     …
@@ -6,8 +7,8 @@
  *     History *history = folder_open();
  *     folder_check_rewards(history, 10, 11);
  */
-#ifndef TESTS_RUN_FOLDER_H
-#define TESTS_RUN_FOLDER_H
+#ifndef TESTS_SUPPORT_RUN_FOLDER_H
+#define TESTS_SUPPORT_RUN_FOLDER_H
 
 #include "rlsp/run/history.h"
 
