@@ -140,6 +140,14 @@ static Status check_limits(const ModelConfig *config, const DecodeLimits *l, Err
     return STATUS_OK;
 }
 
+/* What the cache of an open number of slots may take: nine tenths of what the device has left. Asking a device for
+ * too much does not always fail: some lend the host's memory, and CPU devices memory that nobody has. */
+static uint64_t room(const Decoder *d)
+{
+    const uint64_t all = gpu_info(d->gpu)->memory_bytes, used = gpu_memory_used(d->gpu);
+    return used < all ? (all - used) / 10 * 9 : 0;
+}
+
 /* The device memory; with fewer slots if the caller left their number open and they do not fit. */
 static Status allocate(Decoder *d, bool may_shrink, Error *error)
 {
@@ -150,6 +158,10 @@ static Status allocate(Decoder *d, bool may_shrink, Error *error)
             return status;
         }
         plan_all(&counting, d);
+        if (may_shrink && d->limits.slots > 1 && counting.bytes > room(d)) {
+            d->limits.slots /= 2;
+            continue;
+        }
         Error tried = {0};
         d->arena    = gpu_arena_new(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, counting.bytes, &tried);
         if (d->arena != NULL) {

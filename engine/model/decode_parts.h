@@ -37,6 +37,7 @@ struct Decoder {
     uint32_t     least_rows;     /* fewer are filled up with idle ones                                  */
     uint32_t     max_rows;       /* that the activations have room for                                  */
     uint32_t     cache_length;   /* max_length as the cache takes it                                    */
+    uint32_t     steps;          /* of a submit of this run */
     uint32_t     requests;       /* of this run                                                         */
     uint32_t     read;           /* tokens that the last run's only request has read; 0 after others     */
     GpuArena    *arena, *host_arena;
@@ -64,7 +65,7 @@ static inline uint32_t *decoder_slot(const Decoder *d, uint32_t field)
 
 AttentionShape decoder_attention(const Decoder *decoder);
 
-/* Records steps_per_submit steps of slots [0, width), and the copies of counters and slots for the host. */
+/* Records a submit's steps of slots [0, width), and the copies of counters and slots for the host. */
 void decoder_record_steps(Decoder *decoder, const Model *model, const DecodeInput *input);
 
 /* Records a chunk of `rows` rows: their keys and values go into the cache, nothing is sampled. */

@@ -136,7 +136,7 @@ static Status run_steps(Decoder *d, const DecodeInput *input, DecodeOutput *outp
     if (status == STATUS_OK) {
         const uint32_t *counters = gpu_span_map(d->host_counters);
         memcpy(d->slot_words, gpu_span_map(d->host_slots), (size_t)SLOT_FIELDS * d->slot_stride * 4);
-        output->steps += d->limits.steps_per_submit;
+        output->steps += d->steps;
         *stop = (input->progress != NULL && input->progress(input->user, counters[1])) || counters[1] == 0;
     }
     return status;
@@ -199,6 +199,17 @@ static uint32_t tokens_read(const Decoder *d, const DecodeInput *input, const De
                                   : decoder_slot(d, SLOT_POSITION)[0];
 }
 
+/* Steps of a submit: no more than the request with the most new tokens takes. */
+static uint32_t steps_of(const Decoder *d, const DecodeInput *input)
+{
+    uint32_t most = 0;
+    for (uint32_t r = 0; r < input->requests; r++) {
+        const uint32_t tokens = input->max_new != NULL ? input->max_new[r] : d->limits.max_new;
+        most                  = tokens > most ? tokens : most;
+    }
+    return most < d->limits.steps_per_submit ? most : d->limits.steps_per_submit;
+}
+
 Status decoder_run(Decoder *d, const Model *model, const DecodeInput *input, DecodeOutput *output, Error *error)
 {
     output->steps = output->prompt_rows = 0;
@@ -215,7 +226,8 @@ Status decoder_run(Decoder *d, const Model *model, const DecodeInput *input, Dec
         status  = prepare(d, input, error);
     }
     if (status == STATUS_OK && input->requests > 0) {
-        status = run_all(d, model, input, output, error);
+        d->steps = steps_of(d, input);
+        status   = run_all(d, model, input, output, error);
     }
     status = status == STATUS_OK ? collect(d, input->requests, output, error) : status;
     if (status == STATUS_OK && input->requests == 1) {

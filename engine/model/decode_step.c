@@ -165,7 +165,7 @@ void decoder_record_steps(Decoder *d, const Model *model, const DecodeInput *inp
         .tokens = slot_field(d, SLOT_TOKEN),
         .cache  = {.rows = step_rows(d), .lengths = slot_field(d, SLOT_LENGTH), .slots = slot_field(d, SLOT_CACHE)}};
     gpu_stream_begin(d->stream);
-    for (uint32_t step = 0; step < d->limits.steps_per_submit; step++) {
+    for (uint32_t step = 0; step < d->steps; step++) {
         layers_step(d, &rows, model, true);
         head_step(d, model, &input->sample);
         advance_step(d, input);

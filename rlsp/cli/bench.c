@@ -150,11 +150,15 @@ static Status run(Bench *bench, const Kind *kind, Error *error)
 int cli_bench(int argc, char **argv)
 {
     Bench            bench = {.seconds = 5};
+    int64_t          sequences = 256, prompt = 32, new_tokens = 96;
     const char      *device = NULL, *what = NULL;
     int              model = 0, given = 0;
     const ArgsOption options[] = {
         {.name = "model", .type = ARGS_CHOICE, .value = &model, .placeholder = "M", .help = "train, decode, ppo: tiny (1 M parameters) or small (6 M)", .choices = model_names},
         {.name = "seconds", .type = ARGS_REAL, .value = &bench.seconds, .placeholder = "S", .help = "measure at least so long (5)", .min = 0.01, .max = 3600},
+        {.name = "sequences", .type = ARGS_INTEGER, .value = &sequences, .placeholder = "N", .help = "decode: sequences at once (256)", .min = 1, .max = 4096},
+        {.name = "prompt", .type = ARGS_INTEGER, .value = &prompt, .placeholder = "N", .help = "decode: given tokens of each (32)", .min = 1, .max = 65536},
+        {.name = "new", .type = ARGS_INTEGER, .value = &new_tokens, .placeholder = "N", .help = "decode: new tokens of each (96)", .min = 1, .max = 65536},
         {.name = "peer", .type = ARGS_FLAG, .value = &bench.peer, .help = "train, decode, ppo: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"},
         {.name = "cpu-time", .type = ARGS_FLAG, .value = &bench.cpu_time, .help = "seconds of CPU time, of the peer too, where a CPU is the device and others use it"},
         {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "the time of each kernel; kernels then run one at a time"},
@@ -166,7 +170,7 @@ int cli_bench(int argc, char **argv)
         .usage = "train|decode|ppo|gemm|attention [options]",
         .summary = "Measures on this device, with random weights and tokens:\n"
                    "  train      forward, backward and AdamW of a small model\n"
-                   "  decode     256 sequences of 32 given and 96 sampled tokens\n"
+                   "  decode     sequences of given and sampled tokens, all at once\n"
                    "  ppo        a whole step: 256 responses of 115 tokens sampled, scored, learned from\n"
                    "  gemm       matrix products of several shapes, each kernel by name\n"
                    "  attention  forward, backward and over a key/value cache",
@@ -191,6 +195,9 @@ int cli_bench(int argc, char **argv)
         return args_fail(&command, &error);
     }
     bench.model = &models[model];
+    bench.sequences = (uint32_t)sequences;
+    bench.prompt = (uint32_t)prompt;
+    bench.new_tokens = (uint32_t)new_tokens;
     bench_clock = bench.cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
     bench.gpu = gpu_open(&(GpuOptions){.select = device, .profile = bench.profile}, &error);
     if (bench.gpu != NULL) {

@@ -24,6 +24,7 @@ typedef struct Bench {
     Gpu              *gpu;
     const BenchModel *model;
     double            seconds;  /* measure at least so long                */
+    uint32_t          sequences, prompt, new_tokens; /* decode: how many, and tokens of each */
     bool              json, profile;
     bool              peer;     /* and the same with PyTorch               */
     bool              cpu_time; /* seconds are of CPU time                 */

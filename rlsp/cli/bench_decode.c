@@ -1,4 +1,4 @@
-/* rlsp bench decode: 256 sequences of 32 given tokens and 96 new ones, sampled at temperature 1. */
+/* rlsp bench decode: sequences of given and new tokens, sampled at temperature 1; the prompts' part of it alone. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,81 +6,130 @@
 #include "engine/random.h"
 #include "rlsp/cli/bench.h"
 
-enum { SEQUENCES = 256, PROMPT = 32, NEW = 96, MAX_RUNS = 1000 };
+enum { MAX_RUNS = 1000 };
 
+/* One block of memory for all: prompts [sequences * prompt], starts [sequences + 1], sequence, one_new [sequences]. */
 typedef struct Requests {
-    int32_t  prompts[SEQUENCES * PROMPT];
-    uint32_t starts[SEQUENCES + 1], sequence[SEQUENCES], one_new[SEQUENCES];
+    int32_t  *prompts;
+    uint32_t *starts, *sequence, *one_new;
 } Requests;
 
-static void requests_fill(Requests *requests, uint32_t vocab)
+static Status requests_open(Requests *requests, const Bench *bench, uint32_t vocab, Error *error)
 {
-    Random random = random_stream(2, RANDOM_TEST, 0, 0);
-    for (uint32_t i = 0; i < SEQUENCES * PROMPT; i++) {
+    const uint32_t n = bench->sequences, tokens = n * bench->prompt;
+    Random         random = random_stream(2, RANDOM_TEST, 0, 0);
+    requests->prompts     = malloc(((size_t)tokens + 3 * (size_t)n + 1) * 4);
+    if (requests->prompts == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
+    }
+    requests->starts   = (uint32_t *)requests->prompts + tokens;
+    requests->sequence = requests->starts + n + 1;
+    requests->one_new  = requests->sequence + n;
+    for (uint32_t i = 0; i < tokens; i++) {
         requests->prompts[i] = (int32_t)random_below(&random, vocab);
     }
-    for (uint32_t r = 0; r < SEQUENCES; r++) {
-        requests->starts[r + 1] = (r + 1) * PROMPT;
-        requests->sequence[r] = r;
-        requests->one_new[r] = 1;
+    requests->starts[0] = 0;
+    for (uint32_t r = 0; r < n; r++) {
+        requests->starts[r + 1] = (r + 1) * bench->prompt;
+        requests->sequence[r]   = r;
+        requests->one_new[r]    = 1;
     }
+    return STATUS_OK;
 }
 
-static void report(Bench *bench, double median, double best, uint32_t runs, uint64_t steps)
+/* Seconds: of a run (median and best), and of one that ends with the first new token. */
+typedef struct Times {
+    double   median, best, prompts;
+    uint32_t runs;
+    uint64_t steps;
+} Times;
+
+static void report(Bench *bench, const Times *t)
 {
-    const double tokens = (double)SEQUENCES * NEW;
+    const double tokens = (double)bench->sequences * bench->new_tokens;
+    const double prompt = (double)bench->sequences * bench->prompt / t->prompts;
+    const double after  = bench->new_tokens > 1 && t->median > t->prompts
+                              ? (double)bench->sequences * (bench->new_tokens - 1) / (t->median - t->prompts)
+                              : 0;
     if (bench->json) {
-        json_line_number_field(&bench->line, "sequences", SEQUENCES);
-        json_line_number_field(&bench->line, "prompt_tokens", PROMPT);
-        json_line_number_field(&bench->line, "new_tokens", NEW);
-        json_line_number_field(&bench->line, "runs", runs);
-        json_line_number_field(&bench->line, "steps", (double)steps);
-        json_line_number_field(&bench->line, "tokens_per_second", tokens / median);
-        json_line_number_field(&bench->line, "best_tokens_per_second", tokens / best);
+        json_line_number_field(&bench->line, "sequences", bench->sequences);
+        json_line_number_field(&bench->line, "prompt_tokens", bench->prompt);
+        json_line_number_field(&bench->line, "new_tokens", bench->new_tokens);
+        json_line_number_field(&bench->line, "runs", t->runs);
+        json_line_number_field(&bench->line, "steps", (double)t->steps);
+        json_line_number_field(&bench->line, "tokens_per_second", tokens / t->median);
+        json_line_number_field(&bench->line, "best_tokens_per_second", tokens / t->best);
+        json_line_number_field(&bench->line, "prompt_tokens_per_second", prompt);
+        json_line_number_field(&bench->line, "later_tokens_per_second", after);
         json_line_number_field(&bench->line, "memory_bytes", (double)gpu_memory_peak(bench->gpu));
         return;
     }
-    printf("decode %s: %d sequences, %d + %d tokens, temperature 1, %u runs\n", bench->model->name, SEQUENCES, PROMPT, NEW, runs);
-    printf("  %.0f new tokens/s (best %.0f), %.2f ms a step, the prompts' time included\n", tokens / median, tokens / best,
-           median * 1e3 / (double)steps);
+    printf("decode %s: %u sequences, %u + %u tokens, temperature 1, %u runs\n", bench->model->name, bench->sequences,
+           bench->prompt, bench->new_tokens, t->runs);
+    printf("  %.0f new tokens/s (best %.0f), %.2f ms a step, the prompts' time included\n", tokens / t->median,
+           tokens / t->best, t->median * 1e3 / (double)t->steps);
+    printf("  prompts alone, with the first new token: %.0f tokens/s; new tokens after it: %.0f tokens/s\n", prompt,
+           after);
+}
+
+static Status measure(Bench *bench, Decoder *decoder, const Model *model, const Requests *requests, double *times,
+                      Times *t, Error *error)
+{
+    DecodeInput  input  = {.prompts       = requests->prompts,
+                           .prompt_starts = requests->starts,
+                           .sequence      = requests->sequence,
+                           .max_new       = requests->one_new,
+                           .requests      = bench->sequences,
+                           .sample        = {.temperature = 1, .seed = 1}};
+    DecodeOutput output = {0};
+    Status       status = decoder_run(decoder, model, &input, &output, error); /* drivers compile at the first run */
+    const double first  = bench_now();
+    status              = status == STATUS_OK ? decoder_run(decoder, model, &input, &output, error) : status;
+    t->prompts          = bench_now() - first;
+    input.max_new       = NULL;
+    gpu_profile_reset(bench->gpu);
+    for (const double start = bench_now();
+         status == STATUS_OK && t->runs < MAX_RUNS && (t->runs < 2 || bench_now() - start < bench->seconds);) {
+        const double before = bench_now();
+        input.sample.seed++;
+        status           = decoder_run(decoder, model, &input, &output, error);
+        times[t->runs++] = bench_now() - before;
+    }
+    if (status == STATUS_OK) {
+        t->steps  = output.steps;
+        t->median = bench_median(times, t->runs);
+        t->best   = times[0];
+    }
+    return status;
 }
 
 Status bench_decode(Bench *bench, Error *error)
 {
-    const DecodeLimits limits = {.max_length = PROMPT + NEW, .max_requests = SEQUENCES, .max_prompt_tokens = SEQUENCES * PROMPT, .max_new = NEW};
-    Model             *model = bench_model_new(bench, PROMPT + NEW, error);
-    Decoder           *decoder = model != NULL ? decoder_new(bench->gpu, &model->config, &limits, error) : NULL;
-    Requests          *requests = calloc(1, sizeof *requests);
-    double            *times = malloc(MAX_RUNS * sizeof *times);
-    Status             status = decoder != NULL ? STATUS_OK : error->status;
-    if (status == STATUS_OK && (requests == NULL || times == NULL)) {
+    const uint32_t     length   = bench->prompt + bench->new_tokens;
+    const DecodeLimits limits   = {.max_length        = length,
+                                   .max_requests      = bench->sequences,
+                                   .max_prompt_tokens = bench->sequences * bench->prompt,
+                                   .max_new           = bench->new_tokens,
+                                   .steps_per_submit  = bench->new_tokens < 16 ? 1 : 0};
+    Model             *model    = bench_model_new(bench, length, error);
+    Decoder           *decoder  = model != NULL ? decoder_new(bench->gpu, &model->config, &limits, error) : NULL;
+    Requests           requests = {0};
+    Times              t        = {0};
+    double            *times    = malloc(MAX_RUNS * sizeof *times);
+    Status             status   = decoder != NULL ? STATUS_OK : error->status;
+    if (status == STATUS_OK && times == NULL) {
         status = error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
     }
+    status = status == STATUS_OK ? requests_open(&requests, bench, model->config.vocab_size, error) : status;
+    status = status == STATUS_OK ? measure(bench, decoder, model, &requests, times, &t, error) : status;
     if (status == STATUS_OK) {
-        requests_fill(requests, model->config.vocab_size);
-        DecodeInput  input = {.prompts = requests->prompts, .prompt_starts = requests->starts, .sequence = requests->sequence,
-                              .max_new = requests->one_new, .requests = SEQUENCES, .sample = {.temperature = 1, .seed = 1}};
-        DecodeOutput output = {0};
-        uint32_t     runs = 0;
-        status = decoder_run(decoder, model, &input, &output, error); /* drivers compile at the first run */
-        input.max_new = NULL;
-        gpu_profile_reset(bench->gpu);
-        for (const double start = bench_now(); status == STATUS_OK && runs < MAX_RUNS && (runs < 2 || bench_now() - start < bench->seconds);) {
-            const double before = bench_now();
-            input.sample.seed++;
-            status = decoder_run(decoder, model, &input, &output, error);
-            times[runs++] = bench_now() - before;
-        }
-        if (status == STATUS_OK) {
-            const double median = bench_median(times, runs);
-            report(bench, median, times[0], runs, output.steps);
-            bench_peer(bench, "decode", SEQUENCES * NEW / median);
-            bench_profile(bench);
-        }
+        report(bench, &t);
+        bench_peer(bench, "decode", (double)bench->sequences * bench->new_tokens / t.median);
+        bench_profile(bench);
     }
     decoder_free(decoder);
     model_free(model);
-    free(requests);
+    free(requests.prompts);
     free(times);
     return status;
 }

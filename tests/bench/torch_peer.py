@@ -235,9 +235,12 @@ def main():
     parser.add_argument("what", choices=["train", "decode", "ppo"])
     parser.add_argument("--model", choices=MODELS, default="tiny")
     parser.add_argument("--seconds", type=float, default=10, help="measure at least so long")
+    for name, value in DECODE.items():
+        parser.add_argument(f"--{name}", type=int, default=value, help=f"decode: {value} unless given")
     parser.add_argument("--cpu-time", action="store_true", help="seconds of CPU time instead of by the clock")
     options = parser.parse_args()
     global now
+    DECODE.update(sequences=options.sequences, prompt=options.prompt, new=options.new)
     now = time.process_time if options.cpu_time else now
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)

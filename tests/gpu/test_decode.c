@@ -238,25 +238,26 @@ static void expect_bad(Decoder *decoder, const DecodeInput *input, const char *p
 }
 
 /* Prompts that are read in chunks: several in one, one in several, in slots that took them on the device and have
- * read a part; and by steps alone, which is what a prompt of a request of its own is that has come too far. */
+ * read a part. */
 static void long_prompts(void **state)
 {
     (void)state;
     enum { MANY = 36, LONG = LENGTH - 6 }; /* 36 * 33 tokens: more than two chunks */
     int32_t  prompts[MANY * LONG], want[MANY][6];
     float    want_logprobs[MANY][6];
-    uint32_t starts[MANY + 1] = {0}, sequence[MANY];
+    uint32_t starts[MANY + 1] = {0}, sequence[MANY], max_new[MANY];
     for (uint32_t i = 0; i < MANY * LONG; i++) {
         prompts[i] = (int32_t)(i * 5 % 89);
     }
     for (uint32_t r = 0; r < MANY; r++) {
         starts[r + 1] = starts[r] + LONG;
         sequence[r] = r;
+        max_new[r] = r % 3 == 0 ? 6 : 2;
     }
     const DecodeLimits limits = {.max_length = LENGTH, .max_requests = MANY, .max_prompt_tokens = MANY * LONG, .max_new = 6};
     const struct {
         uint32_t slots, steps;
-    } tried[4] = {{MANY, 6}, {MANY, 1}, {5, 9}, {2, 64}}; /* 64: the second slots' prompts are read before the host looks */
+    } tried[4] = {{MANY, 6}, {MANY, 1}, {5, 9}, {2, 64}}; /* of 5 and 2, some begin their next prompt inside a submit */
     for (int i = 0; i < 4; i++) {
         DecodeLimits some = limits;
         Error        error = {0};
@@ -264,7 +265,7 @@ static void long_prompts(void **state)
         some.steps_per_submit = tried[i].steps;
         Decoder          *decoder = decoder_new(fixture_gpu(), &config, &some, &error);
         const DecodeInput input = {.prompts = prompts, .prompt_starts = starts, .sequence = sequence, .requests = MANY,
-                                   .sample = {.temperature = 1, .seed = 3}};
+                                   .max_new = max_new, .sample = {.temperature = 1, .seed = 3}};
         assert_non_null(decoder);
         DecodeOutput output = run(decoder, &input);
         if (i == 0) {
