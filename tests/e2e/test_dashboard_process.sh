@@ -135,6 +135,7 @@ stop_trainer "detach"
 
 start suspend
 tm send-keys C-z
+await "Ctrl-Z: stopped" stopped "$dashboard" # before that, what is typed is keys of the dashboard
 await "Ctrl-Z: the shell" shell_answers
 same_terminal "Ctrl-Z"
 goes_on "Ctrl-Z"
@@ -143,6 +144,7 @@ await "fg: the screen" on_screen
 ask_to_leave
 tm send-keys s
 await "fg: the end of the trainer" gone "$trainer"
+await "fg: the end of the dashboard" gone "$dashboard"
 await "fg: the shell" shell_answers
 same_terminal "Ctrl-Z and fg"
 

@@ -32,7 +32,6 @@ fail() {
 screen() { [ "$(tm display -p '#{alternate_on}')" = 1 ]; }
 screen() { tm capture-pane -p; }
 row() { screen | sed -n "$1p"; }
-stopped() { case $(ps -o stat= -p "$1") in T*) ;; *) false ;; esac; }
 suspend() { # WHAT: the shell is back
     tm send-keys C-z
     await "$1: stopped" stopped "$child" && await "$1: the shell" shell_answers

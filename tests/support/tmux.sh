@@ -40,6 +40,8 @@ on_screen() { [ "$(tm display -p '#{alternate_on}')" = 1 ]; }
 exists() { [ -e "$1" ]; }
 gone() { case $(ps -o stat= -p "$1") in "" | Z*) ;; *) false ;; esac; } # or waits to be reaped
 
+stopped() { case $(ps -o stat= -p "$1") in T*) ;; *) false ;; esac; }
+
 # --- the shell in it
 type_line() { tm send-keys -l "$1" && tm send-keys Enter; }
 shell_answers() {
