@@ -234,11 +234,11 @@ static void say_groups(FILE *out, const EvalColumn *column, const EvalSummary *s
     if (summary->group_count == 0) {
         return;
     }
-    fprintf(
-        out,
-        "### %s: by subject and level\n\n| | problems | pass@1 | pass@%u | maj@%u | tokens | truncated | answered |\n"
-        "|---|--:|--:|--:|--:|--:|--:|--:|\n",
-        column->label, column->samples, column->samples);
+    fprintf(out, "### %s: by subject and level\n\n| | problems | pass@1 |", column->label);
+    if (column->samples > 1) { /* of one sample both are pass@1 */
+        fprintf(out, " pass@%u | maj@%u |", column->samples, column->samples);
+    }
+    fprintf(out, " tokens | truncated | answered |\n|---|--:|--:|%s--:|--:|--:|\n", column->samples > 1 ? "--:|--:|" : "");
     for (int g = 0; g < summary->group_count; g++) {
         const EvalGroup *group = &summary->groups[g];
         fputs(group->is_level ? "| level " : "| ", out);
@@ -248,8 +248,10 @@ static void say_groups(FILE *out, const EvalColumn *column, const EvalSummary *s
             fprintf(out, " ± %.1f", 100 * group->accuracy_stderr);
         }
         fputs(" |", out);
-        percent(out, group->pass_at_k);
-        percent(out, group->maj_at_k);
+        if (column->samples > 1) {
+            percent(out, group->pass_at_k);
+            percent(out, group->maj_at_k);
+        }
         number(out, group->length, 1);
         percent(out, group->truncated);
         percent(out, group->answered);
