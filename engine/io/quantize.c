@@ -48,12 +48,6 @@ uint32_t weight_row_scales(WeightFormat format, uint32_t columns)
     return format == WEIGHT_INT8 || format == WEIGHT_INT4 ? (blocks_of(columns) + 1) / 2 : 0;
 }
 
-double weight_format_bits(WeightFormat format)
-{
-    static const double bits[WEIGHT_FORMATS] = {32, 16, 16, 8.5, 4.5};
-    return bits[format];
-}
-
 /* --- blocks --------------------------------------------------------------------------- */
 
 /* The largest magnitude of a block, with its sign. */

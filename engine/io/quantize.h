@@ -39,9 +39,6 @@ WeightFormat weight_format_find(const char *name);
 uint32_t weight_row_words(WeightFormat format, uint32_t columns);
 uint32_t weight_row_scales(WeightFormat format, uint32_t columns);
 
-/* Bits a weight takes, scales included, rows taken as long. */
-double weight_format_bits(WeightFormat format);
-
 /* values [rows, columns] to words [rows, weight_row_words], scales [rows, weight_row_scales]: to the nearest value of
  * the format, and for int4 with the scale, among several, that leaves the least squared error of its block. What is
  * not finite counts as 0 in int8 and int4. */

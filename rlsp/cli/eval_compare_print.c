@@ -7,12 +7,6 @@ enum { LISTED_MAX = 20 }; /* problems that a terminal is shown */
 
 /* --- JSON -------------------------------------------------------------------------------------------------------- */
 
-static void put_exact(JsonLine *line, const char *key, double value)
-{
-    json_line_key(line, key);
-    json_line_exact(line, value);
-}
-
 /* Problems on which b is better (sign 1) or a is (-1). */
 static bool differs(const EvalPairing *pairing, size_t i, int sign)
 {
@@ -48,19 +42,19 @@ static void put_pairing(JsonLine *line, const EvalPairing *pairing)
     json_line_number_field(line, "problems_b", (double)pairing->all_b);
     json_line_number_field(line, "samples_a", pairing->a[0]->samples);
     json_line_number_field(line, "samples_b", pairing->b[0]->samples);
-    put_exact(line, "accuracy_a", t->a);
-    put_exact(line, "accuracy_a_stderr", t->stderr_a);
-    put_exact(line, "accuracy_b", t->b);
-    put_exact(line, "accuracy_b_stderr", t->stderr_b);
-    put_exact(line, "difference", t->difference);
-    put_exact(line, "difference_stderr", t->stderr_difference);
-    put_exact(line, "difference_low", t->interval.low);
-    put_exact(line, "difference_high", t->interval.high);
-    put_exact(line, "correlation", t->correlation);
-    put_exact(line, "p", t->p);
+    json_line_exact_field(line, "accuracy_a", t->a);
+    json_line_exact_field(line, "accuracy_a_stderr", t->stderr_a);
+    json_line_exact_field(line, "accuracy_b", t->b);
+    json_line_exact_field(line, "accuracy_b_stderr", t->stderr_b);
+    json_line_exact_field(line, "difference", t->difference);
+    json_line_exact_field(line, "difference_stderr", t->stderr_difference);
+    json_line_exact_field(line, "difference_low", t->interval.low);
+    json_line_exact_field(line, "difference_high", t->interval.high);
+    json_line_exact_field(line, "correlation", t->correlation);
+    json_line_exact_field(line, "p", t->p);
     json_line_key(line, "p_exact");
     json_line_bool(line, t->exact);
-    put_exact(line, "mcnemar_p", t->mcnemar);
+    json_line_exact_field(line, "mcnemar_p", t->mcnemar);
     json_line_number_field(line, "won", t->won);
     json_line_number_field(line, "lost", t->lost);
     json_line_number_field(line, "equal", t->equal);

@@ -6,12 +6,6 @@
 #include "rlsp/cli/eval_report.h"
 #include "rlsp/train/trace_fields.h"
 
-static void put_exact(JsonLine *line, const char *key, double value)
-{
-    json_line_key(line, key);
-    json_line_exact(line, value);
-}
-
 /* {"1":…,"2":…}, a number of every point. */
 static void put_points(JsonLine *line, const char *name, const EvalPoint *points, int count, size_t offset)
 {
@@ -22,7 +16,7 @@ static void put_points(JsonLine *line, const char *name, const EvalPoint *points
         double value;
         memcpy(&value, (const unsigned char *)&points[i] + offset, sizeof value);
         snprintf(key, sizeof key, "%u", points[i].k);
-        put_exact(line, key, value);
+        json_line_exact_field(line, key, value);
     }
     json_line_end(line, '}');
 }
@@ -57,10 +51,10 @@ static void put_part(JsonLine *line, const char *name, const EvalPart *part)
                   {"repetition", part->repetition}, {"search", part->search},
                   {"backtrack", part->backtrack},   {"check", part->check}};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        put_exact(line, values[i].name, values[i].value);
+        json_line_exact_field(line, values[i].name, values[i].value);
     }
     for (int w = 0; w < TRACE_WORDS_COUNT; w++) {
-        put_exact(line, trace_words_field((TraceWords)w), part->words[w]);
+        json_line_exact_field(line, trace_words_field((TraceWords)w), part->words[w]);
     }
     json_line_end(line, '}');
 }
@@ -77,13 +71,13 @@ static void put_groups(JsonLine *line, const EvalSummary *summary, bool levels)
         json_line_begin(line, '{');
         json_line_text_field(line, "name", group->name);
         json_line_number_field(line, "problems", group->problems);
-        put_exact(line, "accuracy", group->accuracy);
-        put_exact(line, "accuracy_stderr", group->accuracy_stderr);
-        put_exact(line, "pass_at_k", group->pass_at_k);
-        put_exact(line, "maj_at_k", group->maj_at_k);
-        put_exact(line, "length", group->length);
-        put_exact(line, "truncated", group->truncated);
-        put_exact(line, "answered", group->answered);
+        json_line_exact_field(line, "accuracy", group->accuracy);
+        json_line_exact_field(line, "accuracy_stderr", group->accuracy_stderr);
+        json_line_exact_field(line, "pass_at_k", group->pass_at_k);
+        json_line_exact_field(line, "maj_at_k", group->maj_at_k);
+        json_line_exact_field(line, "length", group->length);
+        json_line_exact_field(line, "truncated", group->truncated);
+        json_line_exact_field(line, "answered", group->answered);
         json_line_end(line, '}');
     }
     json_line_end(line, ']');
@@ -101,12 +95,12 @@ static void put_column(JsonLine *line, const EvalColumn *column, const EvalSumma
     json_line_number_field(line, "samples", column->samples);
     for (int i = 0; i < count; i++) {
         if (strncmp(fields[i].name, "time_", 5) != 0) { /* of the whole call, not of a column */
-            put_exact(line, fields[i].name, fields[i].value);
+            json_line_exact_field(line, fields[i].name, fields[i].value);
         }
     }
-    put_exact(line, "accuracy_low", summary->accuracy.low);
-    put_exact(line, "accuracy_high", summary->accuracy.high);
-    put_exact(line, "boxed", summary->boxed);
+    json_line_exact_field(line, "accuracy_low", summary->accuracy.low);
+    json_line_exact_field(line, "accuracy_high", summary->accuracy.high);
+    json_line_exact_field(line, "boxed", summary->boxed);
     put_curve(line, "pass_at", summary->pass, summary->k_count);
     put_curve(line, "maj_at", summary->maj, summary->k_count);
     json_line_number_field(line, "maj_at_drawn_problems", summary->drawn);
@@ -193,7 +187,7 @@ static void put_problem(JsonLine *line, const Task *task, const EvalColumn *colu
     }
     json_line_key(line, "majority_correct");
     json_line_bool(line, outcome->majority);
-    put_exact(line, "length", outcome->length);
+    json_line_exact_field(line, "length", outcome->length);
     json_line_end(line, '}');
 }
 

@@ -157,6 +157,12 @@ void json_line_number_field(JsonLine *line, const char *key, double value)
     json_line_number(line, value);
 }
 
+void json_line_exact_field(JsonLine *line, const char *key, double value)
+{
+    json_line_key(line, key);
+    json_line_exact(line, value);
+}
+
 const char *json_line_finish(JsonLine *line)
 {
     append(line, "\n", 1);

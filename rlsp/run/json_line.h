@@ -37,6 +37,7 @@ void json_line_string(JsonLine *line, const char *text, size_t length);
 
 void json_line_text_field(JsonLine *line, const char *key, const char *text); /* NULL: null */
 void json_line_number_field(JsonLine *line, const char *key, double value);
+void json_line_exact_field(JsonLine *line, const char *key, double value);
 
 /* Adds the newline; the line (line->size bytes), NULL if memory ran out. */
 const char *json_line_finish(JsonLine *line);

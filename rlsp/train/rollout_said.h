@@ -1,9 +1,10 @@
 /* RolloutSaid: what others say about a rollout's responses: a judge's grades, a reward server's numbers.
  *
- *     RolloutSaid *said = rollout_said_open(&config, sequences, &error);     // asks nobody where the config names
- * nobody rollout_said_start(said, reward, items, &error);                      // requests go out, on threads …score
- * with the models… rollout_said_finish(said, session, reward, items, &error);            // waits; every item's reward
- * is whole rollout_said_free(said);
+ *     RolloutSaid *said = rollout_said_open(&config, sequences, &error);   // asks nobody where none is named
+ *     rollout_said_start(said, reward, items, &error);                     // requests go out, on threads
+ *     …score with the models…
+ *     rollout_said_finish(said, session, reward, items, &error);           // waits; every item's reward is whole
+ *     rollout_said_free(said);
  *
  * A response that nobody answered for gets the fallback of the config, which is counted, said in a warning, and noted
  * in its trace; or, with on_failure "stop", the step fails. A user who wants an end is not kept waiting: requests are

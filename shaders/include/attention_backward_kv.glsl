@@ -1,11 +1,7 @@
 // Attention backward, for keys and values, after attention_backward_q:
 //   dv = sum_queries p dO,   dk = scale sum_queries p (dO . v - delta) q
 // over the later queries of the sequence and the query heads of the group.
-#include "common.glsl"
-#include "attention.glsl"
-#ifdef BY_ADDRESS
-#include "addresses.glsl"
-#endif
+#include "attention_ragged.glsl"
 
 layout(std430, binding = 0) writeonly buffer DQkv { vec2 dqkv[]; };   // [tokens, STRIDE]
 layout(std430, binding = 1) readonly buffer Delta { float delta[]; }; // [tokens, HEADS]
@@ -17,22 +13,6 @@ layout(std430, binding = 4) readonly buffer Qkv4 { vec4 qkv4[]; };
 layout(binding = 5) uniform textureBuffer do_texels;
 layout(binding = 6) uniform textureBuffer qkv_texels;
 layout(std430, binding = 7) readonly buffer Tiles { Tile tiles[]; };
-
-layout(push_constant) uniform Push
-{
-    uint  tile_count;
-    float scale;
-#ifdef BY_ADDRESS
-    uint64_t qkv_address, do_address, lse_address, delta_address;
-#endif
-};
-
-#define OWN_QKV(at, i) ROW_QUAD(qkv_texels, qkv4, qkv2, at, i)
-#ifdef BY_ADDRESS
-#define QKV(at, i) Vec4s(qkv_address).v[bounded((at) / 2) + (i)]
-#else
-#define QKV(at, i) OWN_QKV(at, i)
-#endif
 #ifdef BY_ADDRESS
 #define D_O(at, i) Vec4s(do_address).v[bounded((at) / 2) + (i)]
 #define LSE(at) Floats(lse_address).v[bounded(at)]

@@ -1,10 +1,6 @@
 // Attention backward, for queries: delta = dO . O and
 //   dq = scale sum_keys p (dO . v - delta) k,   p = exp(scale q . k - lse).
-#include "common.glsl"
-#include "attention.glsl"
-#ifdef BY_ADDRESS
-#include "addresses.glsl"
-#endif
+#include "attention_ragged.glsl"
 
 layout(std430, binding = 0) writeonly buffer DQkv { vec2 dqkv[]; };    // [tokens, STRIDE]
 layout(std430, binding = 1) writeonly buffer Delta { float delta[]; }; // [tokens, HEADS]
@@ -19,22 +15,6 @@ layout(binding = 6) uniform textureBuffer do_texels;
 layout(binding = 7) uniform textureBuffer o_texels;
 layout(binding = 8) uniform textureBuffer qkv_texels;
 layout(std430, binding = 9) readonly buffer Tiles { Tile tiles[]; };
-
-layout(push_constant) uniform Push
-{
-    uint  tile_count;
-    float scale;
-#ifdef BY_ADDRESS
-    uint64_t qkv_address, do_address, lse_address, delta_address;
-#endif
-};
-
-#define OWN_QKV(at, i) ROW_QUAD(qkv_texels, qkv4, qkv2, at, i)
-#ifdef BY_ADDRESS
-#define QKV(at, i) Vec4s(qkv_address).v[bounded((at) / 2) + (i)]
-#else
-#define QKV(at, i) OWN_QKV(at, i)
-#endif
 #define O(at, i) ROW_QUAD(o_texels, o4, o2, at, i)
 #define D_O(at, i) ROW_QUAD(do_texels, do4, do2, at, i)
 

@@ -1,11 +1,7 @@
 // Causal grouped-query attention, forward: o and the log-sum-exp of the scores,
 // by an online softmax (Milakov and Gimelshein 2018) over BLOCK keys at a time.
 // Scores are kept in units of log2 e, so that exp2 does.
-#include "common.glsl"
-#include "attention.glsl"
-#ifdef BY_ADDRESS
-#include "addresses.glsl"
-#endif
+#include "attention_ragged.glsl"
 
 layout(std430, binding = 0) writeonly buffer O { vec2 o[]; };      // [tokens, HEADS, PAIRS]
 layout(std430, binding = 1) writeonly buffer Lse { float lse[]; }; // [tokens, HEADS]
@@ -13,22 +9,6 @@ layout(std430, binding = 2) readonly buffer Qkv2 { vec2 qkv2[]; }; // [tokens, S
 layout(std430, binding = 2) readonly buffer Qkv4 { vec4 qkv4[]; };
 layout(binding = 3) uniform textureBuffer qkv_texels;
 layout(std430, binding = 4) readonly buffer Tiles { Tile tiles[]; };
-
-layout(push_constant) uniform Push
-{
-    uint  tile_count;
-    float scale;
-#ifdef BY_ADDRESS
-    uint64_t qkv_address, do_address, lse_address, delta_address;
-#endif
-};
-
-#define OWN_QKV(at, i) ROW_QUAD(qkv_texels, qkv4, qkv2, at, i)
-#ifdef BY_ADDRESS
-#define QKV(at, i) Vec4s(qkv_address).v[bounded((at) / 2) + (i)]
-#else
-#define QKV(at, i) OWN_QKV(at, i)
-#endif
 
 void main()
 {
