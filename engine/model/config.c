@@ -175,15 +175,18 @@ static Status read_unsupported(const JsonObject *root, ModelFamily family, Error
     return STATUS_OK;
 }
 
-static Status read_token_id(const JsonObject *root, const char *key, int64_t *id, Error *error)
+/* Some write -1 for none. */
+static Status read_token_id(const ModelConfig *config, const JsonObject *root, const char *key, int64_t *id,
+                            Error *error)
 {
-    return json_get_i64(root, key, JSON_NULLABLE, -1, UINT32_MAX, id, error); /* some write -1 for none */
+    return json_get_i64(root, key, JSON_NULLABLE, -1, (int64_t)config->vocab_size - 1, id, error);
 }
 
 static Status add_eos(ModelConfig *config, const JsonObject *root, const cJSON *value, Error *error)
 {
     int64_t id;
-    Status  status = json_integer(value, root->file, "key 'eos_token_id'", -1, UINT32_MAX, &id, error);
+    Status  status =
+        json_integer(value, root->file, "key 'eos_token_id'", -1, (int64_t)config->vocab_size - 1, &id, error);
     if (status != STATUS_OK || id < 0) {
         return status;
     }
@@ -199,12 +202,13 @@ static Status add_eos(ModelConfig *config, const JsonObject *root, const cJSON *
     return STATUS_OK;
 }
 
-/* bos, pad and eos of config.json or generation_config.json; what the latter adds wins over none. */
+/* bos, pad and eos of config.json or generation_config.json, of the vocabulary whose size is known by now; what the
+ * latter adds wins over none. */
 static Status read_tokens(ModelConfig *config, const JsonObject *root, Error *error)
 {
     int64_t bos = -1, pad = -1;
-    Status  status       = read_token_id(root, "bos_token_id", &bos, error);
-    status               = chain(status, read_token_id(root, "pad_token_id", &pad, error));
+    Status  status       = read_token_id(config, root, "bos_token_id", &bos, error);
+    status               = chain(status, read_token_id(config, root, "pad_token_id", &pad, error));
     config->bos_token_id = config->bos_token_id < 0 ? bos : config->bos_token_id;
     config->pad_token_id = config->pad_token_id < 0 ? pad : config->pad_token_id;
     const cJSON *eos     = json_find(root, "eos_token_id");

@@ -224,13 +224,40 @@ static void unsupported_features_are_named(void **state)
                    STATUS_BAD_INPUT, "does not divide hidden_size");
 }
 
+/* Ids that no token has; -1 and null are how some say that there is none. */
+static void special_tokens_are_of_the_vocabulary(void **state)
+{
+    (void)state;
+    write_and_read(BASE ",\"eos_token_id\":[0,99],\"bos_token_id\":99,\"pad_token_id\":null}", STATUS_OK, "");
+    write_and_read(BASE ",\"eos_token_id\":-1,\"bos_token_id\":-1}", STATUS_OK, "");
+    write_and_read(BASE ",\"eos_token_id\":100}", STATUS_BAD_INPUT,
+                   "'eos_token_id': found the number 100, wanted an integer from -1 to 99");
+    write_and_read(BASE ",\"eos_token_id\":[5,100]}", STATUS_BAD_INPUT, "'eos_token_id'");
+    write_and_read(BASE ",\"bos_token_id\":4294967295}", STATUS_BAD_INPUT, "'bos_token_id'");
+    write_and_read(BASE ",\"pad_token_id\":9223372036854775807}", STATUS_BAD_INPUT, "'pad_token_id'");
+    static const char *const beside[] = {"{\"eos_token_id\":[7,100]}", "{\"bos_token_id\":100}",
+                                         "{\"pad_token_id\":100}"};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        const char *directory = fixture_directory();
+        ModelConfig config;
+        Error       error = {0};
+        assert_int_equal(file_write_atomic(fixture_path(directory, "config.json"), BASE "}", strlen(BASE "}"), NULL),
+                         STATUS_OK);
+        assert_int_equal(
+            file_write_atomic(fixture_path(directory, "generation_config.json"), beside[i], strlen(beside[i]), NULL),
+            STATUS_OK);
+        assert_int_equal(model_config_read(&config, fixture_path(directory, "config.json"), &error), STATUS_BAD_INPUT);
+        assert_non_null(strstr(error.text, "generation_config.json: key '"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_spellings_say_the_same),    cmocka_unit_test(values_are_those_of_the_file),
         cmocka_unit_test(parameters_are_counted),         cmocka_unit_test(bad_configs_are_rejected),
         cmocka_unit_test(what_is_written_is_read),        cmocka_unit_test(impossible_configs_are_not_written),
-        cmocka_unit_test(unsupported_features_are_named),
+        cmocka_unit_test(unsupported_features_are_named), cmocka_unit_test(special_tokens_are_of_the_vocabulary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
