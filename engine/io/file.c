@@ -269,17 +269,22 @@ Status atomic_file_write(AtomicFile *file, const void *data, size_t bytes, Error
     return STATUS_OK;
 }
 
+Status atomic_file_sync(AtomicFile *file, Error *error)
+{
+    if (file->failed) {
+        return error_set(error, STATUS_FAILED, "cannot write %s: an earlier write failed", file->path);
+    }
+    const Status status = flush(file, error);
+    if (status == STATUS_OK && fsync(file->descriptor) != 0) {
+        file->failed = true;
+        return fail(error, errno, "write", file->path);
+    }
+    return status;
+}
+
 Status atomic_file_commit(AtomicFile *file, Error *error)
 {
-    Status status = STATUS_OK;
-    if (file->failed) {
-        status = error_set(error, STATUS_FAILED, "cannot write %s: an earlier write failed", file->path);
-    } else {
-        status = flush(file, error);
-    }
-    if (status == STATUS_OK && fsync(file->descriptor) != 0) {
-        status = fail(error, errno, "write", file->path);
-    }
+    Status status = atomic_file_sync(file, error);
     if (status == STATUS_OK) {
         int result       = close(file->descriptor);
         file->descriptor = -1;

@@ -37,6 +37,9 @@ AtomicFile *atomic_file_open(const char *path, Error *error);
  * refuses. The writes are buffered (1 MiB). */
 Status atomic_file_write(AtomicFile *file, const void *data, size_t bytes, Error *error);
 
+/* Flushes and fsyncs: from here on a full disk cannot make the commit fail. For files that are to change together. */
+Status atomic_file_sync(AtomicFile *file, Error *error);
+
 /* Flushes, fsyncs, renames, fsyncs the directory; frees `file` in every case,
  * and on failure removes the temporary. */
 Status atomic_file_commit(AtomicFile *file, Error *error);

@@ -283,9 +283,10 @@ int data_convert_command(int argc, char **argv)
     static DataReport report;
     if (status == STATUS_OK) {
         status = data_convert(&c, &report, &error);
-        if (report.lines > 0 && !json) {
-            print_table(&report); /* also where nothing is left: it says why */
-        } else if (report.lines > 0 && !print_json(&report)) {
+        const bool told = report.lines > 0 && status != STATUS_FAILED; /* also where nothing is left: it says why */
+        if (told && !json) {
+            print_table(&report);
+        } else if (told && !print_json(&report)) {
             error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory while printing the counts");
         }
     }

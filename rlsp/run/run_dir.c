@@ -132,10 +132,13 @@ static Status clear_partial(const RunDir *run, Error *error)
     return status;
 }
 
-/* Whether the directory holds nothing but a lock. */
-static bool is_empty(const char *path)
+/* Whether the directory holds nothing but what a run leaves that could not begin: a lock, room for checkpoints. */
+static bool is_empty(const RunDir *run)
 {
-    DIR *directory = opendir(path);
+    char checkpoints[PATH_SIZE];
+    join(run, checkpoints, "checkpoints");
+    rmdir(checkpoints); /* is made again; one that holds something stays */
+    DIR *directory = opendir(run->path);
     if (directory == NULL) {
         return false;
     }
@@ -166,7 +169,7 @@ RunDir *run_dir_create(const char *path, const RunConfig *config, Error *error)
     if (status == STATUS_OK) {
         status = take_lock(run, error);
     }
-    if (status == STATUS_OK && !is_empty(run->path)) {
+    if (status == STATUS_OK && !is_empty(run)) {
         join(run, name, "config.json");
         if (file_exists(name)) {
             status = error_set(error, STATUS_BAD_INPUT,

@@ -1,13 +1,12 @@
 #!/bin/sh
-# rlsp train with wrong options, configs, data, models, devices and disks: one clear line, the right exit code,
-# nothing left behind that stands in the way, nothing lost that was saved.
+# rlsp train with wrong options, configs, data, models, devices and directories: one clear line, the right
+# exit code, nothing left behind that stands in the way, nothing lost that was saved.
 # usage: test_bad_input.sh path/to/rlsp source-directory
 rlsp=$1
 source=$2
 models=$source/tests/data/parity/models
 work=$(mktemp -d) || exit 1
-mounted=
-trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 failures=0
 
 fail() {
@@ -126,45 +125,6 @@ said "a cut optimizer" 2 $? "optimizer.safetensors"
 echo '{"step":' >"$work/hurt/checkpoints/last/checkpoint.json"
 "$rlsp" train --resume "$work/hurt" --batch >"$work/out" 2>"$work/err"
 said "a cut checkpoint.json" 2 $? "checkpoint.json"
-
-# --- a full disk: stops with a reason; what was saved is whole, and with room the run goes on to the same end
-full_disk() { # DIRECTORY WHAT WORD FOUND
-    said "$2" 1 "$4" "$3"
-    [ -e "$1/checkpoints/last/checkpoint.json" ] || fail "$2: no checkpoint is left"
-    [ -z "$(ls -d "$1"/checkpoints/.step-*.part 2>/dev/null)" ] || fail "$2: half a checkpoint is left"
-    for file in "$1"/checkpoints/step-*; do
-        for part in checkpoint.json model.safetensors optimizer.safetensors config.json; do
-            cmp -s "$file/$part" "$work/whole/checkpoints/$(basename "$file")/$part" || [ $part = checkpoint.json ] && [ -s "$file/$part" ] || fail "$2: $file/$part"
-        done
-    done
-    [ -z "$(tail -c 1 "$1/events.jsonl")" ] || fail "$2: events.jsonl ends within a line"
-}
-# Without root: no file may grow beyond the actor's optimizer (ulimit counts 512 bytes); the critic's, which comes with
-# RL, has a value head more.
-size=$(wc -c <"$work/whole/checkpoints/last/optimizer.safetensors")
-(
-    trap '' XFSZ
-    ulimit -f $(((size + 511) / 512))
-    smoke "$work/limit" --set rl.traces_per_step=4
-)
-found=$?
-full_disk "$work/limit" "a file that may not grow" "File too large" $found
-mkdir "$work/disk"
-if mount -t tmpfs -o size=420k none "$work/disk" 2>/dev/null; then
-    mounted=$work/disk
-    smoke "$work/disk/run"
-    full_disk "$work/disk/run" "a full disk" "No space left" $?
-    mount -o remount,size=20m "$work/disk"
-    "$rlsp" train --resume "$work/disk/run" --batch >"$work/out" 2>"$work/err" || fail "a full disk: it does not go on when there is room"
-    for file in model.safetensors optimizer.safetensors critic/model.safetensors; do
-        cmp -s "$work/disk/run/checkpoints/last/$file" "$work/whole/checkpoints/last/$file" || fail "a full disk: $file is another than without"
-    done
-    mount -o remount,ro "$work/disk"
-    "$rlsp" train --resume "$work/disk/run" --batch >"$work/out" 2>"$work/err"
-    said "a read-only disk" 1 $? "Read-only file system"
-else
-    echo "test_bad_input: no full and no read-only disk without mounting one; left out"
-fi
 
 [ $failures -eq 0 ] && echo "test_bad_input: all passed"
 exit $((failures > 0))
