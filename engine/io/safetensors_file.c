@@ -153,6 +153,15 @@ static Status check_metadata(const JsonObject *header, const cJSON *metadata, Er
     return STATUS_OK;
 }
 
+/* A whole number of an entry's list. */
+static Status read_whole(const cJSON *item, const JsonObject *entry, const char *key, int64_t *value, Error *error)
+{
+    if (json_integer(item, "", "", 0, INT64_MAX, value, NULL) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    return json_fail(entry, key, error, "wanted whole numbers from 0 to 2^53 in it");
+}
+
 static Status read_shape(const JsonObject *entry, Safetensor *tensor, Error *error)
 {
     const cJSON *shape;
@@ -166,7 +175,7 @@ static Status read_shape(const JsonObject *entry, Safetensor *tensor, Error *err
         if (tensor->rank == SAFETENSORS_MAX_RANK) {
             return json_fail(entry, "shape", error, "more than %d dimensions", SAFETENSORS_MAX_RANK);
         }
-        status = json_integer(item, entry->file, tensor->name, 0, INT64_MAX, &size, error);
+        status = read_whole(item, entry, "shape", &size, error);
         if (status != STATUS_OK) {
             return status;
         }
@@ -215,9 +224,8 @@ static Status read_entry(const TensorFile *file, const JsonObject *header, const
     }
     int64_t  from, to;
     uint64_t available = file->length - file->data_at;
-    if ((status = json_integer(offsets->child, entry.file, tensor->name, 0, INT64_MAX, &from, error)) != STATUS_OK ||
-        (status = json_integer(offsets->child->next, entry.file, tensor->name, 0, INT64_MAX, &to, error)) !=
-            STATUS_OK) {
+    if ((status = read_whole(offsets->child, &entry, "data_offsets", &from, error)) != STATUS_OK ||
+        (status = read_whole(offsets->child->next, &entry, "data_offsets", &to, error)) != STATUS_OK) {
         return status;
     }
     if (to < from || (uint64_t)to > available) {

@@ -91,6 +91,20 @@ for file in json_bad/config/truncated.json json_bad/config/shape_mismatch_hidden
     said "score with $file" 2 $? "$work/model"
 done
 
+# --- token ids that no token has: given, and of the model's own special tokens
+for command in "score" "generate --ids --max-new 2"; do
+    for ids in 384 -1 1.5 4294967297 1e300; do
+        # shellcheck disable=SC2086
+        printf '{"ids":[1,2]}\n{"ids":[3,%s]}\n' "$ids" | "$rlsp" $command --model "$models/tiny-llama" >"$work/out" 2>"$work/err"
+        found=$?
+        : >"$work/out" # what the first line gave
+        said "$command with id $ids" 2 $found "stdin line 2: key 'ids'" "from 0 to 383"
+    done
+done
+cp "$models/tiny-llama/model.safetensors" "$work/model" && sed 's/"eos_token_id": 377/"eos_token_id": 384/' "$models/tiny-llama/config.json" >"$work/model/config.json"
+echo '{"ids":[1]}' | "$rlsp" generate --ids --model "$work/model" >"$work/out" 2>"$work/err"
+said "an end token outside the vocabulary" 2 $? "$work/model/config.json: key 'eos_token_id': found the number 384"
+
 # --- data: the file and the line, before the first step
 printf '{"ids":[1,2,3]}\n{"ids":[1,2,9999]}\n' >"$work/data.jsonl"
 smoke "$work/data" --set "sft.phases.1.data=$work/data.jsonl"

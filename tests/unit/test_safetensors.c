@@ -75,6 +75,11 @@ static void malformed_files_are_judged_as_the_reference_does(void **state)
             }
             assert_int_equal(error.status, STATUS_BAD_INPUT);
             assert_non_null(strstr(error.text, name)); /* the error says which file */
+            assert_null(strchr(error.text, '\n'));
+            if (strstr(error.text, "key '") == NULL && strstr(error.text, "tensor '") == NULL &&
+                strstr(error.text, "header: ") == NULL && strstr(error.text, " bytes") == NULL) {
+                fail_msg("neither a tensor, a key nor a place is named: %s", error.text);
+            }
             rejected++;
         }
         safetensors_close(set);
@@ -210,7 +215,7 @@ static void what_is_written_is_read(void **state)
     int64_t *whole = fixture_i64(set, "step", NULL);
     assert_true(whole[0] == step);
     const Safetensor *u8 = safetensors_find(set, "keep");
-    unsigned char kept[3];
+    unsigned char     kept[3];
     assert_int_equal(safetensor_read(u8, kept, 0, 3, NULL), STATUS_OK);
     assert_memory_equal(kept, keep, 3);
     assert_int_equal(safetensor_read(u8, kept, 1, 3, &error), STATUS_BAD_INPUT);
