@@ -19,6 +19,7 @@ typedef struct Batch {
     ModelConfig config;
     uint32_t    max_tokens, max_rows, max_sequences;
     uint32_t    tokens, sequences, rows, tile_count, unique; /* of what was set last */
+    double      pairs;      /* of a query with a key before or at it, over all sequences */
     GpuArena   *arena;
     GpuSpan     ids;        /* i32 [tokens]                                           */
     GpuSpan     position;   /* i32 [tokens], from 0 in each sequence                  */

@@ -22,6 +22,12 @@ static Widths widths_of(const ModelConfig *c)
 
 static AttentionShape attention_shape(const ModelConfig *c) { return (AttentionShape){c->heads, c->kv_heads, c->head_dim}; }
 
+/* Of a layer's `products` of one query with one key, per head and pair. */
+static double attention_flops(const ModelConfig *c, const Batch *batch, double products)
+{
+    return products * 2 * batch->pairs * c->heads * c->head_dim;
+}
+
 /* The first `count` floats of a span planned for more. */
 static GpuSpan head_of(GpuSpan span, uint64_t count) { return gpu_span_slice(span, 0, count * 4); }
 
@@ -70,7 +76,9 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
         rmsnorm_forward(s, a->qkv, a->k_rstd, a->qkv_raw, model_span(p, layer->k_norm, c->head_dim), head_rows(c, t, true), c->rms_norm_eps);
     }
     rope_forward(s, a->qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
+    gpu_stream_flops(s, attention_flops(c, batch, 2));
     attention_forward(s, a->attention, a->lse, a->qkv, batch->tiles, batch->tile_count, attention_shape(c));
+    gpu_stream_flops(s, 0);
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention, .add = x, .m = t, .n = w.d, .k = w.q,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_O));
     adapter_forward(s, work, model, l, LORA_ATTENTION_OUT, a->middle, a->attention, t);
@@ -212,8 +220,10 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     weight_gradient(b, layer->o, dx, a->attention, w.d, w.q);
     input_gradient(b, work->d_attention, dx, MATRIX_O);
     adapter_backward(b, LORA_ATTENTION_OUT, work->d_attention, dx, a->attention);
+    gpu_stream_flops(s, attention_flops(c, batch, 5) / 2); /* in two kernels */
     attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, batch->tiles,
                        batch->tile_count, attention_shape(c));
+    gpu_stream_flops(s, 0);
     rope_backward(s, work->d_qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
     if (c->qk_norm) {
         qk_norm_backward(b);

@@ -116,7 +116,8 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
                                texels_bind(qkv, texels), texels_bind(rope, texels)},
                 .push       = push,
                 .push_size  = sizeof push,
-                .groups     = gpu_groups(rows->rows, 1)});
+                .groups     = gpu_groups(rows->rows, 1),
+                .bytes      = GPU_UNKNOWN}); /* lengths lie on the device */
         first += piece.count;
     }
 }
@@ -183,7 +184,8 @@ static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache,
                                                by_address(rows->lengths, GPU_READ), by_address(rows->slots, GPU_READ)},
                                 .push       = &push,
                                 .push_size  = sizeof push,
-                                .groups = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1)});
+                                .groups = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1),
+                                .bytes  = GPU_UNKNOWN});
 }
 
 static void record_pieces(GpuStream *stream, const Rows *r, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
@@ -210,7 +212,8 @@ static void record_pieces(GpuStream *stream, const Rows *r, const KvLayer *cache
                                                    texels_bind(piece.k, texels), texels_bind(piece.v, texels)},
                                     .push       = &push,
                                     .push_size  = sizeof push,
-                                    .groups     = gpu_groups((uint64_t)r->count * shape.heads * r->segments, 1)});
+                                    .groups     = gpu_groups((uint64_t)r->count * shape.heads * r->segments, 1),
+                                    .bytes      = GPU_UNKNOWN});
         first += piece.count;
     }
 }

@@ -25,7 +25,8 @@ void embedding_forward(GpuStream *stream, GpuSpan y, GpuSpan table, GpuSpan ids,
                                             .bind = {gpu_write(y), gpu_read(part), gpu_read(ids), gpu_read(part), gpu_read(part)},
                                             .push = push,
                                             .push_size = sizeof push,
-                                            .groups    = gpu_groups(tokens, 1)});
+                                            .groups    = gpu_groups(tokens, 1),
+                                            .bytes     = 8.0 * width * tokens * rows / vocab});
     }
 }
 
@@ -72,6 +73,7 @@ void embedding_backward(GpuStream *stream, GpuSpan dtable, GpuSpan dy, GpuSpan u
                                                      gpu_read(unique_ids), gpu_read(starts), gpu_read(order)},
                                             .push = push,
                                             .push_size = sizeof push,
-                                            .groups    = gpu_groups((uint64_t)unique * column_blocks, 1)});
+                                            .groups    = gpu_groups((uint64_t)unique * column_blocks, 1),
+                                            .bytes = ((double)dy.size + 8.0 * width * unique) * rows / vocab});
     }
 }

@@ -14,7 +14,8 @@ static void dispatch(GpuStream *stream, uint32_t mode, GpuBind y, GpuSpan x, Gpu
                                         .bind       = {y, gpu_read(x), gpu_read(index)},
                                         .push       = push,
                                         .push_size  = sizeof push,
-                                        .groups     = gpu_groups(rows, 1)});
+                                        .groups     = gpu_groups(rows, 1),
+                                        .bytes      = (mode == GATHER ? 8.0 : 12.0) * width * rows});
 }
 
 void rows_gather(GpuStream *stream, GpuSpan y, GpuSpan x, GpuSpan index, uint32_t rows, uint32_t width)

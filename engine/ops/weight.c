@@ -148,6 +148,7 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_weight",
                                         .spec       = {side * side, p->layout, tile, reg, w->format},
                                         .spec_count = 5,
+                                        .flops      = 2.0 * p->m * p->n * p->k,
                                         .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(a),
                                                  gpu_read(add), gpu_read(bias), gpu_read(w->data), gpu_read(w->scales)},
                                         .push       = push,
@@ -261,6 +262,7 @@ void weight_embedding(GpuStream *stream, GpuSpan y, const Weight *w, GpuSpan ids
                                                            gpu_read(slice.data), gpu_read(slice.scales)},
                                             .push       = push,
                                             .push_size  = sizeof push,
-                                            .groups     = gpu_groups(tokens, 1)});
+                                            .groups     = gpu_groups(tokens, 1),
+                                            .bytes = (4.0 * w->columns + (double)slice.data.size / count) * tokens * count / w->rows});
     }
 }

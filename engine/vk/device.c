@@ -438,8 +438,9 @@ int gpu_choose(const GpuInfo *list, int n, const char *select, Error *error)
 
 static VkResult device_create(Gpu *gpu)
 {
-    uint32_t timestamp_bits;
+    uint32_t timestamp_bits = 0;
     gpu->queue_family = compute_family(gpu->physical, &timestamp_bits);
+    gpu->timestamp_mask = timestamp_bits < 64 ? ((uint64_t)1 << timestamp_bits) - 1 : UINT64_MAX;
     float                   priority = 1.0f;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = gpu->queue_family,
@@ -530,6 +531,7 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
         return NULL;
     }
     gpu->profile = options->profile && gpu->info.tier.timestamps;
+    gpu_profile_reset(gpu);
     gpu_pipelines_open(gpu);
     if (gpu->memory.memoryHeapCount == 0) {
         return gpu; /* a null device: it compiles, but has nothing to move and no fences */
@@ -577,23 +579,3 @@ const GpuInfo *gpu_info(const Gpu *gpu) { return &gpu->info; }
 int gpu_validation_count(const Gpu *gpu) { return atomic_load(&gpu->validation_count); }
 
 const char *gpu_validation_first(const Gpu *gpu) { return gpu->validation_first; }
-
-/* --- profile -------------------------------------------------------------- */
-
-static int slowest_first(const void *a, const void *b)
-{
-    double x = ((const GpuProfileRow *)a)->seconds, y = ((const GpuProfileRow *)b)->seconds;
-    return (x < y) - (x > y);
-}
-
-int gpu_profile_rows(const Gpu *gpu, GpuProfileRow *rows, int capacity)
-{
-    GpuProfileRow sorted[GPU_PROFILE_KERNELS];
-    memcpy(sorted, gpu->profile_rows, sizeof sorted);
-    qsort(sorted, (size_t)gpu->profile_count, sizeof *sorted, slowest_first);
-    int n = gpu->profile_count < capacity ? gpu->profile_count : capacity;
-    memcpy(rows, sorted, (size_t)n * sizeof *rows);
-    return n;
-}
-
-void gpu_profile_reset(Gpu *gpu) { gpu->profile_count = 0; }

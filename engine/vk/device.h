@@ -81,13 +81,30 @@ const char    *gpu_type_name(GpuType type);
 int         gpu_validation_count(const Gpu *gpu);
 const char *gpu_validation_first(const Gpu *gpu);
 
-/* --profile: one row per kernel since the last reset, longest first. */
+/* --profile: what streams did from the last reset to the end of the last run that was waited for. Kernels, copies
+ * ("copy") and fills ("fill") then run one at a time between two timestamps, so a run takes longer than without. On a
+ * CPU device the timestamps are the clock's on the driver's thread: what else the machine does counts in them. */
 typedef struct GpuProfileRow {
     const char *kernel;
     uint64_t    calls;
     double      seconds;
+    double      flops; /* of the products and attention, a multiply-add as two; 0: not counted */
+    double      bytes; /* read and written if each thing bound went over the bus once; 0: not known */
 } GpuProfileRow;
-int  gpu_profile_rows(const Gpu *gpu, GpuProfileRow *rows, int capacity);
-void gpu_profile_reset(Gpu *gpu);
+
+/* wall = kernels + gaps + idle */
+typedef struct GpuProfile {
+    double   wall_seconds;   /* by the clock                                               */
+    double   kernel_seconds; /* sum of the rows                                            */
+    double   gap_seconds;    /* inside runs, between kernels: barriers, timestamps         */
+    double   idle_seconds;   /* the device had no run at work: the host's, and submitting  */
+    uint64_t runs, kernels;  /* submitted streams; timed kernels                           */
+    uint64_t untimed;        /* kernels past what one recording can time; they count as gaps */
+} GpuProfile;
+
+/* A row per kernel, longest first. Returns the number written, at most `capacity`. */
+int        gpu_profile_rows(const Gpu *gpu, GpuProfileRow *rows, int capacity);
+GpuProfile gpu_profile(const Gpu *gpu);
+void       gpu_profile_reset(Gpu *gpu);
 
 #endif

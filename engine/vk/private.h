@@ -54,8 +54,13 @@ struct Gpu {
     GpuArena  *staging;                  /* made when first needed */
 
     bool          profile;
+    uint64_t      timestamp_mask; /* valid bits of a timestamp */
     GpuProfileRow profile_rows[GPU_PROFILE_KERNELS];
     int           profile_count;
+    GpuProfile    profile_sum;                /* gaps and idle are found when it is asked for */
+    double        profile_start, profile_end; /* by the clock */
+    double        profile_busy;               /* seconds that runs were at work; they may overlap */
+    uint64_t      profile_last;               /* the last timestamp seen, in ticks */
 
     atomic_int validation_count;
     char       validation_first[800];
@@ -84,6 +89,16 @@ const char *gpu_result_text(VkResult result);
 /* Turns a failed VkResult into an Error: device loss and out-of-memory get their
  * own status. `what` says what was being done. */
 Status gpu_error(Gpu *gpu, VkResult result, const char *what, Error *error);
+
+/* profile.c: what a timed kernel is said to do, between timestamps 2 i and 2 i + 1 of its run. */
+typedef struct GpuTimed {
+    const char *kernel;
+    double      flops, bytes;
+} GpuTimed;
+void gpu_profile_add(Gpu *gpu, const GpuTimed *timed, const uint64_t *ticks, uint32_t count, uint64_t untimed);
+
+/* Bytes of all that a dispatch binds, each range once for reading and once for writing. */
+double gpu_bound_bytes(const GpuDispatch *dispatch);
 
 /* Finds or compiles a pipeline. NULL with *error set on failure. */
 GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, Error *error);

@@ -37,8 +37,9 @@ struct GpuStream {
     uint32_t dispatch_count; /* in the current command buffer */
 
     VkQueryPool  queries; /* with --profile */
-    const char **timed;   /* kernel of each timed dispatch */
-    uint32_t     timed_count;
+    GpuTimed    *timed;
+    uint32_t     timed_count, untimed;
+    double       flops; /* of kernels that do not know theirs */
 
     enum { STREAM_IDLE, STREAM_RECORDING, STREAM_READY, STREAM_PENDING } state;
     Error error; /* the first one while recording */
@@ -220,7 +221,8 @@ void gpu_stream_begin(GpuStream *stream)
     drop_views(stream);
     stream->pool_current = 0;
     stream->command_count = 0;
-    stream->timed_count = 0;
+    stream->timed_count = stream->untimed = 0;
+    stream->flops = 0;
     stream->state = STREAM_RECORDING;
     command_begin(stream);
     if (stream->queries != VK_NULL_HANDLE && stream->error.status == STATUS_OK) {
@@ -340,6 +342,30 @@ static bool dispatch_fits(GpuStream *stream, const GpuDispatch *dispatch, const 
     return true;
 }
 
+/* With --profile: what is recorded between these two is timed. One kernel at a time, or their times would overlap. */
+static bool timed_begin(GpuStream *stream)
+{
+    if (stream->queries == VK_NULL_HANDLE) {
+        return false;
+    }
+    if (stream->timed_count == MAX_TIMED) {
+        stream->untimed++;
+        return false;
+    }
+    work_barrier(stream);
+    vkCmdWriteTimestamp(current(stream), VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count);
+    return true;
+}
+
+static void timed_end(GpuStream *stream, const char *kernel, double flops, double bytes)
+{
+    work_barrier(stream);
+    vkCmdWriteTimestamp(current(stream), VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count + 1);
+    stream->timed[stream->timed_count++] = (GpuTimed){kernel, flops, bytes};
+}
+
+void gpu_stream_flops(GpuStream *stream, double flops) { stream->flops = flops; }
+
 void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
 {
     if (stream->gpu->dry || stream->error.status != STATUS_OK || dispatch->groups.x == 0 || dispatch->groups.y == 0 || dispatch->groups.z == 0) {
@@ -393,21 +419,16 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
     hazards_add(stream, accesses, count);
 
     VkCommandBuffer commands = current(stream);
-    bool            timed = stream->queries != VK_NULL_HANDLE && stream->timed_count < MAX_TIMED;
+    const bool      timed = timed_begin(stream);
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->pipeline);
     vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, &set, 0, NULL);
     if (dispatch->push_size > 0) {
         vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, dispatch->push_size, dispatch->push);
     }
-    if (timed) {
-        work_barrier(stream); /* one kernel at a time, or their times would overlap */
-        vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count);
-    }
     vkCmdDispatch(commands, dispatch->groups.x, dispatch->groups.y, dispatch->groups.z);
     if (timed) {
-        work_barrier(stream);
-        vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count + 1);
-        stream->timed[stream->timed_count++] = pipeline->shader->name;
+        timed_end(stream, pipeline->shader->name, dispatch->flops > 0 ? dispatch->flops : stream->flops,
+                  dispatch->bytes != 0 ? dispatch->bytes : gpu_bound_bytes(dispatch));
     }
     stream->dispatch_count++;
 }
@@ -422,7 +443,11 @@ void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
                                 {from.buffer->buffer, from.offset, from.offset + from.size, GPU_READ}};
     hazards_add(stream, accesses, 2);
     VkBufferCopy region = {.srcOffset = from.offset, .dstOffset = to.offset, .size = from.size};
+    const bool   timed = timed_begin(stream);
     vkCmdCopyBuffer(current(stream), from.buffer->buffer, to.buffer->buffer, 1, &region);
+    if (timed) {
+        timed_end(stream, "copy", 0, 2 * (double)from.size);
+    }
 }
 
 void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value)
@@ -432,7 +457,11 @@ void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value)
     }
     const Hazard access = {span.buffer->buffer, span.offset, span.offset + span.size, GPU_WRITE};
     hazards_add(stream, &access, 1);
+    const bool timed = timed_begin(stream);
     vkCmdFillBuffer(current(stream), span.buffer->buffer, span.offset, span.size, value);
+    if (timed) {
+        timed_end(stream, "fill", 0, (double)span.size);
+    }
 }
 
 /* --- running ------------------------------------------------------------------ */
@@ -493,20 +522,7 @@ static void profile_collect(GpuStream *stream)
         free(ticks);
         return;
     }
-    for (uint32_t i = 0; i < stream->timed_count; i++) {
-        int row = 0;
-        while (row < gpu->profile_count && gpu->profile_rows[row].kernel != stream->timed[i]) {
-            row++;
-        }
-        if (row == GPU_PROFILE_KERNELS) {
-            continue;
-        }
-        if (row == gpu->profile_count) {
-            gpu->profile_rows[gpu->profile_count++] = (GpuProfileRow){.kernel = stream->timed[i]};
-        }
-        gpu->profile_rows[row].calls++;
-        gpu->profile_rows[row].seconds += (double)(ticks[2 * i + 1] - ticks[2 * i]) * (double)gpu->limits.timestampPeriod * 1e-9;
-    }
+    gpu_profile_add(gpu, stream->timed, ticks, stream->timed_count, stream->untimed);
     free(ticks);
 }
 

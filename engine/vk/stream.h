@@ -67,7 +67,12 @@ typedef struct GpuDispatch {
     const void *push;                    /* copied now                            */
     uint32_t    push_size;               /* bytes, multiple of 4, at most 128     */
     GpuGroups   groups;                  /* any of them 0: nothing is recorded    */
+    double      flops;                   /* for --profile: see GpuProfileRow; 0: gpu_stream_flops's */
+    double      bytes;                   /* likewise, where it touches a part of what it binds;
+                                            0: all that is bound; GPU_UNKNOWN      */
 } GpuDispatch;
+
+#define GPU_UNKNOWN (-1.0)
 
 GpuStream *gpu_stream_new(Gpu *gpu, Error *error);
 void       gpu_stream_free(GpuStream *stream); /* NULL is allowed */
@@ -76,6 +81,10 @@ void gpu_stream_begin(GpuStream *stream); /* drops what was recorded before */
 void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch);
 void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from);     /* from.size bytes           */
 void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value); /* span.size a multiple of 4 */
+
+/* For --profile: flops of each of the next dispatches that does not know its own (attention: lengths lie on the
+ * device), until it is called with 0. */
+void gpu_stream_flops(GpuStream *stream, double flops);
 void gpu_stream_fail(GpuStream *stream, Status status, const char *text); /* makes an op's own error stick */
 
 Status gpu_stream_end(GpuStream *stream, Error *error);    /* recording is complete          */

@@ -8,8 +8,9 @@
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/profile.h"
 
-enum { PROFILE_ROWS = 128, STREAM_RUNS = 5 };
+enum { STREAM_RUNS = 5 };
 
 static const BenchModel models[] = {
     {"tiny", 128, 4, 4, 4, 384, 1024, 128, 32},
@@ -92,32 +93,20 @@ Model *bench_model_new(Bench *bench, uint32_t positions, Error *error)
     return model;
 }
 
-void bench_profile(Bench *bench)
+void bench_profile(Bench *bench, double steps)
 {
-    GpuProfileRow rows[PROFILE_ROWS];
-    const int     count = bench->profile ? gpu_profile_rows(bench->gpu, rows, PROFILE_ROWS) : 0;
-    double        total = 0;
-    for (int i = 0; i < count; i++) {
-        total += rows[i].seconds;
+    Profile profile;
+    Error   error = {0};
+    if (!bench->profile) {
+        return;
     }
-    if (bench->json && bench->profile) {
-        json_line_key(&bench->line, "profile");
-        json_line_begin(&bench->line, '[');
-    }
-    for (int i = 0; i < count; i++) {
-        if (bench->json) {
-            json_line_begin(&bench->line, '{');
-            json_line_text_field(&bench->line, "kernel", rows[i].kernel);
-            json_line_number_field(&bench->line, "calls", (double)rows[i].calls);
-            json_line_number_field(&bench->line, "seconds", rows[i].seconds);
-            json_line_end(&bench->line, '}');
-        } else {
-            printf("%s%-24s %8llu calls %9.2f ms %6.1f%%\n", i == 0 ? "\n" : "", rows[i].kernel, (unsigned long long)rows[i].calls,
-                   rows[i].seconds * 1e3, 100 * rows[i].seconds / total);
-        }
-    }
-    if (bench->json && bench->profile) {
-        json_line_end(&bench->line, ']');
+    profile_take(bench->gpu, &profile);
+    ceilings_measure(bench->gpu, &profile.ceilings, &error); /* without them where they fail: too little memory */
+    if (bench->json) {
+        profile_json(&bench->line, &profile, steps);
+    } else {
+        putchar('\n');
+        profile_print(stdout, &profile, steps);
     }
 }
 
@@ -161,7 +150,7 @@ int cli_bench(int argc, char **argv)
         {.name = "new", .type = ARGS_INTEGER, .value = &new_tokens, .placeholder = "N", .help = "decode: new tokens of each (96)", .min = 1, .max = 65536},
         {.name = "peer", .type = ARGS_FLAG, .value = &bench.peer, .help = "train, decode, ppo: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"},
         {.name = "cpu-time", .type = ARGS_FLAG, .value = &bench.cpu_time, .help = "seconds of CPU time, of the peer too, where a CPU is the device and others use it"},
-        {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "the time of each kernel; kernels then run one at a time"},
+        {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "each kernel's time, flops and bytes beside the device's best, and its idle time; kernels then run one at a time"},
         {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
         {.name = "json", .type = ARGS_FLAG, .value = &bench.json, .help = "one JSON object"},
     };

@@ -56,7 +56,7 @@ Status bench_best_product(Bench *bench, double *gflops, Error *error);
  * ratio of `tokens_per_second` to it; or says that there is no peer here. */
 void bench_peer(Bench *bench, const char *what, double tokens_per_second);
 
-/* The time of each kernel since the last gpu_profile_reset, with --profile. */
-void bench_profile(Bench *bench);
+/* With --profile: the kernels since the last gpu_profile_reset, which were of so many steps. */
+void bench_profile(Bench *bench, double steps);
 
 #endif

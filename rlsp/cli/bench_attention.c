@@ -159,6 +159,6 @@ Status bench_attention(Bench *bench, Error *error)
     if (bench->json) {
         json_line_end(&bench->line, ']');
     }
-    bench_profile(bench);
+    bench_profile(bench, 1);
     return status;
 }

@@ -125,7 +125,7 @@ Status bench_decode(Bench *bench, Error *error)
     if (status == STATUS_OK) {
         report(bench, &t);
         bench_peer(bench, "decode", (double)bench->sequences * bench->new_tokens / t.median);
-        bench_profile(bench);
+        bench_profile(bench, (double)t.steps * t.runs);
     }
     decoder_free(decoder);
     model_free(model);

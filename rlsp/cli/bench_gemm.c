@@ -137,6 +137,6 @@ Status bench_gemm(Bench *bench, Error *error)
     if (bench->json) {
         json_line_end(&bench->line, ']');
     }
-    bench_profile(bench);
+    bench_profile(bench, 1);
     return STATUS_OK;
 }

@@ -204,7 +204,7 @@ Status bench_ppo(Bench *bench, Error *error)
         }
         report(bench, medians, b->times[PHASES][0], steps);
         bench_peer(bench, "ppo", SEQUENCES * NEW / medians[PHASES]);
-        bench_profile(bench);
+        bench_profile(bench, steps);
     }
     close_all(b);
     return status;

@@ -212,7 +212,7 @@ Status bench_train(Bench *bench, Error *error)
         report(bench, &t, median, times[0], steps, first_loss, loss, product);
         report_passes(bench, &t, forward, backward);
         bench_peer(bench, "train", t.tokens / median);
-        bench_profile(bench);
+        bench_profile(bench, steps);
     }
     close_all(&t);
     free(times);

@@ -7,6 +7,7 @@
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/profile.h"
 #include "rlsp/cli/train_process.h"
 #include "rlsp/run/progress.h"
 #include "rlsp/train/session.h"
@@ -63,19 +64,13 @@ static void follow(void *user, Events *events)
     }
 }
 
-static void print_profile(const Gpu *gpu)
+static void print_profile(Gpu *gpu, double steps)
 {
-    GpuProfileRow rows[64];
-    const int     count = gpu_profile_rows(gpu, rows, 64);
-    double        total = 0.0;
-    for (int i = 0; i < count; i++) {
-        total += rows[i].seconds;
-    }
-    fprintf(stderr, "%-28s %10s %10s %10s %7s\n", "kernel", "calls", "seconds", "us/call", "share");
-    for (int i = 0; i < count; i++) {
-        fprintf(stderr, "%-28s %10llu %10.3f %10.1f %6.1f%%\n", rows[i].kernel, (unsigned long long)rows[i].calls, rows[i].seconds,
-                1e6 * rows[i].seconds / (double)rows[i].calls, 100.0 * rows[i].seconds / total);
-    }
+    Profile profile;
+    Error   error = {0};
+    profile_take(gpu, &profile);
+    ceilings_measure(gpu, &profile.ceilings, &error); /* without them where they fail: too little memory */
+    profile_print(stderr, &profile, steps > 0 ? steps : 1);
 }
 
 static Status train(Trainer *trainer, Error *error)
@@ -96,9 +91,10 @@ static Status train(Trainer *trainer, Error *error)
             trainer->to_log = true;
         }
     }
-    Status status = session_train(session, error);
+    const uint64_t before = session->step;
+    Status         status = session_train(session, error);
     if (trainer->profile) {
-        print_profile(session->gpu);
+        print_profile(session->gpu, (double)(session->step - before));
     }
     if (status == STATUS_OK && gpu_validation_count(session->gpu) > 0) {
         status = error_set(error, STATUS_FAILED, "validation: %s", gpu_validation_first(session->gpu));
