@@ -95,8 +95,10 @@ static Status write_values(AtomicFile *file, Dtype dtype, const float *values, u
     if (dtype == DTYPE_F32) {
         return atomic_file_write(file, values, count * 4, error);
     }
-    for (uint64_t i = 0; i < count; i++) {
-        half[i] = dtype == DTYPE_BF16 ? bf16_from_f32(values[i]) : f16_from_f32(values[i]);
+    if (dtype == DTYPE_BF16) {
+        bf16_from_f32_all(half, values, count);
+    } else {
+        f16_from_f32_all(half, values, count);
     }
     return atomic_file_write(file, half, count * 2, error);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_FLOATS = 1 << 20 }; /* converted at once, unless a row is longer */
+enum { PIECE_FLOATS = 1 << 17 }; /* converted at once, unless a row is longer: within a second-level cache */
 
 const char *const weights_names[] = {"f32", "bf16", "f16", "int8", "int4", "auto", NULL};
 
@@ -93,19 +93,28 @@ static uint32_t *words_for(const Weight *w, uint64_t rows, uint32_t **scales, Er
     return words;
 }
 
+/* Rows of a weight that come from f32 values on the host, [rows, columns]. */
+typedef struct Values {
+    const Weight *weight;
+    const float  *values;
+} Values;
+
+/* GpuRowSource of them. */
+static Status round_values(void *context, uint64_t first, uint64_t rows, void *data, void *scales, Error *error)
+{
+    const Values *from = context;
+    (void)error;
+    quantize_rows(from->weight->format, from->values + first * from->weight->columns, rows, from->weight->columns, data,
+                  scales);
+    return STATUS_OK;
+}
+
 Status weight_write(Gpu *gpu, const Weight *w, uint64_t first_row, uint64_t rows, const float *values, Error *error)
 {
-    GpuSpan   data, scales;
-    uint32_t *scale_words, *words = words_for(w, rows, &scale_words, error);
-    if (words == NULL) {
-        return error->status;
-    }
-    quantize_rows(w->format, values, rows, w->columns, words, scale_words);
+    Values  from = {w, values};
+    GpuSpan data, scales;
     row_spans(w, first_row, rows, &data, &scales);
-    Status status = gpu_upload(gpu, data, words, data.size, error);
-    status = status == STATUS_OK && scales.size > 0 ? gpu_upload(gpu, scales, scale_words, scales.size, error) : status;
-    free(words);
-    return status;
+    return gpu_upload_rows(gpu, data, scales, rows, round_values, &from, error);
 }
 
 Status weight_read(Gpu *gpu, const Weight *w, uint64_t first_row, uint64_t rows, float *values, Error *error)
@@ -139,25 +148,42 @@ static Status read_bytes(void *context, uint64_t first, uint64_t count, void *to
     return safetensor_read(context, to, first, count, error);
 }
 
-Status weight_load(Gpu *gpu, const Weight *w, uint64_t first_row, const Safetensor *source, Error *error)
+/* Rows of a weight that come from a file's tensor. */
+typedef struct Stored {
+    const Weight     *weight;
+    const Safetensor *source;
+} Stored;
+
+/* GpuRowSource of them. */
+static Status round_stored(void *context, uint64_t first, uint64_t rows, void *data, void *scales, Error *error)
 {
-    const uint64_t rows = source->shape[0], columns = w->columns;
-    const uint64_t at_once = columns < PIECE_FLOATS ? PIECE_FLOATS / columns : 1;
-    if (is_same(w, source)) {
-        GpuSpan data, scales;
-        row_spans(w, first_row, rows, &data, &scales);
-        return gpu_upload_from(gpu, data, read_bytes, (void *)(uintptr_t)source, error);
-    }
-    float *values = malloc((at_once < rows ? at_once : rows) * columns * sizeof *values);
+    const Stored  *from        = context;
+    const Weight  *w           = from->weight;
+    const uint64_t pitch       = weight_row_words(w->format, w->columns),
+                   scale_pitch = weight_row_scales(w->format, w->columns);
+    const uint64_t at_once     = w->columns < PIECE_FLOATS ? PIECE_FLOATS / w->columns : 1;
+    float         *values      = malloc((at_once < rows ? at_once : rows) * w->columns * sizeof *values);
     if (values == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "loading weights: out of host memory");
     }
     Status status = STATUS_OK;
     for (uint64_t row = 0; row < rows && status == STATUS_OK; row += at_once) {
         const uint64_t count = rows - row < at_once ? rows - row : at_once;
-        status               = safetensor_to_f32(source, values, row * columns, count * columns, error);
-        status = status == STATUS_OK ? weight_write(gpu, w, first_row + row, count, values, error) : status;
+        status = safetensor_to_f32(from->source, values, (first + row) * w->columns, count * w->columns, error);
+        if (status == STATUS_OK) {
+            quantize_rows(w->format, values, count, w->columns, (uint32_t *)data + row * pitch,
+                          scale_pitch > 0 ? (uint32_t *)scales + row * scale_pitch : NULL);
+        }
     }
     free(values);
     return status;
+}
+
+Status weight_load(Gpu *gpu, const Weight *w, uint64_t first_row, const Safetensor *source, Error *error)
+{
+    Stored  from = {w, source};
+    GpuSpan data, scales;
+    row_spans(w, first_row, source->shape[0], &data, &scales);
+    return is_same(w, source) ? gpu_upload_from(gpu, data, read_bytes, (void *)(uintptr_t)source, error)
+                              : gpu_upload_rows(gpu, data, scales, source->shape[0], round_stored, &from, error);
 }

@@ -58,14 +58,21 @@ void *gpu_span_map(GpuSpan span);
 Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error);
 Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error);
 
-/* Writes bytes [first, first + count) of what is to be uploaded to `to`. Called in order, for pieces of a few
- * MiB that start at multiples of 1 MiB. `to` may be the device's own memory: it is to be written once, in order, and
- * not read. */
+/* Writes bytes [first, first + count) of what is to be uploaded to `to`: a MiB at most, from a multiple of 256 bytes.
+ * Called from several threads at once, in no order. `to` may be the device's own memory: it is to be written once, and not
+ * read. */
 typedef Status (*GpuSource)(void *context, uint64_t first, uint64_t count, void *to, Error *error);
 
 /* Fills a span from a source, straight into mapped memory or through the staging buffer, of which one half is copied
- * to the device while the source fills the other. What does not fit memory twice is uploaded so. */
+ * to the device while the source fills the other. What does not fit memory twice is uploaded so. The error is that of the
+ * first piece that failed. */
 Status gpu_upload_from(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error);
+
+/* The same of rows that have two parts, of data.size / rows and scales.size / rows bytes (`scales` of size 0: of one), a row
+ * or about a MiB of rows at a time. */
+typedef Status (*GpuRowSource)(void *context, uint64_t first, uint64_t rows, void *data, void *scales, Error *error);
+Status gpu_upload_rows(Gpu *gpu, GpuSpan data, GpuSpan scales, uint64_t rows, GpuRowSource source, void *context,
+                       Error *error);
 
 /* Bytes in all arenas of device memory now, and the largest that this has been; where memory is unified, those of
  * host memory count too. */

@@ -2,9 +2,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "engine/parallel.h"
 #include "engine/vk/private.h"
 
-enum { STAGING_BYTES = 16 << 20, HALF_BYTES = STAGING_BYTES / 2 };
+enum { STAGING_BYTES = 16 << 20, HALF_BYTES = STAGING_BYTES / 2, PIECE_BYTES = 1 << 20 };
 
 /* The staging buffer, made when a device without unified memory first needs it. */
 static GpuArena *staging_of(Gpu *gpu, Error *error)
@@ -29,19 +30,54 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Piece by piece into mapped memory. */
-static Status fill_mapped(GpuSpan to, GpuSource source, void *context, Error *error)
+/* --- filling from a source, on several threads ------------------------------------------- */
+
+/* Rows [first, first + rows) of what is uploaded, to be written from these addresses on. */
+typedef struct Filling {
+    GpuRowSource    source;
+    void           *context;
+    uint64_t        first, rows, at_once; /* rows of a piece */
+    char           *data, *scales;
+    uint64_t        data_pitch, scale_pitch;
+    pthread_mutex_t lock;
+    uint64_t        failed; /* the first piece that failed; later ones need not be tried */
+    Error          *error;  /* its */
+} Filling;
+
+static void fill_piece(void *user, size_t index)
 {
-    char  *at     = gpu_span_map(to);
-    Status status = STATUS_OK;
-    for (uint64_t done = 0; done < to.size && status == STATUS_OK; done += HALF_BYTES) {
-        status = source(context, done, smaller(to.size - done, HALF_BYTES), at + done, error);
+    Filling       *f      = user;
+    const uint64_t before = index * f->at_once, rows = smaller(f->rows - before, f->at_once);
+    Error          error = {0};
+    pthread_mutex_lock(&f->lock);
+    const bool wanted = index < f->failed;
+    pthread_mutex_unlock(&f->lock);
+    char *scales = f->scales != NULL ? f->scales + before * f->scale_pitch : NULL;
+    if (!wanted ||
+        f->source(f->context, f->first + before, rows, f->data + before * f->data_pitch, scales, &error) == STATUS_OK) {
+        return;
     }
-    return status;
+    pthread_mutex_lock(&f->lock);
+    if (index < f->failed) {
+        f->failed = index;
+        *f->error = error;
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+static Status fill(Filling *f, Error *error)
+{
+    Error failure = {0};
+    f->failed     = UINT64_MAX;
+    f->error      = &failure;
+    pthread_mutex_init(&f->lock, NULL);
+    parallel_for((f->rows + f->at_once - 1) / f->at_once, 1, parallel_threads(), fill_piece, f);
+    pthread_mutex_destroy(&f->lock);
+    return failure.status == STATUS_OK ? STATUS_OK : error_set(error, failure.status, "%s", failure.text);
 }
 
 /* While the device copies one half of the staging buffer, the source fills the other. */
-static Status fill_staged(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error)
+static Status fill_staged(Gpu *gpu, GpuSpan data, GpuSpan scales, Filling *f, Error *error)
 {
     GpuArena *staging = staging_of(gpu, error);
     if (staging != NULL && gpu->transfer_next == NULL) {
@@ -51,16 +87,29 @@ static Status fill_staged(Gpu *gpu, GpuSpan to, GpuSource source, void *context,
         return error->status;
     }
     GpuStream *const streams[2] = {gpu->transfer, gpu->transfer_next};
-    Status           status     = STATUS_OK;
-    int              half       = 0;
-    for (uint64_t done = 0; done < to.size && status == STATUS_OK; done += HALF_BYTES, half ^= 1) {
-        const uint64_t piece = smaller(to.size - done, HALF_BYTES), offset = (uint64_t)half * HALF_BYTES;
-        status = gpu_stream_wait(streams[half], error); /* what this half held is on the device */
-        status =
-            status == STATUS_OK ? source(context, done, piece, (char *)staging->buffer.mapped + offset, error) : status;
+    const uint64_t   total = f->rows, pitch = f->data_pitch + f->scale_pitch;
+    const uint64_t   most   = (HALF_BYTES - GPU_ALIGNMENT) / pitch; /* rows of a half */
+    Status           status = STATUS_OK;
+    int              half   = 0;
+    if (most == 0) {
+        return error_set(error, STATUS_FAILED, "a row of %ju bytes is too long to be copied to the device",
+                         (uintmax_t)pitch);
+    }
+    for (f->first = 0; f->first < total && status == STATUS_OK; f->first += f->rows, half ^= 1) {
+        f->rows               = smaller(total - f->first, most);
+        const uint64_t offset = (uint64_t)half * HALF_BYTES, bytes = f->rows * f->data_pitch;
+        const GpuSpan  from    = {&staging->buffer, offset, bytes};
+        const GpuSpan  besides = {&staging->buffer, offset + gpu_align(bytes), f->rows * f->scale_pitch};
+        f->data                = (char *)staging->buffer.mapped + from.offset;
+        f->scales              = (char *)staging->buffer.mapped + besides.offset;
+        status                 = gpu_stream_wait(streams[half], error); /* what this half held is on the device */
+        status                 = status == STATUS_OK ? fill(f, error) : status;
         if (status == STATUS_OK) {
             gpu_stream_begin(streams[half]);
-            gpu_copy(streams[half], gpu_span_slice(to, done, piece), (GpuSpan){&staging->buffer, offset, piece});
+            gpu_copy(streams[half], gpu_span_slice(data, f->first * f->data_pitch, from.size), from);
+            if (besides.size > 0) {
+                gpu_copy(streams[half], gpu_span_slice(scales, f->first * f->scale_pitch, besides.size), besides);
+            }
             status = gpu_stream_submit(streams[half], error);
         }
     }
@@ -74,14 +123,47 @@ static Status fill_staged(Gpu *gpu, GpuSpan to, GpuSource source, void *context,
     return status;
 }
 
-Status gpu_upload_from(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error)
+Status gpu_upload_rows(Gpu *gpu, GpuSpan data, GpuSpan scales, uint64_t rows, GpuRowSource source, void *context,
+                       Error *error)
 {
+    assert(rows > 0 && data.size % rows == 0 && scales.size % rows == 0);
     if (gpu->dry) {
         return dry_upload(gpu, error);
     }
-    return to.buffer->mapped != NULL ? fill_mapped(to, source, context, error)
-                                     : fill_staged(gpu, to, source, context, error);
+    Filling f = {.source      = source,
+                 .context     = context,
+                 .rows        = rows,
+                 .data_pitch  = data.size / rows,
+                 .scale_pitch = scales.size / rows};
+    f.at_once = f.data_pitch < PIECE_BYTES ? PIECE_BYTES / f.data_pitch : 1;
+    if (data.buffer->mapped == NULL) {
+        return fill_staged(gpu, data, scales, &f, error);
+    }
+    f.data   = gpu_span_map(data);
+    f.scales = scales.size > 0 ? gpu_span_map(scales) : NULL;
+    return fill(&f, error);
 }
+
+typedef struct Bytes {
+    GpuSource source;
+    void     *context;
+} Bytes;
+
+/* GpuRowSource of rows that are a byte each. */
+static Status fill_bytes(void *context, uint64_t first, uint64_t rows, void *data, void *scales, Error *error)
+{
+    const Bytes *bytes = context;
+    (void)scales;
+    return bytes->source(bytes->context, first, rows, data, error);
+}
+
+Status gpu_upload_from(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error)
+{
+    Bytes bytes = {source, context};
+    return gpu_upload_rows(gpu, to, (GpuSpan){0}, to.size, fill_bytes, &bytes, error);
+}
+
+/* --- plain copies --------------------------------------------------------------------------- */
 
 static Status copy_from(void *context, uint64_t first, uint64_t count, void *to, Error *error)
 {
@@ -100,7 +182,7 @@ Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error 
         memcpy(gpu_span_map(to), from, bytes);
         return STATUS_OK;
     }
-    return fill_staged(gpu, gpu_span_slice(to, 0, bytes), copy_from, (void *)(uintptr_t)from, error);
+    return gpu_upload_from(gpu, gpu_span_slice(to, 0, bytes), copy_from, (void *)(uintptr_t)from, error);
 }
 
 Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "engine/io/dtype.h"
 #include "engine/io/quantize.h"
 #include "engine/random.h"
 
@@ -94,6 +95,91 @@ static void error_of_every_element(void **state)
     }
 }
 
+/* int8 as it is defined, one weight at a time: what the vectors must come to, to the bit. */
+static void plain_int8(const float *x, uint32_t columns, uint32_t *words, uint32_t *scales)
+{
+    memset(words, 0, (size_t)weight_row_words(WEIGHT_INT8, columns) * 4);
+    memset(scales, 0, (size_t)weight_row_scales(WEIGHT_INT8, columns) * 4);
+    for (uint32_t begin = 0; begin < columns; begin += WEIGHT_BLOCK) {
+        const uint32_t count = columns - begin < WEIGHT_BLOCK ? columns - begin : WEIGHT_BLOCK,
+                       b     = begin / WEIGHT_BLOCK;
+        float peak           = 0;
+        int   exponent;
+        for (uint32_t i = begin; i < begin + count; i++) {
+            peak = isfinite(x[i]) ? fmaxf(peak, fabsf(x[i])) : peak;
+        }
+        if (peak == 0) {
+            continue;
+        }
+        const float scale = f32_from_bf16(bf16_from_f32(frexpf(peak, &exponent) / 127)), inverse = 1 / scale;
+        for (uint32_t i = begin; i < begin + count; i++) {
+            const float level = isfinite(x[i]) ? ldexpf(x[i], -exponent) * inverse : 0;
+            words[i / 4] |= ((uint32_t)lrintf(fminf(fmaxf(level, -127), 127)) & 0xff) << i % 4 * 8;
+        }
+        scales[b / 2] |= (uint32_t)bf16_from_f32(ldexpf(scale, exponent)) << b % 2 * 16;
+    }
+}
+
+static void int8_is_what_it_is_defined_as(void **state)
+{
+    (void)state;
+    Random random = random_stream(11, RANDOM_INIT, 0, 0);
+    for (int turn = 0; turn < 2000; turn++) {
+        const uint32_t columns = 1 + random_below(&random, 200);
+        float          x[200];
+        uint32_t       words[2][8 * 7], scales[2][4];
+        for (uint32_t i = 0; i < columns; i++) {
+            /* of every size, few of them such as no weight is */
+            x[i] = ldexpf((float)random_normal(&random),
+                          turn % 4 == 0 ? (int)random_below(&random, 270) - 140 : turn % 90 - 45);
+            x[i] = turn % 8 != 1              ? x[i]
+                   : random_below(&random, 9) ? (float)(int)(x[i] * 8) * 0.5f /* ties */
+                                              : (float[]){NAN, INFINITY, -INFINITY, 0, -0.0f}[i % 5];
+        }
+        plain_int8(x, columns, words[0], scales[0]);
+        quantize_rows(WEIGHT_INT8, x, 1, columns, words[1], scales[1]);
+        assert_memory_equal(words[0], words[1], (size_t)weight_row_words(WEIGHT_INT8, columns) * 4);
+        assert_memory_equal(scales[0], scales[1], (size_t)weight_row_scales(WEIGHT_INT8, columns) * 4);
+    }
+}
+
+/* No scale of a fine grid, of either sign, leaves much less of a block's error than the one that was searched for. */
+static void int4_finds_its_scale(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 500, GRID = 400 };
+    float *values = random_floats((uint64_t)BLOCKS * WEIGHT_BLOCK, 0.05, 3);
+    float *back   = through(WEIGHT_INT4, values, BLOCKS, WEIGHT_BLOCK);
+    double found = 0, least = 0;
+    for (int block = 0; block < BLOCKS; block++) {
+        const float *x = values + block * WEIGHT_BLOCK, *y = back + block * WEIGHT_BLOCK;
+        double       off = 0, best = INFINITY;
+        float        peak = 0;
+        for (int i = 0; i < WEIGHT_BLOCK; i++) {
+            off += ((double)y[i] - x[i]) * ((double)y[i] - x[i]);
+            peak = fmaxf(peak, fabsf(x[i]));
+        }
+        for (int g = 0; g < 2 * GRID; g++) {
+            const double scale = (g % 2 ? -1 : 1) * peak / 1183 * (0.5 + 0.6 * g / (2 * GRID));
+            double       sum   = 0;
+            for (int i = 0; i < WEIGHT_BLOCK; i++) {
+                double nearest = INFINITY;
+                for (int q = -8; q < 8; q++) {
+                    nearest = fmin(nearest, fabs(x[i] - scale * q * (120 + q * q)));
+                }
+                sum += nearest * nearest;
+            }
+            best = fmin(best, sum);
+        }
+        found += off;
+        least += best;
+    }
+    printf("    RMS error %.3f of the least that any scale leaves\n", sqrt(found / least));
+    assert_true(found <= 1.03 * least);
+    free(values);
+    free(back);
+}
+
 /* What a format can hold comes back to the bit. */
 static void exact_where_it_can_be(void **state)
 {
@@ -172,8 +258,12 @@ static void names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(error_of_normal_numbers), cmocka_unit_test(error_of_every_element),
-        cmocka_unit_test(exact_where_it_can_be), cmocka_unit_test(what_is_no_number), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(error_of_normal_numbers),
+                                       cmocka_unit_test(error_of_every_element),
+                                       cmocka_unit_test(int8_is_what_it_is_defined_as),
+                                       cmocka_unit_test(int4_finds_its_scale),
+                                       cmocka_unit_test(exact_where_it_can_be),
+                                       cmocka_unit_test(what_is_no_number),
+                                       cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
