@@ -20,26 +20,46 @@ typedef struct Gpu Gpu;
 typedef enum GpuType { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_OTHER } GpuType;
 
 /* What a device offers beyond the Vulkan 1.2 baseline; each is used where it is
- * there, none is needed. */
+ * there, none is needed. cooperative_matrix2: all of it that gemm_coopmat2 takes. */
 typedef struct GpuTier {
     bool fp16_storage, fp16_arithmetic, bf16, int8_storage, cooperative_matrix, cooperative_matrix2;
     bool subgroup_arithmetic, subgroup_size_control, buffer_address, int64, timeline_semaphore, push_descriptor;
     bool memory_budget, unified_memory, timestamps;
 } GpuTier;
 
+/* A multiply-add of matrices, A [m, k] and B [k, n] of 16 bits, sums in f32. */
+typedef enum GpuMatrixType { GPU_MATRIX_F16, GPU_MATRIX_BF16 } GpuMatrixType;
+typedef struct GpuMatrix {
+    GpuMatrixType type;
+    uint32_t      m, n, k;
+    uint32_t      workgroup; /* 0: by a subgroup, of just this shape; else by a workgroup of so many invocations, of any
+                                multiple of this shape */
+} GpuMatrix;
+
+/* What of VK_NV_cooperative_matrix2 is there. */
+typedef struct GpuMatrix2 {
+    bool workgroup_scope, flexible_dimensions, tensor_addressing, conversions;
+} GpuMatrix2;
+
+enum { GPU_MATRICES = 32 };
+
 typedef struct GpuInfo {
-    int      index;             /* the N of --device N                           */
-    char     name[256];
-    char     driver[256];       /* driver name and version, as it calls itself   */
-    char     unusable[160];     /* why it cannot be used; empty if it can        */
-    GpuType  type;
-    uint32_t vendor_id, device_id, driver_id, driver_version, api_version;
-    uint64_t memory_bytes;      /* device-local heap; the machine's memory for a CPU device */
-    uint64_t memory_free_bytes; /* budget left, if the driver tells; else 0      */
-    uint64_t max_binding_bytes; /* maxStorageBufferRange                         */
-    uint32_t subgroup_size, max_workgroup, shared_bytes, max_texels;
-    GpuTier  tier;
-    bool     duplicate;         /* the same card through a second driver         */
+    int        index; /* the N of --device N                           */
+    char       name[256];
+    char       driver[256];   /* driver name and version, as it calls itself   */
+    char       unusable[160]; /* why it cannot be used; empty if it can        */
+    GpuType    type;
+    uint32_t   vendor_id, device_id, driver_id, driver_version, api_version;
+    uint64_t   memory_bytes;      /* device-local heap; the machine's memory for a CPU device */
+    uint64_t   memory_free_bytes; /* budget left, if the driver tells; else 0      */
+    uint64_t   max_binding_bytes; /* maxStorageBufferRange                         */
+    uint32_t   subgroup_size, max_workgroup, shared_bytes, max_texels;
+    uint32_t   min_subgroup, max_subgroup; /* that a kernel can ask for, where tier.subgroup_size_control holds */
+    GpuTier    tier;
+    GpuMatrix  matrices[GPU_MATRICES]; /* in the driver's order; only where the build knows the extensions */
+    uint32_t   matrix_count;
+    GpuMatrix2 matrix2;
+    bool       duplicate; /* the same card through a second driver         */
 } GpuInfo;
 
 typedef struct GpuOptions {

@@ -59,6 +59,18 @@ static bool shader_bindings(const EmbeddedShader *shader, GpuPipeline *pipeline)
     return true;
 }
 
+/* Whether a shader multiplies matrices, which a device that cannot must not even be shown. */
+static bool needs_matrices(const EmbeddedShader *shader)
+{
+    enum { OP_CAPABILITY = 17, COOPERATIVE_MATRIX = 6022 };
+    for (size_t i = 5; i + 1 < shader->bytes / 4 && (shader->words[i] & 0xffffu) == OP_CAPABILITY; i += 2) {
+        if (shader->words[i + 1] == COOPERATIVE_MATRIX) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- compiling --------------------------------------------------------------- */
 
 static const EmbeddedShader *shader_find(const char *name)
@@ -121,10 +133,16 @@ static VkResult pipeline_compile(Gpu *gpu, GpuPipeline *pipeline)
                                                   .pMapEntries = entries,
                                                   .dataSize = pipeline->spec_count * 4,
                                                   .pData = pipeline->spec};
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = pipeline->subgroup};
+    const bool                  sized = pipeline->subgroup != 0;
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .flags = gpu->executable_statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .pNext = sized ? &subgroup : NULL,
+                  .flags = sized ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,
                   .pName = "main",
@@ -144,16 +162,28 @@ static uint32_t pipeline_hash(const EmbeddedShader *shader, const uint32_t *spec
     return (hash ^ (hash >> 15)) % GPU_PIPELINE_BUCKETS;
 }
 
-GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, Error *error)
+bool gpu_has_kernel(const char *kernel)
+{
+    return shader_find(kernel) != NULL;
+}
+
+GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
+                          Error *error)
 {
     const EmbeddedShader *shader = shader_find(kernel);
     if (shader == NULL) {
         error_set(error, STATUS_FAILED, "kernel '%s' is not in this build", kernel);
         return NULL;
     }
+    if (needs_matrices(shader) && !gpu->info.tier.cooperative_matrix) {
+        error_set(error, STATUS_FAILED, "kernel '%s' needs cooperative matrices, which device %d (%s) has not", kernel,
+                  gpu->info.index, gpu->info.name);
+        return NULL;
+    }
     uint32_t bucket = pipeline_hash(shader, spec, spec_count);
     for (GpuPipeline *p = gpu->pipelines[bucket]; p != NULL; p = p->next) {
-        if (p->shader == shader && p->spec_count == spec_count && memcmp(p->spec, spec, spec_count * 4) == 0) {
+        if (p->shader == shader && p->subgroup == subgroup && p->spec_count == spec_count &&
+            memcmp(p->spec, spec, spec_count * 4) == 0) {
             return p;
         }
     }
@@ -163,6 +193,7 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
         return NULL;
     }
     pipeline->shader = shader;
+    pipeline->subgroup = subgroup;
     pipeline->spec_count = spec_count;
     memcpy(pipeline->spec, spec, spec_count * 4);
     VkResult result = VK_ERROR_UNKNOWN;
@@ -335,7 +366,10 @@ int gpu_compile_all(Gpu *gpu, void (*report)(void *user, const char *kernel, con
         const uint32_t spec[1] = {64};
         Error          error = {0};
         char           statistics[2048] = "";
-        GpuPipeline   *pipeline = gpu_pipeline(gpu, embedded_shaders[i].name, spec, 1, &error);
+        if (needs_matrices(&embedded_shaders[i]) && !gpu->info.tier.cooperative_matrix) {
+            continue;
+        }
+        GpuPipeline   *pipeline = gpu_pipeline(gpu, embedded_shaders[i].name, spec, 1, 0, &error);
         if (pipeline == NULL) {
             failures++;
         } else {

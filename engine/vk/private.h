@@ -11,11 +11,12 @@
 #include "engine/vk/memory.h"
 #include "engine/vk/stream.h"
 
-/* One specialised compute pipeline. Found by (shader, specialization values). */
+/* One specialised compute pipeline. Found by (shader, specialization values, subgroup size). */
 typedef struct GpuPipeline {
     const EmbeddedShader *shader;
     uint32_t              spec[GPU_MAX_SPECS];
     uint32_t              spec_count;
+    uint32_t              subgroup; /* invocations of a subgroup; 0: the driver's choice */
     uint32_t              bind_count;
     VkDescriptorType      bind_type[GPU_MAX_BINDS];
     VkDescriptorSetLayout set_layout;
@@ -83,6 +84,57 @@ struct GpuArena {
     GpuArena     *next, *previous; /* of the device's, in no order */
 };
 
+/* instance.c: an instance of Vulkan 1.2, 1.3 where the loader knows it; with `gpu`, `validate` and the layer installed, validation is on. */
+VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate);
+void     gpu_instance_destroy(VkInstance instance, VkDebugUtilsMessengerEXT messenger); /* either may be null */
+
+/* device_info.c: a physical device, and what is known of it before it is opened. */
+typedef struct GpuCandidate {
+    VkPhysicalDevice physical;
+    GpuInfo          info;
+    uint8_t          uuid[VK_UUID_SIZE];
+    bool             has_pci;
+    uint32_t         pci[4]; /* domain, bus, device, function */
+} GpuCandidate;
+
+typedef struct GpuExtensions {
+    VkExtensionProperties *items; /* from malloc */
+    uint32_t               count;
+} GpuExtensions;
+
+enum { GPU_MAX_DEVICES = 32 };
+
+GpuExtensions gpu_extensions(VkPhysicalDevice physical);
+bool          gpu_has_extension(const GpuExtensions *list, const char *name);
+uint32_t      gpu_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits); /* UINT32_MAX: none */
+void          gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical);
+
+/* device_list.c: all devices of the instance, best first, duplicates last and marked; their number. */
+int gpu_candidates(VkInstance instance, GpuCandidate *list, int capacity);
+
+/* device_features.c: what a device is opened with; `features` heads the chain. */
+typedef struct GpuEnabled {
+    const char                                             *names[12]; /* of extensions */
+    uint32_t                                                name_count;
+    VkPhysicalDeviceFeatures2                               features;
+    VkPhysicalDeviceVulkan12Features                        v12;
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics;
+    VkPhysicalDeviceSubgroupSizeControlFeatures             subgroups;
+#ifdef VK_KHR_cooperative_matrix
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+#endif
+#ifdef VK_KHR_shader_bfloat16
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bf16;
+#endif
+#ifdef VK_NV_cooperative_matrix2
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2;
+#endif
+} GpuEnabled;
+
+void gpu_chain(VkPhysicalDeviceFeatures2 *features, void *structure); /* puts it behind `features` */
+void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice physical, const GpuExtensions *extensions);
+void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *on); /* *on must outlive the opening */
+
 /* The text of a VkResult, for errors. */
 const char *gpu_result_text(VkResult result);
 
@@ -101,7 +153,8 @@ void gpu_profile_add(Gpu *gpu, const GpuTimed *timed, const uint64_t *ticks, uin
 double gpu_bound_bytes(const GpuDispatch *dispatch);
 
 /* Finds or compiles a pipeline. NULL with *error set on failure. */
-GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, Error *error);
+GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
+                          Error *error);
 void         gpu_pipelines_open(Gpu *gpu);  /* loads the on-disk cache */
 void         gpu_pipelines_close(Gpu *gpu); /* writes it, frees everything */
 

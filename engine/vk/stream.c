@@ -371,7 +371,8 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
     if (stream->gpu->dry || stream->error.status != STATUS_OK || dispatch->groups.x == 0 || dispatch->groups.y == 0 || dispatch->groups.z == 0) {
         return;
     }
-    GpuPipeline *pipeline = gpu_pipeline(stream->gpu, dispatch->kernel, dispatch->spec, dispatch->spec_count, &stream->error);
+    GpuPipeline *pipeline = gpu_pipeline(stream->gpu, dispatch->kernel, dispatch->spec, dispatch->spec_count,
+                                         dispatch->subgroup, &stream->error);
     if (pipeline == NULL || !dispatch_fits(stream, dispatch, pipeline)) {
         return;
     }

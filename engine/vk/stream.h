@@ -47,7 +47,7 @@ static inline GpuBind gpu_write(GpuSpan span) { return (GpuBind){span, GPU_WRITE
 static inline GpuBind gpu_read_write(GpuSpan span) { return (GpuBind){span, GPU_READ_WRITE, GPU_BIND_STORAGE}; }
 static inline GpuBind gpu_texel(GpuSpan span) { return (GpuBind){span, GPU_READ, GPU_BIND_TEXEL}; }
 
-enum { GPU_MAX_BINDS = 12, GPU_MAX_SPECS = 10, GPU_MAX_PUSH_BYTES = 128 };
+enum { GPU_MAX_BINDS = 12, GPU_MAX_SPECS = 14, GPU_MAX_PUSH_BYTES = 128 };
 
 typedef struct GpuGroups {
     uint32_t x, y, z;
@@ -63,6 +63,8 @@ typedef struct GpuDispatch {
     const char *kernel;                  /* file name in shaders/ without ".comp" */
     uint32_t    spec[GPU_MAX_SPECS];     /* constant_id 0, 1, …                   */
     uint32_t    spec_count;
+    uint32_t    subgroup;                /* full subgroups of so many invocations, where tier.subgroup_size_control
+                                            holds; 0: as the driver likes */
     GpuBind     bind[GPU_MAX_BINDS];     /* binding 0, 1, …; ends at the first NULL buffer */
     const void *push;                    /* copied now                            */
     uint32_t    push_size;               /* bytes, multiple of 4, at most 128     */
@@ -100,7 +102,10 @@ GpuStream *gpu_transfer_stream(Gpu *gpu);
 /* The device address of a span, where tier.buffer_address holds; else 0. */
 uint64_t gpu_span_address(GpuSpan span);
 
-/* Compiles every embedded shader once with its default specialization, for
+/* Whether this build has a kernel: those of optional GLSL extensions are left out where glslc lacks them. */
+bool gpu_has_kernel(const char *kernel);
+
+/* Compiles every embedded shader that the device could run once with its default specialization, for
  * devices that cannot run (null devices); returns the number of failures and
  * reports each. */
 int gpu_compile_all(Gpu *gpu, void (*report)(void *user, const char *kernel, const char *statistics, const char *failure), void *user);
