@@ -12,12 +12,6 @@
 
 enum { STREAM_RUNS = 5 };
 
-static const BenchModel models[] = {
-    {"tiny", 128, 4, 4, 4, 384, 1024, 128, 32},
-    {"small", 256, 6, 8, 4, 768, 4096, 256, 8},
-};
-static const char *const model_names[] = {"tiny", "small", NULL};
-
 typedef struct Kind {
     const char *name;
     Status (*run)(Bench *bench, Error *error);
@@ -68,31 +62,6 @@ Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error
     return status;
 }
 
-Model *bench_model_new(Bench *bench, uint32_t positions, Error *error)
-{
-    const BenchModel *m = bench->model;
-    const ModelConfig config = {.family = MODEL_LLAMA,
-                                .vocab_size = m->vocab_size,
-                                .hidden_size = m->hidden_size,
-                                .layers = m->layers,
-                                .heads = m->heads,
-                                .kv_heads = m->kv_heads,
-                                .head_dim = m->hidden_size / m->heads,
-                                .intermediate_size = m->intermediate_size,
-                                .max_positions = positions,
-                                .rms_norm_eps = 1e-5f,
-                                .rope = {.theta = 10000},
-                                .tie_embeddings = true,
-                                .bos_token_id = -1,
-                                .pad_token_id = -1};
-    Model            *model = model_new(bench->gpu, &config, false, error);
-    if (model != NULL && model_init(model, &(ModelInit){.embedding_std = 0.02, .linear_scale = 1}, 1, error) != STATUS_OK) {
-        model_free(model);
-        return NULL;
-    }
-    return model;
-}
-
 void bench_profile(Bench *bench, double steps)
 {
     Profile profile;
@@ -119,7 +88,7 @@ static Status run(Bench *bench, const Kind *kind, Error *error)
         json_line_text_field(&bench->line, "device", info->name);
         json_line_text_field(&bench->line, "driver", info->driver);
         if (kind->has_model) {
-            json_line_text_field(&bench->line, "model", bench->model->name);
+            json_line_text_field(&bench->line, "model", bench->model.name);
         }
     } else {
         printf("%s, %s\n", info->name, info->driver);
@@ -140,10 +109,17 @@ int cli_bench(int argc, char **argv)
 {
     Bench            bench = {.seconds = 5};
     int64_t          sequences = 256, prompt = 32, new_tokens = 96;
-    const char      *device = NULL, *what = NULL;
-    int              model = 0, given = 0;
+    int64_t          batch = 0, length = 0, lora = 0;
+    const char      *device = NULL, *what = NULL, *model = NULL, *shape = NULL;
+    int              weights = WEIGHT_F32, given = 0;
     const ArgsOption options[] = {
-        {.name = "model", .type = ARGS_CHOICE, .value = &model, .placeholder = "M", .help = "train, decode, ppo: tiny (1 M parameters) or small (6 M)", .choices = model_names},
+        {.name = "model", .type = ARGS_TEXT, .value = &model, .placeholder = "M", .help = "train, decode, ppo: tiny (1 M parameters, the default), small (6 M), 1b, 8b (Llama's shapes), a config.json, or a model's directory"},
+        {.name = "shape", .type = ARGS_TEXT, .value = &shape, .placeholder = "D,L,H,K,F,V", .help = "instead of a model: width, layers, heads, key/value heads, feed-forward, vocabulary"},
+        {.name = "batch", .type = ARGS_INTEGER, .value = &batch, .placeholder = "N", .help = "train: sequences of a step", .min = 1, .max = 65536},
+        {.name = "length", .type = ARGS_INTEGER, .value = &length, .placeholder = "N", .help = "train: tokens of a sequence", .min = 2, .max = 1 << 20},
+        {.name = "weights", .type = ARGS_CHOICE, .value = &weights, .placeholder = "F", .help = "of a directory's matrices, for decode and --lora: f32, bf16, f16, int8, int4", .choices = weights_names},
+        {.name = "lora", .type = ARGS_INTEGER, .value = &lora, .placeholder = "RANK", .help = "train: adapters of this rank on all matrices of a frozen model", .min = 1, .max = LORA_MAX_RANK},
+        {.name = "recompute", .type = ARGS_FLAG, .value = &bench.recompute, .help = "train: keep no activations of a block, compute them again"},
         {.name = "seconds", .type = ARGS_REAL, .value = &bench.seconds, .placeholder = "S", .help = "measure at least so long (5)", .min = 0.01, .max = 3600},
         {.name = "sequences", .type = ARGS_INTEGER, .value = &sequences, .placeholder = "N", .help = "decode: sequences at once (256)", .min = 1, .max = 4096},
         {.name = "prompt", .type = ARGS_INTEGER, .value = &prompt, .placeholder = "N", .help = "decode: given tokens of each (32)", .min = 1, .max = 65536},
@@ -183,7 +159,13 @@ int cli_bench(int argc, char **argv)
         error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, ppo, gemm and attention", what);
         return args_fail(&command, &error);
     }
-    bench.model = &models[model];
+    if (bench_model_choose(&bench.model, model, shape, &error) != STATUS_OK) {
+        return args_fail(&command, &error);
+    }
+    bench.model.sequences = batch > 0 ? (uint32_t)batch : bench.model.sequences;
+    bench.model.length = length > 0 ? (uint32_t)length : bench.model.length;
+    bench.weights = (WeightFormat)weights;
+    bench.lora_rank = (uint32_t)lora;
     bench.sequences = (uint32_t)sequences;
     bench.prompt = (uint32_t)prompt;
     bench.new_tokens = (uint32_t)new_tokens;

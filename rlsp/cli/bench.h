@@ -13,22 +13,25 @@
 #include "engine/vk/stream.h"
 #include "rlsp/run/json_line.h"
 
-/* The models of SPEED.md and how much of them a bench takes. */
 typedef struct BenchModel {
-    const char *name;
-    uint32_t    hidden_size, layers, heads, kv_heads, intermediate_size, vocab_size;
-    uint32_t    length, sequences; /* of a training step */
+    const char *name;              /* of a preset, or what was given           */
+    ModelConfig config;            /* max_positions 0: as long as the bench's sequences */
+    const char *directory;         /* whose weights are read; NULL: random ones */
+    uint32_t    sequences, length; /* of a training step                       */
 } BenchModel;
 
 typedef struct Bench {
-    Gpu              *gpu;
-    const BenchModel *model;
-    double            seconds;  /* measure at least so long                */
-    uint32_t          sequences, prompt, new_tokens; /* decode: how many, and tokens of each */
-    bool              json, profile;
-    bool              peer;     /* and the same with PyTorch               */
-    bool              cpu_time; /* seconds are of CPU time                 */
-    JsonLine          line;     /* the JSON object, while it is being made */
+    Gpu         *gpu;
+    BenchModel   model;
+    WeightFormat weights;   /* of the model's matrices                       */
+    uint32_t     lora_rank; /* train: an adapter on the frozen model; 0: all  */
+    bool         recompute; /* train: blocks again in the backward            */
+    double       seconds;   /* measure at least so long                       */
+    uint32_t     sequences, prompt, new_tokens; /* decode: how many, and tokens of each */
+    bool         json, profile;
+    bool         peer;      /* and the same with PyTorch                      */
+    bool         cpu_time;  /* seconds are of CPU time                        */
+    JsonLine     line;      /* the JSON object, while it is being made        */
 } Bench;
 
 /* Each prints its table, or adds its fields to bench->line. */
@@ -38,7 +41,11 @@ Status bench_ppo(Bench *bench, Error *error);
 Status bench_gemm(Bench *bench, Error *error);
 Status bench_attention(Bench *bench, Error *error);
 
-/* A benchmark model with random weights; sequences of at most `positions`. */
+/* tiny, small, 1b, 8b, a directory or a config.json; or, with `name` NULL, a shape "width,layers,heads,kv_heads,
+ * feed_forward,vocabulary"; both NULL: tiny. Both strings must outlive the model. */
+Status bench_model_choose(BenchModel *model, const char *name, const char *shape, Error *error);
+
+/* The bench's model; sequences of at most `positions`. */
 Model *bench_model_new(Bench *bench, uint32_t positions, Error *error);
 
 double bench_now(void); /* seconds by the clock, or of CPU time */

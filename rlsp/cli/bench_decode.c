@@ -64,7 +64,7 @@ static void report(Bench *bench, const Times *t)
         json_line_number_field(&bench->line, "memory_bytes", (double)gpu_memory_peak(bench->gpu));
         return;
     }
-    printf("decode %s: %u sequences, %u + %u tokens, temperature 1, %u runs\n", bench->model->name, bench->sequences,
+    printf("decode %s: %u sequences, %u + %u tokens, temperature 1, %u runs\n", bench->model.name, bench->sequences,
            bench->prompt, bench->new_tokens, t->runs);
     printf("  %.0f new tokens/s (best %.0f), %.2f ms a step, the prompts' time included\n", tokens / t->median,
            tokens / t->best, t->median * 1e3 / (double)t->steps);

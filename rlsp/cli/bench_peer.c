@@ -55,7 +55,7 @@ static bool run_peer(Bench *bench, const char *script, const char *what, char *l
         return false;
     }
     snprintf(command, sizeof command, "%s '%s' %s --model %s --seconds %g --sequences %u --prompt %u --new %u%s 2>/dev/null", python != NULL && python[0] != '\0' ? python : "python3",
-             script, what, bench->model->name, bench->seconds, bench->sequences, bench->prompt, bench->new_tokens, bench->cpu_time ? " --cpu-time" : "");
+             script, what, bench->model.name, bench->seconds, bench->sequences, bench->prompt, bench->new_tokens, bench->cpu_time ? " --cpu-time" : "");
     fflush(stdout);
     FILE *output = popen(command, "r");
     if (output == NULL) {

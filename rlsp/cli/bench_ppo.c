@@ -101,7 +101,7 @@ static Status open_all(Bench *bench, PpoBench *b, Error *error)
     Status status = run_config_parse(config_text, "bench", NULL, 0, &s->config, error);
     s->task = status == STATUS_OK ? task_instance_open(&s->config.task, error) : NULL;
     status = s->task != NULL ? STATUS_OK : error->status;
-    status = status == STATUS_OK ? make_rollout(b, bench->model->vocab_size, error) : status;
+    status = status == STATUS_OK ? make_rollout(b, bench->model.config.vocab_size, error) : status;
     if (status != STATUS_OK) {
         return status;
     }
@@ -169,7 +169,7 @@ static void report(Bench *bench, double medians[PHASES + 1], double best, uint32
         json_line_number_field(&bench->line, "memory_bytes", (double)gpu_memory_peak(bench->gpu));
         return;
     }
-    printf("ppo %s: %d responses of %d + %d tokens, separate critic, 1 epoch of 4 minibatches, %u steps\n", bench->model->name, SEQUENCES, PROMPT,
+    printf("ppo %s: %d responses of %d + %d tokens, separate critic, 1 epoch of 4 minibatches, %u steps\n", bench->model.name, SEQUENCES, PROMPT,
            NEW, steps);
     printf("  %.0f response tokens/s (best %.0f), %.2f s a step:", tokens / medians[PHASES], tokens / best, medians[PHASES]);
     for (int p = 0; p < PHASES; p++) {

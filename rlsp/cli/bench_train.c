@@ -11,6 +11,7 @@
 enum { MAX_STEPS = 10000, LEAST_STEPS = 4 };
 
 typedef struct TrainBench {
+    Model     *base;  /* of `model`, where that is an adapter on it */
     Model     *model;
     Learner   *learner;
     Workspace *work;
@@ -24,7 +25,7 @@ typedef struct TrainBench {
 /* A batch of random tokens, every one of which is a target; the same in every step. */
 static Status fill_batch(Bench *bench, TrainBench *t, Error *error)
 {
-    const BenchModel *m = bench->model;
+    const BenchModel *m = &bench->model;
     int32_t          *ids = malloc(3 * (size_t)t->tokens * sizeof *ids), *rows = ids + t->tokens, *targets = rows + t->tokens;
     uint32_t         *starts = malloc(((size_t)m->sequences + 1) * sizeof *starts);
     float            *weight = malloc((size_t)t->tokens * sizeof *weight);
@@ -34,12 +35,12 @@ static Status fill_batch(Bench *bench, TrainBench *t, Error *error)
     } else {
         Random random = random_stream(1, RANDOM_TEST, 0, 0);
         for (uint32_t i = 0; i < t->tokens; i++) {
-            ids[i] = (int32_t)random_below(&random, m->vocab_size);
+            ids[i] = (int32_t)random_below(&random, m->config.vocab_size);
             rows[i] = (int32_t)i;
             weight[i] = 1.0f / (float)t->tokens;
         }
         for (uint32_t i = 0; i < t->tokens; i++) { /* the last of a sequence predicts one more random token */
-            targets[i] = (i + 1) % m->length != 0 ? ids[i + 1] : (int32_t)random_below(&random, m->vocab_size);
+            targets[i] = (i + 1) % m->length != 0 ? ids[i + 1] : (int32_t)random_below(&random, m->config.vocab_size);
         }
         for (uint32_t s = 0; s <= m->sequences; s++) {
             starts[s] = s * m->length;
@@ -53,18 +54,34 @@ static Status fill_batch(Bench *bench, TrainBench *t, Error *error)
     return status;
 }
 
+static Model *with_adapter(const Model *base, uint32_t rank, Error *error)
+{
+    const LoraConfig config = {.rank = rank, .alpha = 2.0 * rank, .targets = LORA_ALL};
+    Lora            *lora = lora_new(base->gpu, &base->config, &config, false, error);
+    if (lora != NULL && lora_init(lora, 1, error) != STATUS_OK) {
+        lora_free(lora);
+        return NULL;
+    }
+    return lora != NULL ? model_with_lora(base, lora, error) : NULL;
+}
+
 static Status open_all(Bench *bench, TrainBench *t, Error *error)
 {
-    const BenchModel *m = bench->model;
+    const BenchModel *m = &bench->model;
     t->tokens = m->length * m->sequences;
     const uint64_t bytes = (uint64_t)t->tokens * 4;
     t->model = bench_model_new(bench, m->length, error);
+    if (t->model != NULL && bench->lora_rank > 0) {
+        t->base = t->model;
+        t->model = with_adapter(t->base, bench->lora_rank, error);
+    }
     t->learner = t->model != NULL ? learner_new(t->model, GPU_MEMORY_DEVICE, error) : NULL;
-    t->work = t->learner != NULL ? workspace_new(bench->gpu, &t->model->config, t->tokens, t->tokens, m->length, true, KEEP_ACTIVATIONS, error) : NULL;
+    t->work = t->learner != NULL ? workspace_new(bench->gpu, &t->model->config, t->tokens, t->tokens, m->length, true,
+                                                       bench->recompute ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS, error) : NULL;
     t->batch = t->work != NULL ? batch_new(bench->gpu, &t->model->config, t->tokens, t->tokens, m->sequences, error) : NULL;
     t->arena = t->batch != NULL ? gpu_arena_new(bench->gpu, "losses", GPU_MEMORY_DEVICE, 5 * gpu_align(bytes) + GPU_ALIGNMENT, error) : NULL;
     t->stream = t->arena != NULL ? gpu_stream_new(bench->gpu, error) : NULL;
-    if (t->stream == NULL) {
+    if (t->stream == NULL || workspace_add_lora(t->work, bench->lora_rank, error) != STATUS_OK) {
         return error->status;
     }
     t->logprob = gpu_arena_take(t->arena, bytes);
@@ -84,6 +101,7 @@ static void close_all(TrainBench *t)
     workspace_free(t->work);
     learner_free(t->learner);
     model_free(t->model);
+    model_free(t->base);
 }
 
 static Status train_step(Bench *bench, TrainBench *t, double *loss, Error *error)
@@ -133,18 +151,22 @@ static Status pass_times(TrainBench *t, double *forward, double *backward, Error
     return status;
 }
 
-/* Of one token, in multiply-adds counted as two. */
+/* Of one token, in multiply-adds counted as two. Of a frozen model the backward needs no gradients of weights. */
 static void pass_flops(const TrainBench *t, const BenchModel *m, double *forward, double *backward)
 {
-    const double parameters = (double)model_parameter_count(t->model), attention = 2.0 * m->layers * m->hidden_size * m->length;
-    *forward = 2 * parameters + attention;
-    *backward = 2 * *forward;
+    const ModelConfig *c = &m->config;
+    const double       looked_up = c->tie_embeddings ? 0 : (double)c->vocab_size * c->hidden_size;
+    const double       products = 2 * ((double)model_config_parameters(c) - looked_up);
+    const double       attention = 2.0 * c->layers * c->heads * c->head_dim * m->length;
+    const double       adapter = t->model->lora != NULL ? 2 * (double)lora_parameter_count(t->model->lora) : 0;
+    *forward = products + adapter + attention;
+    *backward = (t->model->lora != NULL ? 1 : 2) * products + 2 * adapter + 2 * attention;
 }
 
 static void report_passes(Bench *bench, const TrainBench *t, double forward, double backward)
 {
     double forward_flops, backward_flops;
-    pass_flops(t, bench->model, &forward_flops, &backward_flops);
+    pass_flops(t, &bench->model, &forward_flops, &backward_flops);
     const double ratio = backward / backward_flops / (forward / forward_flops);
     if (bench->json) {
         json_line_number_field(&bench->line, "forward_seconds", forward);
@@ -158,9 +180,11 @@ static void report_passes(Bench *bench, const TrainBench *t, double forward, dou
 static void report(Bench *bench, const TrainBench *t, double median, double best, uint32_t steps, double first_loss, double last_loss,
                    double product)
 {
-    const BenchModel *m = bench->model;
+    const BenchModel *m = &bench->model;
     const double      parameters = (double)model_parameter_count(t->model);
-    const double      flops = 6 * parameters + 6.0 * m->layers * m->hidden_size * m->length; /* a token */
+    double            forward_flops, backward_flops;
+    pass_flops(t, m, &forward_flops, &backward_flops);
+    const double      flops = forward_flops + backward_flops; /* a token */
     const double      rate = t->tokens / median, gflops = rate * flops * 1e-9;
     if (bench->json) {
         json_line_number_field(&bench->line, "parameters", parameters);
