@@ -66,6 +66,7 @@ typedef struct GpuOptions {
     const char *select;   /* NULL or "": best; digits: index; else part of a name, any case */
     bool        validate; /* Khronos validation layer, if installed; its messages are counted */
     bool        profile;  /* time every kernel                                              */
+    bool        sections; /* time the parts that gpu_stream_section names; kernels run as they would without */
     /* For tests, which have no small or discrete device at hand: */
     uint64_t max_binding_bytes; /* binds at most so much at once, a multiple of 256; 0: what the device can */
     bool     separate_memory;   /* copies through a staging buffer also where memory is unified             */
@@ -122,9 +123,12 @@ typedef struct GpuProfile {
     uint64_t untimed;        /* kernels past what one recording can time; they count as gaps */
 } GpuProfile;
 
-/* A row per kernel, longest first. Returns the number written, at most `capacity`. */
+/* A row per kernel (without `profile`: none), longest first. Returns the number written, at most `capacity`. */
 int        gpu_profile_rows(const Gpu *gpu, GpuProfileRow *rows, int capacity);
 GpuProfile gpu_profile(const Gpu *gpu);
+
+/* Seconds in the section of that name (gpu_stream_section), with `profile` or `sections`. */
+double gpu_profile_section(const Gpu *gpu, const char *section);
 void       gpu_profile_reset(Gpu *gpu);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct GpuPipeline {
     struct GpuPipeline   *next; /* in its hash bucket */
 } GpuPipeline;
 
-enum { GPU_PIPELINE_BUCKETS = 256, GPU_PROFILE_KERNELS = 128 };
+enum { GPU_PIPELINE_BUCKETS = 256, GPU_PROFILE_KERNELS = 128, GPU_PROFILE_SECTIONS = 32 };
 
 struct Gpu {
     VkInstance                       instance;
@@ -54,10 +54,12 @@ struct Gpu {
     GpuStream *transfer, *transfer_next; /* for uploads, downloads and zeroing; the second is made when first needed */
     GpuArena  *staging;                  /* made when first needed */
 
-    bool          profile;
+    bool          profile, sections;
     uint64_t      timestamp_mask; /* valid bits of a timestamp */
     GpuProfileRow profile_rows[GPU_PROFILE_KERNELS];
     int           profile_count;
+    GpuProfileRow section_rows[GPU_PROFILE_SECTIONS];
+    int           section_count;
     GpuProfile    profile_sum;                /* gaps and idle are found when it is asked for */
     double        profile_start, profile_end; /* by the clock */
     double        profile_busy;               /* seconds that runs were at work; they may overlap */
@@ -142,9 +144,10 @@ const char *gpu_result_text(VkResult result);
  * own status. `what` says what was being done. */
 Status gpu_error(Gpu *gpu, VkResult result, const char *what, Error *error);
 
-/* profile.c: what a timed kernel is said to do, between timestamps 2 i and 2 i + 1 of its run. */
+/* profile.c: what a timed kernel is said to do, between timestamps 2 i and 2 i + 1 of its run; kernel NULL: all of a
+ * section. */
 typedef struct GpuTimed {
-    const char *kernel;
+    const char *kernel, *section;
     double      flops, bytes;
 } GpuTimed;
 void gpu_profile_add(Gpu *gpu, const GpuTimed *timed, const uint64_t *ticks, uint32_t count, uint64_t untimed);

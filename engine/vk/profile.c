@@ -12,19 +12,20 @@ static double clock_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static GpuProfileRow *row_of(Gpu *gpu, const char *kernel)
+/* The row of that name, new or not; NULL: no room. */
+static GpuProfileRow *row_of(GpuProfileRow *rows, int *count, int capacity, const char *name)
 {
     int row = 0;
-    while (row < gpu->profile_count && strcmp(gpu->profile_rows[row].kernel, kernel) != 0) {
+    while (row < *count && strcmp(rows[row].kernel, name) != 0) {
         row++;
     }
-    if (row == gpu->profile_count) {
-        if (row == GPU_PROFILE_KERNELS) {
+    if (row == *count) {
+        if (row == capacity) {
             return NULL;
         }
-        gpu->profile_rows[gpu->profile_count++] = (GpuProfileRow){.kernel = kernel};
+        rows[(*count)++] = (GpuProfileRow){.kernel = name};
     }
-    return &gpu->profile_rows[row];
+    return &rows[row];
 }
 
 static double seconds_of(const Gpu *gpu, uint64_t from, uint64_t to)
@@ -37,7 +38,15 @@ void gpu_profile_add(Gpu *gpu, const GpuTimed *timed, const uint64_t *ticks, uin
     GpuProfile *sum = &gpu->profile_sum;
     for (uint32_t i = 0; i < count; i++) {
         const double   seconds = seconds_of(gpu, ticks[2 * i], ticks[2 * i + 1]);
-        GpuProfileRow *row     = row_of(gpu, timed[i].kernel);
+        GpuProfileRow *section = row_of(gpu->section_rows, &gpu->section_count, GPU_PROFILE_SECTIONS, timed[i].section);
+        if (section != NULL) {
+            section->seconds += seconds;
+        }
+        if (timed[i].kernel == NULL) {
+            sum->kernel_seconds += seconds;
+            continue;
+        }
+        GpuProfileRow *row = row_of(gpu->profile_rows, &gpu->profile_count, GPU_PROFILE_KERNELS, timed[i].kernel);
         if (row == NULL) {
             untimed++;
             continue;
@@ -72,6 +81,16 @@ GpuProfile gpu_profile(const Gpu *gpu)
     return sum;
 }
 
+double gpu_profile_section(const Gpu *gpu, const char *section)
+{
+    for (int i = 0; i < gpu->section_count; i++) {
+        if (strcmp(gpu->section_rows[i].kernel, section) == 0) {
+            return gpu->section_rows[i].seconds;
+        }
+    }
+    return 0;
+}
+
 static int slowest_first(const void *a, const void *b)
 {
     const double x = ((const GpuProfileRow *)a)->seconds, y = ((const GpuProfileRow *)b)->seconds;
@@ -90,9 +109,9 @@ int gpu_profile_rows(const Gpu *gpu, GpuProfileRow *rows, int capacity)
 
 void gpu_profile_reset(Gpu *gpu)
 {
-    gpu->profile_count = 0;
-    gpu->profile_sum   = (GpuProfile){0};
-    gpu->profile_busy  = 0;
+    gpu->profile_count = gpu->section_count = 0;
+    gpu->profile_sum                        = (GpuProfile){0};
+    gpu->profile_busy                       = 0;
     gpu->profile_start = gpu->profile_end = clock_now();
 }
 

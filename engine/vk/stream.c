@@ -36,7 +36,9 @@ struct GpuStream {
     uint32_t hazard_count;
     uint32_t dispatch_count; /* in the current command buffer */
 
-    VkQueryPool  queries; /* with --profile */
+    VkQueryPool  queries; /* with gpu->profile or gpu->sections */
+    const char  *section; /* that is being recorded */
+    bool         section_timed;
     GpuTimed    *timed;
     uint32_t     timed_count, untimed;
     double       flops; /* of kernels that do not know theirs */
@@ -80,7 +82,7 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
     if (result == VK_SUCCESS) {
         result = vkCreateFence(gpu->device, &fence, NULL, &stream->fence);
     }
-    if (result == VK_SUCCESS && gpu->profile) {
+    if (result == VK_SUCCESS && (gpu->profile || gpu->sections)) {
         result = vkCreateQueryPool(gpu->device, &queries, NULL, &stream->queries);
         stream->timed = calloc(MAX_TIMED, sizeof *stream->timed);
         if (stream->timed == NULL) {
@@ -161,6 +163,56 @@ static void work_barrier(GpuStream *stream)
     stream->hazard_count = 0;
 }
 
+/* What is recorded between these two is timed. With `apart`, kernels before and after it have to wait, or their times
+ * would overlap. */
+static bool timed_begin(GpuStream *stream, bool apart)
+{
+    if (stream->queries == VK_NULL_HANDLE) {
+        return false;
+    }
+    if (stream->timed_count == MAX_TIMED) {
+        stream->untimed++;
+        return false;
+    }
+    if (apart) {
+        work_barrier(stream);
+    }
+    vkCmdWriteTimestamp(current(stream), VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count);
+    return true;
+}
+
+static void timed_end(GpuStream *stream, bool apart, GpuTimed timed)
+{
+    if (apart) {
+        work_barrier(stream);
+    }
+    vkCmdWriteTimestamp(current(stream), VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count + 1);
+    stream->timed[stream->timed_count++] = timed;
+}
+
+/* Of a kernel, with gpu->profile. */
+static bool kernel_begin(GpuStream *stream) { return stream->gpu->profile && timed_begin(stream, true); }
+
+static void kernel_end(GpuStream *stream, const char *kernel, double flops, double bytes)
+{
+    timed_end(stream, true, (GpuTimed){kernel, stream->section, flops, bytes});
+}
+
+/* Of a section, with gpu->sections. */
+static void section_begin(GpuStream *stream, const char *section)
+{
+    stream->section       = section;
+    stream->section_timed = stream->gpu->sections && stream->error.status == STATUS_OK && timed_begin(stream, false);
+}
+
+static void section_end(GpuStream *stream)
+{
+    if (stream->section_timed) {
+        timed_end(stream, false, (GpuTimed){NULL, stream->section, 0, 0});
+        stream->section_timed = false;
+    }
+}
+
 /* Starts one more command buffer. */
 static void command_begin(GpuStream *stream)
 {
@@ -228,6 +280,7 @@ void gpu_stream_begin(GpuStream *stream)
     if (stream->queries != VK_NULL_HANDLE && stream->error.status == STATUS_OK) {
         vkCmdResetQueryPool(current(stream), stream->queries, 0, 2 * MAX_TIMED);
     }
+    section_begin(stream, "other");
 }
 
 /* Puts in a barrier if an access touches what is pending, then notes it. */
@@ -342,29 +395,15 @@ static bool dispatch_fits(GpuStream *stream, const GpuDispatch *dispatch, const 
     return true;
 }
 
-/* With --profile: what is recorded between these two is timed. One kernel at a time, or their times would overlap. */
-static bool timed_begin(GpuStream *stream)
-{
-    if (stream->queries == VK_NULL_HANDLE) {
-        return false;
-    }
-    if (stream->timed_count == MAX_TIMED) {
-        stream->untimed++;
-        return false;
-    }
-    work_barrier(stream);
-    vkCmdWriteTimestamp(current(stream), VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count);
-    return true;
-}
-
-static void timed_end(GpuStream *stream, const char *kernel, double flops, double bytes)
-{
-    work_barrier(stream);
-    vkCmdWriteTimestamp(current(stream), VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, stream->queries, 2 * stream->timed_count + 1);
-    stream->timed[stream->timed_count++] = (GpuTimed){kernel, flops, bytes};
-}
-
 void gpu_stream_flops(GpuStream *stream, double flops) { stream->flops = flops; }
+
+void gpu_stream_section(GpuStream *stream, const char *section)
+{
+    if (!stream->gpu->dry && stream->error.status == STATUS_OK) {
+        section_end(stream);
+        section_begin(stream, section);
+    }
+}
 
 void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
 {
@@ -420,7 +459,7 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
     hazards_add(stream, accesses, count);
 
     VkCommandBuffer commands = current(stream);
-    const bool      timed = timed_begin(stream);
+    const bool      timed = kernel_begin(stream);
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->pipeline);
     vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, &set, 0, NULL);
     if (dispatch->push_size > 0) {
@@ -428,8 +467,8 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
     }
     vkCmdDispatch(commands, dispatch->groups.x, dispatch->groups.y, dispatch->groups.z);
     if (timed) {
-        timed_end(stream, pipeline->shader->name, dispatch->flops > 0 ? dispatch->flops : stream->flops,
-                  dispatch->bytes != 0 ? dispatch->bytes : gpu_bound_bytes(dispatch));
+        kernel_end(stream, pipeline->shader->name, dispatch->flops > 0 ? dispatch->flops : stream->flops,
+                   dispatch->bytes != 0 ? dispatch->bytes : gpu_bound_bytes(dispatch));
     }
     stream->dispatch_count++;
 }
@@ -444,10 +483,10 @@ void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
                                 {from.buffer->buffer, from.offset, from.offset + from.size, GPU_READ}};
     hazards_add(stream, accesses, 2);
     VkBufferCopy region = {.srcOffset = from.offset, .dstOffset = to.offset, .size = from.size};
-    const bool   timed = timed_begin(stream);
+    const bool   timed = kernel_begin(stream);
     vkCmdCopyBuffer(current(stream), from.buffer->buffer, to.buffer->buffer, 1, &region);
     if (timed) {
-        timed_end(stream, "copy", 0, 2 * (double)from.size);
+        kernel_end(stream, "copy", 0, 2 * (double)from.size);
     }
 }
 
@@ -458,10 +497,10 @@ void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value)
     }
     const Hazard access = {span.buffer->buffer, span.offset, span.offset + span.size, GPU_WRITE};
     hazards_add(stream, &access, 1);
-    const bool timed = timed_begin(stream);
+    const bool timed = kernel_begin(stream);
     vkCmdFillBuffer(current(stream), span.buffer->buffer, span.offset, span.size, value);
     if (timed) {
-        timed_end(stream, "fill", 0, (double)span.size);
+        kernel_end(stream, "fill", 0, (double)span.size);
     }
 }
 
@@ -476,6 +515,7 @@ Status gpu_stream_end(GpuStream *stream, Error *error)
 {
     if (stream->state == STREAM_RECORDING) {
         if (stream->command_count > 0) {
+            section_end(stream);
             command_end(stream);
         }
         stream->state = stream->error.status == STATUS_OK ? STREAM_READY : STREAM_IDLE;

@@ -87,6 +87,11 @@ void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value); /* span.size a m
 /* For --profile: flops of each of the next dispatches that does not know its own (attention: lengths lie on the
  * device), until it is called with 0. */
 void gpu_stream_flops(GpuStream *stream, double flops);
+
+/* What is recorded from here on belongs to this section (gpu_profile_section), until the next call or the end of the
+ * recording. The name is kept as a pointer. */
+void gpu_stream_section(GpuStream *stream, const char *section);
+
 void gpu_stream_fail(GpuStream *stream, Status status, const char *text); /* makes an op's own error stick */
 
 Status gpu_stream_end(GpuStream *stream, Error *error);    /* recording is complete          */

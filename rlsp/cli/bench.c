@@ -15,15 +15,16 @@ enum { STREAM_RUNS = 5 };
 typedef struct Kind {
     const char *name;
     Status (*run)(Bench *bench, Error *error);
-    bool has_model;
+    bool     has_model;
+    uint32_t prompt, new_tokens; /* of a sequence, if not said otherwise */
 } Kind;
 
 static const Kind kinds[] = {
-    {"train", bench_train, true},
-    {"decode", bench_decode, true},
-    {"ppo", bench_ppo, true},
-    {"gemm", bench_gemm, false},
-    {"attention", bench_attention, false},
+    {"train", bench_train, true, 0, 0},
+    {"decode", bench_decode, true, 32, 96},
+    {"ppo", bench_ppo, true, 13, 115},
+    {"gemm", bench_gemm, false, 0, 0},
+    {"attention", bench_attention, false, 0, 0},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -108,7 +109,7 @@ static Status run(Bench *bench, const Kind *kind, Error *error)
 int cli_bench(int argc, char **argv)
 {
     Bench            bench = {.seconds = 5};
-    int64_t          sequences = 256, prompt = 32, new_tokens = 96;
+    int64_t          sequences = 256, prompt = 0, new_tokens = 0;
     int64_t          batch = 0, length = 0, lora = 0;
     const char      *device = NULL, *what = NULL, *model = NULL, *shape = NULL;
     int              weights = WEIGHT_F32, given = 0;
@@ -118,12 +119,12 @@ int cli_bench(int argc, char **argv)
         {.name = "batch", .type = ARGS_INTEGER, .value = &batch, .placeholder = "N", .help = "train: sequences of a step", .min = 1, .max = 65536},
         {.name = "length", .type = ARGS_INTEGER, .value = &length, .placeholder = "N", .help = "train: tokens of a sequence", .min = 2, .max = 1 << 20},
         {.name = "weights", .type = ARGS_CHOICE, .value = &weights, .placeholder = "F", .help = "of a directory's matrices, for decode and --lora: f32, bf16, f16, int8, int4", .choices = weights_names},
-        {.name = "lora", .type = ARGS_INTEGER, .value = &lora, .placeholder = "RANK", .help = "train: adapters of this rank on all matrices of a frozen model", .min = 1, .max = LORA_MAX_RANK},
+        {.name = "lora", .type = ARGS_INTEGER, .value = &lora, .placeholder = "RANK", .help = "train, ppo: adapters of this rank on all matrices of a frozen model", .min = 1, .max = LORA_MAX_RANK},
         {.name = "recompute", .type = ARGS_FLAG, .value = &bench.recompute, .help = "train: keep no activations of a block, compute them again"},
         {.name = "seconds", .type = ARGS_REAL, .value = &bench.seconds, .placeholder = "S", .help = "measure at least so long (5)", .min = 0.01, .max = 3600},
-        {.name = "sequences", .type = ARGS_INTEGER, .value = &sequences, .placeholder = "N", .help = "decode: sequences at once (256)", .min = 1, .max = 4096},
-        {.name = "prompt", .type = ARGS_INTEGER, .value = &prompt, .placeholder = "N", .help = "decode: given tokens of each (32)", .min = 1, .max = 65536},
-        {.name = "new", .type = ARGS_INTEGER, .value = &new_tokens, .placeholder = "N", .help = "decode: new tokens of each (96)", .min = 1, .max = 65536},
+        {.name = "sequences", .type = ARGS_INTEGER, .value = &sequences, .placeholder = "N", .help = "decode, ppo: sequences at once (256)", .min = 1, .max = 4096},
+        {.name = "prompt", .type = ARGS_INTEGER, .value = &prompt, .placeholder = "N", .help = "decode, ppo: given tokens of each (32; 13)", .min = 1, .max = 65536},
+        {.name = "new", .type = ARGS_INTEGER, .value = &new_tokens, .placeholder = "N", .help = "decode, ppo: new tokens of each (96; 115)", .min = 1, .max = 65536},
         {.name = "peer", .type = ARGS_FLAG, .value = &bench.peer, .help = "train, decode, ppo: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"},
         {.name = "cpu-time", .type = ARGS_FLAG, .value = &bench.cpu_time, .help = "seconds of CPU time, of the peer too, where a CPU is the device and others use it"},
         {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "each kernel's time, flops and bytes beside the device's best, and its idle time; kernels then run one at a time"},
@@ -136,7 +137,7 @@ int cli_bench(int argc, char **argv)
         .summary = "Measures on this device, with random weights and tokens:\n"
                    "  train      forward, backward and AdamW of a small model\n"
                    "  decode     sequences of given and sampled tokens, all at once\n"
-                   "  ppo        a whole step: 256 responses of 115 tokens sampled, scored, learned from\n"
+                   "  ppo        a whole step: responses sampled, judged, scored, learned from, and the time of each\n"
                    "  gemm       matrix products of several shapes, each kernel by name\n"
                    "  attention  forward, backward and over a key/value cache",
         .options = options,
@@ -167,10 +168,10 @@ int cli_bench(int argc, char **argv)
     bench.weights = (WeightFormat)weights;
     bench.lora_rank = (uint32_t)lora;
     bench.sequences = (uint32_t)sequences;
-    bench.prompt = (uint32_t)prompt;
-    bench.new_tokens = (uint32_t)new_tokens;
+    bench.prompt = prompt > 0 ? (uint32_t)prompt : kind->prompt;
+    bench.new_tokens = new_tokens > 0 ? (uint32_t)new_tokens : kind->new_tokens;
     bench_clock = bench.cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
-    bench.gpu = gpu_open(&(GpuOptions){.select = device, .profile = bench.profile}, &error);
+    bench.gpu = gpu_open(&(GpuOptions){.select = device, .profile = bench.profile, .sections = true}, &error);
     if (bench.gpu != NULL) {
         run(&bench, kind, &error);
     }

@@ -47,11 +47,11 @@ static void take(BenchModel *model, const Preset *p)
 /* "d,layers,heads,kv_heads,ff,vocab", as a model with tied embeddings. */
 static Status read_shape(BenchModel *model, const char *text, Error *error)
 {
-    Preset          shape    = {.name = text, .tied = true, .sequences = 8, .length = 256};
-    uint32_t *const to[]     = {&shape.hidden_size, &shape.layers,            &shape.heads,
-                                &shape.kv_heads,    &shape.intermediate_size, &shape.vocab_size};
-    const char     *at       = text;
-    bool            good     = true;
+    Preset          shape = {.name = text, .tied = true, .sequences = 8, .length = 256};
+    uint32_t *const to[]  = {&shape.hidden_size,       &shape.layers,    &shape.heads, &shape.kv_heads,
+                             &shape.intermediate_size, &shape.vocab_size};
+    const char     *at    = text;
+    bool            good  = true;
     for (int i = 0; i < TINY_NUMBERS && good; i++) {
         char      *end   = NULL;
         const long value = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : 0;
@@ -61,7 +61,8 @@ static Status read_shape(BenchModel *model, const char *text, Error *error)
     }
     if (!good || shape.hidden_size % shape.heads != 0) {
         return error_set(error, STATUS_BAD_INPUT,
-                         "--shape: found \"%.60s\", wanted width,layers,heads,kv_heads,feed_forward,vocabulary, heads dividing width",
+                         "--shape: found \"%.60s\", wanted width,layers,heads,kv_heads,feed_forward,vocabulary, heads "
+                         "dividing width",
                          text);
     }
     take(model, &shape);
@@ -104,7 +105,8 @@ Status bench_model_choose(BenchModel *model, const char *name, const char *shape
     }
     if (strchr(name, '/') == NULL && strchr(name, '.') == NULL) {
         return error_set(error, STATUS_BAD_INPUT,
-                         "--model: no preset \"%.40s\"; there are tiny, small, 1b and 8b, and paths of config.json or of a model's directory",
+                         "--model: no preset \"%.40s\"; there are tiny, small, 1b and 8b, and paths of config.json or "
+                         "of a model's directory",
                          name);
     }
     return read_directory(model, name, error);
@@ -117,15 +119,18 @@ Model *bench_model_new(Bench *bench, uint32_t positions, Error *error)
         return model_load_frozen(bench->gpu, m->directory, false, bench->weights, error);
     }
     if (bench->weights != WEIGHT_F32) {
-        error_set(error, STATUS_BAD_INPUT, "--weights needs a directory with weights; tests/bench/make_model makes one with random ones");
+        error_set(error, STATUS_BAD_INPUT,
+                  "--weights needs a directory with weights; tests/bench/make_model makes one with random ones");
         return NULL;
     }
     ModelConfig config = m->config;
     if (config.max_positions < positions) {
         config.max_positions = positions;
     }
-    Model *model = model_config_check(&config, m->name, error) == STATUS_OK ? model_new(bench->gpu, &config, false, error) : NULL;
-    if (model != NULL && model_init(model, &(ModelInit){.embedding_std = 0.02, .linear_scale = 1}, 1, error) != STATUS_OK) {
+    Model *model =
+        model_config_check(&config, m->name, error) == STATUS_OK ? model_new(bench->gpu, &config, false, error) : NULL;
+    if (model != NULL &&
+        model_init(model, &(ModelInit){.embedding_std = 0.02, .linear_scale = 1}, 1, error) != STATUS_OK) {
         model_free(model);
         return NULL;
     }

@@ -177,6 +177,22 @@ static void report_passes(Bench *bench, const TrainBench *t, double forward, dou
     printf("  forward %.2f ms, backward %.2f ms: %.2f times the forward's time per flop\n", forward * 1e3, backward * 1e3, ratio);
 }
 
+/* Of the steps: what the device did not do, and what the optimizer took. */
+static void report_idle(Bench *bench, uint32_t steps)
+{
+    const GpuProfile sum = gpu_profile(bench->gpu);
+    const double     optimizer = gpu_profile_section(bench->gpu, "optimizer");
+    if (sum.wall_seconds <= 0) {
+        return; /* no timestamps here */
+    }
+    if (bench->json) {
+        json_line_number_field(&bench->line, "idle_share", sum.idle_seconds / sum.wall_seconds);
+        json_line_number_field(&bench->line, "optimizer_seconds", optimizer / steps);
+        return;
+    }
+    printf("  optimizer %.2f ms; the device is idle %.1f%% of the time\n", 1e3 * optimizer / steps, 100 * sum.idle_seconds / sum.wall_seconds);
+}
+
 static void report(Bench *bench, const TrainBench *t, double median, double best, uint32_t steps, double first_loss, double last_loss,
                    double product)
 {
@@ -235,6 +251,7 @@ Status bench_train(Bench *bench, Error *error)
         const double median = bench_median(times, steps);
         report(bench, &t, median, times[0], steps, first_loss, loss, product);
         report_passes(bench, &t, forward, backward);
+        report_idle(bench, steps);
         bench_peer(bench, "train", t.tokens / median);
         bench_profile(bench, steps);
     }

@@ -50,9 +50,11 @@ void learner_step(GpuStream *stream, Learner *learner, const AdamwOptions *optio
 {
     const Model *model = learner->model;
     learner->steps++;
+    gpu_stream_section(stream, "optimizer");
     grad_norm(stream, learner->norm, learner->gradients, learner->partial, (float)max_norm, learner->floats);
     adamw(stream, model_trained(model), learner->first_moment, learner->second_moment, learner->gradients, learner->norm, options,
           learner->steps, model_trained_decay(model), learner->floats);
+    gpu_stream_section(stream, "other");
 }
 
 Status learner_norm(const Learner *learner, GradNorm *norm, Error *error)

@@ -216,6 +216,7 @@ Status ppo_score(Ppo *ppo, const Rollout *rollout, PpoScore *score, Error *error
         }
         const uint32_t rows = ppo->batch->rows;
         gpu_stream_begin(s);
+        gpu_stream_section(s, "old log-probabilities");
         transformer_forward(s, ppo->work, session->policy, ppo->batch);
         head_logprobs(s, ppo->work, session->policy, ppo->batch, ppo_temperature(ppo), ppo->m_logprob, ppo->m_entropy,
                       ppo->m_lse);
@@ -226,12 +227,14 @@ Status ppo_score(Ppo *ppo, const Rollout *rollout, PpoScore *score, Error *error
             gpu_copy(s, part(ppo->value, at, rows), part(ppo->m_value, 0, rows));
         }
         if (ppo->reference != NULL) {
+            gpu_stream_section(s, "reference");
             transformer_forward(s, ppo->work, ppo->reference, ppo->batch);
             head_logprobs(s, ppo->work, ppo->reference, ppo->batch, ppo_temperature(ppo), ppo->m_logprob,
                           ppo->m_entropy, ppo->m_lse);
             gpu_copy(s, part(ppo->ref_logprob, at, rows), part(ppo->m_logprob, 0, rows));
         }
         if (ppo->critic && !ppo->shared) {
+            gpu_stream_section(s, "values");
             transformer_forward(s, ppo->work, session->critic, ppo->batch);
             value_forward(s, ppo->work, session->critic, ppo->batch, ppo->m_value);
             gpu_copy(s, part(ppo->value, at, rows), part(ppo->m_value, 0, rows));

@@ -190,9 +190,11 @@ static Status train_minibatch(Ppo *ppo, const Rollout *rollout, const uint32_t *
             }
         }
         if (actor) {
+            gpu_stream_section(s, "policy");
             record_actor(ppo, update);
         }
         if (critic) {
+            gpu_stream_section(s, "critic");
             record_critic(ppo);
         }
         stats->tokens += ppo->batch->tokens;
