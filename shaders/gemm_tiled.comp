@@ -10,12 +10,16 @@
 #include "common.glsl"
 #define NO_EPILOGUE_CONSTANT
 #include "gemm.glsl"
+#include "rounding.glsl"
 layout(constant_id = 2) const uint TILE = 64;
 layout(constant_id = 3) const uint REG = 4;
+layout(constant_id = 4) const uint COMPUTE = 0; // A and B are rounded to it
+layout(constant_id = 5) const bool A_HALVES = false; // A holds numbers of that type, two to a word
+layout(constant_id = 6) const bool B_HALVES = false;
 
 layout(std430, binding = 0) buffer C { float c[]; };
-layout(std430, binding = 1) readonly buffer A { float a[]; };
-layout(std430, binding = 2) readonly buffer B { float b[]; };
+layout(std430, binding = 1) readonly buffer A { uint a[]; }; // f32 or halves
+layout(std430, binding = 2) readonly buffer B { uint b[]; };
 layout(std430, binding = 3) readonly buffer Add { float add[]; };
 layout(std430, binding = 4) readonly buffer Bias { float bias[]; };
 layout(push_constant) uniform Push {
@@ -24,7 +28,7 @@ layout(push_constant) uniform Push {
     uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
     uint c_plane; // floats between the products of two slices
     uint epilogue; // here not a specialization constant: few pipelines serve all products
-    uint c0, a0, b0, add0, bias0; // floats before the first element: spans are bound at aligned places
+    uint c0, a0, b0, add0, bias0; // elements before the first one: spans are bound at aligned places
 };
 
 const uint STEP = 16; // of k
@@ -32,6 +36,16 @@ const uint SIDE = TILE / REG;
 const uint PITCH = TILE + 1;
 shared float tile_a[STEP * PITCH]; // [k][row]
 shared float tile_b[STEP * PITCH]; // [k][column]
+
+float a_at(uint i)
+{
+    return A_HALVES ? compute_value(COMPUTE, half_of(a[i >> 1], i)) : compute_rounded(COMPUTE, uintBitsToFloat(a[i]));
+}
+
+float b_at(uint i)
+{
+    return B_HALVES ? compute_value(COMPUTE, half_of(b[i >> 1], i)) : compute_rounded(COMPUTE, uintBitsToFloat(b[i]));
+}
 
 void main()
 {
@@ -48,7 +62,7 @@ void main()
             const uint kk = LAYOUT == TN ? e / TILE : e % STEP, i = LAYOUT == TN ? e % TILE : e / STEP;
             float value = 0.0;
             if (row0 + i < m && k0 + kk < k_end) {
-                value = a[a0 + (LAYOUT == TN ? (k0 + kk) * lda + row0 + i : (row0 + i) * lda + k0 + kk)];
+                value = a_at(a0 + (LAYOUT == TN ? (k0 + kk) * lda + row0 + i : (row0 + i) * lda + k0 + kk));
             }
             tile_a[kk * PITCH + i] = value;
         }
@@ -56,7 +70,7 @@ void main()
             const uint kk = LAYOUT == NT ? e % STEP : e / TILE, j = LAYOUT == NT ? e / STEP : e % TILE;
             float value = 0.0;
             if (column0 + j < n && k0 + kk < k_end) {
-                value = b[b0 + (LAYOUT == NT ? (column0 + j) * ldb + k0 + kk : (k0 + kk) * ldb + column0 + j)];
+                value = b_at(b0 + (LAYOUT == NT ? (column0 + j) * ldb + k0 + kk : (k0 + kk) * ldb + column0 + j));
             }
             tile_b[kk * PITCH + j] = value;
         }

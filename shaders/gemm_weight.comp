@@ -14,6 +14,8 @@ layout(constant_id = 3) const uint REG = 4;
 #define WEIGHT_FORMAT_ID 4
 #define WEIGHT_BINDING 4
 #include "weights.glsl"
+#include "rounding.glsl"
+layout(constant_id = 5) const uint COMPUTE = 0; // A and W's values are rounded to it
 
 layout(std430, binding = 0) buffer C { float c[]; };
 layout(std430, binding = 1) readonly buffer A { float a[]; };
@@ -47,7 +49,7 @@ void main()
             const uint kk = e % STEP, i = e / STEP;
             float value = 0.0;
             if (row0 + i < m && k0 + kk < k) {
-                value = a[a0 + (row0 + i) * lda + k0 + kk];
+                value = compute_rounded(COMPUTE, a[a0 + (row0 + i) * lda + k0 + kk]);
             }
             tile_a[kk * PITCH + i] = value;
         }
@@ -62,7 +64,7 @@ void main()
                 value = weight_quad(row * row_words, row * row_scales, at);
             }
             [[unroll]] for (uint j = 0; j < 4; j++) {
-                tile_b[LAYOUT == NT ? (4 * quad + j) * PITCH + line : line * PITCH + 4 * quad + j] = value[j];
+                tile_b[LAYOUT == NT ? (4 * quad + j) * PITCH + line : line * PITCH + 4 * quad + j] = compute_rounded(COMPUTE, value[j]);
             }
         }
         barrier();

@@ -26,24 +26,26 @@ static uint64_t planes_bytes(const MatmulPlan *plan, uint32_t m, uint32_t n)
     return plan->slices > 1 ? (uint64_t)plan->slices * m * n * 4 : 0;
 }
 
-/* The floats of a matrix with `rows` rows of `width`, `stride` apart. */
-static GpuSpan matrix_rows(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t width, uint64_t stride)
+/* Of a matrix whose elements have `size` bytes, `rows` rows of `width`, `stride` apart. */
+static GpuSpan element_rows(GpuSpan matrix, uint64_t size, uint64_t first, uint64_t rows, uint64_t width,
+                            uint64_t stride)
 {
-    return gpu_span_slice(matrix, first * stride * 4, ((rows - 1) * stride + width) * 4);
+    return gpu_span_slice(matrix, first * stride * size, ((rows - 1) * stride + width) * size);
 }
 
-/* What is left of k after k_main columns. */
-static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
+static GpuSpan matrix_rows(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t width, uint64_t stride)
 {
-    Matmul         rest    = *p;
-    const uint64_t skip    = (uint64_t)k_main * 4;
-    rest.k                 = p->k - k_main;
-    rest.a                 = p->layout == MATMUL_TN ? matrix_rows(p->a, k_main, rest.k, p->m, p->lda)
-                                                    : gpu_span_slice(p->a, skip, p->a.size - skip);
-    rest.b                 = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip, p->b.size - skip)
-                                                    : matrix_rows(p->b, k_main, rest.k, p->n, p->ldb);
-    const MatmulPlan tiled = matmul_plan_tiled(stream, rest.layout, rest.m, rest.n, rest.k);
-    matmul_record_tiled(stream, &rest, &tiled, p->c, ADD_C);
+    return element_rows(matrix, 4, first, rows, width, stride);
+}
+
+static GpuSpan a_rows(const Matmul *p, uint64_t first, uint64_t rows, uint64_t width)
+{
+    return element_rows(p->a, a_size(p), first, rows, width, p->lda);
+}
+
+static GpuSpan b_rows(const Matmul *p, uint64_t first, uint64_t rows, uint64_t width)
+{
+    return element_rows(p->b, b_size(p), first, rows, width, p->ldb);
 }
 
 /* Bytes that an operand of one dispatch may have. */
@@ -53,17 +55,120 @@ static uint64_t operand_limit(GpuStream *stream)
            GPU_ALIGNMENT; /* it may start between two bindable places */
 }
 
+/* What is left of k after k_main columns. */
+static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
+{
+    Matmul         rest   = *p;
+    const uint64_t skip_a = k_main * a_size(p), skip_b = k_main * b_size(p);
+    rest.k = p->k - k_main;
+    rest.a =
+        p->layout == MATMUL_TN ? a_rows(p, k_main, rest.k, p->m) : gpu_span_slice(p->a, skip_a, p->a.size - skip_a);
+    rest.b =
+        p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip_b, p->b.size - skip_b) : b_rows(p, k_main, rest.k, p->n);
+    const MatmulPlan tiled = matmul_plan_tiled(stream, rest.layout, rest.m, rest.n, rest.k);
+    matmul_record_tiled(stream, &rest, &tiled, p->c, ADD_C);
+}
+
+/* --- operands rounded a pass at a time, for the kernels that read f32 as it is ------------------------------------ */
+
+/* Rows and width of A and B in one pass over k. */
+typedef struct PassShape {
+    uint32_t a_rows, a_width, b_rows, b_width;
+} PassShape;
+
+static PassShape pass_shape(MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    const bool tn = layout == MATMUL_TN, nt = layout == MATMUL_NT;
+    return (PassShape){tn ? k : m, tn ? m : k, nt ? n : k, nt ? k : n};
+}
+
+/* Rows are whole vec4s. */
+static uint32_t rounded_pitch(uint32_t width)
+{
+    return (width + 3) & ~3u;
+}
+
+static uint64_t rounded_bytes(uint32_t rows, uint32_t width)
+{
+    return gpu_align((uint64_t)rows * rounded_pitch(width) * 4);
+}
+
+/* What the rounded operands of a pass take; 0: they are read as they are. */
+static uint64_t pass_bytes(const MatmulPlan *plan, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n)
+{
+    if (plan->kernel == KERNEL_TILED || compute == COMPUTE_F32) {
+        return 0;
+    }
+    const PassShape s = pass_shape(layout, m, n, plan->k_most);
+    return rounded_bytes(s.a_rows, s.a_width) + rounded_bytes(s.b_rows, s.b_width);
+}
+
+/* Of k in [first, first + count): the product of rounded f32 in `space`. */
+static Matmul record_rounded(GpuStream *stream, const Matmul *p, GpuSpan space, uint32_t first, uint32_t count)
+{
+    Matmul          rounded = *p;
+    const PassShape s       = pass_shape(p->layout, p->m, p->n, count);
+    const uint64_t  a_bytes = rounded_bytes(s.a_rows, s.a_width), b_bytes = rounded_bytes(s.b_rows, s.b_width);
+    const uint64_t  a_skip = first * a_size(p) * (p->layout == MATMUL_TN ? p->lda : 1);
+    const uint64_t  b_skip = first * b_size(p) * (p->layout == MATMUL_NT ? 1 : p->ldb);
+    rounded.compute        = COMPUTE_F32;
+    rounded.a_halves = rounded.b_halves = false;
+    rounded.k                           = count;
+    rounded.lda                         = rounded_pitch(s.a_width);
+    rounded.ldb                         = rounded_pitch(s.b_width);
+    rounded.a                           = gpu_span_slice(space, 0, a_bytes);
+    rounded.b                           = gpu_span_slice(space, a_bytes, b_bytes);
+    matmul_record_round(stream, rounded.a, rounded.lda, gpu_span_slice(p->a, a_skip, p->a.size - a_skip), s.a_rows,
+                        s.a_width, p->lda, p->compute, p->a_halves);
+    matmul_record_round(stream, rounded.b, rounded.ldb, gpu_span_slice(p->b, b_skip, p->b.size - b_skip), s.b_rows,
+                        s.b_width, p->ldb, p->compute, p->b_halves);
+    return rounded;
+}
+
+/* One pass, k in [first, first + count), into `to`. */
+static void record_pass(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan space, GpuSpan to,
+                        uint32_t epilogue, uint32_t first, uint32_t count)
+{
+    Matmul rounded;
+    if (plan->kernel == KERNEL_TILED) {
+        matmul_record_tiled(stream, p, plan, to, epilogue);
+        return;
+    }
+    if (p->compute != COMPUTE_F32) {
+        rounded = record_rounded(stream, p, space, first, count);
+        p       = &rounded;
+        first   = 0;
+    }
+    (plan->kernel == KERNEL_LANES ? matmul_record_lanes : matmul_record_texel)(stream, p, plan, to, epilogue, first,
+                                                                               count);
+}
+
+/* --- one piece ---------------------------------------------------------------------------------------------------- */
+
+/* The plan, or the one that takes every shape if the product's spans or workspace do not fit. */
+static MatmulPlan plan_piece(GpuStream *stream, const Matmul *p)
+{
+    const MatmulPlan plan  = matmul_plan(stream, p->layout, p->m, p->n, p->k);
+    const uint64_t   pass  = pass_bytes(&plan, p->compute, p->layout, p->m, p->n);
+    const uint64_t   wants = gpu_align(plan.panel_bytes) + pass;
+    const bool       room  = wants == 0 || (p->workspace.buffer != NULL && p->workspace.size >= wants);
+    Matmul           read  = *p;
+    if (pass > 0) { /* rounded operands start at whole vec4s; in place of the ones as they are */
+        read.a = read.b = gpu_span_slice(p->workspace, 0, room ? pass : 0);
+        read.lda = read.ldb = 0;
+    }
+    return plan.kernel == KERNEL_TILED || !room || pass > operand_limit(stream) || !fits_vec4s(&read)
+               ? matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k)
+               : plan;
+}
+
 /* A product whose tensors each fit one binding, strides filled in. */
 static void matmul_piece(GpuStream *stream, const Matmul *p)
 {
-    MatmulPlan plan = matmul_plan(stream, p->layout, p->m, p->n, p->k);
-    if (plan.kernel != KERNEL_TILED && !fits_vec4s(p)) {
-        plan = matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k);
-    }
-    if (plan.panel_bytes > 0 && (p->workspace.buffer == NULL || p->workspace.size < plan.panel_bytes)) {
-        plan = matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k);
-    }
-    const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.panel_bytes);
+    MatmulPlan     plan        = plan_piece(stream, p);
+    const uint64_t pass        = pass_bytes(&plan, p->compute, p->layout, p->m, p->n);
+    const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.panel_bytes) + pass;
+    const GpuSpan  space = pass > 0 ? gpu_span_slice(p->workspace, gpu_align(plan.panel_bytes), pass) : p->c;
     const bool     bound = is_bindable(p->c) && is_bindable(p->add) && is_bindable(p->bias); /* by gemm_reduce */
     const bool     split = plan.slices > 1 && bound && p->workspace.buffer != NULL &&
                        p->workspace.size >= offset + planes_size && planes_size <= operand_limit(stream);
@@ -82,11 +187,7 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
         }
         const GpuSpan  to  = split ? planes : p->c;
         const uint32_t now = split ? 0 : add;
-        switch (plan.kernel) {
-        case KERNEL_LANES: matmul_record_lanes(stream, p, &plan, to, now, k, count); break;
-        case KERNEL_TEXEL: matmul_record_texel(stream, p, &plan, to, now, k, count); break;
-        case KERNEL_TILED: matmul_record_tiled(stream, p, &plan, to, now); break;
-        }
+        record_pass(stream, p, &plan, space, to, now, k, count);
         if (split) {
             matmul_record_reduce(stream, p, &plan, planes, add);
         }
@@ -96,8 +197,8 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
     }
     if (plan.kernel == KERNEL_LANES) {
         plan.slices = 1;
-        matmul_record_lanes(stream, p, &plan, p->c, plan.k_main == 0 ? epilogue : ADD_C, plan.k_main,
-                            p->k - plan.k_main);
+        record_pass(stream, p, &plan, space, p->c, plan.k_main == 0 ? epilogue : ADD_C, plan.k_main,
+                    p->k - plan.k_main);
     } else {
         record_rest(stream, p, plan.k_main);
     }
@@ -127,7 +228,7 @@ static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
         switch (p->layout) {
         case MATMUL_NT:
             piece.n = count;
-            piece.b = matrix_rows(p->b, first, count, p->k, p->ldb);
+            piece.b = b_rows(p, first, count, p->k);
             piece.c = gpu_span_slice(p->c, skip, (((uint64_t)p->m - 1) * p->ldc + count) * 4);
             if (p->add.buffer != NULL) {
                 piece.add = gpu_span_slice(p->add, skip, (((uint64_t)p->m - 1) * p->ldc + count) * 4);
@@ -138,8 +239,8 @@ static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
             break;
         case MATMUL_NN:
             piece.k = count;
-            piece.a = gpu_span_slice(p->a, skip, (((uint64_t)p->m - 1) * p->lda + count) * 4);
-            piece.b = matrix_rows(p->b, first, count, p->n, p->ldb);
+            piece.a = gpu_span_slice(p->a, first * a_size(p), (((uint64_t)p->m - 1) * p->lda + count) * a_size(p));
+            piece.b = b_rows(p, first, count, p->n);
             if (first > 0) { /* the first piece brought in the rest */
                 piece.accumulate  = true;
                 piece.add.buffer  = NULL;
@@ -148,7 +249,7 @@ static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
             break;
         case MATMUL_TN:
             piece.m = count;
-            piece.a = gpu_span_slice(p->a, skip, (((uint64_t)p->k - 1) * p->lda + count) * 4);
+            piece.a = gpu_span_slice(p->a, first * a_size(p), (((uint64_t)p->k - 1) * p->lda + count) * a_size(p));
             piece.c = matrix_rows(p->c, first, count, p->n, p->ldc);
             if (p->add.buffer != NULL) {
                 piece.add = matrix_rows(p->add, first, count, p->n, p->ldc);
@@ -175,7 +276,7 @@ void matmul(GpuStream *stream, const Matmul *matmul)
         return;
     }
     const bool     tn = p.layout == MATMUL_TN, nt = p.layout == MATMUL_NT;
-    const uint32_t b_rows = nt ? p.n : p.k, b_width = nt ? p.k : p.n;
+    const uint32_t b_lines = nt ? p.n : p.k, b_width = nt ? p.k : p.n;
     p.lda = p.lda != 0 ? p.lda : tn ? p.m : p.k;
     p.ldb = p.ldb != 0 ? p.ldb : b_width;
     p.ldc = p.ldc != 0 ? p.ldc : p.n;
@@ -189,7 +290,7 @@ void matmul(GpuStream *stream, const Matmul *matmul)
         gpu_stream_fail(stream, STATUS_FAILED, "matrix product: one row is more than the device binds at once");
         return;
     }
-    if (lines < (tn ? p.m : b_rows)) {
+    if (lines < (tn ? p.m : b_lines)) {
         matmul_by_weight(stream, &p, lines);
         return;
     }
@@ -198,8 +299,8 @@ void matmul(GpuStream *stream, const Matmul *matmul)
         const uint32_t count = rows - row < step ? rows - row : step;
         if (tn) {
             piece.k = count;
-            piece.a = matrix_rows(p.a, row, count, p.m, p.lda);
-            piece.b = matrix_rows(p.b, row, count, p.n, p.ldb);
+            piece.a = a_rows(&p, row, count, p.m);
+            piece.b = b_rows(&p, row, count, p.n);
             piece.c = matrix_rows(p.c, 0, p.m, p.n, p.ldc);
             if (row > 0) { /* the first piece brought in the rest */
                 piece.accumulate  = true;
@@ -208,8 +309,8 @@ void matmul(GpuStream *stream, const Matmul *matmul)
             }
         } else {
             piece.m = count;
-            piece.a = matrix_rows(p.a, row, count, p.k, p.lda);
-            piece.b = matrix_rows(p.b, 0, b_rows, b_width, p.ldb);
+            piece.a = a_rows(&p, row, count, p.k);
+            piece.b = b_rows(&p, 0, b_lines, b_width);
             piece.c = matrix_rows(p.c, row, count, p.n, p.ldc);
             if (p.add.buffer != NULL) {
                 piece.add = matrix_rows(p.add, row, count, p.n, p.ldc);
@@ -219,7 +320,8 @@ void matmul(GpuStream *stream, const Matmul *matmul)
     }
 }
 
-uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n,
+                             uint32_t k)
 {
     if (m == 0 || n == 0 || k == 0) {
         return 0;
@@ -231,5 +333,5 @@ uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, ui
         m = lines;
     }
     const MatmulPlan plan = matmul_plan(stream, layout, m, n, k);
-    return gpu_align(plan.panel_bytes) + planes_bytes(&plan, m, n);
+    return gpu_align(plan.panel_bytes) + pass_bytes(&plan, compute, layout, m, n) + planes_bytes(&plan, m, n);
 }

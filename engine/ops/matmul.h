@@ -3,14 +3,18 @@
  *     matmul(stream, &(Matmul){.layout = MATMUL_NT, .c = y, .a = x, .b = w,
  *                              .m = tokens, .n = out, .k = in});     // y = x·wᵀ
  *
- * fp32 in and out. Row strides default to the packed width (0). Spans may start at any float, so
+ * fp32 in and out. Row strides default to the packed width (0). Spans may start at any float (of halves: at any), so
  * that columns of a wider matrix can be taken. C may be one of:
  * overwritten, added to (accumulate), or written as product + `add`. What is more than the
  * device binds at once is taken in pieces, the weight too (for NN its pieces add up along k).
+ *
+ * With a 16-bit `compute` type, A and B are rounded to it (compute.h), and their products, which f32 holds exactly,
+ * are summed in f32 as ever. An operand may be stored in that type, which is the same as if it were rounded here.
  */
 #ifndef ENGINE_OPS_MATMUL_H
 #define ENGINE_OPS_MATMUL_H
 
+#include "engine/ops/compute.h"
 #include "engine/vk/stream.h"
 
 typedef enum MatmulLayout {
@@ -22,12 +26,14 @@ typedef enum MatmulLayout {
 typedef struct Matmul {
     MatmulLayout layout;
     GpuSpan      c;          /* [m, n] f32                                           */
-    GpuSpan      a, b;       /* f32, shapes by layout                                */
+    GpuSpan      a, b;       /* f32 or halves, shapes by layout                      */
+    ComputeType  compute;    /* what A and B are rounded to                          */
+    bool         a_halves, b_halves; /* stored in the compute type, which is not f32 */
     GpuSpan      bias;       /* [n] added to every row; buffer NULL: none            */
     GpuSpan      add;        /* [m, n] added, row stride ldc; buffer NULL: none      */
     bool         accumulate; /* C += instead of C =                                  */
     uint32_t     m, n, k;
-    uint32_t     lda, ldb, ldc; /* row strides in floats; 0: packed                  */
+    uint32_t     lda, ldb, ldc; /* row strides in elements; 0: packed                */
     GpuSpan      workspace;  /* matmul_workspace bytes; NULL: done without, slower        */
 } Matmul;
 
@@ -36,9 +42,17 @@ typedef struct Matmul {
 void matmul(GpuStream *stream, const Matmul *matmul);
 
 /* Bytes of workspace that make a product faster on this device: to split a TN product (a weight
- * gradient) along k, or to turn the B of an NT product; 0 if it would not be used. NN and NT products
- * are never split: their rows are a batch, and no row's bits may depend on how many there are. */
-uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+ * gradient) along k, to turn the B of an NT product, or to round operands; 0 if it would not be used. NN and NT products
+ * are never split: their rows are a batch, and no row's bits may depend on how many there are. What serves a product
+ * serves the same with fewer rows (NN, NT: m; TN: k). */
+uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n,
+                             uint32_t k);
+
+/* The same for f32. */
+static inline uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    return matmul_workspace_as(stream, COMPUTE_F32, layout, m, n, k);
+}
 
 /* Whether the device has kernels for f32 that are faster than any that its B comes to in another format, and whether
  * one of them takes this product. */

@@ -24,12 +24,23 @@ typedef struct MatmulPlan {
     uint32_t     k_main;                 /* the rest, less than tile_k, comes after                          */
     uint32_t     k_pass;                 /* of k_main in one dispatch; later ones add to C                   */
     uint32_t     slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
+    uint32_t     k_most;                 /* of a pass of any product with these m and n (TN) or n and k      */
     uint64_t     panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
 } MatmulPlan;
 
 static inline uint32_t ceil_div(uint32_t a, uint32_t b)
 {
     return (a + b - 1) / b;
+}
+
+/* Bytes of an element of A or B. */
+static inline uint64_t a_size(const Matmul *p)
+{
+    return p->a_halves ? 2 : 4;
+}
+static inline uint64_t b_size(const Matmul *p)
+{
+    return p->b_halves ? 2 : 4;
 }
 
 /* The kernel that suits the device and the shape; the one that takes every shape. */
@@ -42,6 +53,9 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                          uint32_t first, uint32_t count);
 void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count);
+/* rows [rows, width] of a matrix, `stride` elements apart, rounded to f32 rows `pitch` apart. */
+void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
+                         uint32_t stride, ComputeType compute, bool halves);
 /* Adds up the slices' planes into p->c. */
 void matmul_record_reduce(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan planes,
                           uint32_t epilogue);

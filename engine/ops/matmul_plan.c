@@ -52,6 +52,7 @@ static MatmulPlan plan_passes(MatmulPlan plan, MatmulLayout layout, uint32_t m, 
     longest                = longest > 256 ? longest : 256;
     plan.k_main            = k / plan.tile_k * plan.tile_k;
     plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
+    plan.k_most          = k < longest ? k : (longest + plan.tile_k - 1) / plan.tile_k * plan.tile_k;
     plan_split(&plan, 8, layout, m, n);
     return plan;
 }
@@ -74,6 +75,7 @@ static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
             .kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = LANES_STEP, .slices = 1};
     plan.k_main      = k / plan.tile_k * plan.tile_k;
     plan.panel_bytes = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4; /* no less for a longer k */
+    plan.k_most      = most;
     if (plan.k_main > 0) {
         const uint32_t passes = ceil_div(plan.k_main, longest);
         plan.k_pass           = ceil_div(ceil_div(plan.k_main, passes), plan.tile_k) * plan.tile_k;

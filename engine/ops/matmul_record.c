@@ -2,19 +2,27 @@
 #include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 
-/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
-static GpuSpan bindable(GpuSpan span, uint32_t *before)
+/* A span that may start anywhere, widened to where every device can bind, whole words; `before`: elements of `size`
+ * bytes in front. */
+static GpuSpan bindable_elements(GpuSpan span, uint64_t size, uint32_t *before)
 {
     const uint64_t rest = span.offset % GPU_ALIGNMENT;
-    *before             = (uint32_t)(rest / 4);
-    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
+    *before             = (uint32_t)(rest / size);
+    return (GpuSpan){span.buffer, span.offset - rest, (span.size + rest + 3) & ~(uint64_t)3};
+}
+
+static GpuSpan bindable(GpuSpan span, uint32_t *before)
+{
+    return bindable_elements(span, 4, before);
 }
 
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
     const uint32_t reg = 4, side = plan->tile_m / reg;
     uint32_t       before[5];
-    const GpuSpan  to = bindable(c, &before[0]), a = bindable(p->a, &before[1]), b = bindable(p->b, &before[2]);
+    const GpuSpan  to       = bindable(c, &before[0]);
+    const GpuSpan  a        = bindable_elements(p->a, a_size(p), &before[1]),
+                  b         = bindable_elements(p->b, b_size(p), &before[2]);
     const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[3]);
     const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[4]);
     const uint32_t push[14] = {p->m,          p->n,
@@ -24,16 +32,15 @@ void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                                epilogue,      before[0],
                                before[1],     before[2],
                                before[3],     before[4]};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "gemm_tiled",
-                                .spec       = {side * side, p->layout, plan->tile_m, reg},
-                                .spec_count = 4,
-                                .flops      = 2.0 * p->m * p->n * p->k,
-                                .bind       = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a),
-                                         gpu_read(b), gpu_read(add), gpu_read(bias)},
-                                .push       = push,
-                                .push_size  = sizeof push,
-                                .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
+    gpu_dispatch(stream, &(GpuDispatch){
+                             .kernel = "gemm_tiled",
+                             .spec = {side * side, p->layout, plan->tile_m, reg, p->compute, p->a_halves, p->b_halves},
+                             .spec_count = 7,
+                             .bind = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
+                                      gpu_read(add), gpu_read(bias)},
+                             .push = push,
+                             .push_size = sizeof push,
+                             .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
 }
 
 static GpuBind by_address(GpuSpan span, GpuAccess access)
@@ -121,6 +128,21 @@ void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                                         .push_size = sizeof push,
                                         .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m),
                                                       ceil_div(count, plan->k_slice)}});
+}
+
+void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
+                         uint32_t stride, ComputeType compute, bool halves)
+{
+    uint32_t       push[5] = {rows, width, stride, pitch, 0};
+    const uint32_t group   = ops_group_elements(stream);
+    const GpuSpan  words   = bindable_elements(from, halves ? 2 : 4, &push[4]);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_round",
+                                        .spec       = {group, compute, halves},
+                                        .spec_count = 3,
+                                        .bind       = {gpu_write(to), gpu_read(words)},
+                                        .push       = push,
+                                        .push_size  = sizeof push,
+                                        .groups     = gpu_groups((uint64_t)rows * ceil_div(width, 2), group)});
 }
 
 void matmul_record_reduce(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan planes, uint32_t epilogue)

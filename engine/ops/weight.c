@@ -28,16 +28,30 @@ static uint64_t panel_bytes(GpuStream *stream, uint32_t rows, uint32_t columns)
     return columns > 0 ? gpu_align((uint64_t)panel_rows(stream, rows, columns) * columns * 4) : 0;
 }
 
-uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns)
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+uint64_t weight_workspace_as(GpuStream *stream, ComputeType compute, uint32_t m, uint32_t rows, uint32_t columns)
 {
     const uint64_t panel = panel_bytes(stream, rows, columns);
-    const uint32_t count = panel > 0 ? panel_rows(stream, rows, columns) : 0, many = 4096;
+    const uint32_t count = panel > 0 ? panel_rows(stream, rows, columns) : 0;
     if (panel == 0) {
         return 0;
     }
-    const uint64_t nt = matmul_workspace(stream, MATMUL_NN, many, count, columns);
-    const uint64_t nn = matmul_workspace(stream, MATMUL_NN, many, columns, count);
-    return panel + (nt > nn ? nt : nn);
+    const uint64_t nt   = matmul_workspace_as(stream, compute, MATMUL_NN, m, count, columns);
+    const uint64_t nn   = matmul_workspace_as(stream, compute, MATMUL_NN, m, columns, count);
+    const uint64_t same = compute == COMPUTE_F32
+                              ? 0 /* a weight of the compute type is an operand as it is */
+                              : larger(matmul_workspace_as(stream, compute, MATMUL_NT, m, rows, columns),
+                                       matmul_workspace_as(stream, compute, MATMUL_NN, m, columns, rows));
+    return larger(panel + larger(nt, nn), same);
+}
+
+uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns)
+{
+    return weight_workspace_as(stream, COMPUTE_F32, 4096, rows, columns);
 }
 
 /* Rows [first, first + count) of a weight. */
@@ -146,8 +160,8 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
                                before[2],
                                before[3]};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_weight",
-                                        .spec       = {side * side, p->layout, tile, reg, w->format},
-                                        .spec_count = 5,
+                                        .spec       = {side * side, p->layout, tile, reg, w->format, p->compute},
+                                        .spec_count = 6,
                                         .flops      = 2.0 * p->m * p->n * p->k,
                                         .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(a),
                                                  gpu_read(add), gpu_read(bias), gpu_read(w->data), gpu_read(w->scales)},
@@ -195,12 +209,19 @@ static uint32_t rows_per_binding(GpuStream *stream, const Weight *w)
     return w->rows <= bound ? w->rows : (uint32_t)(bound / unit * unit);
 }
 
+/* Whether its values are stored in the (16-bit) compute type. */
+static bool is_of(const Weight *w, ComputeType compute)
+{
+    return (compute == COMPUTE_BF16 && w->format == WEIGHT_BF16) || (compute == COMPUTE_F16 && w->format == WEIGHT_F16);
+}
+
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
 {
-    Matmul p = *product;
-    if (w->format == WEIGHT_F32) {
+    Matmul p   = *product;
+    p.b_halves = is_of(w, p.compute);
+    if (w->format == WEIGHT_F32 || p.b_halves) {
         p.b   = w->data;
-        p.ldb = 0;
+        p.ldb = p.b_halves ? 2 * weight_row_words(w->format, w->columns) : 0;
         matmul(stream, &p);
         return;
     }
@@ -263,6 +284,7 @@ void weight_embedding(GpuStream *stream, GpuSpan y, const Weight *w, GpuSpan ids
                                             .push       = push,
                                             .push_size  = sizeof push,
                                             .groups     = gpu_groups(tokens, 1),
-                                            .bytes = (4.0 * w->columns + (double)slice.data.size / count) * tokens * count / w->rows});
+                                            .bytes = (4.0 * w->columns + (double)slice.data.size / count) * tokens *
+                                                     count / w->rows});
     }
 }

@@ -31,12 +31,16 @@ static inline uint64_t weight_scale_bytes(WeightFormat format, uint64_t rows, ui
     return rows * weight_row_scales(format, columns) * 4;
 }
 
-/* Records the product whose B is the weight; `product->b` and ldb are not read. NT: n, k are its rows and columns;
+/* Records the product whose B is the weight; `product->b`, b_halves and ldb are not read. In a 16-bit compute type what
+ * the weight comes to is rounded to it; a weight of that type is read as it is. NT: n, k are its rows and columns;
  * NN: k, n. TN is an error: a frozen weight has no gradient. A weight of f32 is matmul(). */
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *weight);
 
-/* Bytes of workspace that make products with a weight of this shape faster on this device, whatever its format;
- * 0 if it would not be used. */
+/* Bytes of workspace that make products of up to `m` rows with a weight of this shape faster on this device, whatever
+ * its format; 0 if it would not be used. */
+uint64_t weight_workspace_as(GpuStream *stream, ComputeType compute, uint32_t m, uint32_t rows, uint32_t columns);
+
+/* The same for f32, however many rows. */
 uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns);
 
 /* y [tokens, columns] = rows ids[tokens] of the weight; ids are int32 in [0, rows). */

@@ -1,5 +1,7 @@
 /* Matrix products of every layout, odd sizes, strides and epilogues, against float64. */
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/ops/matmul.h"
 #include "tests/support/gpu_fixture.h"
@@ -25,13 +27,62 @@ static void product(MatmulLayout layout, const Case *t, const double *a, const d
     }
 }
 
-static void check(MatmulLayout layout, const Case *t)
+/* How operands are computed with and stored. */
+typedef struct Types {
+    ComputeType compute;
+    bool        a_halves, b_halves;
+} Types;
+
+/* The nearest number of a 16-bit type, ties to even, by its definition. */
+static double rounded(ComputeType compute, double x)
+{
+    const int    digits = compute == COMPUTE_BF16 ? 8 : 11, least = compute == COMPUTE_BF16 ? -126 : -14;
+    const double most = compute == COMPUTE_BF16 ? 0x1.FEp127 : 65504;
+    int          exponent;
+    if (compute == COMPUTE_F32 || x == 0 || !isfinite(x)) {
+        return x;
+    }
+    frexp(x, &exponent); /* |x| in [1/2, 1) 2^exponent */
+    const int    place = (exponent - 1 < least ? least : exponent - 1) - (digits - 1);
+    const double value = ldexp(nearbyint(ldexp(x, -place)), place);
+    return fabs(value) > most ? copysign(INFINITY, x) : value;
+}
+
+/* The bits of a number that the type has. */
+static uint32_t half_bits(ComputeType compute, double value)
+{
+    const float x = (float)value;
+    uint32_t    bits;
+    memcpy(&bits, &x, 4);
+    if (compute == COMPUTE_BF16) {
+        return bits >> 16;
+    }
+    const uint32_t sign = bits >> 16 & 0x8000u;
+    return fabs(value) < 0x1p-14 ? sign | (uint32_t)ldexp(fabs(value), 24)
+                                 : sign | (((bits & 0x7FFFFFFFu) >> 13) - 0x1C000u);
+}
+
+/* Rounds `values`, and takes them to the device, as f32 as they were or as halves. */
+static GpuSpan upload_operand(double *values, size_t count, ComputeType compute, bool halves)
+{
+    const GpuSpan f32   = fixture_upload(values, count);
+    uint32_t     *words = fixture_alloc((count / 2 + 1) * 4);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = rounded(compute, values[i]);
+        words[i / 2] |= halves ? half_bits(compute, values[i]) << 16 * (i % 2) : 0;
+    }
+    return halves ? fixture_words(words, count / 2 + 1) : f32;
+}
+
+static void check(MatmulLayout layout, const Case *t, Types types)
 {
     const uint32_t a_rows = layout == MATMUL_TN ? t->k : t->m, lda = (layout == MATMUL_TN ? t->m : t->k) + t->pad;
     const uint32_t b_rows = layout == MATMUL_NT ? t->n : t->k, ldb = (layout == MATMUL_NT ? t->k : t->n) + t->pad;
     const uint32_t ldc    = t->n + t->pad;
     const size_t   c_size = (size_t)t->m * ldc;
     double        *a = fixture_doubles((size_t)a_rows * lda, 1), *b = fixture_doubles((size_t)b_rows * ldb, 2);
+    const GpuSpan  a_span = upload_operand(a, (size_t)a_rows * lda, types.compute, types.a_halves);
+    const GpuSpan  b_span = upload_operand(b, (size_t)b_rows * ldb, types.compute, types.b_halves);
     double *before = fixture_doubles(c_size, 3), *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(t->n, 5);
     double *want = fixture_alloc(c_size * sizeof *want);
     for (uint32_t i = 0; i < t->m; i++) {
@@ -46,8 +97,11 @@ static void check(MatmulLayout layout, const Case *t)
     GpuStream *stream = fixture_stream();
     Matmul     p      = {.layout     = layout,
                          .c          = fixture_upload(before, c_size),
-                         .a          = fixture_upload(a, (size_t)a_rows * lda),
-                         .b          = fixture_upload(b, (size_t)b_rows * ldb),
+                         .a          = a_span,
+                         .b          = b_span,
+                         .compute    = types.compute,
+                         .a_halves   = types.a_halves,
+                         .b_halves   = types.b_halves,
                          .accumulate = t->accumulate,
                          .m          = t->m,
                          .n          = t->n,
@@ -61,7 +115,7 @@ static void check(MatmulLayout layout, const Case *t)
     if (t->add) {
         p.add = fixture_upload(add, c_size);
     }
-    const uint64_t bytes = matmul_workspace(stream, layout, t->m, t->n, t->k);
+    const uint64_t bytes = matmul_workspace_as(stream, types.compute, layout, t->m, t->n, t->k);
     if (t->workspace && bytes > 0) {
         p.workspace = fixture_empty(bytes / 4);
     }
@@ -71,41 +125,129 @@ static void check(MatmulLayout layout, const Case *t)
     matmul(stream, &p);
     fixture_run();
     char name[160];
-    snprintf(name, sizeof name, "layout %d, m %u n %u k %u pad %u%s%s%s%s (%s)", (int)layout, t->m, t->n, t->k, t->pad,
-             t->bias ? " bias" : "", t->add ? " add" : "", t->accumulate ? " accumulate" : "",
+    snprintf(name, sizeof name, "layout %d, %s%s%s, m %u n %u k %u pad %u%s%s%s%s (%s)", (int)layout,
+             compute_type_name(types.compute), types.a_halves ? " A halves" : "", types.b_halves ? " B halves" : "",
+             t->m, t->n, t->k, t->pad, t->bias ? " bias" : "", t->add ? " add" : "", t->accumulate ? " accumulate" : "",
              p.workspace.buffer ? " workspace" : "", matmul_kernel_name(stream, layout, t->m, t->n, t->k));
     fixture_check(name, untouched, want, c_size, 3e-6);
     fixture_check_same(name, again, fixture_download(untouched, c_size), c_size);
 }
 
-static void every_layout(void **state)
+static const Case cases[] = {
+    {.m = 1, .n = 1, .k = 1},
+    {.m = 1, .n = 1, .k = 37, .pad = 3, .bias = true},
+    {.m = 5, .n = 3, .k = 2, .add = true},
+    {.m = 12, .n = 16, .k = 8},
+    {.m = 13, .n = 17, .k = 9, .bias = true, .add = true, .accumulate = true},
+    {.m = 65, .n = 63, .k = 66, .pad = 1, .bias = true, .accumulate = true},
+    {.m = 64, .n = 64, .k = 64, .bias = true, .add = true},
+    {.m = 77, .n = 96, .k = 96, .bias = true},
+    {.m = 131, .n = 288, .k = 96, .accumulate = true},
+    {.m = 50, .n = 40, .k = 100, .pad = 8, .add = true},
+    {.m = 193, .n = 20, .k = 24, .bias = true},
+    {.m = 7, .n = 515, .k = 33, .pad = 5},
+    {.m = 96, .n = 64, .k = 1500, .workspace = true, .accumulate = true},
+    {.m = 100, .n = 36, .k = 1037, .workspace = true, .bias = true, .add = true, .pad = 4},
+    {.m = 33, .n = 35, .k = 2001, .workspace = true, .accumulate = true, .pad = 1},
+    {.m = 33, .n = 35, .k = 2001, .pad = 1},
+    {.m = 20, .n = 260, .k = 1039, .workspace = true, .bias = true, .accumulate = true}, /* several passes, a rest */
+    {.m = 192, .n = 144, .k = 96, .workspace = true},
+};
+
+static void every_case(Types types)
 {
-    static const Case cases[] = {
-        {.m = 1, .n = 1, .k = 1},
-        {.m = 1, .n = 1, .k = 37, .pad = 3, .bias = true},
-        {.m = 5, .n = 3, .k = 2, .add = true},
-        {.m = 12, .n = 16, .k = 8},
-        {.m = 13, .n = 17, .k = 9, .bias = true, .add = true, .accumulate = true},
-        {.m = 65, .n = 63, .k = 66, .pad = 1, .bias = true, .accumulate = true},
-        {.m = 64, .n = 64, .k = 64, .bias = true, .add = true},
-        {.m = 77, .n = 96, .k = 96, .bias = true},
-        {.m = 131, .n = 288, .k = 96, .accumulate = true},
-        {.m = 50, .n = 40, .k = 100, .pad = 8, .add = true},
-        {.m = 193, .n = 20, .k = 24, .bias = true},
-        {.m = 7, .n = 515, .k = 33, .pad = 5},
-        {.m = 96, .n = 64, .k = 1500, .workspace = true, .accumulate = true},
-        {.m = 100, .n = 36, .k = 1037, .workspace = true, .bias = true, .add = true, .pad = 4},
-        {.m = 33, .n = 35, .k = 2001, .workspace = true, .accumulate = true, .pad = 1},
-        {.m = 33, .n = 35, .k = 2001, .pad = 1},
-        {.m = 20, .n = 260, .k = 1039, .workspace = true, .bias = true, .accumulate = true}, /* several passes, a rest
-                                                                                              */
-        {.m = 192, .n = 144, .k = 96, .workspace = true},
-    };
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
             gpu_fixture_reset(NULL);
-            check((MatmulLayout)layout, &cases[i]);
+            check((MatmulLayout)layout, &cases[i], types);
+        }
+    }
+}
+
+static void every_layout(void **state)
+{
+    (void)state;
+    every_case((Types){COMPUTE_F32, false, false});
+}
+
+/* Every way to store the operands of every case in one type or the other. */
+static void of_16_bits(void **state)
+{
+    (void)state;
+    static const Types types[] = {{COMPUTE_BF16, false, false}, {COMPUTE_F16, false, true}, {COMPUTE_BF16, true, true}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        every_case(types[i]);
+    }
+}
+
+/* A product with 1 is A rounded: ties to even, what is denormal, too large, infinite. */
+static void rounds_to_nearest(void **state)
+{
+    (void)state;
+    const double special[] = {1.00390625,    1.01171875,     -1.00390625, 1.0000001,      1.00048828125,
+                              1.00146484375, -1.00048828125, 65504,       65519,          65520,
+                              -65520,        65536,          1e30,        -3.4e38,        3.4e38,
+                              0x1p-14,       0x1.FFEp-15,    0x1.FFFp-15, 0x1p-24,        0x1.8p-24,
+                              0x1.8p-23,     0x1.4p-23,      0x1p-25,     0x1.000002p-25, -0x1p-25,
+                              0x1p-60,       0x1p-120,       0,           2049,           2051,
+                              257,           INFINITY,       -INFINITY};
+    const size_t count     = sizeof special / sizeof *special;
+    const double one       = 1;
+    for (ComputeType compute = COMPUTE_BF16; compute <= COMPUTE_F16; compute++) {
+        gpu_fixture_reset(NULL);
+        GpuStream    *stream = fixture_stream();
+        const GpuSpan c = fixture_empty(count), d = fixture_empty(count);
+        Matmul        p = {.layout  = MATMUL_NT,
+                           .c       = c,
+                           .a       = fixture_upload(special, count),
+                           .b       = fixture_upload(&one, 1),
+                           .compute = compute,
+                           .m       = (uint32_t)count,
+                           .n       = 1,
+                           .k       = 1};
+        matmul(stream, &p);
+        p = (Matmul){
+            .layout = MATMUL_NT, .c = d, .a = p.b, .b = p.a, .compute = compute, .m = 1, .n = (uint32_t)count, .k = 1};
+        matmul(stream, &p);
+        fixture_run();
+        for (size_t i = 0; i < count; i++) {
+            const float a = fixture_download(c, count)[i], b = fixture_download(d, count)[i];
+            const float want = (float)rounded(compute, (double)(float)special[i]);
+            if (a != want || b != want) {
+                fail_msg("%s of %a: %a and %a, not %a", compute_type_name(compute), special[i], (double)a, (double)b,
+                         (double)want);
+            }
+        }
+    }
+}
+
+/* A row's bits do not depend on how many there are, in any compute type: the first rows of 45 and of 9. */
+static void rows_do_not_meet(void **state)
+{
+    (void)state;
+    enum { MANY = 45, FEW = 9, N = 68, K = 1100 };
+    for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
+        for (int layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
+            gpu_fixture_reset(NULL);
+            GpuStream    *stream     = fixture_stream();
+            const GpuSpan a          = fixture_upload(fixture_doubles(MANY * K, 1), MANY * K),
+                          b          = fixture_upload(fixture_doubles(N * K, 2), N * K);
+            const GpuSpan  c[2]      = {fixture_empty(MANY * N), fixture_empty(FEW * N)};
+            const uint64_t bytes     = matmul_workspace_as(stream, compute, (MatmulLayout)layout, MANY, N, K);
+            const GpuSpan  workspace = bytes > 0 ? fixture_empty(bytes / 4) : (GpuSpan){0};
+            for (int few = 0; few < 2; few++) {
+                matmul(stream, &(Matmul){.layout    = (MatmulLayout)layout,
+                                         .c         = c[few],
+                                         .a         = a,
+                                         .b         = b,
+                                         .compute   = compute,
+                                         .m         = few ? FEW : MANY,
+                                         .n         = N,
+                                         .k         = K,
+                                         .workspace = workspace});
+            }
+            fixture_run();
+            fixture_check_same(compute_type_name(compute), c[1], fixture_download(c[0], FEW * N), FEW * N);
         }
     }
 }
@@ -169,7 +311,8 @@ static void nothing_for_nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(every_layout), fixture_test(stays_inside),
-                                       fixture_test(nothing_for_nothing)};
+    const struct CMUnitTest tests[] = {fixture_test(every_layout),      fixture_test(of_16_bits),
+                                       fixture_test(rounds_to_nearest), fixture_test(rows_do_not_meet),
+                                       fixture_test(stays_inside),      fixture_test(nothing_for_nothing)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

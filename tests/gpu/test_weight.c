@@ -33,15 +33,31 @@ static Weight random_weight(WeightFormat format, uint32_t rows, uint32_t columns
                     scales > 0 ? fixture_words(scale_words, scales) : (GpuSpan){0}};
 }
 
-static void check(WeightFormat format, MatmulLayout layout, const Case *t)
+/* Rounds to a 16-bit type, by the host's conversion. */
+static void round_doubles(double *values, size_t count, ComputeType compute)
+{
+    const WeightFormat format = compute == COMPUTE_BF16 ? WEIGHT_BF16 : WEIGHT_F16;
+    uint32_t           words[4];
+    for (size_t i = 0; i < count && compute != COMPUTE_F32; i++) {
+        float x = (float)values[i];
+        quantize_rows(format, &x, 1, 1, words, NULL);
+        dequantize_rows(format, words, NULL, 1, 1, &x);
+        values[i] = (double)x;
+    }
+}
+
+static void check(WeightFormat format, MatmulLayout layout, const Case *t, ComputeType compute)
 {
     const bool     nt = layout == MATMUL_NT;
     const uint32_t n = nt ? t->rows : t->columns, k = nt ? t->columns : t->rows, lda = k + t->pad, ldc = n + t->pad;
     const size_t   c_size = (size_t)t->m * ldc;
     double        *values, *a = fixture_doubles((size_t)t->m * lda, 1), *before = fixture_doubles(c_size, 3);
     double        *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(n, 5),
-           *want        = fixture_alloc(c_size * sizeof *want);
-    const Weight weight = random_weight(format, t->rows, t->columns, &values);
+           *want         = fixture_alloc(c_size * sizeof *want);
+    const Weight  weight = random_weight(format, t->rows, t->columns, &values);
+    const GpuSpan a_span = fixture_upload(a, (size_t)t->m * lda);
+    round_doubles(values, (size_t)t->rows * t->columns, compute);
+    round_doubles(a, (size_t)t->m * lda, compute);
     for (uint32_t i = 0; i < t->m; i++) {
         for (uint32_t j = 0; j < ldc; j++) {
             const size_t at = (size_t)i * ldc + j;
@@ -55,7 +71,8 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t)
     GpuStream *stream    = fixture_stream();
     Matmul     p         = {.layout     = layout,
                             .c          = fixture_upload(before, c_size),
-                            .a          = fixture_upload(a, (size_t)t->m * lda),
+                            .a          = a_span,
+                            .compute    = compute,
                             .accumulate = t->accumulate,
                             .m          = t->m,
                             .n          = n,
@@ -64,7 +81,7 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t)
                             .ldc        = t->pad ? ldc : 0};
     p.bias               = t->bias ? fixture_upload(bias, n) : p.bias;
     p.add                = t->add ? fixture_upload(add, c_size) : p.add;
-    const uint64_t bytes = weight_workspace(stream, t->rows, t->columns);
+    const uint64_t bytes = weight_workspace_as(stream, compute, t->m, t->rows, t->columns);
     p.workspace          = t->workspace && bytes > 0 ? fixture_empty(bytes / 4) : p.workspace;
     const GpuSpan once = p.c, again = fixture_upload(before, c_size);
     weight_matmul(stream, &p, &weight);
@@ -72,9 +89,9 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t)
     weight_matmul(stream, &p, &weight);
     fixture_run();
     char name[200];
-    snprintf(name, sizeof name, "%s, layout %d, m %u, weight %u x %u, pad %u%s%s%s%s", weight_format_name(format),
-             (int)layout, t->m, t->rows, t->columns, t->pad, t->bias ? " bias" : "", t->add ? " add" : "",
-             t->accumulate ? " accumulate" : "", p.workspace.buffer != NULL ? " workspace" : "");
+    snprintf(name, sizeof name, "%s in %s, layout %d, m %u, weight %u x %u, pad %u%s%s%s%s", weight_format_name(format),
+             compute_type_name(compute), (int)layout, t->m, t->rows, t->columns, t->pad, t->bias ? " bias" : "",
+             t->add ? " add" : "", t->accumulate ? " accumulate" : "", p.workspace.buffer != NULL ? " workspace" : "");
     fixture_check(name, once, want, c_size, 3e-6);
     fixture_check_same(name, again, fixture_download(once, c_size), c_size);
 }
@@ -101,7 +118,11 @@ static void every_format(void **state)
         for (WeightFormat format = WEIGHT_F32; format < WEIGHT_FORMATS; format++) {
             for (MatmulLayout layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
                 gpu_fixture_reset(NULL);
-                check(format, layout, &cases[i]);
+                check(format, layout, &cases[i], COMPUTE_F32);
+                if (i % 2 == 1) {
+                    gpu_fixture_reset(NULL);
+                    check(format, layout, &cases[i], i % 4 == 1 ? COMPUTE_BF16 : COMPUTE_F16);
+                }
             }
         }
     }
