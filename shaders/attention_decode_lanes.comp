@@ -54,7 +54,8 @@ float lanes_sum(float x)
 
 void main()
 {
-    const uint lane = gl_SubgroupInvocationID; // read first, see gemm_lanes.comp
+    find_lane();
+    const uint lane = gl_SubgroupInvocationID;
     Vec4s  q = qkv_rows, k = k_cache, v = v_cache;
     Output o = o_out;
     const uint group = linear_group();

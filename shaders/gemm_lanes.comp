@@ -7,6 +7,7 @@
 //     a panel, put together from uniform vec4s by lane_values(), one vector load; an address
 //     that depends on the lane would be a gather;
 //   - stores are scatters, one lane after the other, and so two columns at a time;
+//   - the loop over k is tested at its bottom: tested at the top, its body runs once more with no lane active;
 //   - sums of one STEP of k live in registers, ROWS * 2 of them beside 3 for operands; only
 //     their totals pass through the loop, where every value is blended with the mask of
 //     active lanes.
@@ -34,12 +35,17 @@ layout(push_constant) uniform Push {
     uint     k_last;   // of A, if PADDED
 };
 
+// The loop's counter: from memory it comes back as one scalar, while a variable of a loop is a masked vector, from which
+// it takes about 50 cycles to an address. All lanes of the one subgroup read it before one of them moves it on.
+shared uint k_next;
+
 void main()
 {
     const uint block = gl_WorkGroupID.z % blocks, slice = gl_WorkGroupID.z / blocks;
     const uint row_begin = (block * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ROWS;
     const uint row0 = LAYOUT == TN ? min(row_begin, m - ROWS) : row_begin;
     const uint k_begin = slice * k_slice, k_end = min(k, k_begin + k_slice);
+    find_lane();
     Vec4s  a_rows = Vec4s(a_matrix);
     Floats a_columns = Floats(a_matrix);
     Vec4s  b = Vec4s(b_panels);
@@ -53,8 +59,15 @@ void main()
         total0[r] = 0.0;
         total1[r] = 0.0;
     }
-    for (uint k_loop = k_begin; k_loop < k_end; k_loop += STEP) {
-        const uint k0 = min(k_loop, k_end - STEP); // the body may run once more with no lane active
+    if (lane_is[0]) {
+        k_next = k_begin;
+    }
+    uint k0;
+    do {
+        k0 = k_next;
+        if (lane_is[0]) {
+            k_next = k0 + STEP;
+        }
         const uint b_at = bounded(b_begin + k0 * (PANEL / 4));
         float sum0[ROWS], sum1[ROWS];
         [[unroll]] for (uint i = 0; i < STEP; i++) {
@@ -73,7 +86,7 @@ void main()
             total0[r] += sum0[r];
             total1[r] += sum1[r];
         }
-    }
+    } while (k0 + STEP < k_end);
 
     // The last panel overlaps its neighbour, and for TN the last rows do. Where C is read, the
     // neighbour's part must not be added to again; so all is read before anything is written.

@@ -29,7 +29,7 @@ uint second_column(uint i) { return float_column(NEIGHBOURS ? 2 * i + 1 : LANES 
 
 void main()
 {
-    const uint lane = gl_SubgroupInvocationID;
+    find_lane();
     const uint column0 = min(gl_WorkGroupID.y * PANEL, n - PANEL), k0 = gl_WorkGroupID.x * STEP;
     Vec4s b = Vec4s(b_matrix);
     Floats b_floats = Floats(b_matrix);
@@ -42,7 +42,7 @@ void main()
                 const uint pitch = LAYOUT == NT ? ldb : 1;
                 const vec2 x_i = vec2(b_floats.v[bounded(from + first_column(i) * pitch)],
                                       b_floats.v[bounded(from + second_column(i) * pitch)]);
-                x = lane == i ? x_i : x;
+                x = lane_is[i] ? x_i : x;
             }
             store_columns(b_panels, to + j * LANES, k0 + j < k ? x : vec2(0.0), 0);
         }
@@ -53,8 +53,8 @@ void main()
             [[unroll]] for (uint i = 0; i < LANES; i++) {
                 const vec4 x_i = b.v[bounded(from + first_column(i) * pitch) + (j >> 2)];
                 const vec4 y_i = b.v[bounded(from + second_column(i) * pitch) + (j >> 2)];
-                x = lane == i ? x_i : x;
-                y = lane == i ? y_i : y;
+                x = lane_is[i] ? x_i : x;
+                y = lane_is[i] ? y_i : y;
             }
             [[unroll]] for (uint e = 0; e < 4; e++) {
                 store_columns(b_panels, to + (j + e) * LANES, vec2(x[e], y[e]), 0);
@@ -67,7 +67,7 @@ void main()
             [[unroll]] for (uint i = 0; i < LANES; i++) {
                 const uint first = first_column(i), second = second_column(i);
                 const vec2 x_i = vec2(b.v[from + (first >> 2)][first & 3], b.v[from + (second >> 2)][second & 3]);
-                x = lane == i ? x_i : x;
+                x = lane_is[i] ? x_i : x;
             }
             store_columns(b_panels, to + j * LANES, x, 0);
         }

@@ -7,21 +7,32 @@
 const uint LANES = gl_WorkGroupSize.x;
 const uint PANEL = 2 * LANES; // columns of a panel, see gemm_pack.comp
 
+// Which lane this is: lane_is[i] says whether it is the i-th. To be computed at the top of main: what is computed in a loop
+// and used after it, or after it too, is no constant any more but a masked vector, and then selects are not folded to
+// vector loads.
+bool lane_is[16];
+
+void find_lane()
+{
+    [[unroll]] for (uint i = 0; i < LANES; i++) {
+        lane_is[i] = gl_SubgroupInvocationID == i;
+    }
+}
+
 // lane i gets the i-th float at p.v[at]; LANES is 4, 8 or 16.
 float lane_values(Vec4s p, uint at)
 {
-    const uint lane = gl_SubgroupInvocationID;
     const vec4 x = p.v[at];
     float value = x.x;
-    value = lane == 1 ? x.y : value;
-    value = lane == 2 ? x.z : value;
-    value = lane == 3 ? x.w : value;
+    value = lane_is[1] ? x.y : value;
+    value = lane_is[2] ? x.z : value;
+    value = lane_is[3] ? x.w : value;
     [[unroll]] for (uint q = 1; q < LANES / 4; q++) {
         const vec4 y = p.v[at + q];
-        value = lane == 4 * q ? y.x : value;
-        value = lane == 4 * q + 1 ? y.y : value;
-        value = lane == 4 * q + 2 ? y.z : value;
-        value = lane == 4 * q + 3 ? y.w : value;
+        value = lane_is[4 * q] ? y.x : value;
+        value = lane_is[4 * q + 1] ? y.y : value;
+        value = lane_is[4 * q + 2] ? y.z : value;
+        value = lane_is[4 * q + 3] ? y.w : value;
     }
     return value;
 }
@@ -33,7 +44,6 @@ const bool NEIGHBOURS = LANES <= 8;
 // The lane's columns of PANEL floats, which start at the at-th pair.
 vec2 lane_columns(uint64_t floats, uint at)
 {
-    const uint lane = gl_SubgroupInvocationID;
     if (!NEIGHBOURS) {
         return vec2(lane_values(Vec4s(floats), at >> 1), lane_values(Vec4s(floats), (at >> 1) + LANES / 4));
     }
@@ -41,7 +51,7 @@ vec2 lane_columns(uint64_t floats, uint at)
     uint64_t value = p.v[at];
     [[unroll]] for (uint i = 1; i < LANES; i++) {
         const uint64_t x = p.v[at + i];
-        value = lane == i ? x : value;
+        value = lane_is[i] ? x : value;
     }
     return uintBitsToFloat(unpackUint2x32(value));
 }
