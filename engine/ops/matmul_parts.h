@@ -14,7 +14,7 @@ typedef enum MatmulKernel {
     KERNEL_TEXEL  /* shaders/gemm_texel.comp: older lavapipe                         */
 } MatmulKernel;
 
-enum { LANES_STEP = 64, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp, gemm_pack.comp */
+enum { LANES_STEP = 64, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp (of 6 rows), gemm_pack.comp */
 enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
 
 /* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */

@@ -52,7 +52,7 @@ static MatmulPlan plan_passes(MatmulPlan plan, MatmulLayout layout, uint32_t m, 
     longest                = longest > 256 ? longest : 256;
     plan.k_main            = k / plan.tile_k * plan.tile_k;
     plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
-    plan.k_most          = k < longest ? k : (longest + plan.tile_k - 1) / plan.tile_k * plan.tile_k;
+    plan.k_most            = k < longest ? k : (longest + plan.tile_k - 1) / plan.tile_k * plan.tile_k;
     plan_split(&plan, 8, layout, m, n);
     return plan;
 }
@@ -67,12 +67,20 @@ static uint32_t lanes_rows(void)
 #endif
 }
 
+/* k of a turn of its loop: code that fits an instruction cache, and half of that where less is left over then. */
+static uint32_t lanes_step(uint32_t k)
+{
+    const uint32_t step = LANES_STEP * 6 / lanes_rows();
+    return k % step < step / 2 ? step : step / 2;
+}
+
 /* A panel of B and a tile of A lie in a first-level cache during a pass. */
 static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    const uint32_t longest = 384, most = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
+    const uint32_t longest = 384, step = lanes_step(k);
+    const uint32_t most = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
     MatmulPlan     plan = {
-            .kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = LANES_STEP, .slices = 1};
+            .kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = step, .slices = 1};
     plan.k_main      = k / plan.tile_k * plan.tile_k;
     plan.panel_bytes = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4; /* no less for a longer k */
     plan.k_most      = most;

@@ -52,7 +52,7 @@ static GpuBind by_address(GpuSpan span, GpuAccess access)
 void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count)
 {
-    const bool     padded = count % LANES_STEP != 0;
+    const bool     padded = count % plan->tile_k != 0;
     const uint32_t length = padded ? ceil_div(count, PADDED_STEP) * PADDED_STEP : count; /* of a panel */
     const uint32_t lanes  = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
     const uint32_t panels = ceil_div(p->n, plan->tile_n), tiles = ceil_div(p->m, plan->tile_m);
@@ -98,7 +98,7 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
     gpu_dispatch(stream,
                  &(GpuDispatch){.kernel     = "gemm_lanes",
                                 .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
-                                         padded ? length : LANES_STEP, plan->tile_m, padded},
+                                         padded ? length : plan->tile_k, plan->tile_m, padded},
                                 .spec_count = 6,
                                 .flops      = 2.0 * p->m * p->n * count,
                                 .bind       = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE),
