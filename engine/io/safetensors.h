@@ -120,6 +120,9 @@ typedef struct SafetensorsEntry {
 Status safetensors_write(const char *path, const SafetensorsEntry *entries, size_t count, const char *const *metadata,
                          Error *error);
 
+/* Of a file, where nothing else is asked for: the hub's own. */
+#define SAFETENSORS_SHARD_BYTES ((uint64_t)5 << 30)
+
 /* Writes model.safetensors into `directory` or, if the data are larger than
  * `shard_bytes`, model-00001-of-0000N.safetensors … and the index; removes the
  * other kind if an earlier write left it there. */

@@ -3,7 +3,8 @@
  *
  *     Lora *lora = lora_load(gpu, &base->config, "adapter", false, &error);
  *     lora_save(lora, "out", "path or hub name of the base", &error);
- *     lora_merge("base", "adapter", "merged", &error);       // a Hugging Face directory, without a device
+ *     lora_merge("base", "adapter", "merged", SAFETENSORS_SHARD_BYTES, &error);  // a Hugging Face directory, without a
+ * device
  *
  * What PEFT can do and this program cannot (DoRA, rank_pattern, modules_to_save, …) is refused by name.
  * A value head, which PEFT does not know, lies beside them in value_head.safetensors.
@@ -37,8 +38,8 @@ Lora *lora_load(Gpu *gpu, const ModelConfig *model, const char *directory, bool 
 Status lora_save(const Lora *lora, const char *directory, const char *base, Error *error);
 
 /* lora_merge.c: the weights of the Hugging Face directory `base` with the adapter's added, as float32 sums rounded to
- * the base's own dtype, to model.safetensors (or shards) in `out`; config.json is copied. Tensors that have no adapter
- * are the base's, bit for bit. On the host; one matrix's adapter in memory at a time. */
-Status lora_merge(const char *base, const char *adapter, const char *out, Error *error);
+ * the base's own dtype, to model.safetensors (or shards of `shard_bytes`) in `out`; config.json is copied. Tensors that
+ * have no adapter are the base's, bit for bit. On the host; one matrix's adapter in memory at a time. */
+Status lora_merge(const char *base, const char *adapter, const char *out, uint64_t shard_bytes, Error *error);
 
 #endif

@@ -138,7 +138,7 @@ static Status plan_entries(const SafetensorsSet *base, const ModelConfig *config
 }
 
 static Status write_merged(const char *base, const ModelConfig *config, const LoraFiles *files, const char *out,
-                           Error *error)
+                           uint64_t shard_bytes, Error *error)
 {
     SafetensorsSet *set = safetensors_open(base, error);
     if (set == NULL) {
@@ -150,8 +150,7 @@ static Status write_merged(const char *base, const ModelConfig *config, const Lo
     MergeTensor      *tensors = calloc(count + 1, sizeof *tensors);
     Status status = entries != NULL && tensors != NULL ? plan_entries(set, config, &merge, entries, tensors, error)
                                                        : out_of_memory(error);
-    status =
-        status == STATUS_OK ? safetensors_write_model(out, entries, count, NULL, (uint64_t)5 << 30, error) : status;
+    status = status == STATUS_OK ? safetensors_write_model(out, entries, count, NULL, shard_bytes, error) : status;
     free(merge.a);
     free(merge.b);
     free(merge.row);
@@ -161,7 +160,7 @@ static Status write_merged(const char *base, const ModelConfig *config, const Lo
     return status;
 }
 
-Status lora_merge(const char *base, const char *adapter, const char *out, Error *error)
+Status lora_merge(const char *base, const char *adapter, const char *out, uint64_t shard_bytes, Error *error)
 {
     ModelConfig config;
     LoraFiles   files = {0};
@@ -170,7 +169,7 @@ Status lora_merge(const char *base, const char *adapter, const char *out, Error 
     status             = status == STATUS_OK ? lora_files_open(&files, adapter, &config, error) : status;
     status             = status == STATUS_OK ? file_make_directories(out, error) : status;
     status             = status == STATUS_OK ? file_copy(from, to, error) : status;
-    status             = status == STATUS_OK ? write_merged(base, &config, &files, out, error) : status;
+    status             = status == STATUS_OK ? write_merged(base, &config, &files, out, shard_bytes, error) : status;
     lora_files_close(&files);
     free(from);
     free(to);

@@ -3,6 +3,8 @@
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 
+#define GIB 1073741824.0
+
 static const char summary[] =
     "Writes what a run has learnt into a new directory: a Hugging Face model, or, of a run with an adapter, PEFT's\n"
     "adapter; --merge adds it to its base's weights, so that transformers or llama.cpp's converter take the model as "
@@ -12,6 +14,7 @@ static const char summary[] =
 int cli_export(int argc, char **argv)
 {
     RunExport        what      = {.step = "last"};
+    double           shard_gib = (double)SAFETENSORS_SHARD_BYTES / GIB;
     bool             json      = false;
     const ArgsOption options[] = {
         {.name        = "out",
@@ -26,6 +29,13 @@ int cli_export(int argc, char **argv)
          .placeholder = "N",
          .help        = "the checkpoint: a step, best, or last (last)"},
         {.name = "merge", .type = ARGS_FLAG, .value = &what.merge, .help = "a whole model of the base and the adapter"},
+        {.name        = "shard-size",
+         .type        = ARGS_REAL,
+         .value       = &shard_gib,
+         .placeholder = "GIB",
+         .help        = "a larger model is written in several files of at most so many GiB (5)",
+         .min         = 1e-6,
+         .max         = 1e6},
         {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "nothing more: there is no output"},
     };
     const ArgsCommand command = {.name            = "export",
@@ -40,6 +50,7 @@ int cli_export(int argc, char **argv)
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
     }
-    Error error = {0};
+    Error error      = {0};
+    what.shard_bytes = (uint64_t)(shard_gib * GIB);
     return run_export(&what, &error) == STATUS_OK ? cli_finish_output(command.name) : args_fail(&command, &error);
 }

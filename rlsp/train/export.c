@@ -10,6 +10,7 @@
 #include "engine/io/safetensors.h"
 #include "engine/model/lora_io.h"
 #include "rlsp/run/run_dir.h"
+#include "rlsp/train/export_config.h"
 #include "rlsp/train/session_adapter.h"
 #include "rlsp/version.h"
 
@@ -62,6 +63,27 @@ static Status copy_tokenizer(const Export *e, Error *error)
 
 /* --- weights */
 
+static bool same_shape(const ModelConfig *a, const ModelConfig *b)
+{
+    return a->family == b->family && a->vocab_size == b->vocab_size && a->hidden_size == b->hidden_size &&
+           a->layers == b->layers && a->heads == b->heads && a->kv_heads == b->kv_heads && a->head_dim == b->head_dim &&
+           a->intermediate_size == b->intermediate_size && a->tie_embeddings == b->tie_embeddings &&
+           a->rope.theta == b->rope.theta && a->rope.llama3 == b->rope.llama3;
+}
+
+/* The base's, as whoever made it wrote it; the checkpoint's where the base has gone, or is another model by now. */
+static Status copy_config(const Export *e, Dtype dtype, Error *error)
+{
+    char        from[2 * PATH_SIZE], own[2 * PATH_SIZE], to[2 * PATH_SIZE];
+    ModelConfig base, trained;
+    inside(from, e->base, "config.json");
+    inside(own, e->checkpoint, "config.json");
+    return model_config_read(&base, from, NULL) == STATUS_OK && model_config_read(&trained, own, NULL) == STATUS_OK &&
+                   same_shape(&base, &trained)
+               ? export_config(from, inside(to, e->partial, "config.json"), dtype, error)
+               : copy(e, e->checkpoint, "config.json", error);
+}
+
 /* A whole model, without the value head that only training needs. */
 static Status copy_model(const Export *e, Error *error)
 {
@@ -76,17 +98,17 @@ static Status copy_model(const Export *e, Error *error)
         const Safetensor *from = safetensors_at(set, i);
         if (strncmp(from->name, "value_head.", 11) != 0) {
             SafetensorsEntry *entry = &entries[count++];
-            *entry =
-                (SafetensorsEntry){.name = from->name, .dtype = from->dtype, .rank = from->rank, .from = from};
+            *entry = (SafetensorsEntry){.name = from->name, .dtype = from->dtype, .rank = from->rank, .from = from};
             memcpy(entry->shape, from->shape, sizeof entry->shape);
         }
     }
     if (status == STATUS_OK) {
-        status = safetensors_write_model(e->partial, entries, count, NULL, (uint64_t)5 << 30, error);
+        status = safetensors_write_model(e->partial, entries, count, NULL, e->what->shard_bytes, error);
     }
+    const Dtype dtype = count > 0 ? entries[0].dtype : DTYPE_F32;
     free(entries);
     safetensors_close(set);
-    return status == STATUS_OK ? copy(e, e->checkpoint, "config.json", error) : status;
+    return status == STATUS_OK ? copy_config(e, dtype, error) : status;
 }
 
 static Status write_weights(const Export *e, Error *error)
@@ -95,7 +117,7 @@ static Status write_weights(const Export *e, Error *error)
         return copy_model(e, error);
     }
     if (e->what->merge) {
-        return lora_merge(e->base, e->checkpoint, e->partial, error);
+        return lora_merge(e->base, e->checkpoint, e->partial, e->what->shard_bytes, error);
     }
     const Status status = copy(e, e->checkpoint, "adapter_config.json", error);
     return status == STATUS_OK ? copy(e, e->checkpoint, "adapter_model.safetensors", error) : status;

@@ -1,7 +1,7 @@
 /* What a run has learnt, as other programs read it.
  *
- *     RunExport what = {.run = "runs/math", .step = "last", .out = "my-adapter"};
- *     run_export(&what, &error);
+ *     RunExport what = {.run = "runs/math", .step = "last", .out = "my-adapter", .shard_bytes =
+ * SAFETENSORS_SHARD_BYTES}; run_export(&what, &error);
  *
  * A run without an adapter gives a Hugging Face model directory; one with an adapter gives PEFT's, or with `merge`
  * a model directory of the base's weights with the adapter's added, in the base's dtype. Tokenizer files and a model
@@ -13,12 +13,14 @@
 #include <stdbool.h>
 
 #include "engine/error.h"
+#include "engine/io/safetensors.h"
 
 typedef struct RunExport {
     const char *run;
     const char *step; /* "last", "best" or a number */
     bool        merge;
-    const char *out; /* a directory that is not there yet, or is empty: it appears when it is complete */
+    const char *out;         /* a directory that is not there yet, or is empty: it appears when it is complete */
+    uint64_t    shard_bytes; /* a model larger than this is written in several files */
 } RunExport;
 
 Status run_export(const RunExport *what, Error *error);

@@ -8,7 +8,7 @@
 
 One line in, one line out, in order; float32 on the CPU.
 
-    logprobs  {"logprobs":[…],"entropy":[…]}: of each token after the first, as `rlsp score` gives
+    logprobs  {"logprobs":[…],"entropy":[…]}: of each token after the first, at each place, as `rlsp score` gives
     greedy    {"ids":[…]}: the new tokens only, as `rlsp generate --ids --temperature 0` gives
     logits    {"argmax":id,"top":[[id,logit],…]} after the last token
     compare   runs `rlsp score` and `rlsp generate --ids` on the same lines and prints the largest
@@ -32,7 +32,7 @@ except ImportError as error:
 def score(model, ids):
     logprobs = torch.log_softmax(model(torch.tensor([ids])).logits[0].float(), dim=-1)  # (tokens, vocabulary)
     chosen = logprobs[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
-    entropy = -(logprobs.exp() * logprobs).sum(-1)[:-1]
+    entropy = -(logprobs.exp() * logprobs).sum(-1)
     return dict(logprobs=chosen.tolist(), entropy=entropy.tolist())
 
 

@@ -257,12 +257,14 @@ static void merging(void **state)
     Error       error = {0};
     const char *out   = fixture_directory();
     start("tiny-qwen2");
-    assert_int_equal(lora_merge(MODELS "tiny-llama", directory, out, &error), STATUS_BAD_INPUT);
+    assert_int_equal(lora_merge(MODELS "tiny-llama", directory, out, SAFETENSORS_SHARD_BYTES, &error),
+                     STATUS_BAD_INPUT);
     assert_non_null(strstr(error.text, "has shape"));
     assert_false(file_exists(fixture_path(out, "model.safetensors")));
-    assert_int_equal(lora_merge(MODELS "tiny-qwen2", MODELS "tiny-qwen2", out, &error), STATUS_BAD_INPUT);
-    assert_int_equal(lora_merge(directory, directory, out, &error), STATUS_BAD_INPUT);
-    assert_int_equal(lora_merge(MODELS "tiny-qwen2-bf16", directory, out, &error), STATUS_OK);
+    assert_int_equal(lora_merge(MODELS "tiny-qwen2", MODELS "tiny-qwen2", out, SAFETENSORS_SHARD_BYTES, &error),
+                     STATUS_BAD_INPUT);
+    assert_int_equal(lora_merge(directory, directory, out, SAFETENSORS_SHARD_BYTES, &error), STATUS_BAD_INPUT);
+    assert_int_equal(lora_merge(MODELS "tiny-qwen2-bf16", directory, out, SAFETENSORS_SHARD_BYTES, &error), STATUS_OK);
     SafetensorsSet *merged = fixture_open(fixture_path(out, "model.safetensors"));
     assert_int_equal(safetensors_find(merged, "model.layers.0.self_attn.q_proj.weight")->dtype, DTYPE_BF16);
     safetensors_close(merged);

@@ -130,7 +130,8 @@ static void merged_weights_are_those_of_pytorch(void **state)
     (void)state;
     Error       error = {0};
     const char *out   = fixture_directory();
-    lora_fixture_must(lora_merge(LORA_MODELS "tiny-qwen2", ADAPTER, out, &error) == STATUS_OK, &error);
+    lora_fixture_must(lora_merge(LORA_MODELS "tiny-qwen2", ADAPTER, out, SAFETENSORS_SHARD_BYTES, &error) == STATUS_OK,
+                      &error);
     SafetensorsSet *expected = fixture_open(ADAPTER "/merged.safetensors"),
                    *original = fixture_open(LORA_MODELS "tiny-qwen2/model.safetensors");
     SafetensorsSet *merged   = fixture_open(fixture_path(out, "model.safetensors"));
@@ -166,7 +167,9 @@ static void decodes_as_merged(void **state)
     const char *out   = fixture_directory();
     Model      *base  = lora_fixture_base(LORA_MODELS "tiny-qwen2");
     Lora       *lora  = lora_load(fixture_gpu(), &base->config, ADAPTER, false, &error);
-    lora_fixture_must(lora != NULL && lora_merge(LORA_MODELS "tiny-qwen2", ADAPTER, out, &error) == STATUS_OK, &error);
+    lora_fixture_must(lora != NULL && lora_merge(LORA_MODELS "tiny-qwen2", ADAPTER, out, SAFETENSORS_SHARD_BYTES,
+                                                 &error) == STATUS_OK,
+                      &error);
     Model             *models[2] = {lora_fixture_adapted(base, lora), model_load(fixture_gpu(), out, false, &error)};
     const DecodeLimits limits    = {
            .slots = 3, .max_length = 40, .max_requests = 4, .max_prompt_tokens = 20, .max_new = 24, .lora_rank = 4};

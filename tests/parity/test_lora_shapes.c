@@ -65,7 +65,7 @@ static void check_shape(const char *name, const LoraConfig *config, Recompute re
     snprintf(path, sizeof path, "%s", fixture_path(out, "adapter"));
     snprintf(merged_path, sizeof merged_path, "%s", fixture_path(out, "merged"));
     lora_fixture_must(lora_save(lora, path, name, &error) == STATUS_OK, &error);
-    lora_fixture_must(lora_merge(base_path, path, merged_path, &error) == STATUS_OK, &error);
+    lora_fixture_must(lora_merge(base_path, path, merged_path, SAFETENSORS_SHARD_BYTES, &error) == STATUS_OK, &error);
     Model *merged = model_load(fixture_gpu(), merged_path, false, &error);
     lora_fixture_must(merged != NULL, &error);
 
@@ -178,7 +178,8 @@ static void critic_on_the_base(void **state)
     snprintf(adapter, sizeof adapter, "%s", fixture_path(folder, "adapter"));
     snprintf(out, sizeof out, "%s", fixture_path(folder, "merged"));
     lora_fixture_must(lora_save(lora, adapter, "tiny-llama", &error) == STATUS_OK &&
-                          lora_merge(LORA_MODELS "tiny-llama", adapter, out, &error) == STATUS_OK,
+                          lora_merge(LORA_MODELS "tiny-llama", adapter, out, SAFETENSORS_SHARD_BYTES, &error) ==
+                              STATUS_OK,
                       &error);
     Model *merged = model_load(fixture_gpu(), out, true, &error);
     lora_fixture_must(merged != NULL, &error);
