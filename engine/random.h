@@ -25,7 +25,8 @@ typedef enum RandomPurpose {
     RANDOM_BOOTSTRAP = 10, /* resamples of problems: step = which, row = 0          */
     RANDOM_VOTE = 11,      /* subsets of samples: step = problem, row = their size  */
     RANDOM_SIGNS = 12,     /* signs of a permutation test: step = which, row = 0    */
-    RANDOM_RETRY = 13      /* pauses between tries of a request: step = request, row = try */
+    RANDOM_RETRY = 13,     /* pauses between tries of a request: step = request, row = try */
+    RANDOM_DROPOUT = 14    /* masks of adapters: step = of the run, row = micro-batch and matrix */
 } RandomPurpose;
 
 typedef struct Random {

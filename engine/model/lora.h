@@ -30,6 +30,7 @@ typedef struct LoraConfig {
     double   alpha;
     bool     rslora;
     uint32_t targets; /* bit 1 << LoraTarget of each matrix that has an adapter */
+    double   dropout; /* of what enters A, where a trainer asks for it (LoraDropout) */
 } LoraConfig;
 
 /* Where a target's matrices start, in floats. */
@@ -77,11 +78,21 @@ uint64_t lora_parameter_count(const Lora *lora);
 
 /* --- lora_apply.c: what the model's blocks record ------------------------------------------ */
 
+/* Dropout as PEFT has it: y = W x + scale B (A (mask x / (1 - rate))), with a mask for each matrix. Forward,
+ * recomputation and backward of a batch see the same ones; all zero: none. */
+typedef struct LoraDropout {
+    float    rate;
+    uint64_t seed;
+    uint32_t step, batch; /* of the run; of the step, below 2^19 */
+} LoraDropout;
+
 /* Room that a workspace keeps for adapters. */
 typedef struct LoraScratch {
-    GpuSpan  h, dh;    /* [tokens, LORA_WIDEST_GROUP * rank]; dh for the backward alone */
-    GpuSpan  products; /* for matmul; may be too small or none                          */
-    uint32_t rank;     /* the largest that there is room for; 0: none                   */
+    GpuSpan     h, dh;    /* [tokens, LORA_WIDEST_GROUP * rank]; dh for the backward alone */
+    GpuSpan     products; /* for matmul; may be too small or none                          */
+    uint32_t    rank;     /* the largest that there is room for; 0: none                   */
+    GpuSpan     dropped;  /* [tokens, widest input]; no buffer: dropout cannot be asked for */
+    LoraDropout dropout;
 } LoraScratch;
 
 /* Bytes of `products` that make the group's products faster on this device. */

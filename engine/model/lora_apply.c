@@ -1,5 +1,6 @@
 /* The adapters' products, forward and backward. */
 #include "engine/model/lora.h"
+#include "engine/ops/dropout.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/matmul.h"
 
@@ -78,58 +79,53 @@ static bool has_room(GpuStream *s, const Lora *lora, const LoraScratch *scratch)
         gpu_stream_fail(s, STATUS_FAILED, "a model with an adapter runs in a workspace that was planned without one");
         return false;
     }
+    if (scratch->dropout.rate > 0 && scratch->dropped.buffer == NULL) {
+        gpu_stream_fail(s, STATUS_FAILED, "an adapter has dropout in a workspace that was planned without it");
+        return false;
+    }
     return true;
 }
 
-void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, LoraGroup group, GpuSpan y, GpuSpan x,
-                  uint32_t tokens, const LoraScratch *scratch)
+/* y += scale B (A x) of all members. */
+static void add_outputs(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan y, GpuSpan x,
+                        uint32_t tokens, const LoraScratch *scratch)
 {
-    const Group      g      = group_of(lora, group);
-    const LoraPlace *places = places_of(lora, layer);
-    const uint32_t   rank = lora->config.rank, ldh = g.count * rank;
-    if (g.count == 0 || tokens == 0 || !has_room(s, lora, scratch)) {
-        return;
-    }
-    down(s, lora, places, &g, x, tokens, scratch);
-    for (uint32_t i = 0; i < g.count; i++) {
-        matmul(s, &(Matmul){.layout     = MATMUL_NT,
-                            .c          = columns_of(y, g.column[i], g.out[i], g.width, tokens),
-                            .a          = columns_of(scratch->h, i * rank, rank, ldh, tokens),
-                            .b          = floats_of(lora->parameters, places[g.member[i]].b, (uint64_t)g.out[i] * rank),
+    const uint32_t rank = lora->config.rank, ldh = g->count * rank;
+    down(s, lora, places, g, x, tokens, scratch);
+    for (uint32_t i = 0; i < g->count; i++) {
+        matmul(s, &(Matmul){.layout = MATMUL_NT,
+                            .c      = columns_of(y, g->column[i], g->out[i], g->width, tokens),
+                            .a      = columns_of(scratch->h, i * rank, rank, ldh, tokens),
+                            .b      = floats_of(lora->parameters, places[g->member[i]].b, (uint64_t)g->out[i] * rank),
                             .accumulate = true,
                             .m          = tokens,
-                            .n          = g.out[i],
+                            .n          = g->out[i],
                             .k          = rank,
                             .lda        = ldh,
-                            .ldc        = g.width,
+                            .ldc        = g->width,
                             .workspace  = scratch->products});
     }
 }
 
-void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t layer, LoraGroup group, GpuSpan dx,
-                   GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch)
+/* The gradients of A and B of all members; leaves scratch->dh, the gradient of A x. */
+static void add_gradients(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan gradients,
+                          GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch)
 {
-    const Group      g      = group_of(lora, group);
-    const LoraPlace *places = places_of(lora, layer);
-    const uint32_t   rank = lora->config.rank, ldh = g.count * rank;
-    if (g.count == 0 || tokens == 0 || !has_room(s, lora, scratch)) {
-        return;
-    }
+    const uint32_t rank = lora->config.rank, ldh = g->count * rank;
     const GpuSpan  dh = floats_of(scratch->dh, 0, (uint64_t)tokens * ldh);
-    const uint64_t a = places[g.member[0]].a, a_floats = (uint64_t)ldh * g.in;
-    down(s, lora, places, &g, x, tokens, scratch); /* scaled, and so B's gradient is scale dyᵀ (A x) */
-    for (uint32_t i = 0; i < g.count; i++) {
-        const GpuSpan  dyi = columns_of(dy, g.column[i], g.out[i], g.width, tokens);
-        const uint64_t b = places[g.member[i]].b, b_floats = (uint64_t)g.out[i] * rank;
+    down(s, lora, places, g, x, tokens, scratch); /* scaled, and so B's gradient is scale dyᵀ (A x) */
+    for (uint32_t i = 0; i < g->count; i++) {
+        const GpuSpan  dyi = columns_of(dy, g->column[i], g->out[i], g->width, tokens);
+        const uint64_t b = places[g->member[i]].b, b_floats = (uint64_t)g->out[i] * rank;
         matmul(s, &(Matmul){.layout     = MATMUL_TN,
                             .c          = floats_of(gradients, b, b_floats),
                             .a          = dyi,
                             .b          = columns_of(scratch->h, i * rank, rank, ldh, tokens),
                             .accumulate = true,
-                            .m          = g.out[i],
+                            .m          = g->out[i],
                             .n          = rank,
                             .k          = tokens,
-                            .lda        = g.width,
+                            .lda        = g->width,
                             .ldb        = ldh,
                             .workspace  = scratch->products});
         matmul(s, &(Matmul){.layout    = MATMUL_NN,
@@ -138,31 +134,113 @@ void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t l
                             .b         = floats_of(lora->parameters, b, b_floats),
                             .m         = tokens,
                             .n         = rank,
-                            .k         = g.out[i],
-                            .lda       = g.width,
+                            .k         = g->out[i],
+                            .lda       = g->width,
                             .ldc       = ldh,
                             .workspace = scratch->products});
     }
     elementwise_scale(s, dh, (float)lora_scale(&lora->config), tokens * ldh);
     matmul(s, &(Matmul){.layout     = MATMUL_TN,
-                        .c          = floats_of(gradients, a, a_floats),
+                        .c          = floats_of(gradients, places[g->member[0]].a, (uint64_t)ldh * g->in),
                         .a          = dh,
                         .b          = x,
                         .accumulate = true,
                         .m          = ldh,
-                        .n          = g.in,
+                        .n          = g->in,
                         .k          = tokens,
                         .workspace  = scratch->products});
-    if (dx.buffer != NULL) {
-        matmul(s, &(Matmul){.layout     = MATMUL_NN,
-                            .c          = dx,
-                            .a          = dh,
-                            .b          = floats_of(lora->parameters, a, a_floats),
-                            .accumulate = true,
-                            .m          = tokens,
-                            .n          = g.in,
-                            .k          = ldh,
-                            .workspace  = scratch->products});
+}
+
+/* dx (+)= dh A. */
+static void input_gradient(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan dx,
+                           bool accumulate, uint32_t tokens, const LoraScratch *scratch)
+{
+    const uint32_t ldh = g->count * lora->config.rank;
+    matmul(s, &(Matmul){.layout     = MATMUL_NN,
+                        .c          = dx,
+                        .a          = floats_of(scratch->dh, 0, (uint64_t)tokens * ldh),
+                        .b          = floats_of(lora->parameters, places[g->member[0]].a, (uint64_t)ldh * g->in),
+                        .accumulate = accumulate,
+                        .m          = tokens,
+                        .n          = g->in,
+                        .k          = ldh,
+                        .workspace  = scratch->products});
+}
+
+/* --- with dropout each matrix has an input of its own, and so is a group of its own */
+
+static Group member_of(const Group *g, uint32_t i)
+{
+    return (Group){.count  = 1,
+                   .in     = g->in,
+                   .width  = g->width,
+                   .member = {g->member[i]},
+                   .column = {g->column[i]},
+                   .out    = {g->out[i]}};
+}
+
+static DropoutMask mask_of(const LoraDropout *dropout, uint32_t layer, LoraTarget target)
+{
+    return (DropoutMask){.rate = dropout->rate,
+                         .seed = dropout->seed,
+                         .step = dropout->step,
+                         .row  = dropout->batch << 13 | (layer * LORA_TARGETS + target)};
+}
+
+/* The member's input, into scratch->dropped. */
+static GpuSpan drop(GpuStream *s, const Group *one, GpuSpan x, uint32_t tokens, const DropoutMask *mask,
+                    const LoraScratch *scratch)
+{
+    const GpuSpan dropped = floats_of(scratch->dropped, 0, (uint64_t)tokens * one->in);
+    dropout_forward(s, dropped, x, tokens, one->in, mask);
+    return dropped;
+}
+
+/* --- a group */
+
+void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, LoraGroup group, GpuSpan y, GpuSpan x,
+                  uint32_t tokens, const LoraScratch *scratch)
+{
+    const Group      g      = group_of(lora, group);
+    const LoraPlace *places = places_of(lora, layer);
+    if (g.count == 0 || tokens == 0 || !has_room(s, lora, scratch)) {
+        return;
+    }
+    if (scratch->dropout.rate == 0) {
+        add_outputs(s, lora, places, &g, y, x, tokens, scratch);
+        return;
+    }
+    for (uint32_t i = 0; i < g.count; i++) {
+        const Group       one  = member_of(&g, i);
+        const DropoutMask mask = mask_of(&scratch->dropout, layer, g.member[i]);
+        add_outputs(s, lora, places, &one, y, drop(s, &one, x, tokens, &mask, scratch), tokens, scratch);
+    }
+}
+
+void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t layer, LoraGroup group, GpuSpan dx,
+                   GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch)
+{
+    const Group      g      = group_of(lora, group);
+    const LoraPlace *places = places_of(lora, layer);
+    if (g.count == 0 || tokens == 0 || !has_room(s, lora, scratch)) {
+        return;
+    }
+    if (scratch->dropout.rate == 0) {
+        add_gradients(s, lora, places, &g, gradients, dy, x, tokens, scratch);
+        if (dx.buffer != NULL) {
+            input_gradient(s, lora, places, &g, dx, true, tokens, scratch);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < g.count; i++) {
+        const Group       one     = member_of(&g, i);
+        const DropoutMask mask    = mask_of(&scratch->dropout, layer, g.member[i]);
+        const GpuSpan     dropped = drop(s, &one, x, tokens, &mask, scratch);
+        add_gradients(s, lora, places, &one, gradients, dy, dropped, tokens, scratch);
+        if (dx.buffer != NULL) {
+            input_gradient(s, lora, places, &one, dropped, false, tokens, scratch);
+            dropout_backward(s, dx, dropped, tokens, one.in, &mask);
+        }
     }
 }
 

@@ -123,6 +123,8 @@ static Status read_config(LoraConfig *config, const JsonObject *root, Error *err
     status = status == STATUS_OK ? json_get_f64(root, "lora_alpha", JSON_REQUIRED, -1e6, 1e6, &config->alpha, error)
                                  : status;
     status = status == STATUS_OK ? json_get_bool(root, "use_rslora", JSON_NULLABLE, &config->rslora, error) : status;
+    status =
+        status == STATUS_OK ? json_get_f64(root, "lora_dropout", JSON_NULLABLE, 0, 1, &config->dropout, error) : status;
     status = status == STATUS_OK ? json_get_string(root, "bias", JSON_NULLABLE, &bias, error) : status;
     if (status == STATUS_OK && strcmp(bias, "none") != 0) {
         status = json_fail(root, "bias", error, "\"%.60s\" is not supported; only \"none\" is", bias);
@@ -301,7 +303,7 @@ static Status write_config(const LoraConfig *config, const char *path, const cha
         cJSON_AddStringToObject(root, "base_model_name_or_path", base) != NULL &&
         cJSON_AddNumberToObject(root, "r", config->rank) != NULL &&
         cJSON_AddNumberToObject(root, "lora_alpha", config->alpha) != NULL &&
-        cJSON_AddNumberToObject(root, "lora_dropout", 0.0) != NULL &&
+        cJSON_AddNumberToObject(root, "lora_dropout", config->dropout) != NULL &&
         cJSON_AddStringToObject(root, "bias", "none") != NULL &&
         cJSON_AddBoolToObject(root, "use_rslora", config->rslora) != NULL &&
         cJSON_AddFalseToObject(root, "use_dora") != NULL && cJSON_AddFalseToObject(root, "fan_in_fan_out") != NULL &&

@@ -208,9 +208,21 @@ Status workspace_add_lora(Workspace *work, uint32_t rank, Error *error)
     return STATUS_OK;
 }
 
+Status workspace_add_dropout(Workspace *work, Error *error)
+{
+    const ModelConfig *c = &work->config;
+    const uint64_t     widest = larger(larger(c->hidden_size, (uint64_t)c->heads * c->head_dim), c->intermediate_size);
+    const uint64_t     bytes = (uint64_t)work->max_tokens * widest * 4;
+    gpu_arena_free(work->dropout_arena);
+    work->dropout_arena = gpu_arena_new(work->gpu, "inputs of adapters after dropout", GPU_MEMORY_DEVICE, gpu_align(bytes), error);
+    work->lora.dropped = work->dropout_arena != NULL ? gpu_arena_take(work->dropout_arena, bytes) : (GpuSpan){0};
+    return work->dropout_arena != NULL ? STATUS_OK : error->status;
+}
+
 void workspace_free(Workspace *work)
 {
     if (work != NULL) {
+        gpu_arena_free(work->dropout_arena);
         gpu_arena_free(work->lora_arena);
         for (int part = 0; part < WORKSPACE_PARTS; part++) {
             gpu_arena_free(work->arenas[part]);

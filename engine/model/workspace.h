@@ -42,7 +42,7 @@ typedef struct Workspace {
     uint32_t          max_tokens, max_rows, chunk_rows;
     bool              backward;  /* planned for the backward too */
     Recompute         recompute;
-    GpuArena         *arenas[WORKSPACE_PARTS], *lora_arena;
+    GpuArena         *arenas[WORKSPACE_PARTS], *lora_arena, *dropout_arena;
     LoraScratch       lora;      /* for adapters; rank 0: none was planned */
     GpuSpan          *residual;  /* [layers + 1] of [tokens, hidden]: before each layer, after the last */
     BlockActivations *blocks;    /* [layers], or all the same one */
@@ -64,6 +64,9 @@ void       workspace_free(Workspace *work); /* NULL is allowed */
 
 /* Room for models with adapters of up to this rank (0: nothing is done). */
 Status workspace_add_lora(Workspace *work, uint32_t rank, Error *error);
+
+/* After it: room for their dropout, which work->lora.dropout then turns on and off (rate 0) for each batch. */
+Status workspace_add_dropout(Workspace *work, Error *error);
 
 /* Hidden states of the batch, and the final norm at its rows (rows_norm). */
 void transformer_forward(GpuStream *stream, Workspace *work, const Model *model, const Batch *batch);

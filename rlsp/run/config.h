@@ -299,6 +299,7 @@ typedef struct RunConfig {
         uint32_t   rank;
         double     alpha;
         bool       rslora;                                   /* scale alpha / sqrt(rank)          */
+        double     dropout;                                  /* of what enters an adapter, in SFT */
         char       path[RUN_PATH_SIZE];                      /* a PEFT directory to go on with; "": a new adapter */
         char       targets[LORA_TARGETS_MAX][RUN_NAME_SIZE]; /* q_proj, …                         */
         uint32_t   target_count;

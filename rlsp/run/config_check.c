@@ -126,6 +126,14 @@ static Status check_adapter(const RunConfig *config, const char *origin, Error *
             "\"%s\" is for a frozen model: training in full keeps f32; take \"auto\", or adapter.kind \"lora\"",
             weights_names[weights]);
     }
+    bool sft = false;
+    for (uint32_t i = 0; i < config->stage_count; i++) {
+        sft = sft || config->stages[i] == STAGE_SFT;
+    }
+    if (config->adapter.dropout > 0 && (config->adapter.kind == ADAPTER_NONE || !sft)) {
+        return refuse(origin, "adapter.dropout", error, "is for adapters in SFT, and this run has %s; leave it out",
+                      config->adapter.kind == ADAPTER_NONE ? "no adapter" : "RL alone");
+    }
     for (uint32_t i = 0; config->adapter.kind == ADAPTER_LORA && i < config->adapter.target_count; i++) {
         if (lora_target_find(config->adapter.targets[i]) == LORA_TARGETS) {
             return refuse(origin, "adapter.targets", error,

@@ -252,6 +252,7 @@ const ConfigKey config_keys[] = {
     {"adapter.rank", KEY(KEY_U32, adapter.rank, 1, 4096), "16", "of the adapters"},
     {"adapter.alpha", REAL(adapter.alpha, 1e-6, 1e6), "32", "adapters are scaled by alpha / rank"},
     {"adapter.rslora", FLAG(adapter.rslora), "false", "by alpha / sqrt(rank) instead"},
+    {"adapter.dropout", REAL(adapter.dropout, 0, 0.95), "0", "in SFT, the share of an adapter's inputs that is left out of each step; RL has none, for its first ratio has to be 1"},
     {"adapter.path", PATH(adapter.path), "\"\"", "a PEFT adapter to go on with, whose rank, alpha and targets then hold; empty: a new one"},
     {"adapter.targets", KEY_TEXT_LIST, AT(adapter.targets), COUNT(adapter.targets), AT(adapter.target_count), 0, 0, NULL,
      "[\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"up_proj\", \"down_proj\"]", "matrices that get one"},

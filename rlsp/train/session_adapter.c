@@ -20,7 +20,7 @@ void session_base_path(const RunConfig *config, const char *run, char *path)
 
 static LoraConfig lora_config(const RunConfig *config)
 {
-    LoraConfig lora = {.rank = config->adapter.rank, .alpha = config->adapter.alpha, .rslora = config->adapter.rslora};
+    LoraConfig lora = {.rank = config->adapter.rank, .alpha = config->adapter.alpha, .rslora = config->adapter.rslora, .dropout = config->adapter.dropout};
     for (uint32_t i = 0; i < config->adapter.target_count; i++) {
         lora.targets |= 1u << lora_target_find(config->adapter.targets[i]); /* known ones: config_check */
     }
@@ -31,17 +31,16 @@ static Lora *open_lora(const Session *session, bool value_head, Error *error)
 {
     const RunConfig   *config = &session->config;
     const ModelConfig *model  = &session->base->config;
-    if (session->resuming) {
-        return lora_load(session->gpu, model, session->checkpoint_path, value_head, error);
-    }
-    if (config->adapter.path[0] != '\0') {
-        return lora_load(session->gpu, model, config->adapter.path, value_head, error);
-    }
-    const LoraConfig wanted = lora_config(config);
-    Lora            *lora   = lora_new(session->gpu, model, &wanted, value_head, error);
-    if (lora != NULL && lora_init(lora, config->seed, error) != STATUS_OK) {
+    const char        *from   = session->resuming ? session->checkpoint_path : config->adapter.path;
+    const LoraConfig   wanted = lora_config(config);
+    Lora              *lora   = from[0] != '\0' ? lora_load(session->gpu, model, from, value_head, error)
+                                              : lora_new(session->gpu, model, &wanted, value_head, error);
+    if (lora != NULL && from[0] == '\0' && lora_init(lora, config->seed, error) != STATUS_OK) {
         lora_free(lora);
         return NULL;
+    }
+    if (lora != NULL) {
+        lora->config.dropout = config->adapter.dropout; /* of this run, whatever an earlier one had */
     }
     return lora;
 }

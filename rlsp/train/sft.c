@@ -29,6 +29,11 @@ static void buffers_close(SftBuffers *b)
     free(b->starts);
 }
 
+static float adapter_dropout(const Session *session)
+{
+    return session->policy->lora != NULL ? (float)session->policy->lora->config.dropout : 0.0f;
+}
+
 /* On failure, too, what was opened is buffers_close's to free. */
 static Status buffers_open(SftBuffers *b, Session *session, uint32_t longest, Error *error)
 {
@@ -40,7 +45,8 @@ static Status buffers_open(SftBuffers *b, Session *session, uint32_t longest, Er
     *b = (SftBuffers){.micro_tokens = n};
     Recompute recompute = session->config.recompute == RECOMPUTE_BLOCK ? RECOMPUTE_BLOCKS : KEEP_ACTIVATIONS;
     b->work = workspace_new(session->gpu, model, n, n, longest, true, recompute, error);
-    const bool planned = b->work != NULL && workspace_add_lora(b->work, model_lora_rank(session->policy), error) == STATUS_OK;
+    const bool planned = b->work != NULL && workspace_add_lora(b->work, model_lora_rank(session->policy), error) == STATUS_OK &&
+                         (adapter_dropout(session) == 0 || workspace_add_dropout(b->work, error) == STATUS_OK);
     b->batch = planned ? batch_new(session->gpu, model, n, n, n, error) : NULL;
     b->arena = b->batch != NULL ? gpu_arena_new(session->gpu, "SFT losses", GPU_MEMORY_DEVICE, 5 * gpu_align((uint64_t)n * 4) + GPU_ALIGNMENT, error) : NULL;
     b->rows = malloc(n * sizeof *b->rows);
@@ -94,7 +100,8 @@ static Status train_step(Session *session, SftBuffers *b, const SftBatch *step, 
     GpuStream *s = session->stream;
     Model     *model = session->policy;
     Status     status = STATUS_OK;
-    for (uint32_t first = 0; first < step->sequences && status == STATUS_OK;) {
+    b->work->lora.dropout = (LoraDropout){.rate = adapter_dropout(session), .seed = session->config.seed, .step = (uint32_t)session->step};
+    for (uint32_t first = 0; first < step->sequences && status == STATUS_OK; b->work->lora.dropout.batch++) {
         const bool start = first == 0;
         first = set_micro_batch(b, session->gpu, step, first, &status, error);
         if (status != STATUS_OK) {

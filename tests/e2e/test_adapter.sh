@@ -43,11 +43,16 @@ cp -r "$work/base" "$work/base.copy"
 adapter_run() { # DIRECTORY EXTRA…
     adapter_directory=$1
     shift
-    train "$adapter_directory" --set "model.path=$work/base" --set adapter.kind=lora --set adapter.rank=3 --set rl.steps=3 --set rl.actor_lr=1e-2 \
+    train "$adapter_directory" --set "model.path=$work/base" --set adapter.kind=lora --set adapter.rank=3 --set adapter.dropout=0.1 --set rl.steps=3 --set rl.actor_lr=1e-2 \
         --set checkpoint.every=1 --set checkpoint.keep=0 --set eval.every=2 "$@"
 }
 adapter_run "$work/a" || fail "the unbroken run: exit code $?"
 run=$work/a
+grep -q '"lora_dropout":[[:space:]]*0.1,' "$run/checkpoints/last/adapter_config.json" || fail "adapter_config.json does not say the dropout"
+train "$work/plain" --set "model.path=$work/base" --set adapter.kind=lora --set adapter.rank=3 --set 'stages=["sft"]' --set checkpoint.every=1 --set eval.problems=0 || fail "without dropout: exit code $?"
+[ "$(grep -c '"event":"sft_step"' "$work/plain/events.jsonl")" -gt 1 ] || fail "without dropout: no steps"
+losses() { grep '"event":"sft_step"' "$1/events.jsonl" | sed -E 's/.*"loss":([^,}]*).*/\1/'; }
+[ "$(losses "$work/plain" | tail -1)" != "$(losses "$run" | tail -1)" ] || fail "dropout changes nothing"
 values rl_step ratio_first | tail -2 | grep -qvx 1 && fail "the first ratio is $(values rl_step ratio_first | tr '\n' ' ')"
 values rl_step lost_steps | grep -qvx 0 && fail "steps were lost"
 values rl_step kl | head -1 | awk '{ exit !($1 == 0) }' || fail "the reference policy is not the one that RL starts from: $(values rl_step kl | tr '\n' ' ')"
@@ -109,7 +114,7 @@ grep -q "\"adapter\":\"$work/adapter\"" "$work/report" || fail "eval does not na
 
 # --- RL alone begins with the adapter off and needs no reference; a shared critic; an adapter of another run
 run=$work/rl
-adapter_run "$run" --set 'stages=["rl"]' --set model.critic=shared --set rl.critic_warmup_steps=0 --set adapter.targets='["q_proj","v_proj"]' \
+adapter_run "$run" --set 'stages=["rl"]' --set adapter.dropout=0 --set model.critic=shared --set rl.critic_warmup_steps=0 --set adapter.targets='["q_proj","v_proj"]' \
     --set eval.problems=0 || fail "RL alone: exit code $?"
 [ -e "$run/reference" ] && fail "RL alone kept a reference policy"
 [ -s "$run/checkpoints/last/value_head.safetensors" ] || fail "a shared critic's value head was not saved"
@@ -117,7 +122,7 @@ adapter_run "$run" --set 'stages=["rl"]' --set model.critic=shared --set rl.crit
 values rl_step kl | head -1 | awk '{ exit !($1 == 0) }' || fail "RL alone: the first KL is $(values rl_step kl | head -1)"
 values rl_step ratio_first | grep -qvx 1 && fail "RL alone: the first ratio is $(values rl_step ratio_first | tr '\n' ' ')"
 run=$work/on-from
-adapter_run "$run" --set 'stages=["rl"]' --set rl.steps=1 --set "adapter.path=$work/adapter" --set rl.advantage=grpo --set rl.samples_per_prompt=2 \
+adapter_run "$run" --set 'stages=["rl"]' --set adapter.dropout=0 --set rl.steps=1 --set "adapter.path=$work/adapter" --set rl.advantage=grpo --set rl.samples_per_prompt=2 \
     --set eval.problems=0 || fail "going on with an adapter: exit code $?"
 cmp -s "$run/reference/adapter_model.safetensors" "$work/adapter/adapter_model.safetensors" || fail "going on with an adapter: the reference is another one"
 grep -q '"r":[[:space:]]*3' "$run/checkpoints/last/adapter_config.json" || fail "going on with an adapter: $(cat "$run/checkpoints/last/adapter_config.json")"
@@ -137,6 +142,8 @@ refused "a step that is not there" 2 "no checkpoint of step 99" "$rlsp" export "
 refused "an adapter as a model" 2 "is a PEFT adapter" "$rlsp" score --model "$work/adapter"
 refused "an adapter of another model" 2 "does not fit" "$rlsp" score --model "$source/tests/data/parity/models/tiny-qwen2" --adapter "$work/adapter"
 refused "no adapter" 2 "adapter_config.json" "$rlsp" generate --model "$work/base" --adapter "$work/base" --prompt 1
+refused "dropout in RL" 2 "'adapter.dropout'" "$rlsp" config "$source/configs/countdown-smoke.json" --set adapter.kind=lora --set adapter.dropout=0.1 --set 'stages=["rl"]'
+refused "dropout of no adapter" 2 "'adapter.dropout'" "$rlsp" config "$source/configs/countdown-smoke.json" --set adapter.dropout=0.1
 [ -e "$work/x" ] && fail "a refused export left something"
 refused "a resumed run whose base has gone" 2 "$work/base" sh -c 'mv "$1" "$1.away"; "$2" train --resume "$3" --batch; code=$?; mv "$1.away" "$1"; exit $code' - "$work/base" "$rlsp" "$work/rl"
 
