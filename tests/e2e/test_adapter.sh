@@ -66,6 +66,12 @@ diff -r "$work/base" "$work/base.copy" >/dev/null || fail "the base was changed"
 cmp -s "$run/checkpoints/step-000003/adapter_model.safetensors" "$run/checkpoints/step-000004/adapter_model.safetensors" && fail "SFT trains nothing"
 cmp -s "$run/checkpoints/step-000006/adapter_model.safetensors" "$run/checkpoints/step-000007/adapter_model.safetensors" && fail "RL trains nothing"
 
+# --- activations of blocks recomputed in the backward: SFT with dropout, then PPO with a critic, bit for bit the same
+adapter_run "$work/recomputed" --set recompute=block || fail "recompute=block: exit code $?"
+for file in $(cd "$work/a" && find checkpoints/step-* -name '*.safetensors'); do
+    cmp -s "$work/a/$file" "$work/recomputed/$file" || fail "recompute=block: $file differs"
+done
+
 # --- killed and resumed
 for step in 000003 000005; do
     [ -d "$work/b" ] && set -- --resume "$work/b" --batch || set --

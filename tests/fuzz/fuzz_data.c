@@ -1,30 +1,19 @@
 /* Bytes as a dataset: converted in every way, measured and checked. All lines are accounted for, and what is written is
  * read again by the same code, row by row. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "engine/io/file.h"
 #include "rlsp/data/check.h"
 #include "rlsp/data/convert.h"
 #include "rlsp/data/stats.h"
+#include "tests/fuzz/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char folder[64], in[100], out[100], held[100];
+static char in[100], out[100], held[100];
 
 static void require(int condition)
 {
     if (!condition) {
         abort();
     }
-}
-
-static void leave(void)
-{
-    file_remove(folder, NULL);
 }
 
 static void listen_to(void *context, bool fault, const char *text)
@@ -62,16 +51,12 @@ static void read_again(const char *path, DataOutput output)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (folder[0] == '\0') {
-        snprintf(folder, sizeof folder, "/tmp/fuzz_data_XXXXXX");
-        require(mkdtemp(folder) != NULL);
-        snprintf(in, sizeof in, "%s/in.jsonl", folder);
-        snprintf(out, sizeof out, "%s/out.jsonl", folder);
-        snprintf(held, sizeof held, "%s/held.jsonl", folder);
-        atexit(leave);
+    if (in[0] == '\0') {
+        scratch_path(in, "in.jsonl");
+        scratch_path(out, "out.jsonl");
+        scratch_path(held, "held.jsonl");
     }
-    FILE *writer = fopen(in, "w");
-    require(writer != NULL && fwrite(data, 1, size, writer) == size && fclose(writer) == 0);
+    scratch_put(in, "w", data, size);
     const char       *input = in;
     static DataReport report;
     static DataStats  stats;

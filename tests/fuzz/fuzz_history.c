@@ -3,14 +3,10 @@
  * a tree: what the tree takes, the other has to take, with the same numbers; and what a trace's texts hold has to be
  * found in them. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "engine/io/file.h"
 #include "rlsp/run/history_parts.h"
+#include "tests/fuzz/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -75,14 +71,11 @@ static void compare(const char *text, size_t bytes)
 
 /* --- the run */
 
-static char folder[64];
-
 static void put(const char *name, const char *mode, const uint8_t *bytes, size_t count)
 {
     char path[100];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, mode);
-    require(file != NULL && fwrite(bytes, 1, count, file) == count && fclose(file) == 0);
+    scratch_path(path, name);
+    scratch_put(path, mode, bytes, count);
 }
 
 static void check(const History *history)
@@ -156,10 +149,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char    *names[3] = {"events.jsonl", "traces.jsonl", "log.txt"};
     const uint8_t *begin[3], *end = data + size;
     size_t         bytes[3];
-    if (folder[0] == '\0') {
-        strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/rlsp-fuzz-XXXXXX" : "/tmp/rlsp-fuzz-XXXXXX");
-        require(mkdtemp(folder) != NULL);
-    }
     for (int i = 0; i < 3; i++) {
         const uint8_t *nul = i < 2 && data < end ? memchr(data, 0, (size_t)(end - data)) : NULL;
         begin[i]           = data;
@@ -174,14 +163,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         put(names[i], "w", begin[i], bytes[i] / 2);
     }
-    History *grown = history_open(folder, NULL);
+    History *grown = history_open(scratch_folder(), NULL);
     if (grown != NULL) {
         history_update(grown, 0);
     }
     for (int i = 0; i < 3; i++) {
         put(names[i], "a", begin[i] + bytes[i] / 2, bytes[i] - bytes[i] / 2);
     }
-    History *whole = history_open(folder, NULL);
+    History *whole = history_open(scratch_folder(), NULL);
     if (whole != NULL) {
         history_update(whole, 0);
         check(whole);

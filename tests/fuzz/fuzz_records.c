@@ -1,14 +1,8 @@
 /* Bytes as a JSONL file: its records are the lines that a plain reading finds, each of them an object or one line of
  * error that names the line; keys, paths and orders of any kind. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "engine/io/file.h"
 #include "rlsp/task/records.h"
 #include "rlsp/task/shuffle.h"
+#include "tests/fuzz/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,12 +13,7 @@ static void require(int condition)
     }
 }
 
-static char folder[64], path[100];
-
-static void leave(void)
-{
-    file_remove(folder, NULL);
-}
+static char path[100];
 
 static int is_blank(const char *line, size_t bytes)
 {
@@ -57,14 +46,10 @@ static void look(const Record *record)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (folder[0] == '\0') {
-        snprintf(folder, sizeof folder, "/tmp/fuzz_records_XXXXXX");
-        require(mkdtemp(folder) != NULL);
-        snprintf(path, sizeof path, "%s/data.jsonl", folder);
-        atexit(leave);
+    if (path[0] == '\0') {
+        scratch_path(path, "data.jsonl");
     }
-    FILE *writer = fopen(path, "w");
-    require(writer != NULL && fwrite(data, 1, size, writer) == size && fclose(writer) == 0);
+    scratch_put(path, "w", data, size);
     Error       error  = {0};
     Record      record = {0};
     RecordFile *file   = record_file_open(path, &error);

@@ -1,21 +1,15 @@
 /* Bytes as a file of SFT data: the first byte chooses the phase's settings, the rest are the lines. Whatever they are,
  * there are steps within the limits, the same again from a saved place, or one line of error. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "engine/io/file.h"
 #include "engine/text/byte_level.h"
 #include "engine/utf8.h"
 #include "rlsp/train/sft_file.h"
+#include "tests/fuzz/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STEPS = 5, LONGEST = 200 };
 
-static char       folder[64], path[100];
+static char       path[100];
 static Tokenizer *tokenizer;
 
 static void require(int condition)
@@ -23,11 +17,6 @@ static void require(int condition)
     if (!condition) {
         abort();
     }
-}
-
-static void leave(void)
-{
-    file_remove(folder, NULL);
 }
 
 /* A token for every byte, and one that ends a turn. */
@@ -67,19 +56,15 @@ static void check_batch(const SftBatch *batch, const SftPhase *phase)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static Error no_chat;
-    if (folder[0] == '\0') {
-        snprintf(folder, sizeof folder, "/tmp/fuzz_sft_XXXXXX");
-        require(mkdtemp(folder) != NULL);
-        snprintf(path, sizeof path, "%s/data.jsonl", folder);
-        atexit(leave);
+    if (path[0] == '\0') {
+        scratch_path(path, "data.jsonl");
         tokenizer = bytes_alone();
         require(tokenizer != NULL);
     }
     if (size == 0) {
         return 0;
     }
-    FILE *writer = fopen(path, "w");
-    require(writer != NULL && fwrite(data + 1, 1, size - 1, writer) == size - 1 && fclose(writer) == 0);
+    scratch_put(path, "w", data + 1, size - 1);
     SftPhase      phase  = {.batch_size     = 3,
                             .shuffle        = true,
                             .max_length     = LONGEST,
@@ -97,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     strcpy(phase.data, path);
     strcpy(phase.system, choice & 128 ? "Be brief." : "");
     Error         error = {0};
-    ChatTemplate *chat  = chat_template_open(folder, "chatml", &error);
+    ChatTemplate *chat  = chat_template_open(scratch_folder(), "chatml", &error);
     require(chat != NULL);
     const SftEncoder encoder = {&phase, tokenizer, chat, &no_chat, 256, 1000, 300};
     SftFile         *file    = sft_file_open(&encoder, 1, 0, &error);
