@@ -52,6 +52,7 @@ static Status match_folder(EvalRun *run, Error *error)
     }
     now.device = begun.device; /* no device is open yet */
     status     = status == STATUS_OK ? eval_settings_match(&begun, &now, run->out, error) : status;
+    run->grown = status == STATUS_OK && now.samples > begun.samples;
     eval_settings_free(&begun);
     return status;
 }
@@ -80,7 +81,7 @@ Status eval_folder_open(EvalRun *run, Error *error)
     return status;
 }
 
-Status eval_folder_begin(EvalRun *run, Error *error)
+Status eval_folder_note(const EvalRun *run, Error *error)
 {
     JsonLine line   = {0};
     char    *path   = path_join(run->out, "eval.json");
@@ -92,6 +93,12 @@ Status eval_folder_begin(EvalRun *run, Error *error)
     status = path != NULL && text != NULL ? file_write_atomic(path, text, line.size, error) : out_of_memory(error);
     json_line_free(&line);
     free(path);
+    return status;
+}
+
+Status eval_folder_begin(EvalRun *run, Error *error)
+{
+    Status status = eval_folder_note(run, error);
     if (status == STATUS_OK) {
         run->events = events_open(run->out, NULL, error);
         status      = run->events != NULL ? STATUS_OK : error->status;

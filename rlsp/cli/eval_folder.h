@@ -11,4 +11,7 @@ Status eval_folder_open(EvalRun *run, Error *error);
 /* Begins a new folder, when the device is known: eval.json before anything else. */
 Status eval_folder_begin(EvalRun *run, Error *error);
 
+/* Writes eval.json alone: for an evaluation that has grown. */
+Status eval_folder_note(const EvalRun *run, Error *error);
+
 #endif

@@ -18,8 +18,8 @@ static const char summary[] =
     "\n"
     "--out DIR takes every trace as it is finished (traces.jsonl), the figures (report.json, report.md) and the\n"
     "problems one by one (problems.jsonl). The same command, or --resume DIR, goes on where it was stopped, whatever\n"
-    "stopped it: a response depends on the seed, its problem and its number alone. --compare A B tests two such\n"
-    "folders against each other, problem by problem.";
+    "stopped it: a response depends on the seed, its problem and its number alone. A larger --n adds samples.\n"
+    "--compare A B tests two such folders against each other, problem by problem.";
 
 /* What --protocol and the defaults come to. */
 static Status complete(EvalCommand *r, Error *error)

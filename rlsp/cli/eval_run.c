@@ -247,7 +247,7 @@ static Status open_device(EvalRun *run, Error *error)
     if (run->out != NULL && !run->begun) {
         return eval_folder_begin(run, error);
     }
-    return STATUS_OK;
+    return run->out != NULL && run->grown ? eval_folder_note(run, error) : STATUS_OK;
 }
 
 static Status generate_column(EvalRun *run, EvalGenerator *generator, int index, const EvalRequest *requests,

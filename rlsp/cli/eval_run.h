@@ -29,6 +29,7 @@ typedef struct EvalRun {
     Events       *events; /* NULL without a folder */
     int           lock;   /* of the folder; -1: none */
     bool          begun;  /* the folder has its eval.json */
+    bool          grown;  /* and was begun with fewer samples */
     Gpu          *gpu;
     Model        *model;
     char          device[256];

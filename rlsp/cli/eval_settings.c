@@ -243,7 +243,8 @@ Status eval_settings_match(const EvalSettings *begun, const EvalSettings *now, c
     for (int i = 0; i < SETTINGS; i++) {
         const Setting *setting = &settings_table[i];
         const void    *a = field_in(begun, setting), *b = field_in(now, setting);
-        if (setting->option != NULL && !same_value(setting, a, b)) {
+        const bool more = setting->offset == AT(samples) && now->samples > begun->samples; /* beside those there are */
+        if (setting->option != NULL && !more && !same_value(setting, a, b)) {
             char was[120], is[120];
             describe(setting, a, was, sizeof was);
             describe(setting, b, is, sizeof is);

@@ -50,7 +50,8 @@ Status eval_settings_read(EvalSettings *settings, const char *directory, Error *
 /* Puts all settings into an object that is open. */
 void eval_settings_json(JsonLine *line, const EvalSettings *settings);
 
-/* STATUS_BAD_INPUT, naming the first option, if responses made with `now` do not belong with those begun. */
+/* STATUS_BAD_INPUT, naming the first option, if responses made with `now` do not belong with those begun. More samples
+ * do. */
 Status eval_settings_match(const EvalSettings *begun, const EvalSettings *now, const char *directory, Error *error);
 
 /* Where the paper's evaluation is the same: "temperature 0.7, top_p 1, 8192 new tokens"; "" if nowhere. Text in

@@ -159,7 +159,7 @@ expect 0 "greedy" "each response counts once" --resume "$work/twice"
 [ "$(numbers "$work/twice")" = "$(numbers "$work/whole")" ] || fail "a line that is there twice counts"
 
 # --- other settings, another writer
-for wrong in "--n 5" "--seed 5" "--max-new 40" "--temperature 1" "--raw" "--prefix x" "--limit 3" "--boxes first" "--top-p 0.9"; do
+for wrong in "--n 3" "--seed 5" "--max-new 40" "--temperature 1" "--raw" "--prefix x" "--limit 3" "--boxes first" "--top-p 0.9"; do
     # shellcheck disable=SC2086
     expect 2 "" "was begun with ${wrong%% *}" --resume "$work/whole" $wrong
 done
@@ -176,6 +176,22 @@ if command -v flock >/dev/null; then
     kill $holder
     wait $holder 2>/dev/null
 fi
+
+# --- more samples: those that are there stay, and all is as if they had been asked for at once
+set -- --model "$models/tiny-qwen3" --data "$work/data.jsonl" --temperature 1 --temperature 0 --max-new 24 --phrases --slots 12
+expect 0 "pass@1" "" "$@" --n 2 --out "$work/grown"
+cp "$work/grown/traces.jsonl" "$work/before"
+expect 0 '"pass_at":' "" --resume "$work/grown" --n 4 --json
+head -n "$(wc -l <"$work/before")" "$work/grown/traces.jsonl" | cmp -s - "$work/before" || fail "what was there has changed"
+unnumbered() { sed 's/"index":[0-9]*,//' "$1" | sort; } # the number of a line among all depends on --n
+unnumbered "$work/whole/traces.jsonl" >"$work/wanted.unnumbered"
+unnumbered "$work/grown/traces.jsonl" | cmp -s - "$work/wanted.unnumbered" || fail "grown: other traces"
+cmp -s "$work/grown/problems.jsonl" "$work/whole/problems.jsonl" || fail "grown: other problems.jsonl"
+evals() { sed 's/.*"evals":/"evals":/; s/"time_.*//' "$1/report.json"; }
+[ "$(evals "$work/grown")" = "$(evals "$work/whole")" ] || fail "grown: other numbers"
+recompute "$work/grown"
+has "$work/grown/eval.json" '"samples":4'
+expect 2 "" "was begun with --n 4, not 3" --resume "$work/grown" --n 3
 
 # --- which problems, and how they are posed
 set -- --model "$models/tiny-llama" --data "$work/data.jsonl" --max-new 4 --json
