@@ -54,8 +54,12 @@ static bool run_peer(Bench *bench, const char *script, const char *what, char *l
     if (strchr(script, '\'') != NULL) {
         return false;
     }
-    snprintf(command, sizeof command, "%s '%s' %s --model %s --seconds %g --sequences %u --prompt %u --new %u%s 2>/dev/null", python != NULL && python[0] != '\0' ? python : "python3",
-             script, what, bench->model.name, bench->seconds, bench->sequences, bench->prompt, bench->new_tokens, bench->cpu_time ? " --cpu-time" : "");
+    const ModelConfig *c = &bench->model.config;
+    snprintf(command, sizeof command,
+             "%s '%s' %s --shape %u,%u,%u,%u,%u,%u --batch %u --length %u --seconds %g --sequences %u --prompt %u --new %u --device %s%s 2>/dev/null",
+             python != NULL && python[0] != '\0' ? python : "python3", script, what, c->hidden_size, c->layers, c->heads, c->kv_heads,
+             c->intermediate_size, c->vocab_size, bench->model.sequences, bench->model.length, bench->seconds, bench->sequences, bench->prompt,
+             bench->new_tokens, gpu_info(bench->gpu)->type == GPU_CPU ? "cpu" : "auto", bench->cpu_time ? " --cpu-time" : "");
     fflush(stdout);
     FILE *output = popen(command, "r");
     if (output == NULL) {

@@ -1,19 +1,28 @@
 #!/usr/bin/env python3
-"""The peer of `rlsp bench`: the same two models in eager PyTorch, on one CPU thread.
+"""The peer of `rlsp bench`: the same models in eager PyTorch, on one CPU thread or on a CUDA device.
 
-    python3 tests/bench/torch_peer.py train  --model tiny
-    python3 tests/bench/torch_peer.py decode --model small --seconds 20
+    python3 tests/bench/torch_peer.py train     --model tiny
+    python3 tests/bench/torch_peer.py decode    --model small --seconds 20
+    python3 tests/bench/torch_peer.py generate  --model 1b --dtype bf16 --device cuda
+    python3 tests/bench/torch_peer.py gemm      --sizes 1024,8192 --device cuda
+    python3 tests/bench/torch_peer.py attention --dtype bf16 --device cuda
 
 Prints one JSON object. "train" is forward, backward and AdamW on random tokens;
-"decode" is a loop with a key/value cache that samples at temperature 1; "ppo" is
-that, then log-probabilities of policy and reference, values, GAE, and one epoch of
-minibatches for policy and critic. All count tokens per second: every trained
-token, or every new token (the time for the prompts is included).
+"decode" is a loop with a key/value cache that samples at temperature 1, "generate" the
+same by transformers; "ppo" is that, then log-probabilities of policy and reference,
+values, GAE, and one epoch of minibatches for policy and critic. These count tokens per
+second: every trained token, or every new token (the time for the prompts is included).
+"gemm" and "attention" count flops, a multiply-add as two, attention's under the causal mask.
+
+--dtype autocast keeps f32 parameters and computes products in bf16, as rlsp's mixed
+precision does; bf16 keeps everything in it. Matrix products in f32 are without TF32,
+which gemm measures beside them.
 
 `rlsp bench … --peer` runs this file with python3 from PATH, or with the command in
 RLSP_TORCH_PYTHON (words separated by spaces), and passes its absolute path.
 """
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -34,10 +43,45 @@ except ImportError as error:
 MODELS = {
     "tiny": dict(d=128, layers=4, heads=4, kv_heads=4, ff=384, vocab=1024, length=128, batch=32),
     "small": dict(d=256, layers=6, heads=8, kv_heads=4, ff=768, vocab=4096, length=256, batch=8),
+    "1b": dict(d=2048, layers=16, heads=32, kv_heads=8, ff=8192, vocab=128256, length=1024, batch=8),
+    "8b": dict(d=4096, layers=32, heads=32, kv_heads=8, ff=14336, vocab=128256, length=1024, batch=1),
 }
-now = time.perf_counter  # or CPU time, with --cpu-time
+clock = time.perf_counter  # or CPU time, with --cpu-time
+device, dtype = "cpu", "f32"
 DECODE = dict(sequences=256, prompt=32, new=96)
-PPO = dict(sequences=256, prompt=13, new=115, minibatch=64)
+# sequences, length, heads, key/value heads, head dimension: those of `rlsp bench attention`
+ATTENTION = {
+    "cpu": [(32, 128, 4, 4, 32), (8, 256, 8, 4, 32), (2, 512, 8, 2, 64), (1, 1024, 4, 2, 128)],
+    "cuda": [(16, 1024, 8, 4, 64), (8, 2048, 12, 2, 128), (2, 8192, 12, 2, 128)],
+}
+PPO = dict(prompt=13, new=115)
+
+
+def now():
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return clock()
+
+
+def precision():
+    """What computes in it: for autocast, products and attention."""
+    return torch.autocast(device, dtype=torch.bfloat16) if dtype == "autocast" else contextlib.nullcontext()
+
+
+def parameter_dtype(name=None):
+    return {"f32": torch.float32, "tf32": torch.float32, "autocast": torch.float32, "bf16": torch.bfloat16,
+            "f16": torch.float16}[name or dtype]
+
+
+def repeated(run, seconds, least=3):
+    """Times of runs, fastest first, after one to warm up."""
+    run()
+    times, start = [], now()
+    while len(times) < least or now() - start < seconds:
+        before = now()
+        run()
+        times.append(now() - before)
+    return sorted(times)
 
 
 def rope_tables(length, head_dim, base=10000.0):
@@ -76,9 +120,11 @@ class Block(torch.nn.Module):
             cache[0][:, :, position:position + length] = k
             cache[1][:, :, position:position + length] = v
             k, v = cache[0][:, :, :position + length], cache[1][:, :, :position + length]
-        if kv_heads != heads:
+        grouped = kv_heads != heads and device == "cuda"
+        if kv_heads != heads and not grouped:
             k, v = (t.repeat_interleave(heads // kv_heads, dim=1) for t in (k, v))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
+        q, k = q.to(v.dtype), k.to(v.dtype)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=length > 1, enable_gqa=grouped)
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, d))
         gate, up = self.gate_up(F.rms_norm(x, (d,), self.norm2, 1e-5)).chunk(2, dim=-1)
         return x + self.down(F.silu(gate) * up)
@@ -106,16 +152,26 @@ class Model(torch.nn.Module):
         return hidden @ self.embedding.T
 
 
+def new_model(m, positions):
+    with torch.device(device):
+        model = Model(m, positions)
+    model = model.to(parameter_dtype())
+    model.cos, model.sin = model.cos.to(parameter_dtype()), model.sin.to(parameter_dtype())
+    return model
+
+
 def train(m, seconds):
-    model = Model(m, m["length"])
+    model = new_model(m, m["length"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    ids = torch.randint(0, m["vocab"], (m["batch"], m["length"] + 1))
+    ids = torch.randint(0, m["vocab"], (m["batch"], m["length"] + 1), device=device)
     steps, losses = [], []
     start = now()
     while len(steps) < 4 or now() - start < seconds:
         before = now()
-        logits = model.logits(model.hidden(ids[:, :-1]))
-        loss = F.cross_entropy(logits.view(-1, m["vocab"]), ids[:, 1:].reshape(-1))
+        with precision():
+            logits = model.logits(model.hidden(ids[:, :-1]))
+            loss = F.cross_entropy(logits.view(-1, m["vocab"]), ids[:, 1:].reshape(-1))
+        del logits
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -126,7 +182,11 @@ def train(m, seconds):
     if not (losses[-1] < losses[0] and math.isfinite(losses[-1])):
         sys.exit("torch_peer: the loss does not fall; this is no fair peer")
     return dict(tokens_per_second=m["batch"] * m["length"] / median, best=m["batch"] * m["length"] / steps[0],
-                steps=len(steps), parameters=sum(p.numel() for p in model.parameters()))
+                steps=len(steps), parameters=sum(p.numel() for p in model.parameters()), **memory())
+
+
+def memory():
+    return dict(memory_bytes=torch.cuda.max_memory_allocated()) if device == "cuda" else {}
 
 
 @torch.inference_mode()
@@ -134,10 +194,12 @@ def sample(model, m, ids, new):
     """(sequences, prompt) -> (sequences, prompt + new), at temperature 1"""
     sequences, prompt = ids.shape
     head_dim = m["d"] // m["heads"]
-    caches = [[torch.zeros(sequences, m["kv_heads"], prompt + new, head_dim) for _ in "kv"] for _ in model.blocks]
+    cached = torch.bfloat16 if dtype == "autocast" else parameter_dtype()
+    caches = [[torch.zeros(sequences, m["kv_heads"], prompt + new, head_dim, device=device, dtype=cached) for _ in "kv"]
+              for _ in model.blocks]
     hidden, tokens = model.hidden(ids, caches)[:, -1], [ids]
     for step in range(new):
-        token = torch.multinomial(torch.softmax(model.logits(hidden), dim=-1), 1)
+        token = torch.multinomial(torch.softmax(model.logits(hidden).float(), dim=-1), 1)
         tokens.append(token)
         if step + 1 < new:
             hidden = model.hidden(token, caches, prompt + step)[:, -1]
@@ -146,22 +208,88 @@ def sample(model, m, ids, new):
 
 def decode(m, seconds):
     sequences, prompt, new = DECODE["sequences"], DECODE["prompt"], DECODE["new"]
-    model = Model(m, prompt + new)
-    runs = []
-    start = now()
-    while len(runs) < 2 or now() - start < seconds:
-        ids = torch.randint(0, m["vocab"], (sequences, prompt))
-        before = now()
-        sample(model, m, ids, new)
-        runs.append(now() - before)
-    runs.sort()
-    return dict(tokens_per_second=sequences * new / runs[len(runs) // 2], best=sequences * new / runs[0], runs=len(runs))
+    model = new_model(m, prompt + new)
+
+    def run():
+        with precision():
+            sample(model, m, torch.randint(0, m["vocab"], (sequences, prompt), device=device), new)
+
+    runs = repeated(run, seconds, 2)
+    return dict(tokens_per_second=sequences * new / runs[len(runs) // 2], best=sequences * new / runs[0], runs=len(runs),
+                **memory())
+
+
+@torch.inference_mode()
+def generate(m, seconds):
+    try:
+        import transformers
+    except ImportError as error:
+        sys.exit(f"torch_peer: {error}; generate needs transformers")
+    sequences, prompt, new = DECODE["sequences"], DECODE["prompt"], DECODE["new"]
+    config = transformers.LlamaConfig(
+        vocab_size=m["vocab"], hidden_size=m["d"], num_hidden_layers=m["layers"], num_attention_heads=m["heads"],
+        num_key_value_heads=m["kv_heads"], intermediate_size=m["ff"], max_position_embeddings=prompt + new,
+        rms_norm_eps=1e-5, tie_word_embeddings=True, bos_token_id=0, eos_token_id=None, pad_token_id=0)
+    with torch.device(device):
+        model = transformers.LlamaForCausalLM(config).to(parameter_dtype()).eval()
+
+    def run():
+        ids = torch.randint(0, m["vocab"], (sequences, prompt), device=device)
+        out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=1.0, top_k=0, top_p=1.0,
+                             max_new_tokens=new, min_new_tokens=new)
+        if out.shape[1] != prompt + new:
+            sys.exit(f"torch_peer: generate gave {out.shape[1] - prompt} of {new} tokens; this is no fair peer")
+
+    runs = repeated(run, seconds, 1)
+    return dict(tokens_per_second=sequences * new / runs[len(runs) // 2], best=sequences * new / runs[0], runs=len(runs),
+                transformers=transformers.__version__, **memory())
+
+
+def gemm(sizes, seconds):
+    products = []
+    for kind in ("f32", "tf32", "bf16", "f16") if device == "cuda" else ("f32", "bf16"):
+        torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
+        for n in sizes:
+            a, b = (torch.randn(n, n, device=device, dtype=parameter_dtype(kind)) for _ in "ab")
+            several = max(1, min(20, int(2e12 / (2 * n ** 3)))) if device == "cuda" else 1
+
+            def run():
+                for _ in range(several):
+                    a @ b.T
+
+            times = repeated(run, seconds / len(sizes) / 4)
+            products.append(dict(size=n, dtype=kind, gflops=2e-9 * n ** 3 * several / times[len(times) // 2]))
+    return dict(products=products)
+
+
+def attention(seconds):
+    shapes = []
+    for sequences, length, heads, kv_heads, head_dim in ATTENTION[device]:
+        def tensor(h):
+            return torch.randn(sequences, h, length, head_dim, device=device, dtype=parameter_dtype(), requires_grad=True)
+
+        q, k, v = tensor(heads), tensor(kv_heads), tensor(kv_heads)
+        d_o = torch.randn_like(q)
+        half = sequences * heads * length * (length + 1) / 2 * head_dim * 2  # of one product
+
+        def forward():
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=heads != kv_heads)
+
+        def both():
+            forward().backward(d_o)
+
+        one, two = (repeated(run, seconds / 8) for run in (forward, both))
+        one, two = one[len(one) // 2], two[len(two) // 2]
+        row = dict(sequences=sequences, length=length, heads=heads, kv_heads=kv_heads, head_dim=head_dim)
+        shapes.append(dict(row, part="forward", gflops=2 * half * 1e-9 / one))
+        shapes.append(dict(row, part="backward", gflops=5 * half * 1e-9 / max(two - one, 1e-9)))
+    return dict(shapes=shapes)
 
 
 def ppo(m, seconds):
-    sequences, prompt, new, size = PPO["sequences"], PPO["prompt"], PPO["new"], PPO["minibatch"]
-    policy, reference, critic = (Model(m, prompt + new) for _ in range(3))
-    value_head = torch.nn.Parameter(torch.zeros(m["d"]))
+    sequences, prompt, new, size = DECODE["sequences"], DECODE["prompt"], DECODE["new"], (DECODE["sequences"] + 3) // 4
+    policy, reference, critic = (new_model(m, prompt + new) for _ in range(3))
+    value_head = torch.nn.Parameter(torch.zeros(m["d"], device=device, dtype=parameter_dtype()))
     reference.load_state_dict(policy.state_dict())
     critic.load_state_dict(policy.state_dict())
     critic_parameters = [p for p in critic.parameters()] + [value_head]
@@ -179,16 +307,16 @@ def ppo(m, seconds):
     start = now()
     while len(runs) < 3 or now() - start < seconds:
         before = now()
-        ids = sample(policy, m, torch.randint(0, m["vocab"], (sequences, prompt)), new).clone()
-        score = torch.randint(0, 2, (sequences,)).float()
+        ids = sample(policy, m, torch.randint(0, m["vocab"], (sequences, prompt), device=device), new).clone()
+        score = torch.randint(0, 2, (sequences,), device=device).float()
         with torch.no_grad():
             parts = [(logprobs(policy, b), logprobs(reference, b), values(b)) for b in ids.split(size)]
             old, ref, value = (torch.cat(p) for p in zip(*parts))
             reward = -0.01 * (old - ref)
             reward[:, -1] += score
-            advantage, running = torch.zeros_like(reward), torch.zeros(sequences)
+            advantage, running = torch.zeros_like(reward), torch.zeros(sequences, device=device)
             for t in reversed(range(new)):
-                following = value[:, t + 1] if t + 1 < new else torch.zeros(sequences)
+                following = value[:, t + 1] if t + 1 < new else torch.zeros(sequences, device=device)
                 running = reward[:, t] + following - value[:, t] + 0.95 * running
                 advantage[:, t] = running
             returns = advantage + value
@@ -230,23 +358,52 @@ def blas():
     return "built in"
 
 
+def model_of(options):
+    if options.shape:
+        numbers = [int(n) for n in options.shape.split(",")]
+        m = dict(zip(("d", "layers", "heads", "kv_heads", "ff", "vocab"), numbers, strict=True), length=256, batch=8)
+    else:
+        m = dict(MODELS[options.model])
+    m.update({k: v for k, v in (("batch", options.batch), ("length", options.length)) if v})
+    return m
+
+
 def main():
+    global clock, device, dtype
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["train", "decode", "ppo"])
+    parser.add_argument("what", choices=["train", "decode", "generate", "ppo", "gemm", "attention"])
     parser.add_argument("--model", choices=MODELS, default="tiny")
+    parser.add_argument("--shape", help="instead of a model: width,layers,heads,kv_heads,ff,vocabulary")
+    parser.add_argument("--batch", type=int, help="train: sequences of a step")
+    parser.add_argument("--length", type=int, help="train: tokens of a sequence")
     parser.add_argument("--seconds", type=float, default=10, help="measure at least so long")
-    for name, value in DECODE.items():
-        parser.add_argument(f"--{name}", type=int, default=value, help=f"decode: {value} unless given")
+    parser.add_argument("--sequences", type=int, default=DECODE["sequences"], help="decode, generate, ppo: at once")
+    parser.add_argument("--prompt", type=int, help="decode, generate, ppo: given tokens of each")
+    parser.add_argument("--new", type=int, help="decode, generate, ppo: new tokens of each")
+    parser.add_argument("--sizes", default="1024,2048,4096,8192", help="gemm: of square products")
+    parser.add_argument("--dtype", choices=["f32", "bf16", "f16", "autocast"], default="f32")
+    parser.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu")
     parser.add_argument("--cpu-time", action="store_true", help="seconds of CPU time instead of by the clock")
     options = parser.parse_args()
-    global now
-    DECODE.update(sequences=options.sequences, prompt=options.prompt, new=options.new)
-    now = time.process_time if options.cpu_time else now
+    usual = PPO if options.what == "ppo" else DECODE
+    DECODE.update(sequences=options.sequences, prompt=options.prompt or usual["prompt"], new=options.new or usual["new"])
+    clock = time.process_time if options.cpu_time else clock
+    dtype = options.dtype
+    device = "cuda" if options.device != "cpu" and torch.cuda.is_available() else "cpu"
+    if options.device == "cuda" and device != "cuda":
+        sys.exit("torch_peer: this PyTorch sees no CUDA device")
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)
-    result = dict(peer=f"PyTorch {torch.__version__}, eager, {THREADS} CPU thread", blas=blas(), what=options.what,
-                  model=options.model)
-    result |= {"train": train, "decode": decode, "ppo": ppo}[options.what](MODELS[options.model], options.seconds)
+    where = torch.cuda.get_device_name() if device == "cuda" else f"{THREADS} CPU thread"
+    result = dict(peer=f"PyTorch {torch.__version__}, eager, {dtype}, {where}", what=options.what, dtype=dtype,
+                  blas="cuBLAS" if device == "cuda" else blas())
+    if options.what == "gemm":
+        result |= gemm([int(n) for n in options.sizes.split(",")], options.seconds)
+    elif options.what == "attention":
+        result |= attention(options.seconds)
+    else:
+        what = {"train": train, "decode": decode, "generate": generate, "ppo": ppo}[options.what]
+        result |= dict(model=options.shape or options.model) | what(model_of(options), options.seconds)
     print(json.dumps(result))
 
 
