@@ -79,7 +79,7 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
         return NULL;
     }
     gpu->profile = options->profile && gpu->info.tier.timestamps;
-    gpu->sections = options->sections && gpu->info.tier.timestamps && !gpu->profile;
+    gpu->timing = gpu->profile || (options->sections && gpu->info.tier.timestamps);
     gpu_profile_reset(gpu);
     gpu_pipelines_open(gpu);
     if (gpu->memory.memoryHeapCount == 0) {

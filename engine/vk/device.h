@@ -130,5 +130,7 @@ GpuProfile gpu_profile(const Gpu *gpu);
 /* Seconds in the section of that name (gpu_stream_section), with `profile` or `sections`. */
 double gpu_profile_section(const Gpu *gpu, const char *section);
 void       gpu_profile_reset(Gpu *gpu);
+/* Kernel by kernel or not, in what is recorded from now on, on a device that was opened with `profile` or `sections`. */
+void       gpu_profile_kernels(Gpu *gpu, bool on);
 
 #endif

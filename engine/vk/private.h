@@ -54,7 +54,7 @@ struct Gpu {
     GpuStream *transfer, *transfer_next; /* for uploads, downloads and zeroing; the second is made when first needed */
     GpuArena  *staging;                  /* made when first needed */
 
-    bool          profile, sections;
+    bool          timing, profile; /* streams have timestamps; for every kernel */
     uint64_t      timestamp_mask; /* valid bits of a timestamp */
     GpuProfileRow profile_rows[GPU_PROFILE_KERNELS];
     int           profile_count;

@@ -115,6 +115,11 @@ void gpu_profile_reset(Gpu *gpu)
     gpu->profile_start = gpu->profile_end = clock_now();
 }
 
+void gpu_profile_kernels(Gpu *gpu, bool on)
+{
+    gpu->profile = on && gpu->timing;
+}
+
 /* The same range bound twice (as texels, or where there is no bias) counts once. */
 double gpu_bound_bytes(const GpuDispatch *dispatch)
 {

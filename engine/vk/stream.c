@@ -36,7 +36,7 @@ struct GpuStream {
     uint32_t hazard_count;
     uint32_t dispatch_count; /* in the current command buffer */
 
-    VkQueryPool  queries; /* with gpu->profile or gpu->sections */
+    VkQueryPool  queries; /* with gpu->timing */
     const char  *section; /* that is being recorded */
     bool         section_timed;
     GpuTimed    *timed;
@@ -82,7 +82,7 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
     if (result == VK_SUCCESS) {
         result = vkCreateFence(gpu->device, &fence, NULL, &stream->fence);
     }
-    if (result == VK_SUCCESS && (gpu->profile || gpu->sections)) {
+    if (result == VK_SUCCESS && gpu->timing) {
         result = vkCreateQueryPool(gpu->device, &queries, NULL, &stream->queries);
         stream->timed = calloc(MAX_TIMED, sizeof *stream->timed);
         if (stream->timed == NULL) {
@@ -198,11 +198,11 @@ static void kernel_end(GpuStream *stream, const char *kernel, double flops, doub
     timed_end(stream, true, (GpuTimed){kernel, stream->section, flops, bytes});
 }
 
-/* Of a section, with gpu->sections. */
+/* Of a section, without gpu->profile. */
 static void section_begin(GpuStream *stream, const char *section)
 {
     stream->section       = section;
-    stream->section_timed = stream->gpu->sections && stream->error.status == STATUS_OK && timed_begin(stream, false);
+    stream->section_timed = !stream->gpu->profile && stream->error.status == STATUS_OK && timed_begin(stream, false);
 }
 
 static void section_end(GpuStream *stream)

@@ -25,6 +25,7 @@ static const Kind kinds[] = {
     {"ppo", bench_ppo, true, 13, 115},
     {"gemm", bench_gemm, false, 0, 0},
     {"attention", bench_attention, false, 0, 0},
+    {"scale", bench_scale, false, 0, 0},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -47,6 +48,12 @@ double bench_median(double *times, uint32_t count)
 {
     qsort(times, count, sizeof *times, compare_doubles);
     return times[count / 2];
+}
+
+double bench_quick(double *times, uint32_t count)
+{
+    qsort(times, count, sizeof *times, compare_doubles);
+    return times[count / 4];
 }
 
 Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error *error)
@@ -129,17 +136,19 @@ int cli_bench(int argc, char **argv)
         {.name = "cpu-time", .type = ARGS_FLAG, .value = &bench.cpu_time, .help = "seconds of CPU time, of the peer too, where a CPU is the device and others use it"},
         {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "each kernel's time, flops and bytes beside the device's best, and its idle time; kernels then run one at a time"},
         {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
+        {.name = "output", .type = ARGS_TEXT, .value = &bench.output, .placeholder = "F.png", .help = "scale: the measured points and the model as a picture", .letter = 'o'},
         {.name = "json", .type = ARGS_FLAG, .value = &bench.json, .help = "one JSON object"},
     };
     const ArgsCommand command = {
         .name = "bench",
-        .usage = "train|decode|ppo|gemm|attention [options]",
+        .usage = "train|decode|ppo|gemm|attention|scale [options]",
         .summary = "Measures on this device, with random weights and tokens:\n"
                    "  train      forward, backward and AdamW of a small model\n"
                    "  decode     sequences of given and sampled tokens, all at once\n"
                    "  ppo        a whole step: responses sampled, judged, scored, learned from, and the time of each\n"
                    "  gemm       matrix products of several shapes, each kernel by name\n"
-                   "  attention  forward, backward and over a key/value cache",
+                   "  attention  forward, backward and over a key/value cache\n"
+                   "  scale      time per step against model size, batch and length, and what it is made of",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .positionals = &what,
@@ -157,7 +166,7 @@ int cli_bench(int argc, char **argv)
         kind = strcmp(what, kinds[i].name) == 0 ? &kinds[i] : kind;
     }
     if (kind == NULL) {
-        error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, ppo, gemm and attention", what);
+        error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, ppo, gemm, attention and scale", what);
         return args_fail(&command, &error);
     }
     if (bench_model_choose(&bench.model, model, shape, &error) != STATUS_OK) {

@@ -31,6 +31,7 @@ typedef struct Bench {
     bool         json, profile;
     bool         peer;      /* and the same with PyTorch                      */
     bool         cpu_time;  /* seconds are of CPU time                        */
+    const char  *output;    /* scale: a picture to write; NULL: none          */
     JsonLine     line;      /* the JSON object, while it is being made        */
 } Bench;
 
@@ -65,5 +66,26 @@ void bench_peer(Bench *bench, const char *what, double tokens_per_second);
 
 /* With --profile: the kernels since the last gpu_profile_reset, which were of so many steps. */
 void bench_profile(Bench *bench, double steps);
+
+/* What a step is made of, as the profile counts it. */
+typedef struct BenchCost {
+    double kernels;         /* and copies and fills                            */
+    double product_flops, attention_flops;
+    double product_bytes;   /* operands and results of the products            */
+    double other_bytes;     /* of everything that is no product or attention   */
+    double cache_bytes;     /* decode: keys and values read                    */
+} BenchCost;
+void bench_cost_of_profile(const Gpu *gpu, BenchCost *cost);
+
+/* Seconds of a training step of bench->model, or of a decode step of bench->sequences after prompts of bench->prompt
+ * tokens, and what it is made of. */
+Status bench_train_point(Bench *bench, double *seconds, BenchCost *cost, Error *error);
+Status bench_decode_point(Bench *bench, double *seconds, BenchCost *cost, Error *error);
+
+/* A time that others on the machine have not stretched: the lower quartile. Sorts. */
+double bench_quick(double *times, uint32_t count);
+
+/* Time per step against size, batch and length, with a cost model. */
+Status bench_scale(Bench *bench, Error *error);
 
 #endif

@@ -133,3 +133,61 @@ Status bench_decode(Bench *bench, Error *error)
     free(times);
     return status;
 }
+
+Status bench_decode_point(Bench *bench, double *seconds, BenchCost *cost, Error *error)
+{
+    enum { MOST = 50 };
+    const uint32_t     length   = bench->prompt + bench->new_tokens;
+    const DecodeLimits limits   = {.max_length        = length,
+                                   .max_requests      = bench->sequences,
+                                   .max_prompt_tokens = bench->sequences * bench->prompt,
+                                   .max_new           = bench->new_tokens,
+                                   .steps_per_submit  = bench->new_tokens < 16 ? bench->new_tokens : 0};
+    Model             *model    = bench_model_new(bench, length, error);
+    Decoder           *decoder  = model != NULL ? decoder_new(bench->gpu, &model->config, &limits, error) : NULL;
+    Requests           requests = {0};
+    Status             status   = decoder != NULL ? requests_open(&requests, bench, model->config.vocab_size, error) : error->status;
+    DecodeInput        input    = {.prompts       = requests.prompts,
+                                   .prompt_starts = requests.starts,
+                                   .sequence      = requests.sequence,
+                                   .requests      = bench->sequences,
+                                   .sample        = {.temperature = 1, .seed = 1}};
+    DecodeOutput       output   = {0};
+    BenchCost          costs[2] = {{0}};
+    double             times[2][MOST];
+    uint64_t           steps[2] = {0};
+    uint32_t           runs     = 0;
+    for (int part = 0; part < 2 && status == STATUS_OK; part++) { /* the first new token, with the prompts; and all */
+        input.max_new = part == 0 ? requests.one_new : NULL;
+        status        = decoder_run(decoder, model, &input, &output, error); /* drivers compile */
+        gpu_profile_kernels(bench->gpu, true);
+        gpu_profile_reset(bench->gpu);
+        status = status == STATUS_OK ? decoder_run(decoder, model, &input, &output, error) : status;
+        bench_cost_of_profile(bench->gpu, &costs[part]);
+        gpu_profile_kernels(bench->gpu, false);
+        steps[part] = output.steps;
+    }
+    for (const double start = bench_now(); status == STATUS_OK && runs < MOST && (runs < 3 || bench_now() - start < bench->seconds); runs++) {
+        for (int part = 0; part < 2 && status == STATUS_OK; part++) {
+            const double before = bench_now();
+            input.max_new       = part == 0 ? requests.one_new : NULL;
+            status              = decoder_run(decoder, model, &input, &output, error);
+            times[part][runs]   = bench_now() - before;
+        }
+    }
+    if (status == STATUS_OK) { /* of one of the steps after the first */
+        const double more = steps[1] > steps[0] ? (double)(steps[1] - steps[0]) : 1;
+        *seconds          = (bench_quick(times[1], runs) - bench_quick(times[0], runs)) / more;
+        *cost = (BenchCost){.kernels       = (costs[1].kernels - costs[0].kernels) / more,
+                            .product_flops = (costs[1].product_flops - costs[0].product_flops) / more,
+                            .product_bytes = (costs[1].product_bytes - costs[0].product_bytes) / more,
+                            .other_bytes   = (costs[1].other_bytes - costs[0].other_bytes) / more};
+        /* what attention reads of the cache: keys and values of half the new tokens, and of all given ones */
+        const ModelConfig *c = &model->config;
+        cost->cache_bytes    = 2.0 * 4 * c->layers * c->kv_heads * c->head_dim * bench->sequences * (bench->prompt + bench->new_tokens / 2.0);
+    }
+    decoder_free(decoder);
+    model_free(model);
+    free(requests.prompts);
+    return status;
+}

@@ -1,11 +1,13 @@
 /* rlsp bench train: whole steps of forward, backward and AdamW. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/model/workspace.h"
 #include "engine/ops/logits.h"
 #include "engine/random.h"
 #include "rlsp/cli/bench.h"
+#include "rlsp/cli/profile.h"
 #include "rlsp/train/learner.h"
 
 enum { MAX_STEPS = 10000, LEAST_STEPS = 4 };
@@ -257,5 +259,46 @@ Status bench_train(Bench *bench, Error *error)
     }
     close_all(&t);
     free(times);
+    return status;
+}
+
+/* --- a point of a cost model -------------------------------------------------------------------------------------- */
+
+void bench_cost_of_profile(const Gpu *gpu, BenchCost *cost)
+{
+    GpuProfileRow rows[PROFILE_ROWS];
+    const int     count = gpu_profile_rows(gpu, rows, PROFILE_ROWS);
+    *cost               = (BenchCost){0};
+    for (int i = 0; i < count; i++) {
+        const bool attention = strncmp(rows[i].kernel, "attention", 9) == 0, product = rows[i].flops > 0 && !attention;
+        cost->kernels += (double)rows[i].calls;
+        cost->product_flops += product ? rows[i].flops : 0;
+        cost->product_bytes += product ? rows[i].bytes : 0;
+        cost->attention_flops += attention ? rows[i].flops : 0;
+        cost->other_bytes += product || attention ? 0 : rows[i].bytes;
+    }
+}
+
+Status bench_train_point(Bench *bench, double *seconds, BenchCost *cost, Error *error)
+{
+    enum { MOST = 200, LEAST = 3 };
+    TrainBench t = {0};
+    double     times[MOST], loss = 0;
+    uint32_t   steps = 0;
+    Status     status = open_all(bench, &t, error);
+    for (int warm = 0; warm < 2 && status == STATUS_OK; warm++) { /* drivers compile at the first; the second is counted */
+        gpu_profile_kernels(bench->gpu, warm == 1);
+        gpu_profile_reset(bench->gpu);
+        status = train_step(bench, &t, &loss, error);
+    }
+    bench_cost_of_profile(bench->gpu, cost);
+    gpu_profile_kernels(bench->gpu, false);
+    for (const double start = bench_now(); status == STATUS_OK && steps < MOST && (steps < LEAST || bench_now() - start < bench->seconds);) {
+        const double before = bench_now();
+        status = train_step(bench, &t, &loss, error);
+        times[steps++] = bench_now() - before;
+    }
+    *seconds = status == STATUS_OK ? bench_quick(times, steps) : 0;
+    close_all(&t);
     return status;
 }

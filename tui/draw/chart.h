@@ -31,6 +31,7 @@ typedef struct Chart {
     double             smoothing;    /* 0: none, to 0.99: of an exponential mean, debiased at its
                                         start; the raw curve is drawn faint behind it */
     bool   log_y;                    /* values that are not positive are left out */
+    bool   log_x;                    /* of plots (tui/image), where all of x is positive */
     bool   cursor;                   /* reads the values at cursor_x              */
     double cursor_x;
     bool   legend; /* names with the last (or the cursor's) value */

@@ -19,9 +19,9 @@ void plot_axes_range(const Chart *chart, PlotAxes *axes)
     }
     curves_free(curves);
     window.cursor = false;
-    axes->x       = (Scale){window.x_min, window.x_max, false};
+    axes->x       = (Scale){window.x_min, window.x_max, chart->log_x && window.x_min > 0};
     axes->window  = window;
-    axes->whole_x = chart_counts_x(chart, &window);
+    axes->whole_x = !axes->x.log && chart_counts_x(chart, &window);
     axes->shown   = low <= high;
     if (axes->shown) {
         axes->message = NULL;
