@@ -193,7 +193,8 @@ static Status decoder_fill(Decoder *d, Error *error)
     if (d->cache == NULL || d->host == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "making a decoder: out of host memory");
     }
-    status = allocate(d, open, error);
+    status = decoder_panels_new(d, error);
+    status = status == STATUS_OK ? allocate(d, open, error) : status;
     if (status != STATUS_OK) {
         return status;
     }
@@ -240,6 +241,8 @@ void decoder_free(Decoder *d)
         gpu_stream_free(d->chunks);
         gpu_arena_free(d->arena);
         gpu_arena_free(d->host_arena);
+        gpu_arena_free(d->panels_arena);
+        free(d->panels);
         free(d->cache);
         free(d->slot_words);
         free(d->chunk_words);

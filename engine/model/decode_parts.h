@@ -1,5 +1,5 @@
-/* What the decoder's files share: decode.c (its life), decode_run.c (requests, slots, results), decode_prefill.c
- * (prompts in chunks) and decode_step.c (the recording of both). */
+/* What the decoder's files share: decode.c (its life), decode_panels.c (weights packed once per run), decode_run.c
+ * (requests, slots, results), decode_prefill.c (prompts in chunks) and decode_step.c (the recording of both). */
 #ifndef ENGINE_MODEL_DECODE_PARTS_H
 #define ENGINE_MODEL_DECODE_PARTS_H
 
@@ -40,7 +40,8 @@ struct Decoder {
     uint32_t     steps;          /* of a submit of this run */
     uint32_t     requests;       /* of this run                                                         */
     uint32_t     read;           /* tokens that the last run's only request has read; 0 after others     */
-    GpuArena    *arena, *host_arena;
+    GpuArena    *arena, *host_arena, *panels_arena;
+    GpuSpan     *panels; /* [model_matrix_count] of the run's model, for its products; buffer NULL: not packed */
     GpuStream   *stream, *chunks; /* steps; a chunk of prompts                                        */
     GpuSpan      x, x_next, norm, rstd, qkv, attention, gate_up, activation; /* [max_rows, …]         */
     GpuSpan      logits;  /* [slots, vocab], least_rows if that is more                     */
@@ -64,6 +65,10 @@ static inline uint32_t *decoder_slot(const Decoder *d, uint32_t field)
 }
 
 AttentionShape decoder_attention(const Decoder *decoder);
+
+/* Room for panels, if the device has any use and memory for them; and the packing of a model's matrices. */
+Status decoder_panels_new(Decoder *decoder, Error *error);
+Status decoder_pack(Decoder *decoder, const Model *model, Error *error);
 
 /* Records a submit's steps of slots [0, width), and the copies of counters and slots for the host. */
 void decoder_record_steps(Decoder *decoder, const Model *model, const DecodeInput *input);

@@ -224,6 +224,9 @@ Status decoder_run(Decoder *d, const Model *model, const DecodeInput *input, Dec
     if (status == STATUS_OK && input->requests > 0) {
         d->read = 0;
         status  = prepare(d, input, error);
+        if (status == STATUS_OK && input->kept == 0) { /* else they are packed since the run before */
+            status = decoder_pack(d, model, error);
+        }
     }
     if (status == STATUS_OK && input->requests > 0) {
         d->steps = steps_of(d, input);

@@ -32,6 +32,11 @@ static void adapter_step(Decoder *d, const DecodeRows *rows, const Model *model,
     }
 }
 
+static GpuSpan layer_panels(const Decoder *d, uint32_t layer, ModelMatrix matrix)
+{
+    return d->panels[MATRIX_LAYERS + MATRICES * layer + (uint32_t)matrix];
+}
+
 /* Layer l of all rows, x to x; where `last`, no more of it than its keys and values. */
 static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, uint32_t l, bool last)
 {
@@ -51,7 +56,8 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .m         = n,
                             .n         = qkv,
                             .k         = h,
-                            .workspace = d->scratch},
+                            .workspace = d->scratch,
+                            .panels    = layer_panels(d, l, MATRIX_QKV)},
                   model_matrix(model, l, MATRIX_QKV));
     adapter_step(d, rows, model, l, LORA_QKV, d->qkv, d->norm);
     if (c->qk_norm) {
@@ -73,16 +79,22 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .m         = n,
                             .n         = h,
                             .k         = q,
-                            .workspace = d->scratch},
+                            .workspace = d->scratch,
+                            .panels    = layer_panels(d, l, MATRIX_O)},
                   model_matrix(model, l, MATRIX_O));
     adapter_step(d, rows, model, l, LORA_ATTENTION_OUT, d->x_next, d->attention);
     rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h),
                     c->rms_norm_eps);
-    weight_matmul(
-        s,
-        &(Matmul){
-            .layout = MATMUL_NT, .c = d->gate_up, .a = d->norm, .m = n, .n = 2 * ff, .k = h, .workspace = d->scratch},
-        model_matrix(model, l, MATRIX_GATE_UP));
+    weight_matmul(s,
+                  &(Matmul){.layout    = MATMUL_NT,
+                            .c         = d->gate_up,
+                            .a         = d->norm,
+                            .m         = n,
+                            .n         = 2 * ff,
+                            .k         = h,
+                            .workspace = d->scratch,
+                            .panels    = layer_panels(d, l, MATRIX_GATE_UP)},
+                  model_matrix(model, l, MATRIX_GATE_UP));
     adapter_step(d, rows, model, l, LORA_GATE_UP, d->gate_up, d->norm);
     swiglu_forward(s, d->activation, d->gate_up, n, ff);
     weight_matmul(s,
@@ -93,7 +105,8 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .m         = n,
                             .n         = h,
                             .k         = ff,
-                            .workspace = d->scratch},
+                            .workspace = d->scratch,
+                            .panels    = layer_panels(d, l, MATRIX_DOWN)},
                   model_matrix(model, l, MATRIX_DOWN));
     adapter_step(d, rows, model, l, LORA_MLP_OUT, d->x, d->activation);
 }
@@ -112,7 +125,8 @@ static void head_step(Decoder *d, const Model *model, const SampleOptions *sampl
                             .m         = n,
                             .n         = c->vocab_size,
                             .k         = h,
-                            .workspace = d->scratch},
+                            .workspace = d->scratch,
+                            .panels    = d->panels[c->tie_embeddings ? MATRIX_EMBEDDING : MATRIX_HEAD]},
                   model_head(model));
     sample_tokens(d->stream, d->sampled, d->sampled_logprob, (GpuSpan){0}, d->logits, slot_field(d, SLOT_SEQUENCE),
                   slot_field(d, SLOT_POSITION), sample, n, c->vocab_size);

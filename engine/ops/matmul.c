@@ -3,7 +3,7 @@
 #include "engine/ops/matmul_parts.h"
 
 /* Rows are whole vec4s at aligned places, and sizes stay within what the kernels index. */
-static bool fits_vec4s(const Matmul *p)
+bool matmul_fits_vec4s(const Matmul *p)
 {
     const uint64_t limit   = (uint64_t)256 << 20;
     const GpuSpan  spans[] = {p->a, p->b, p->c, p->add, p->bias, p->workspace};
@@ -30,7 +30,8 @@ static uint64_t planes_bytes(const MatmulPlan *plan, uint32_t m, uint32_t n)
 static GpuSpan element_rows(GpuSpan matrix, uint64_t size, uint64_t first, uint64_t rows, uint64_t width,
                             uint64_t stride)
 {
-    return gpu_span_slice(matrix, first * stride * size, ((rows - 1) * stride + width) * size);
+    return matrix.buffer == NULL ? matrix
+                                 : gpu_span_slice(matrix, first * stride * size, ((rows - 1) * stride + width) * size);
 }
 
 static GpuSpan matrix_rows(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t width, uint64_t stride)
@@ -150,14 +151,14 @@ static MatmulPlan plan_piece(GpuStream *stream, const Matmul *p)
 {
     const MatmulPlan plan  = matmul_plan(stream, p->layout, p->m, p->n, p->k);
     const uint64_t   pass  = pass_bytes(&plan, p->compute, p->layout, p->m, p->n);
-    const uint64_t   wants = gpu_align(plan.panel_bytes) + pass;
+    const uint64_t   wants = (p->panels.buffer != NULL ? 0 : gpu_align(plan.panel_bytes)) + pass;
     const bool       room  = wants == 0 || (p->workspace.buffer != NULL && p->workspace.size >= wants);
     Matmul           read  = *p;
     if (pass > 0) { /* rounded operands start at whole vec4s; in place of the ones as they are */
         read.a = read.b = gpu_span_slice(p->workspace, 0, room ? pass : 0);
         read.lda = read.ldb = 0;
     }
-    return plan.kernel == KERNEL_TILED || !room || pass > operand_limit(stream) || !fits_vec4s(&read)
+    return plan.kernel == KERNEL_TILED || !room || pass > operand_limit(stream) || !matmul_fits_vec4s(&read)
                ? matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k)
                : plan;
 }
@@ -220,7 +221,8 @@ static uint32_t lines_that_fit(uint64_t limit, uint64_t stride, uint32_t lines)
  */
 static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
 {
-    const uint32_t lines = p->layout == MATMUL_NN ? p->k : p->layout == MATMUL_NT ? p->n : p->m;
+    const uint32_t lines  = p->layout == MATMUL_NN ? p->k : p->layout == MATMUL_NT ? p->n : p->m;
+    uint64_t       packed = 0; /* bytes of the panels of earlier pieces */
     for (uint32_t first = 0; first < lines; first += step) {
         Matmul         piece = *p;
         const uint32_t count = lines - first < step ? lines - first : step;
@@ -256,12 +258,16 @@ static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
             }
             break;
         }
+        if (p->panels.buffer != NULL) {
+            const uint64_t bytes = matmul_piece_panels(stream, p->layout, piece.n, piece.k);
+            piece.panels         = gpu_span_slice(p->panels, packed, bytes);
+            packed += bytes;
+        }
         matmul(stream, &piece);
     }
 }
 
-/* Lines of the weight that one dispatch takes. */
-static uint32_t weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t ldb,
+uint32_t matmul_weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t ldb,
                             uint32_t ldc)
 {
     const uint64_t limit = operand_limit(stream);
@@ -277,15 +283,16 @@ void matmul(GpuStream *stream, const Matmul *matmul)
     }
     const bool     tn = p.layout == MATMUL_TN, nt = p.layout == MATMUL_NT;
     const uint32_t b_lines = nt ? p.n : p.k, b_width = nt ? p.k : p.n;
-    p.lda = p.lda != 0 ? p.lda : tn ? p.m : p.k;
-    p.ldb = p.ldb != 0 ? p.ldb : b_width;
-    p.ldc = p.ldc != 0 ? p.ldc : p.n;
+    p.panels = p.compute == COMPUTE_F32 ? p.panels : (GpuSpan){0};
+    p.lda    = p.lda != 0 ? p.lda : tn ? p.m : p.k;
+    p.ldb    = p.ldb != 0 ? p.ldb : b_width;
+    p.ldc    = p.ldc != 0 ? p.ldc : p.n;
 
     /* Rows of A per piece: for TN these run along k (and so do B's), else along m (and so do C's). */
     const uint64_t widest = tn ? (p.lda > p.ldb ? p.lda : p.ldb) : (p.lda > p.ldc ? p.lda : p.ldc);
     const uint32_t rows   = tn ? p.k : p.m;
     const uint32_t step   = lines_that_fit(operand_limit(stream), widest, rows);
-    const uint32_t lines  = weight_step(stream, p.layout, p.m, p.n, p.k, p.ldb, p.ldc);
+    const uint32_t lines  = matmul_weight_step(stream, p.layout, p.m, p.n, p.k, p.ldb, p.ldc);
     if (step == 0 || lines == 0) {
         gpu_stream_fail(stream, STATUS_FAILED, "matrix product: one row is more than the device binds at once");
         return;
@@ -326,7 +333,7 @@ uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayou
     if (m == 0 || n == 0 || k == 0) {
         return 0;
     }
-    const uint32_t lines = weight_step(stream, layout, m, n, k, layout == MATMUL_NT ? k : n, n);
+    const uint32_t lines = matmul_weight_step(stream, layout, m, n, k, layout == MATMUL_NT ? k : n, n);
     if (layout == MATMUL_NT && lines > 0) { /* pieces of the weight use it one after another */
         n = lines;
     } else if (layout == MATMUL_TN && lines > 0) {

@@ -34,7 +34,8 @@ typedef struct Matmul {
     bool         accumulate; /* C += instead of C =                                  */
     uint32_t     m, n, k;
     uint32_t     lda, ldb, ldc; /* row strides in elements; 0: packed                */
-    GpuSpan      workspace;  /* matmul_workspace bytes; NULL: done without, slower        */
+    GpuSpan      workspace;  /* matmul_workspace bytes; NULL: done without, slower   */
+    GpuSpan      panels;     /* B as matmul_pack has packed it; NULL: packed each time. Not read unless compute is f32 */
 } Matmul;
 
 /* Records the product. Any m, n, k >= 1 (0: nothing is recorded). Deterministic
@@ -53,6 +54,16 @@ static inline uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, 
 {
     return matmul_workspace_as(stream, COMPUTE_F32, layout, m, n, k);
 }
+
+/* A B that many products share (a weight) can be packed once, in the order in which the device's kernel reads it; no bit
+ * of their results changes. Bytes of the panels, for an NN or NT product with a packed B; 0: the device has no use for
+ * them, or none for these sizes. */
+uint64_t matmul_panel_bytes(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k);
+
+/* Records the packing of product->b into product->panels. Of the product only layout, b, n, k and panels are read (ldb
+ * must be 0). Products with these panels have the same layout, n and k. They still name their b: what the kernel for
+ * panels does not take (spans that are not at a multiple of 16 bytes) reads it. */
+void matmul_pack(GpuStream *stream, const Matmul *product);
 
 /* Whether the device has kernels for f32 that are faster than any that its B comes to in another format, and whether
  * one of them takes this product. */

@@ -1,5 +1,5 @@
 /* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
- * how it covers a product), matmul_record.c (the dispatches). */
+ * how it covers a product), matmul_record.c (the dispatches), matmul_pack.c (a B packed once for many products). */
 #ifndef ENGINE_OPS_MATMUL_PARTS_H
 #define ENGINE_OPS_MATMUL_PARTS_H
 
@@ -43,9 +43,33 @@ static inline uint64_t b_size(const Matmul *p)
     return p->b_halves ? 2 : 4;
 }
 
+/* k of a panel of a pass of `count`: a multiple of what they are padded to, and so is a loop's step. */
+static inline uint32_t matmul_panel_length(uint32_t count)
+{
+    return ceil_div(count, PADDED_STEP) * PADDED_STEP;
+}
+
 /* The kernel that suits the device and the shape; the one that takes every shape. */
 MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
 MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+
+/* Whether the product's strides and places suit a kernel that reads vec4s. */
+bool matmul_fits_vec4s(const Matmul *p);
+
+/* Lines of the weight (of NT: columns of C; of NN: k; of TN: rows of C) that one dispatch takes. */
+uint32_t matmul_weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t ldb,
+                            uint32_t ldc);
+
+/* Panels of a B that one dispatch takes (0: its kernel has none), pass after pass of k, and those of one pass. */
+uint64_t matmul_piece_panels(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k);
+/* The lines of the first such piece of a packed B from line `first` on; 0: not even one. */
+uint32_t matmul_panel_lines(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k, uint32_t first);
+uint64_t matmul_panels_size(const MatmulPlan *plan, uint32_t n, uint32_t k);
+GpuSpan  matmul_panels_pass(GpuSpan panels, const MatmulPlan *plan, uint32_t n, uint32_t first, uint32_t count);
+
+/* Packs k in [first, first + count) of B into `panels`, those of the pass. */
+void matmul_record_pack(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan panels, uint32_t first,
+                        uint32_t count);
 
 /* One dispatch into `c`; `epilogue`: bits of what is added. lanes, texel: one pass, k in [first, first + count). */
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);

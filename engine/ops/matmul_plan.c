@@ -74,13 +74,21 @@ static uint32_t lanes_step(uint32_t k)
     return k % step < step / 2 ? step : step / 2;
 }
 
+/* So many that few rows are shared out evenly, without rows that nobody asked for; a row's bits do not depend on it.
+ * Many rows take one kernel for all. */
+static uint32_t lanes_tile(MatmulLayout layout, uint32_t m)
+{
+    const uint32_t rows = lanes_rows();
+    return layout == MATMUL_TN || m >= 3 * rows ? rows : ceil_div(m, ceil_div(m, rows));
+}
+
 /* A panel of B and a tile of A lie in a first-level cache during a pass. */
 static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
     const uint32_t longest = 384, step = lanes_step(k);
     const uint32_t most = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
     MatmulPlan     plan = {
-            .kernel = KERNEL_LANES, .tile_m = lanes_rows(), .tile_n = 2 * lanes, .tile_k = step, .slices = 1};
+            .kernel = KERNEL_LANES, .tile_m = lanes_tile(layout, m), .tile_n = 2 * lanes, .tile_k = step, .slices = 1};
     plan.k_main      = k / plan.tile_k * plan.tile_k;
     plan.panel_bytes = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4; /* no less for a longer k */
     plan.k_most      = most;

@@ -52,25 +52,15 @@ static GpuBind by_address(GpuSpan span, GpuAccess access)
 void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count)
 {
-    const bool     padded = count % plan->tile_k != 0;
-    const uint32_t length = padded ? ceil_div(count, PADDED_STEP) * PADDED_STEP : count; /* of a panel */
-    const uint32_t lanes  = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    const bool     padded = count % plan->tile_k != 0, packed_before = p->panels.buffer != NULL;
+    const uint32_t length = matmul_panel_length(count), lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
     const uint32_t panels = ceil_div(p->n, plan->tile_n), tiles = ceil_div(p->m, plan->tile_m);
-    const GpuSpan  packed = gpu_span_slice(p->workspace, 0, (uint64_t)panels * plan->tile_n * length * 4);
-    const uint64_t a_step = p->layout == MATMUL_TN ? p->lda : 1, b_step = p->layout == MATMUL_NT ? 1 : p->ldb;
-    const struct {
-        uint64_t b, panels;
-        uint32_t n, ldb, count, k;
-    } pack = {gpu_span_address(p->b) + first * b_step * 4, gpu_span_address(packed), p->n, p->ldb, length, count};
-    const uint32_t pack_step = padded ? PADDED_STEP : PACK_STEP;
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel = "gemm_pack",
-                                .spec   = {lanes, p->layout == MATMUL_NT ? MATMUL_NT : MATMUL_NN, 0, pack_step, padded},
-                                .spec_count = 5,
-                                .bind       = {by_address(packed, GPU_WRITE), by_address(p->b, GPU_READ)},
-                                .push       = &pack,
-                                .push_size  = sizeof pack,
-                                .groups     = {length / pack_step, panels, 1}});
+    const GpuSpan  packed = packed_before ? matmul_panels_pass(p->panels, plan, p->n, first, count)
+                                          : matmul_panels_pass(p->workspace, plan, p->n, 0, count);
+    const uint64_t a_step = p->layout == MATMUL_TN ? p->lda : 1;
+    if (!packed_before) {
+        matmul_record_pack(stream, p, plan, packed, first, count);
+    }
 
     const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
     const uint32_t k_slice = plan->slices > 1 ? plan->k_slice : length;

@@ -1,17 +1,10 @@
 #include "engine/ops/weight.h"
 
 #include "engine/ops/embedding.h"
+#include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 
-/* Bits of the epilogue, as in shaders/include/gemm.glsl. */
-enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
-
 enum { PANEL_FLOATS = 512 << 10 }; /* of a dequantized panel: what a second-level cache may hold */
-
-static uint32_t ceil_div(uint32_t a, uint32_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /* Rows of a panel: all, or a multiple of 64, so that what is cut at them starts where every device can bind. 0: the
  * device has no use for panels, or binds none at once. */
@@ -194,8 +187,6 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
     }
 }
 
-/* --- the product -------------------------------------------------------------------------------- */
-
 /* Rows of a weight whose data and scales each fit one binding: all, or so many that both begin where every device
  * can bind. 0 if not even those fit. */
 static uint32_t rows_per_binding(GpuStream *stream, const Weight *w)
@@ -215,6 +206,68 @@ static bool is_of(const Weight *w, ComputeType compute)
     return (compute == COMPUTE_BF16 && w->format == WEIGHT_BF16) || (compute == COMPUTE_F16 && w->format == WEIGHT_F16);
 }
 
+/* --- in panels, once for many products ------------------------------------------------------- */
+
+uint64_t weight_panel_bytes(GpuStream *stream, const Weight *w)
+{
+    return rows_per_binding(stream, w) > 0 ? matmul_panel_bytes(stream, MATMUL_NT, w->rows, w->columns) : 0;
+}
+
+/* Rows [first, first + w->rows) of the n whose panels these are. */
+static void dequantize_panels(GpuStream *stream, GpuSpan panels, const Weight *w, uint32_t first, uint32_t n)
+{
+    const MatmulPlan plan   = matmul_plan(stream, MATMUL_NT, 1, n, w->columns);
+    const uint32_t   blocks = ceil_div(w->columns, WEIGHT_BLOCK);
+    const struct {
+        uint64_t panels;
+        uint32_t rows, columns, blocks, row_words, row_scales, first, n, k_main, k_pass, padding;
+    } push               = {gpu_span_address(panels),
+                            w->rows,
+                            w->columns,
+                            blocks,
+                            weight_row_words(w->format, w->columns),
+                            weight_row_scales(w->format, w->columns),
+                            first,
+                            n,
+                            plan.k_main,
+              plan.k_main > 0 ? plan.k_pass : 1,
+                            0};
+    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "dequantize_panels",
+                                .spec       = {lanes, w->format},
+                                .spec_count = 2,
+                                .bind = {gpu_read(w->data), gpu_read(w->scales), {panels, GPU_WRITE, GPU_BIND_ADDRESS}},
+                                .push = &push,
+                                .push_size = sizeof push,
+                                .groups    = gpu_groups((uint64_t)w->rows * blocks, lanes)});
+}
+
+void weight_pack(GpuStream *stream, GpuSpan panels, const Weight *w)
+{
+    if (w->format == WEIGHT_F32) {
+        matmul_pack(stream,
+                    &(Matmul){.layout = MATMUL_NT, .b = w->data, .n = w->rows, .k = w->columns, .panels = panels});
+        return;
+    }
+    const uint32_t bound = rows_per_binding(stream, w);
+    if (bound == 0 || weight_panel_bytes(stream, w) == 0 || panels.size < weight_panel_bytes(stream, w)) {
+        gpu_stream_fail(stream, STATUS_FAILED, "packing a frozen weight: no panels for it, or too little room");
+        return;
+    }
+    for (uint32_t first = 0, lines; first < w->rows; first += lines) {
+        lines               = matmul_panel_lines(stream, MATMUL_NT, w->rows, w->columns, first);
+        const uint64_t size = matmul_piece_panels(stream, MATMUL_NT, lines, w->columns);
+        for (uint32_t row = 0; row < lines; row += bound) {
+            const Weight slice = weight_slice(w, first + row, lines - row < bound ? lines - row : bound);
+            dequantize_panels(stream, gpu_span_slice(panels, 0, size), &slice, row, lines);
+        }
+        panels = gpu_span_slice(panels, size, panels.size - size);
+    }
+}
+
+/* --- the product ------------------------------------------------------------------------------ */
+
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
 {
     Matmul p   = *product;
@@ -233,8 +286,15 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
         gpu_stream_fail(stream, STATUS_FAILED, "product with a frozen weight: not of its shape");
         return;
     }
-    p.lda                    = p.lda != 0 ? p.lda : p.k;
-    p.ldc                    = p.ldc != 0 ? p.ldc : p.n;
+    p.lda = p.lda != 0 ? p.lda : p.k;
+    p.ldc = p.ldc != 0 ? p.ldc : p.n;
+    if (p.panels.buffer != NULL && p.compute == COMPUTE_F32 && matmul_fits_vec4s(&p)) {
+        p.b   = (GpuSpan){0};
+        p.ldb = 0;
+        matmul(stream, &p);
+        return;
+    }
+    p.panels                 = (GpuSpan){0};
     const uint64_t workspace = p.workspace.buffer != NULL ? p.workspace.size : 0;
     const uint32_t panel = panel_rows(stream, w->rows, w->columns), bound = rows_per_binding(stream, w);
     const bool     panels = panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace;

@@ -36,6 +36,11 @@ static inline uint64_t weight_scale_bytes(WeightFormat format, uint64_t rows, ui
  * NN: k, n. TN is an error: a frozen weight has no gradient. A weight of f32 is matmul(). */
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *weight);
 
+/* The same in panels for the NT products of many calls (matmul_pack): bytes of a weight's panels, 0: the device has no
+ * use for them; and the packing. Products name them as product->panels. No bit of their results changes. */
+uint64_t weight_panel_bytes(GpuStream *stream, const Weight *weight);
+void     weight_pack(GpuStream *stream, GpuSpan panels, const Weight *weight);
+
 /* Bytes of workspace that make products of up to `m` rows with a weight of this shape faster on this device, whatever
  * its format; 0 if it would not be used. */
 uint64_t weight_workspace_as(GpuStream *stream, ComputeType compute, uint32_t m, uint32_t rows, uint32_t columns);

@@ -144,7 +144,7 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
     has_bf16   = bf16.shaderBFloat16Type && bf16.shaderBFloat16CooperativeMatrix;
 #endif
 #ifdef VK_KHR_cooperative_matrix
-    tier->cooperative_matrix = matrix.cooperativeMatrix && v12.vulkanMemoryModel && v12.shaderFloat16;
+    tier->cooperative_matrix = matrix.cooperativeMatrix && v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope && v12.shaderFloat16;
     if (tier->cooperative_matrix) {
         list_matrices(info, instance, physical, has_bf16);
     }
@@ -172,7 +172,8 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
                         .v12        = {.sType               = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
                                        .bufferDeviceAddress = tier->buffer_address,
                                        .shaderFloat16       = tier->cooperative_matrix,
-                                       .vulkanMemoryModel   = tier->cooperative_matrix},
+                                       .vulkanMemoryModel   = tier->cooperative_matrix,
+                                       .vulkanMemoryModelDeviceScope = tier->cooperative_matrix}, /* of atomics, once the model is on */
                         .statistics = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR},
                         .subgroups  = {.sType                = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
                                        .subgroupSizeControl  = VK_TRUE,

@@ -297,6 +297,54 @@ static void stays_inside(void **state)
     }
 }
 
+/* The first rows of a product have the same bits however many rows there are, and whether B was packed before. */
+static void packed_or_not_is_same(void **state)
+{
+    static const uint32_t sizes[][2] = {{64, 96}, {36, 44}, {100, 1000}, {516, 32}, {20, 8}}; /* n, k */
+    enum { MOST = 40 };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+        gpu_fixture_reset(NULL);
+        const MatmulLayout layout = i % 2 == 0 ? MATMUL_NT : MATMUL_NN;
+        const uint32_t     n = sizes[i / 2][0], k = sizes[i / 2][1];
+        GpuStream         *stream    = fixture_stream();
+        const uint64_t     workspace = matmul_workspace(stream, layout, MOST, n, k);
+        const uint64_t     panels    = matmul_panel_bytes(stream, layout, n, k);
+        Matmul             p         = {.layout = layout,
+                                        .b      = fixture_upload(fixture_doubles((size_t)n * k, 2), (size_t)n * k),
+                                        .bias   = fixture_upload(fixture_doubles(n, 3), n),
+                                        .n      = n,
+                                        .k      = k};
+        const double      *a         = fixture_doubles((size_t)MOST * k, 1);
+        p.workspace                  = workspace > 0 ? fixture_empty(workspace / 4) : p.workspace;
+        GpuSpan packed = panels > 0 ? fixture_empty(panels / 4) : (GpuSpan){0}, c[2][MOST + 1] = {{{0}}};
+        if (panels > 0) {
+            p.panels = packed;
+            matmul_pack(stream, &p);
+        }
+        for (uint32_t m = MOST; m > 0; m -= m > 14 ? 13 : 1) {
+            for (int from = 0; from < (panels > 0 ? 2 : 1); from++) {
+                p.m = m;
+                p.a = fixture_upload(a, (size_t)m * k);
+                p.c = c[from][m] = fixture_empty((size_t)m * n);
+                p.panels         = from == 1 ? packed : (GpuSpan){0};
+                matmul(stream, &p);
+            }
+        }
+        fixture_run();
+        for (uint32_t m = 1; m <= MOST; m++) {
+            for (int from = 0; from < 2; from++) {
+                if (c[from][m].buffer != NULL) {
+                    char name[80];
+                    snprintf(name, sizeof name, "%u of 40 rows, n %u k %u layout %d%s", m, n, k, (int)layout,
+                             from == 1 ? ", panels" : "");
+                    fixture_check_same(name, c[0][MOST], fixture_download(c[from][m], (size_t)m * n), (size_t)m * n);
+                }
+            }
+        }
+    }
+}
+
 static void nothing_for_nothing(void **state)
 {
     (void)state;
@@ -311,8 +359,9 @@ static void nothing_for_nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(every_layout),      fixture_test(of_16_bits),
-                                       fixture_test(rounds_to_nearest), fixture_test(rows_do_not_meet),
-                                       fixture_test(stays_inside),      fixture_test(nothing_for_nothing)};
+    const struct CMUnitTest tests[] = {fixture_test(every_layout),          fixture_test(of_16_bits),
+                                       fixture_test(rounds_to_nearest),     fixture_test(rows_do_not_meet),
+                                       fixture_test(packed_or_not_is_same), fixture_test(stays_inside),
+                                       fixture_test(nothing_for_nothing)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -128,35 +128,45 @@ static void every_format(void **state)
     }
 }
 
-/* A row's bits do not depend on the rows beside it: the first of a batch of 40 and of one of 20. */
+/* A row's bits do not depend on the rows beside it, nor on whether the weight was packed before. */
 static void rows_do_not_meet(void **state)
 {
+    static const uint32_t sizes[][2] = {{200, 128}, {36, 44}, {84, 1000}}; /* rows, columns */
+    static const uint32_t batches[]  = {40, 20, 13, 5, 2, 1};
+    enum { BATCHES = sizeof batches / sizeof batches[0] };
     (void)state;
-    enum { ROWS = 200, COLUMNS = 128 };
-    for (WeightFormat format = WEIGHT_BF16; format < WEIGHT_FORMATS; format++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] * WEIGHT_FORMATS; i++) {
         gpu_fixture_reset(NULL);
-        double      *values, *a = fixture_doubles(40 * COLUMNS, 1);
-        const Weight weight = random_weight(format, ROWS, COLUMNS, &values);
-        GpuStream   *stream = fixture_stream();
-        GpuSpan      c[2], workspace = {0};
-        if (weight_workspace(stream, ROWS, COLUMNS) > 0) {
-            workspace = fixture_empty(weight_workspace(stream, ROWS, COLUMNS) / 4);
+        const uint32_t rows = sizes[i / WEIGHT_FORMATS][0], columns = sizes[i / WEIGHT_FORMATS][1];
+        double        *values, *a                                   = fixture_doubles((size_t)batches[0] * columns, 1);
+        const Weight   weight    = random_weight((WeightFormat)(i % WEIGHT_FORMATS), rows, columns, &values);
+        GpuStream     *stream    = fixture_stream();
+        const uint64_t workspace = weight_workspace(stream, rows, columns),
+                       panels    = weight_panel_bytes(stream, &weight);
+        const GpuSpan packed     = panels > 0 ? fixture_empty(panels / 4) : (GpuSpan){0};
+        Matmul        p          = {.layout = MATMUL_NT, .n = rows, .k = columns};
+        GpuSpan       c[2][BATCHES];
+        p.workspace = workspace > 0 ? fixture_empty(workspace / 4) : p.workspace;
+        if (panels > 0) {
+            weight_pack(stream, packed, &weight);
         }
-        for (int i = 0; i < 2; i++) {
-            const uint32_t m = i == 0 ? 40 : 20;
-            c[i]             = fixture_empty((size_t)m * ROWS);
-            weight_matmul(stream,
-                          &(Matmul){.layout    = MATMUL_NT,
-                                    .c         = c[i],
-                                    .a         = fixture_upload(a, (size_t)m * COLUMNS),
-                                    .m         = m,
-                                    .n         = ROWS,
-                                    .k         = COLUMNS,
-                                    .workspace = workspace},
-                          &weight);
+        for (int from = 0; from < 2; from++) { /* without panels, with them if the device has them */
+            p.panels = from == 1 ? packed : p.panels;
+            for (int b = 0; b < BATCHES; b++) {
+                p.m = batches[b];
+                p.a = fixture_upload(a, (size_t)p.m * columns);
+                p.c = c[from][b] = fixture_empty((size_t)p.m * rows);
+                weight_matmul(stream, &p, &weight);
+            }
         }
         fixture_run();
-        fixture_check_same("20 rows of 40", c[0], fixture_download(c[1], 20 * ROWS), 20 * ROWS);
+        for (int b = 0; b < 2 * BATCHES; b++) {
+            const size_t count = (size_t)batches[b % BATCHES] * rows;
+            char         name[100];
+            snprintf(name, sizeof name, "%s, %u rows of 40, weight %u x %u%s", weight_format_name(weight.format),
+                     batches[b % BATCHES], rows, columns, b >= BATCHES && panels > 0 ? ", panels" : "");
+            fixture_check_same(name, c[0][0], fixture_download(c[b / BATCHES][b % BATCHES], count), count);
+        }
     }
 }
 
