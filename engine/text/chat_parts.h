@@ -8,6 +8,7 @@
 struct ChatTemplate {
     JinjaTemplate *jinja;
     cJSON         *special; /* {"bos_token": "<s>", …} */
+    cJSON         *given;   /* chat_template_set; NULL: nothing */
     ChatFamily     family;
 };
 

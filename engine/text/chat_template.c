@@ -83,8 +83,33 @@ void chat_template_free(ChatTemplate *chat)
     if (chat != NULL) {
         jinja_free(chat->jinja);
         cJSON_Delete(chat->special);
+        cJSON_Delete(chat->given);
         free(chat);
     }
+}
+
+Status chat_template_set(ChatTemplate *chat, const char *word, const char *source, Error *error)
+{
+    const char *equals = strchr(word, '=');
+    char        name[80];
+    cJSON      *value = NULL;
+    if (equals == NULL || equals == word || (size_t)(equals - word) >= sizeof name) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: found \"%.80s\", wanted name=value, as enable_thinking=false",
+                         source, word);
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(equals - word), word);
+    if (json_parse(equals + 1, strlen(equals + 1), source, &value, NULL) != STATUS_OK) {
+        value = cJSON_CreateString(equals + 1);
+    }
+    chat->given = chat->given != NULL ? chat->given : cJSON_CreateObject();
+    if (chat->given != NULL) {
+        cJSON_DeleteItemFromObjectCaseSensitive(chat->given, name);
+    }
+    if (value == NULL || chat->given == NULL || !cJSON_AddItemToObject(chat->given, name, value)) {
+        cJSON_Delete(value);
+        return out_of_memory(error);
+    }
+    return STATUS_OK;
 }
 
 ChatFamily chat_template_family(const ChatTemplate *chat)
@@ -214,8 +239,8 @@ static cJSON *all_variables(const ChatTemplate *chat, const cJSON *messages, con
     bool   ok  = all != NULL && refer(all, "messages", messages) && refer(all, "tools", options->tools) &&
               refer(all, "documents", NULL) &&
               cJSON_AddBoolToObject(all, "add_generation_prompt", options->add_generation_prompt) != NULL;
-    const cJSON *lists[2] = {chat->special, options->variables};
-    for (size_t i = 0; i < 2 && ok; i++) {
+    const cJSON *lists[3] = {chat->special, chat->given, options->variables};
+    for (size_t i = 0; i < 3 && ok; i++) {
         for (const cJSON *item = cJSON_IsObject(lists[i]) ? lists[i]->child : NULL; item != NULL && ok;
              item              = item->next) {
             ok = refer(all, item->string, item);

@@ -41,6 +41,10 @@ ChatTemplate *chat_template_open(const char *directory, const char *given, Error
 ChatTemplate *chat_template_parse(const char *text, size_t bytes, const char *name, const cJSON *tokenizer_config,
                                   Error *error);
 
+/* Sets a variable for every conversation that is written out from now on: "enable_thinking=false"; a value that is no
+ * JSON is a text. ChatOptions' own variables win. `source` is what the error says where `word` is no name=value. */
+Status chat_template_set(ChatTemplate *chat, const char *word, const char *source, Error *error);
+
 void       chat_template_free(ChatTemplate *chat); /* NULL is allowed */
 ChatFamily chat_template_family(const ChatTemplate *chat);
 

@@ -78,42 +78,15 @@ static void drop_last_message(cJSON *messages)
 }
 
 Status conversation_encode_prompt(const ChatTemplate *chat, const Tokenizer *tokenizer, const char *system,
-                                  const char *prompt, const cJSON *variables, int32_t **ids, size_t *count,
-                                  Error *error)
+                                  const char *prompt, int32_t **ids, size_t *count, Error *error)
 {
     cJSON *messages = first_messages(system);
     Status status =
         messages != NULL && add_message(messages, "user", prompt)
-            ? chat_encode(chat, tokenizer, messages,
-                          &(ChatOptions){.add_generation_prompt = true, .variables = variables}, ids, count, error)
+            ? chat_encode(chat, tokenizer, messages, &(ChatOptions){.add_generation_prompt = true}, ids, count, error)
             : out_of_memory(error);
     cJSON_Delete(messages);
     return status;
-}
-
-Status conversation_variables(const ArgsList *words, cJSON **variables, Error *error)
-{
-    *variables = cJSON_CreateObject();
-    for (int i = 0; i < words->count && *variables != NULL; i++) {
-        const char *equals = strchr(words->items[i], '=');
-        char        name[80];
-        cJSON      *value = NULL;
-        if (equals == NULL || equals == words->items[i] || (size_t)(equals - words->items[i]) >= sizeof name) {
-            return error_set(error, STATUS_BAD_INPUT,
-                             "--chat-set: found \"%.80s\", wanted name=value, as enable_thinking=false",
-                             words->items[i]);
-        }
-        snprintf(name, sizeof name, "%.*s", (int)(equals - words->items[i]), words->items[i]);
-        if (json_parse(equals + 1, strlen(equals + 1), "--chat-set", &value, NULL) != STATUS_OK) {
-            value = cJSON_CreateString(equals + 1);
-        }
-        cJSON_DeleteItemFromObjectCaseSensitive(*variables, name);
-        if (value == NULL || !cJSON_AddItemToObject(*variables, name, value)) {
-            cJSON_Delete(value);
-            return out_of_memory(error);
-        }
-    }
-    return *variables != NULL ? STATUS_OK : out_of_memory(error);
 }
 
 /* --- an answer */
@@ -256,7 +229,7 @@ static Status turn(Conversation *c, const char *text, Error *error)
 {
     const ConversationSetup *setup   = c->setup;
     const uint32_t           context = setup->config->max_positions;
-    const ChatOptions        options = {.add_generation_prompt = true, .variables = setup->variables};
+    const ChatOptions        options = {.add_generation_prompt = true};
     int32_t                 *ids     = NULL;
     size_t                   count   = 0;
     if (!add_message(c->messages, "user", text)) {

@@ -20,7 +20,6 @@ typedef struct ConversationSetup {
     const ModelConfig  *config;
     const Tokenizer    *tokenizer;
     const ChatTemplate *chat;
-    const cJSON        *variables; /* for the template; NULL: none */
     const char         *system;    /* NULL: none                   */
     const int32_t      *stops;
     uint32_t            stop_count;
@@ -33,11 +32,7 @@ Status conversation_run(const ConversationSetup *setup, Error *error);
 
 /* The tokens of a single message with what comes before its answer. */
 Status conversation_encode_prompt(const ChatTemplate *chat, const Tokenizer *tokenizer, const char *system,
-                                  const char *prompt, const cJSON *variables, int32_t **ids, size_t *count,
+                                  const char *prompt, int32_t **ids, size_t *count,
                                   Error *error);
-
-/* Makes the template's variables of "name=value" words; a value is read as JSON if it is that, else as text.
- * *variables is cJSON_Delete's. */
-Status conversation_variables(const ArgsList *words, cJSON **variables, Error *error);
 
 #endif

@@ -143,6 +143,12 @@ static Status open_model(const Check *check, ModelParts *parts, Error *error)
     parts->tokenizer = tokenizer_open(directory, error);
     parts->chat =
         chat_template_open(directory, model->chat_template[0] != '\0' ? model->chat_template : NULL, &parts->no_chat);
+    const RunTask *task = &check->config.task;
+    for (uint32_t i = 0; parts->chat != NULL && i < task->chat_set_count; i++) {
+        if (chat_template_set(parts->chat, task->chat_set[i], "task.chat_set", error) != STATUS_OK) {
+            return error->status;
+        }
+    }
     parts->context    = weights[0] != '\0' ? UINT32_MAX : model->init.max_positions;
     parts->vocab_size = parts->tokenizer != NULL ? tokenizer_vocab_size(parts->tokenizer) : 0;
     char *path        = path_join(weights, "config.json");

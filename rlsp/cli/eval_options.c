@@ -55,9 +55,10 @@ static Status parse_all(EvalCommand *r, const ArgsCommand *command, int argc, ch
     }
     r->settings             = eval_settings_default();
     status                  = eval_settings_read(&r->settings, given.resume, error);
-    ArgsList *const lists[] = {&r->settings.temperatures, &r->settings.subjects, &r->settings.levels, &r->settings.k};
+    ArgsList *const lists[] = {&r->settings.temperatures, &r->settings.subjects, &r->settings.levels, &r->settings.k,
+                               &r->settings.chat_set};
     const ArgsList *const anew[] = {&given.settings.temperatures, &given.settings.subjects, &given.settings.levels,
-                                    &given.settings.k};
+                                    &given.settings.k, &given.settings.chat_set};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         lists[i]->count = anew[i]->count > 0 ? 0 : lists[i]->count;
     }
@@ -151,6 +152,11 @@ Status eval_options_parse(EvalCommand *command_line, int argc, char **argv, bool
          .value       = &s->system,
          .placeholder = "S",
          .help        = "a system message, with a chat template"},
+        {.name        = "chat-set",
+         .type        = ARGS_LIST,
+         .value       = &s->chat_set,
+         .placeholder = "K=V",
+         .help        = "a variable of the chat template, as enable_thinking=false; may be given again"},
         {.name        = "prefix",
          .type        = ARGS_TEXT,
          .value       = &s->prefix,

@@ -68,6 +68,10 @@ static Status check_together(const EvalSettings *settings, const Preset *preset,
         return error_set(error, STATUS_BAD_INPUT, "--system is for chat templates; it does not go with %s",
                          preset != NULL ? preset->name : "--raw");
     }
+    if ((settings->raw || preset != NULL) && settings->chat_set.count > 0) {
+        return error_set(error, STATUS_BAD_INPUT, "--chat-set is for chat templates; it does not go with %s",
+                         preset != NULL ? preset->name : "--raw");
+    }
     if (preset != NULL && (settings->prefix != NULL || settings->suffix != NULL)) {
         return error_set(error, STATUS_BAD_INPUT,
                          "--prompt-template %s is the whole prompt; leave --prefix and --suffix out", preset->name);
@@ -88,6 +92,11 @@ Status eval_prompt_choose(EvalSettings *settings, RunTask *task, const char **ch
                                "--system: %s has no chat template; give --prompt-template chatml, llama3 or a file",
                                settings->model);
         }
+        if (status == STATUS_OK && !has && settings->chat_set.count > 0) {
+            status = error_set(error, STATUS_BAD_INPUT,
+                               "--chat-set: %s has no chat template; give --prompt-template chatml, llama3 or a file",
+                               settings->model);
+        }
         settings->raw = !has;
     }
     const struct {
@@ -105,6 +114,14 @@ Status eval_prompt_choose(EvalSettings *settings, RunTask *task, const char **ch
                  {task->suffix, sizeof task->suffix, preset != NULL ? preset->suffix : settings->suffix, "--suffix"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && status == STATUS_OK; i++) {
         status = copy(texts[i].to, texts[i].size, texts[i].from, texts[i].option, error);
+    }
+    if (status == STATUS_OK && settings->chat_set.count > RUN_CHAT_SET_MAX) {
+        status = error_set(error, STATUS_BAD_INPUT, "--chat-set is given %d times; %d are possible",
+                           settings->chat_set.count, RUN_CHAT_SET_MAX);
+    }
+    for (int i = 0; i < settings->chat_set.count && status == STATUS_OK; i++) {
+        status = copy(task->chat_set[task->chat_set_count++], RUN_NAME_SIZE, settings->chat_set.items[i], "--chat-set",
+                      error);
     }
     task->kind              = TASK_KIND_JSONL;
     task->prompt            = settings->raw || preset != NULL ? PROMPT_RAW : PROMPT_CHAT;

@@ -74,6 +74,9 @@ static void say_prompt(FILE *out, const EvalSettings *s)
     if (s->system != NULL) {
         row(out, "system", s->system);
     }
+    for (int i = 0; i < s->chat_set.count; i++) {
+        row(out, "variable of the template", s->chat_set.items[i]);
+    }
     if (s->prefix != NULL) {
         row(out, "before the problem", s->prefix);
     }

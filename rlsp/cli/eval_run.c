@@ -64,11 +64,12 @@ static Status choose_built_in(EvalRun *run, Error *error)
     if (kind == NULL) {
         return error_set(error, STATUS_BAD_INPUT, "unknown task \"%.40s\"; countdown or pick-three", settings->task);
     }
-    if (settings->raw || settings->prompt_template != NULL || settings->system != NULL || settings->prefix != NULL ||
-        settings->suffix != NULL || settings->subjects.count > 0 || settings->levels.count > 0) {
+    if (settings->raw || settings->prompt_template != NULL || settings->system != NULL ||
+        settings->chat_set.count > 0 || settings->prefix != NULL || settings->suffix != NULL ||
+        settings->subjects.count > 0 || settings->levels.count > 0) {
         return error_set(
             error, STATUS_BAD_INPUT,
-            "--raw, --prompt-template, --system, --prefix, --suffix, --subject and --level are for --data; "
+            "--raw, --prompt-template, --system, --chat-set, --prefix, --suffix, --subject and --level are for --data; "
             "a built-in task poses its problems itself");
     }
     settings->limit   = settings->limit > 0 ? settings->limit : TASK_PROBLEMS;

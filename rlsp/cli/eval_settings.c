@@ -46,6 +46,7 @@ static const Setting settings_table[] = {
     {"raw", SETTING_FLAG, AT(raw), "--raw"},
     {"prompt_template", SETTING_TEXT, AT(prompt_template), "--prompt-template"},
     {"system", SETTING_TEXT, AT(system), "--system"},
+    {"chat_set", SETTING_LIST, AT(chat_set), "--chat-set"},
     {"prefix", SETTING_TEXT, AT(prefix), "--prefix"},
     {"suffix", SETTING_TEXT, AT(suffix), "--suffix"},
     {"boxes", SETTING_BOXES, AT(boxes), "--boxes"},
@@ -143,7 +144,7 @@ void eval_settings_json(JsonLine *line, const EvalSettings *settings)
 static Status read_list(const JsonObject *object, const char *key, ArgsList *list, Error *error)
 {
     const cJSON *array  = NULL, *item;
-    Status       status = json_get_array(object, key, JSON_REQUIRED, &array, error);
+    Status       status = json_get_array(object, key, JSON_OPTIONAL, &array, error); /* older folders have fewer */
     list->count         = 0;
     cJSON_ArrayForEach(item, array)
     {

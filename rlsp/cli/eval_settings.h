@@ -27,6 +27,7 @@ typedef struct EvalSettings {
     int64_t     max_prompt; /* 0: any length */
     bool        raw;
     const char *prompt_template, *system, *prefix, *suffix;
+    ArgsList    chat_set;
     int         boxes; /* last, first, only */
     bool        fbox, phrases;
     int64_t     samples, max_new, top_k; /* samples, max_new 0: not given */

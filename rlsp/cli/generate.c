@@ -39,7 +39,6 @@ typedef struct Generation {
     int32_t    *tokens;  /* streaming: room for a completion   */
     TokenPrinter printer;
     ChatTemplate *chat;     /* --chat */
-    cJSON      *chat_variables;
     int32_t     stops[8];
     uint32_t    stop_count;
     JsonLine    line;
@@ -95,7 +94,7 @@ static Status encode_prompt(Generation *g, Error *error)
     const char  *prompt = text != NULL ? text : g->options.prompt;
     const size_t length = text != NULL ? bytes : strlen(g->options.prompt != NULL ? g->options.prompt : "");
     if (status == STATUS_OK && g->options.chat) {
-        status = conversation_encode_prompt(g->chat, g->tokenizer, g->options.system, prompt, g->chat_variables, &ids, &count, error);
+        status = conversation_encode_prompt(g->chat, g->tokenizer, g->options.system, prompt, &ids, &count, error);
     } else if (status == STATUS_OK) {
         status = tokenizer_encode(g->tokenizer, prompt, length, true, &ids, &count, error);
     }
@@ -285,8 +284,12 @@ static Status prepare_stops(Generation *g, Error *error)
 {
     if (g->options.chat) {
         g->chat = chat_template_open(g->options.model, g->options.chat_template, error);
-        if (g->chat == NULL || conversation_variables(&g->options.chat_set, &g->chat_variables, error) != STATUS_OK) {
-            return error->status;
+        Status status = g->chat != NULL ? STATUS_OK : error->status;
+        for (int i = 0; i < g->options.chat_set.count && status == STATUS_OK; i++) {
+            status = chat_template_set(g->chat, g->options.chat_set.items[i], "--chat-set", error);
+        }
+        if (status != STATUS_OK) {
+            return status;
         }
         add_stop(g, chat_end_token(g->chat, g->tokenizer));
     }
@@ -303,7 +306,6 @@ static Status converse(Generation *g, Error *error)
                                      .config = &g->config,
                                      .tokenizer = g->tokenizer,
                                      .chat = g->chat,
-                                     .variables = g->chat_variables,
                                      .system = g->options.system,
                                      .stops = g->stops,
                                      .stop_count = g->options.ignore_eos ? 0 : g->stop_count,
@@ -347,7 +349,6 @@ static void generation_free(Generation *g)
     free(g->tokens);
     token_printer_free(&g->printer);
     chat_template_free(g->chat);
-    cJSON_Delete(g->chat_variables);
 }
 
 int cli_generate(int argc, char **argv)

@@ -32,6 +32,7 @@
 
 enum {
     RUN_NAME_SIZE    = 64,
+    RUN_CHAT_SET_MAX = 8,
     RUN_PATH_SIZE    = 1024,
     RUN_TEXT_SIZE    = 512,
     RUN_MODEL_SIZE   = 256,
@@ -105,6 +106,8 @@ typedef struct RunTask {
     char        prompt_key[RUN_NAME_SIZE], answer_key[RUN_NAME_SIZE];                       /* jsonl */
     char        id_key[RUN_NAME_SIZE], subject_key[RUN_NAME_SIZE], level_key[RUN_NAME_SIZE]; /* jsonl */
     char        system[RUN_TEXT_SIZE];                                /* jsonl, chat              */
+    char        chat_set[RUN_CHAT_SET_MAX][RUN_NAME_SIZE];            /* name=value, for the template */
+    uint32_t    chat_set_count;
     char        prefix[RUN_TEXT_SIZE], suffix[RUN_TEXT_SIZE];         /* jsonl: around the problem */
     RunBoxes    boxes;                  /* jsonl: which of several boxes of a response holds the answer */
     bool        fbox;                   /* jsonl: \fbox is a box, too                            */

@@ -86,6 +86,8 @@ const ConfigKey config_keys[] = {
     {"task.fbox", FLAG(task.fbox), "false", "jsonl: \\fbox{…} is a box, too"},
     {"task.phrases", FLAG(task.phrases), "false", "jsonl: where there is no box, \"the answer is …\", \"#### …\" or the last number; for models that were not told of boxes"},
     {"task.system", TEXT(task.system), "\"\"", "jsonl, chat: system message; empty: none"},
+    {"task.chat_set", KEY_TEXT_LIST, AT(task.chat_set), COUNT(task.chat_set), AT(task.chat_set_count), 0, 0, NULL, "[]",
+     "variables of the chat template, in problems and in conversations of SFT: [\"enable_thinking=false\"]; a line's chat_template_kwargs win"},
     {"task.prefix", TEXT(task.prefix), "\"\"", "jsonl: text before the problem"},
     {"task.suffix", TEXT(task.suffix), "\"\"", "jsonl: text after the problem"},
     {"task.max_prompt_tokens", COUNTED(task.max_prompt_tokens, 1), "2048", "jsonl: longer prompts are left out, and counted"},
@@ -254,7 +256,7 @@ const ConfigKey config_keys[] = {
     {"adapter.rslora", FLAG(adapter.rslora), "false", "by alpha / sqrt(rank) instead"},
     {"adapter.dropout", REAL(adapter.dropout, 0, 0.95), "0", "in SFT, the share of an adapter's inputs that is left out of each step; RL has none, for its first ratio has to be 1"},
     {"adapter.path", PATH(adapter.path), "\"\"", "a PEFT adapter to go on with, whose rank, alpha and targets then hold; empty: a new one"},
-    {"adapter.targets", KEY_TEXT_LIST, AT(adapter.targets), COUNT(adapter.targets), AT(adapter.target_count), 0, 0, NULL,
+    {"adapter.targets", KEY_TEXT_LIST, AT(adapter.targets), COUNT(adapter.targets), AT(adapter.target_count), 1, 0, NULL,
      "[\"q_proj\", \"k_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"up_proj\", \"down_proj\"]", "matrices that get one"},
 };
 /* clang-format on */

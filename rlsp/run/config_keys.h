@@ -21,7 +21,7 @@ typedef enum KeyType {
     KEY_PATH,          /* char[size]; "" and `words` are kept as they are      */
     KEY_WORD,          /* an enum: index into words                            */
     KEY_WORD_LIST,     /* enum array of at most `size`; its count at `count`   */
-    KEY_TEXT_LIST,     /* char[size][RUN_NAME_SIZE]; its count at `count`      */
+    KEY_TEXT_LIST,     /* char[size][RUN_NAME_SIZE], at least `min`; its count at `count` */
     KEY_PHASES         /* sft.phases                                           */
 } KeyType;
 

@@ -38,7 +38,7 @@ static void describe_wanted(const ConfigKey *key, char *text, size_t size)
     case KEY_TEXT_OR_INDEX: snprintf(text, size, "a string or an index"); return;
     case KEY_TEXT:
     case KEY_PATH: snprintf(text, size, "a string of less than %zu bytes", key->size); return;
-    case KEY_TEXT_LIST: snprintf(text, size, "an array of 1 to %zu strings", key->size); return;
+    case KEY_TEXT_LIST: snprintf(text, size, "an array of %.0f to %zu strings", key->min, key->size); return;
     case KEY_PHASES: snprintf(text, size, "an array of at most %zu objects", key->size); return;
     case KEY_WORD: used = (size_t)snprintf(text, size, "one of"); break;
     case KEY_WORD_LIST: used = (size_t)snprintf(text, size, "an array, each once and in this order, of"); break;
@@ -115,7 +115,7 @@ static Status store_texts(const ConfigKey *key, const cJSON *value, const char *
             strcpy((char *)config + key->offset + (size_t)count * RUN_NAME_SIZE, item->valuestring);
         }
     }
-    if (count == 0) {
+    if (count < (uint32_t)key->min) {
         return refuse(key, value, origin, where, error);
     }
     if (config != NULL) {

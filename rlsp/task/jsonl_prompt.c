@@ -17,8 +17,12 @@ Status jsonl_open_chat(TaskInstance *task, const char *directory, const char *ch
     if (task->chat == NULL) {
         return raw && !given ? STATUS_OK : error->status;
     }
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i < task->settings.chat_set_count && status == STATUS_OK; i++) {
+        status = chat_template_set(task->chat, task->settings.chat_set[i], "task.chat_set", error);
+    }
     task->end_token = chat_end_token(task->chat, task->tokenizer);
-    return STATUS_OK;
+    return status;
 }
 
 /* prefix problem suffix, malloc'ed. */

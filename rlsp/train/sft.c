@@ -157,6 +157,7 @@ static SftSource *open_source(const Session *session, uint32_t phase, Error *err
                                       .tokenizer = session->tokenizer,
                                       .directory = session->tokenizer_directory,
                                       .chat_template = session->config.model.chat_template,
+                                      .task_settings = &session->config.task,
                                       .eos = session->stop_ids[0],
                                       .context = model->max_positions,
                                       .vocab_size = model->vocab_size,

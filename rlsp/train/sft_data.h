@@ -25,6 +25,7 @@ typedef struct SftSetup {
     const Tokenizer  *tokenizer;
     const char       *directory;     /* of the tokenizer and its chat template */
     const char       *chat_template; /* instead of that: model.chat_template; "" or NULL: not */
+    const RunTask    *task_settings; /* whose chat_set is the template's; NULL: none */
     int32_t           eos;
     uint32_t          context, vocab_size; /* of the model */
     uint64_t          seed;

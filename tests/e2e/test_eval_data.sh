@@ -210,6 +210,21 @@ has "$work/llama/traces.jsonl" '"prompt":"<|start_header_id|>user<|end_header_id
 expect 0 '"evals":' "" "$@" --prompt-template chatml --system "Be brief." --limit 1 --out "$work/chatml"
 has "$work/chatml/traces.jsonl" '<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is number 0?<|im_end|>'
 
+# Variables of a template: what it writes, and what the folder is known by.
+printf '%s' '{% for m in messages %}{{ m.content }}{% endfor %}{% if enable_thinking is false %} /no_think{% endif %}<|im_end|>' >"$work/think.jinja"
+set -- --model "$models/tiny-qwen3" --data "$work/data.jsonl" --max-new 4 --prompt-template "$work/think.jinja" --limit 1
+expect 0 "pass@1" "" "$@" --out "$work/think"
+has "$work/think/traces.jsonl" '"prompt":"What is number 0?<|im_end|>"'
+expect 0 "pass@1" "" "$@" --chat-set enable_thinking=true --chat-set enable_thinking=false --out "$work/no-think"
+has "$work/no-think/traces.jsonl" '"prompt":"What is number 0? /no_think<|im_end|>"'
+has "$work/no-think/report.md" '--chat-set enable_thinking=false'
+expect 2 "" "was begun with --chat-set" --resume "$work/no-think" --chat-set enable_thinking=true
+expect 0 "pass@1" "" --resume "$work/no-think"
+expect 2 "" "wanted name=value" "$@" --chat-set thinking
+expect 2 "" "does not go with --raw" --model "$models/tiny-qwen3" --data "$work/data.jsonl" --raw --chat-set a=b
+sed 's/"chat_set":\[[^]]*\],//' "$work/think/eval.json" >"$work/think/older" && mv "$work/think/older" "$work/think/eval.json"
+expect 0 "pass@1" "" --resume "$work/think" # of a version that had none
+
 # --- compared
 set -- --data "$work/data.jsonl" --max-new 24 --phrases --n 3
 expect 0 "pass@1" "" --model "$models/tiny-qwen3" "$@" --out "$work/a"

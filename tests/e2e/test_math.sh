@@ -105,6 +105,14 @@ grep '"event":"log"' "$work/short/events.jsonl" | grep -q "$left of 280 problems
     fail "nothing says what is left out"
 grep -q "$left of 280 problems are left out" "$work/err" || fail "the command line does not say what is left out"
 
+# --- variables of a chat template
+printf '%s' '{% for m in messages %}{{ m.content }}{% endfor %}{% if enable_thinking is false %} /no_think{% endif %}<|im_end|>' >"$work/think.jinja"
+short "$work/think" --set task.data="$problems" --set model.chat_template="$work/think.jinja" --set task.chat_set=enable_thinking=false || fail "task.chat_set: exit code $?"
+grep '"event":"trace"' "$work/think/traces.jsonl" | grep -qv '"prompt":"[^"]* /no_think<|im_end|>"' && fail "task.chat_set does not reach the prompts"
+grep -q '/no_think' "$work/think/traces.jsonl" || fail "task.chat_set: no prompts"
+short "$work/bad-think" --set task.data="$problems" --set task.chat_set=thinking && fail "a variable without a value is taken"
+grep -q "task.chat_set: found \"thinking\", wanted name=value" "$work/err" || fail "a variable without a value: it says $(tail -1 "$work/err")"
+
 # --- text as it is, and the authors' formula
 sed -E 's/^\{"problem": /{"input": /' "$problems" >"$work/raw.jsonl"
 short "$work/raw" --set task.data="$work/raw.jsonl" --set task.prompt_key=input --set task.prompt=raw --set task.eval_data= \

@@ -238,6 +238,39 @@ static void messages_are_checked(void **state)
     chat_template_free(chat);
 }
 
+/* What is set for all conversations: values as JSON if they are that, the last of a name, unless a conversation has its
+ * own. */
+static void variables_are_set(void **state)
+{
+    (void)state;
+    ChatTemplate *chat = from_text("{{ bos_token }}|{{ thinking is false }}|{{ words }}|{{ n + 1 }}|{{ list[1] }}",
+                                   "{\"bos_token\":\"<s>\"}");
+    static const char *const words[] = {"thinking=true", "thinking=false", "words=be brief=yes", "n=41",
+                                        "list=[1,\"b\"]"};
+    static const char *const bad[]   = {"thinking", "=1", ""};
+    cJSON *messages = parse("[{\"role\":\"user\",\"content\":\"a\"}]"), *own = parse("{\"n\":1,\"bos_token\":\"B\"}");
+    Error  error = {0};
+    char  *text;
+    size_t bytes;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        assert_int_equal(chat_template_set(chat, words[i], "--chat-set", &error), STATUS_OK);
+    }
+    assert_int_equal(chat_render(chat, messages, &(ChatOptions){0}, &text, &bytes, &error), STATUS_OK);
+    assert_string_equal(text, "<s>|True|be brief=yes|42|b");
+    free(text);
+    assert_int_equal(chat_render(chat, messages, &(ChatOptions){.variables = own}, &text, &bytes, &error), STATUS_OK);
+    assert_string_equal(text, "B|True|be brief=yes|2|b");
+    free(text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        error = (Error){0};
+        assert_int_equal(chat_template_set(chat, bad[i], "--chat-set", &error), STATUS_BAD_INPUT);
+        assert_non_null(strstr(error.text, "--chat-set: found"));
+    }
+    cJSON_Delete(messages);
+    cJSON_Delete(own);
+    chat_template_free(chat);
+}
+
 static void options_reach_the_template(void **state)
 {
     (void)state;
@@ -401,6 +434,7 @@ int main(void)
         cmocka_unit_test(ids_are_those_of_transformers),
         cmocka_unit_test(templates_are_found_as_transformers_does),
         cmocka_unit_test(messages_are_checked),
+        cmocka_unit_test(variables_are_set),
         cmocka_unit_test(options_reach_the_template),
         cmocka_unit_test(the_assistants_tokens_are_told),
         cmocka_unit_test(answers_that_cannot_be_told_are_errors),
