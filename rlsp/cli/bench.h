@@ -67,20 +67,20 @@ void bench_peer(Bench *bench, const char *what, double tokens_per_second);
 /* With --profile: the kernels since the last gpu_profile_reset, which were of so many steps. */
 void bench_profile(Bench *bench, double steps);
 
-/* What a step is made of, as the profile counts it. */
+/* What a step is made of, as its profile counts it: kernels (with copies and fills) by what bounds them, and what lies
+ * between them and around a run. */
+typedef enum BenchClass { CLASS_PRODUCTS, CLASS_ATTENTION, CLASS_OTHER, CLASS_REST, CLASSES } BenchClass;
 typedef struct BenchCost {
-    double kernels;         /* and copies and fills                            */
-    double product_flops, attention_flops;
-    double product_bytes;   /* operands and results of the products            */
-    double other_bytes;     /* of everything that is no product or attention   */
-    double cache_bytes;     /* decode: keys and values read                    */
+    double calls, flops, bytes, seconds;
 } BenchCost;
-void bench_cost_of_profile(const Gpu *gpu, BenchCost *cost);
+void bench_cost_of_profile(const Gpu *gpu, BenchCost costs[CLASSES]);
+
+enum { BENCH_COUNTED = 3 }; /* steps (training) or runs (decoding) whose profile is taken */
 
 /* Seconds of a training step of bench->model, or of a decode step of bench->sequences after prompts of bench->prompt
  * tokens, and what it is made of. */
-Status bench_train_point(Bench *bench, double *seconds, BenchCost *cost, Error *error);
-Status bench_decode_point(Bench *bench, double *seconds, BenchCost *cost, Error *error);
+Status bench_train_point(Bench *bench, double *seconds, BenchCost costs[CLASSES], Error *error);
+Status bench_decode_point(Bench *bench, double *seconds, BenchCost costs[CLASSES], Error *error);
 
 /* A time that others on the machine have not stretched: the lower quartile. Sorts. */
 double bench_quick(double *times, uint32_t count);

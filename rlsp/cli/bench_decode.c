@@ -134,57 +134,90 @@ Status bench_decode(Bench *bench, Error *error)
     return status;
 }
 
-Status bench_decode_point(Bench *bench, double *seconds, BenchCost *cost, Error *error)
+/* --- a point of a cost model -------------------------------------------------------------------------------------- */
+
+/* Steps that are measured: the last submits of a run, when all prompts are read and everything is recorded. */
+enum { POINT_STEPS = 4, POINT_SUBMITS = 3 };
+
+typedef struct StepClock {
+    const Bench *bench;
+    uint32_t     calls, all; /* submits of this run; of every run, as the first one found */
+    double       start, end; /* of those that are measured                                */
+    bool         profile;
+} StepClock;
+
+static bool step_done(void *user, uint32_t active)
 {
-    enum { MOST = 50 };
+    StepClock *clock = user;
+    (void)active;
+    clock->calls++;
+    clock->end = bench_now();
+    if (clock->calls + POINT_SUBMITS == clock->all) {
+        clock->start = clock->end;
+        if (clock->profile) {
+            gpu_profile_reset(clock->bench->gpu);
+        }
+    }
+    return false;
+}
+
+Status bench_decode_point(Bench *bench, double *seconds, BenchCost costs[CLASSES], Error *error)
+{
+    enum { MOST = 50, LEAST = 3 };
     const uint32_t     length   = bench->prompt + bench->new_tokens;
     const DecodeLimits limits   = {.max_length        = length,
                                    .max_requests      = bench->sequences,
                                    .max_prompt_tokens = bench->sequences * bench->prompt,
                                    .max_new           = bench->new_tokens,
-                                   .steps_per_submit  = bench->new_tokens < 16 ? bench->new_tokens : 0};
+                                   .steps_per_submit  = POINT_STEPS};
     Model             *model    = bench_model_new(bench, length, error);
     Decoder           *decoder  = model != NULL ? decoder_new(bench->gpu, &model->config, &limits, error) : NULL;
     Requests           requests = {0};
     Status             status   = decoder != NULL ? requests_open(&requests, bench, model->config.vocab_size, error) : error->status;
-    DecodeInput        input    = {.prompts       = requests.prompts,
+    StepClock          clock    = {.bench = bench};
+    const DecodeInput  input    = {.prompts       = requests.prompts,
                                    .prompt_starts = requests.starts,
                                    .sequence      = requests.sequence,
                                    .requests      = bench->sequences,
-                                   .sample        = {.temperature = 1, .seed = 1}};
+                                   .ignore_stop   = true,
+                                   .sample        = {.temperature = 1, .seed = 1},
+                                   .progress      = step_done,
+                                   .user          = &clock};
     DecodeOutput       output   = {0};
-    BenchCost          costs[2] = {{0}};
-    double             times[2][MOST];
-    uint64_t           steps[2] = {0};
-    uint32_t           runs     = 0;
-    for (int part = 0; part < 2 && status == STATUS_OK; part++) { /* the first new token, with the prompts; and all */
-        input.max_new = part == 0 ? requests.one_new : NULL;
-        status        = decoder_run(decoder, model, &input, &output, error); /* drivers compile */
-        gpu_profile_kernels(bench->gpu, true);
-        gpu_profile_reset(bench->gpu);
-        status = status == STATUS_OK ? decoder_run(decoder, model, &input, &output, error) : status;
-        bench_cost_of_profile(bench->gpu, &costs[part]);
-        gpu_profile_kernels(bench->gpu, false);
-        steps[part] = output.steps;
+    double             times[MOST];
+    uint32_t           runs = 0;
+    status                  = status == STATUS_OK ? decoder_run(decoder, model, &input, &output, error) : status; /* drivers compile */
+    clock.all               = clock.calls;
+    if (status == STATUS_OK && clock.all <= POINT_SUBMITS) {
+        status = error_set(error, STATUS_FAILED, "a run of %u submits is too short to measure", clock.all);
     }
-    for (const double start = bench_now(); status == STATUS_OK && runs < MOST && (runs < 3 || bench_now() - start < bench->seconds); runs++) {
-        for (int part = 0; part < 2 && status == STATUS_OK; part++) {
-            const double before = bench_now();
-            input.max_new       = part == 0 ? requests.one_new : NULL;
-            status              = decoder_run(decoder, model, &input, &output, error);
-            times[part][runs]   = bench_now() - before;
+    for (int i = 0; i < BENCH_COUNTED && status == STATUS_OK; i++) {
+        BenchCost one[CLASSES];
+        clock.calls   = 0;
+        clock.profile = true;
+        gpu_profile_kernels(bench->gpu, true);
+        status = decoder_run(decoder, model, &input, &output, error);
+        gpu_profile_kernels(bench->gpu, false);
+        bench_cost_of_profile(bench->gpu, one);
+        for (int c = 0; c < CLASSES; c++) {
+            const double per = 1.0 / (BENCH_COUNTED * POINT_SUBMITS * POINT_STEPS);
+            costs[c].calls += one[c].calls * per;
+            costs[c].flops += one[c].flops * per;
+            costs[c].bytes += one[c].bytes * per;
+            costs[c].seconds += one[c].seconds * per;
         }
     }
-    if (status == STATUS_OK) { /* of one of the steps after the first */
-        const double more = steps[1] > steps[0] ? (double)(steps[1] - steps[0]) : 1;
-        *seconds          = (bench_quick(times[1], runs) - bench_quick(times[0], runs)) / more;
-        *cost = (BenchCost){.kernels       = (costs[1].kernels - costs[0].kernels) / more,
-                            .product_flops = (costs[1].product_flops - costs[0].product_flops) / more,
-                            .product_bytes = (costs[1].product_bytes - costs[0].product_bytes) / more,
-                            .other_bytes   = (costs[1].other_bytes - costs[0].other_bytes) / more};
+    clock.profile = false;
+    for (const double start = bench_now(); status == STATUS_OK && runs < MOST && (runs < LEAST || bench_now() - start < bench->seconds); runs++) {
+        clock.calls = 0;
+        status      = decoder_run(decoder, model, &input, &output, error);
+        times[runs] = (clock.end - clock.start) / (POINT_SUBMITS * POINT_STEPS);
+    }
+    if (status == STATUS_OK) {
         /* what attention reads of the cache: keys and values of half the new tokens, and of all given ones */
-        const ModelConfig *c = &model->config;
-        cost->cache_bytes    = 2.0 * 4 * c->layers * c->kv_heads * c->head_dim * bench->sequences * (bench->prompt + bench->new_tokens / 2.0);
+        const ModelConfig *c         = &model->config;
+        costs[CLASS_ATTENTION].bytes = 2.0 * 4 * c->layers * c->kv_heads * c->head_dim * bench->sequences * (bench->prompt + bench->new_tokens / 2.0);
+        *seconds                     = bench_quick(times, runs);
     }
     decoder_free(decoder);
     model_free(model);

@@ -1,29 +1,18 @@
 /* rlsp bench scale: time per step against model size, batch and length, over two decades each, and a cost model:
  *
- *     training  t = a + b kernels + products / P + attention / A + bytes of the rest / B
- *     decoding  t = a + b kernels + products / P + bytes of the products / B + bytes of the cache / C
+ *     t = a + b kernels                              between kernels and around a run
+ *       + b calls + flops / P + bytes / B            matrix products (bytes: where decoding is bound by weights)
+ *       + b calls + flops / P, or bytes / B          attention (decoding: bytes of the cache)
+ *       + b calls + bytes / B                        the rest: norms, optimizer, sampling
  *
- * The amounts are those that a profiled step counts; the five coefficients are fitted to all points of a kind. */
+ * A step's time is divided by the shares of its profile, and each line fitted to its share of all points: fitted to
+ * the whole alone, products could not be told from all else that grows with the work. */
 #include "rlsp/cli/bench_scale.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const ScaleTerm train_terms[SCALE_TERMS] = {
-    {"each step", "step_seconds", "ms", 1e3, false},
-    {"each kernel", "kernel_seconds", "us", 1e6, false},
-    {"products", "product_flops_per_second", "GFLOP/s", 1e-9, true},
-    {"attention", "attention_flops_per_second", "GFLOP/s", 1e-9, true},
-    {"other bytes", "bytes_per_second", "GB/s", 1e-9, true},
-};
-static const ScaleTerm decode_terms[SCALE_TERMS] = {
-    {"each step", "step_seconds", "ms", 1e3, false},
-    {"each kernel", "kernel_seconds", "us", 1e6, false},
-    {"products", "product_flops_per_second", "GFLOP/s", 1e-9, true},
-    {"weights' bytes", "weight_bytes_per_second", "GB/s", 1e-9, true},
-    {"cache's bytes", "cache_bytes_per_second", "GB/s", 1e-9, true},
-};
 
 /* What is measured: widths (heads of `head_dim`), sequences of a batch, lengths at one number of tokens. */
 typedef struct ScaleRange {
@@ -70,24 +59,34 @@ static void choose(BenchModel *model, const ScaleRange *r, uint32_t width, uint3
 /* Measures a point of the model that is chosen; for decoding `length` is the prompt. */
 static Status measure(Bench *bench, ScaleSweep *sweep, double x, Error *error)
 {
-    ScalePoint *p    = &sweep->points[sweep->count];
-    BenchCost   cost = {0};
-    *p = (ScalePoint){.x = x, .parameters = (double)model_config_parameters(&bench->model.config), .sequences = bench->model.sequences, .length = bench->model.length};
-    Status status;
+    ScalePoint *p              = &sweep->points[sweep->count];
+    BenchCost   costs[CLASSES] = {{0}};
+    double      all            = 0;
+    Status      status;
+    *p = (ScalePoint){.x          = x,
+                      .parameters = (double)model_config_parameters(&bench->model.config),
+                      .sequences  = bench->model.sequences,
+                      .length     = bench->model.length};
     if (sweep->decode) {
         bench->sequences  = p->sequences;
         bench->prompt     = p->length;
         bench->new_tokens = 17;
-        status            = bench_decode_point(bench, &p->seconds, &cost, error);
+        status            = bench_decode_point(bench, &p->seconds, costs, error);
     } else {
-        status = bench_train_point(bench, &p->seconds, &cost, error);
+        status = bench_train_point(bench, &p->seconds, costs, error);
     }
-    const double amounts[2][SCALE_TERMS] = {
-        {1, cost.kernels, cost.product_flops, cost.attention_flops, cost.other_bytes},
-        {1, cost.kernels, cost.product_flops, cost.product_bytes, cost.cache_bytes},
-    };
-    memcpy(p->amount, amounts[sweep->decode ? 1 : 0], sizeof amounts[0]);
-    if (status == STATUS_OK && p->seconds > 0) {
+    for (int c = 0; c < CLASSES; c++) {
+        const bool by_flops = c == CLASS_PRODUCTS || (c == CLASS_ATTENTION && !sweep->decode);
+        const bool by_bytes = c == CLASS_OTHER || sweep->decode;
+        p->amount[c][0]     = costs[c].calls;
+        p->amount[c][1]     = c == CLASS_REST ? 1 : by_flops ? costs[c].flops : 0;
+        p->amount[c][2]     = by_bytes ? costs[c].bytes : 0;
+        all += costs[c].seconds > 0 ? costs[c].seconds : 0;
+    }
+    if (status == STATUS_OK && p->seconds > 0 && all > 0) {
+        for (int c = 0; c < CLASSES; c++) {
+            p->spent[c] = costs[c].seconds > 0 ? p->seconds * costs[c].seconds / all : 0;
+        }
         sweep->count++;
         fprintf(stderr, "%s: %.4g %s, %.3g ms\n", sweep->name, x, sweep->x_name, 1e3 * p->seconds);
     }
@@ -137,34 +136,50 @@ static Status run_sweeps(Bench *bench, BenchScale *scale, const ScaleRange *r, E
     return status;
 }
 
-/* Fits one kind's points, and says what each would take. */
+/* Fits one kind's points, class by class, and says what each would take. */
 static void fit(BenchScale *scale, bool decode)
 {
-    double    amount[SCALE_SWEEPS * SCALE_POINTS][FIT_TERMS], time[SCALE_SWEEPS * SCALE_POINTS];
-    int       count  = 0;
+    double    amount[SCALE_SWEEPS * SCALE_POINTS][FIT_TERMS], time[SCALE_SWEEPS * SCALE_POINTS], sum = 0;
     ScaleFit *result = decode ? &scale->decode : &scale->train;
-    result->terms    = decode ? decode_terms : train_terms;
-    for (int s = 0; s < scale->count; s++) {
-        const ScaleSweep *sweep = &scale->sweeps[s];
-        for (int i = 0; i < sweep->count && sweep->decode == decode; i++, count++) {
-            memcpy(amount[count], sweep->points[i].amount, sizeof amount[count]);
-            time[count] = sweep->points[i].seconds;
-        }
-    }
-    result->error = fit_costs(count, SCALE_TERMS, (const double (*)[FIT_TERMS])amount, time, result->coefficient);
-    for (int s = 0; s < scale->count; s++) {
-        ScaleSweep *sweep = &scale->sweeps[s];
-        for (int i = 0; i < sweep->count && sweep->decode == decode; i++) {
-            for (int t = 0; t < SCALE_TERMS; t++) {
-                sweep->points[i].fitted += scale_part(result, &sweep->points[i], t);
+    int       count = 0, points = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        double coefficient[FIT_TERMS];
+        count = 0;
+        for (int s = 0; s < scale->count; s++) {
+            const ScaleSweep *sweep = &scale->sweeps[s];
+            for (int i = 0; i < sweep->count && sweep->decode == decode; i++) {
+                memcpy(amount[count], sweep->points[i].amount[c], sizeof sweep->points[i].amount[c]);
+                time[count] = sweep->points[i].spent[c];
+                count += time[count] > 0 ? 1 : 0;
             }
         }
+        result->class_error[c] = fit_costs(count, SCALE_AMOUNTS, (const double (*)[FIT_TERMS])amount, time, coefficient);
+        memcpy(result->coefficient[c], coefficient, sizeof result->coefficient[c]);
     }
+    for (int s = 0; s < scale->count; s++) {
+        ScaleSweep *sweep = &scale->sweeps[s];
+        for (int i = 0; i < sweep->count && sweep->decode == decode; i++, points++) {
+            ScalePoint *p = &sweep->points[i];
+            for (int t = 0; t < SCALE_TERMS; t++) {
+                p->fitted += scale_part(result, p, (ScaleTerm)t);
+            }
+            sum += (p->fitted / p->seconds - 1) * (p->fitted / p->seconds - 1);
+        }
+    }
+    result->error = points > 0 ? sqrt(sum / points) : 0;
 }
 
-double scale_part(const ScaleFit *result, const ScalePoint *point, int term)
+double scale_part(const ScaleFit *result, const ScalePoint *point, ScaleTerm term)
 {
-    return result->coefficient[term] * point->amount[term];
+    const BenchClass of[SCALE_TERMS] = {CLASS_REST, CLASSES, CLASS_PRODUCTS, CLASS_ATTENTION, CLASS_OTHER};
+    double           sum             = 0;
+    if (term == TERM_KERNELS) {
+        for (int c = 0; c < CLASSES; c++) {
+            sum += result->coefficient[c][0] * point->amount[c][0];
+        }
+        return sum;
+    }
+    return result->coefficient[of[term]][1] * point->amount[of[term]][1] + result->coefficient[of[term]][2] * point->amount[of[term]][2];
 }
 
 Status bench_scale(Bench *bench, Error *error)

@@ -5,14 +5,15 @@
 #include "rlsp/cli/bench.h"
 #include "rlsp/cli/bench_fit.h"
 
-enum { SCALE_POINTS = 12, SCALE_SWEEPS = 6, SCALE_TERMS = 5 };
+enum { SCALE_POINTS = 12, SCALE_SWEEPS = 6, SCALE_AMOUNTS = 3 };
 
 typedef struct ScalePoint {
     double   x; /* what the sweep changes */
     double   parameters;
     uint32_t sequences, length;
     double   seconds, fitted;
-    double   amount[FIT_TERMS]; /* of each term */
+    double   spent[CLASSES];                 /* of the seconds, by the shares of the profile   */
+    double   amount[CLASSES][SCALE_AMOUNTS]; /* calls, flops, bytes; of the rest: calls, 1, 0 */
 } ScalePoint;
 
 /* Points that differ in one thing. */
@@ -23,18 +24,13 @@ typedef struct ScaleSweep {
     int         count;
 } ScaleSweep;
 
-/* One of the summands of a step's time. */
-typedef struct ScaleTerm {
-    const char *name, *key;
-    const char *unit;  /* of what is told, see `rate` */
-    double      scale; /* of its unit                 */
-    bool        rate;  /* told as amounts a second: flops, bytes; else as seconds of one */
-} ScaleTerm;
+/* The summands of a step's time, as they are told: what a step and a kernel cost whatever they do, and the rest by
+ * what it is. */
+typedef enum ScaleTerm { TERM_STEP, TERM_KERNELS, TERM_PRODUCTS, TERM_ATTENTION, TERM_OTHER, SCALE_TERMS } ScaleTerm;
 
 typedef struct ScaleFit {
-    const ScaleTerm *terms; /* [SCALE_TERMS] */
-    double           coefficient[FIT_TERMS];
-    double           error; /* root of the mean square of fitted / measured - 1 */
+    double coefficient[CLASSES][SCALE_AMOUNTS]; /* seconds of one */
+    double class_error[CLASSES], error;         /* root of the mean square of fitted / measured - 1 */
 } ScaleFit;
 
 typedef struct BenchScale {
@@ -44,7 +40,7 @@ typedef struct BenchScale {
 } BenchScale;
 
 /* Seconds of a point's term. */
-double scale_part(const ScaleFit *fit, const ScalePoint *point, int term);
+double scale_part(const ScaleFit *fit, const ScalePoint *point, ScaleTerm term);
 
 /* The table and the fields of the JSON object that is open. */
 void scale_print(const BenchScale *scale);

@@ -8,6 +8,8 @@
 
 enum { BETWEEN = 12, LINE = SCALE_POINTS * BETWEEN };
 
+static const char *const term_names[SCALE_TERMS] = {"each step", "each kernel", "products", "attention", "other kernels"};
+
 static const ScaleFit *fit_of(const BenchScale *scale, const ScaleSweep *sweep)
 {
     return sweep->decode ? &scale->decode : &scale->train;
@@ -26,7 +28,7 @@ static void print_sweep(const BenchScale *scale, const ScaleSweep *sweep)
     const ScaleFit *fit = fit_of(scale, sweep);
     printf("\n%s\n%12s %11s %6s %7s %10s %10s %6s %5s ", sweep->name, sweep->x_name, "parameters", "batch", "length", "ms", "model, ms", "off", "slope");
     for (int t = 0; t < SCALE_TERMS; t++) {
-        printf(" %14s", fit->terms[t].name);
+        printf(" %14s", term_names[t]);
     }
     putchar('\n');
     for (int i = 0; i < sweep->count; i++) {
@@ -39,23 +41,31 @@ static void print_sweep(const BenchScale *scale, const ScaleSweep *sweep)
             printf("%5s ", "");
         }
         for (int t = 0; t < SCALE_TERMS; t++) {
-            printf(" %13.0f%%", 100 * scale_part(fit, p, t) / p->fitted);
+            printf(" %13.0f%%", 100 * scale_part(fit, p, (ScaleTerm)t) / p->fitted);
         }
         putchar('\n');
     }
 }
 
+/* What is told of a class: its cost per call, and the rates at which it works. */
+static const struct {
+    const char *name, *key;
+} classes[CLASSES] = {{"products", "products"}, {"attention", "attention"}, {"other kernels", "other"}, {"between kernels", "rest"}};
+
 static void print_fit(const char *what, const ScaleFit *fit)
 {
-    printf("\na %s step takes, by all its points (off by %.0f%% in the root of the mean square):\n", what, 100 * fit->error);
-    for (int t = 0; t < SCALE_TERMS; t++) {
-        const ScaleTerm *term = &fit->terms[t];
-        const double     c    = fit->coefficient[t];
-        if (c == 0) {
-            printf("  %-16s nothing that these points can tell\n", term->name);
-        } else {
-            printf("  %-16s %.4g %s\n", term->name, (term->rate ? 1 / c : c) * term->scale, term->unit);
+    printf("\na %s step takes, by all its points (off by %.0f%%, in the root of the mean square):\n", what, 100 * fit->error);
+    printf("  each step %.3g ms\n", 1e3 * fit->coefficient[CLASS_REST][1]);
+    for (int c = 0; c < CLASSES; c++) {
+        const double *k = fit->coefficient[c];
+        printf("  %-16s each call %.3g us", classes[c].name, 1e6 * k[0]);
+        if (c != CLASS_REST && k[1] > 0) {
+            printf(", %.4g GFLOP/s", 1e-9 / k[1]);
         }
+        if (k[2] > 0) {
+            printf(", %.4g GB/s", 1e-9 / k[2]);
+        }
+        printf("; off by %.0f%%\n", 100 * fit->class_error[c]);
     }
 }
 
@@ -67,7 +77,7 @@ static double crossing(const ScaleFit *fit, const ScaleSweep *sweep, unsigned te
         const ScalePoint *p = &sweep->points[i];
         double            share = 0;
         for (int t = 0; t < SCALE_TERMS; t++) {
-            share += terms >> t & 1 ? scale_part(fit, p, t) / p->fitted : 0;
+            share += terms >> t & 1 ? scale_part(fit, p, (ScaleTerm)t) / p->fitted : 0;
         }
         if (i > 0 && (upwards ? before < 0.5 && share >= 0.5 : before > 0.5 && share <= 0.5)) {
             const double at = (0.5 - before) / (share - before);
@@ -79,7 +89,7 @@ static double crossing(const ScaleFit *fit, const ScaleSweep *sweep, unsigned te
 }
 
 /* Terms that do not grow with the work: each step and each kernel. */
-enum { OVERHEAD = 3, ATTENTION = 8, CACHE = 16 };
+enum { OVERHEAD = 1 << TERM_STEP | 1 << TERM_KERNELS, ATTENTION = 1 << TERM_ATTENTION };
 
 static void print_bends(const BenchScale *scale)
 {
@@ -87,21 +97,21 @@ static void print_bends(const BenchScale *scale)
     for (int s = 0; s < scale->count; s++) {
         const ScaleSweep *sweep = &scale->sweeps[s];
         const ScaleFit   *fit   = fit_of(scale, sweep);
-        const double      ends = crossing(fit, sweep, OVERHEAD, false), begins = crossing(fit, sweep, sweep->decode ? CACHE : ATTENTION, true);
+        const double      ends = crossing(fit, sweep, OVERHEAD, false), begins = crossing(fit, sweep, ATTENTION, true);
         if (ends > 0) {
-            printf("  %s: below %.0f %s most of a step is what its kernels cost whatever they do\n", sweep->name, ends, sweep->x_name);
+            printf("  %s: below %.0f %s most of a step is what it and its kernels cost whatever they do\n", sweep->name, ends, sweep->x_name);
         }
         if (begins > 0) {
             printf("  %s: above %.0f %s most of a step is %s\n", sweep->name, begins, sweep->x_name,
-                   sweep->decode ? "reading keys and values" : "attention, which grows with the square of the length");
+                   sweep->decode ? "reading keys and values" : "attention, whose part of a token grows with the length");
         }
         if (ends == 0 && begins == 0 && sweep->count > 1) {
             int most = 0;
             const ScalePoint *last = &sweep->points[sweep->count - 1];
             for (int t = 1; t < SCALE_TERMS; t++) {
-                most = scale_part(fit, last, t) > scale_part(fit, last, most) ? t : most;
+                most = scale_part(fit, last, (ScaleTerm)t) > scale_part(fit, last, (ScaleTerm)most) ? t : most;
             }
-            printf("  %s: nowhere in this range; at its end the largest part is %s\n", sweep->name, fit->terms[most].name);
+            printf("  %s: nowhere in this range; at its end the largest part is %s\n", sweep->name, term_names[most]);
         }
     }
 }
@@ -120,19 +130,29 @@ void scale_print(const BenchScale *scale)
 
 /* --- JSON */
 
+static void rate_field(JsonLine *line, const char *key, double seconds_of_one)
+{
+    if (seconds_of_one > 0) {
+        json_line_number_field(line, key, 1 / seconds_of_one);
+    }
+}
+
 static void json_fit(JsonLine *line, const char *key, const ScaleFit *fit)
 {
     json_line_key(line, key);
     json_line_begin(line, '{');
     json_line_number_field(line, "error", fit->error);
-    for (int t = 0; t < SCALE_TERMS; t++) {
-        const double c = fit->coefficient[t];
-        json_line_key(line, fit->terms[t].key);
-        if (fit->terms[t].rate && c == 0) {
-            json_line_null(line);
-        } else {
-            json_line_number(line, fit->terms[t].rate ? 1 / c : c);
+    json_line_number_field(line, "step_seconds", fit->coefficient[CLASS_REST][1]);
+    for (int c = 0; c < CLASSES; c++) {
+        json_line_key(line, classes[c].key);
+        json_line_begin(line, '{');
+        json_line_number_field(line, "error", fit->class_error[c]);
+        json_line_number_field(line, "call_seconds", fit->coefficient[c][0]);
+        if (c != CLASS_REST) {
+            rate_field(line, "flops_per_second", fit->coefficient[c][1]);
+            rate_field(line, "bytes_per_second", fit->coefficient[c][2]);
         }
+        json_line_end(line, '}');
     }
     json_line_end(line, '}');
 }
@@ -159,12 +179,15 @@ void scale_json(JsonLine *line, const BenchScale *scale)
             json_line_number_field(line, "length", p->length);
             json_line_number_field(line, "seconds", p->seconds);
             json_line_number_field(line, "model_seconds", p->fitted);
-            json_line_key(line, "amounts");
-            json_line_begin(line, '[');
-            for (int t = 0; t < SCALE_TERMS; t++) {
-                json_line_number(line, p->amount[t]);
+            for (int c = 0; c < CLASSES; c++) {
+                json_line_key(line, classes[c].key);
+                json_line_begin(line, '{');
+                json_line_number_field(line, "seconds", p->spent[c]);
+                json_line_number_field(line, "calls", p->amount[c][0]);
+                json_line_number_field(line, "flops", c != CLASS_REST ? p->amount[c][1] : 0);
+                json_line_number_field(line, "bytes", p->amount[c][2]);
+                json_line_end(line, '}');
             }
-            json_line_end(line, ']');
             json_line_end(line, '}');
         }
         json_line_end(line, ']');
@@ -191,7 +214,7 @@ static int draw_line(const ScaleFit *fit, const ScaleSweep *sweep, Curves *curve
             const double at  = (double)k / BETWEEN;
             double       sum = 0, overhead = 0;
             for (int t = 0; t < SCALE_TERMS; t++) {
-                const double low = scale_part(fit, a, t), high = scale_part(fit, b, t);
+                const double low = scale_part(fit, a, (ScaleTerm)t), high = scale_part(fit, b, (ScaleTerm)t);
                 const double part = low > 0 && high > 0 ? low * pow(high / low, at) : low + at * (high - low);
                 sum += part;
                 overhead += OVERHEAD >> t & 1 ? part : 0;

@@ -264,34 +264,41 @@ Status bench_train(Bench *bench, Error *error)
 
 /* --- a point of a cost model -------------------------------------------------------------------------------------- */
 
-void bench_cost_of_profile(const Gpu *gpu, BenchCost *cost)
+void bench_cost_of_profile(const Gpu *gpu, BenchCost costs[CLASSES])
 {
-    GpuProfileRow rows[PROFILE_ROWS];
-    const int     count = gpu_profile_rows(gpu, rows, PROFILE_ROWS);
-    *cost               = (BenchCost){0};
+    GpuProfileRow    rows[PROFILE_ROWS];
+    const GpuProfile sum = gpu_profile(gpu);
+    const int        count = gpu_profile_rows(gpu, rows, PROFILE_ROWS);
+    memset(costs, 0, CLASSES * sizeof *costs);
     for (int i = 0; i < count; i++) {
-        const bool attention = strncmp(rows[i].kernel, "attention", 9) == 0, product = rows[i].flops > 0 && !attention;
-        cost->kernels += (double)rows[i].calls;
-        cost->product_flops += product ? rows[i].flops : 0;
-        cost->product_bytes += product ? rows[i].bytes : 0;
-        cost->attention_flops += attention ? rows[i].flops : 0;
-        cost->other_bytes += product || attention ? 0 : rows[i].bytes;
+        const bool attention = strncmp(rows[i].kernel, "attention", 9) == 0;
+        BenchCost *cost = &costs[attention ? CLASS_ATTENTION : rows[i].flops > 0 ? CLASS_PRODUCTS : CLASS_OTHER];
+        cost->calls += (double)rows[i].calls;
+        cost->flops += rows[i].flops;
+        cost->bytes += rows[i].bytes;
+        cost->seconds += rows[i].seconds;
     }
+    costs[CLASS_REST] = (BenchCost){.calls = (double)sum.kernels, .seconds = sum.gap_seconds + sum.idle_seconds};
 }
 
-Status bench_train_point(Bench *bench, double *seconds, BenchCost *cost, Error *error)
+Status bench_train_point(Bench *bench, double *seconds, BenchCost costs[CLASSES], Error *error)
 {
     enum { MOST = 200, LEAST = 3 };
     TrainBench t = {0};
     double     times[MOST], loss = 0;
     uint32_t   steps = 0;
     Status     status = open_all(bench, &t, error);
-    for (int warm = 0; warm < 2 && status == STATUS_OK; warm++) { /* drivers compile at the first; the second is counted */
-        gpu_profile_kernels(bench->gpu, warm == 1);
-        gpu_profile_reset(bench->gpu);
+    for (int warm = 0; warm < 1 + BENCH_COUNTED && status == STATUS_OK; warm++) { /* drivers compile at the first; the others are counted */
+        gpu_profile_kernels(bench->gpu, warm > 0);
+        if (warm < 2) {
+            gpu_profile_reset(bench->gpu);
+        }
         status = train_step(bench, &t, &loss, error);
     }
-    bench_cost_of_profile(bench->gpu, cost);
+    bench_cost_of_profile(bench->gpu, costs);
+    for (int c = 0; c < CLASSES; c++) {
+        costs[c] = (BenchCost){costs[c].calls / BENCH_COUNTED, costs[c].flops / BENCH_COUNTED, costs[c].bytes / BENCH_COUNTED, costs[c].seconds / BENCH_COUNTED};
+    }
     gpu_profile_kernels(bench->gpu, false);
     for (const double start = bench_now(); status == STATUS_OK && steps < MOST && (steps < LEAST || bench_now() - start < bench->seconds);) {
         const double before = bench_now();
