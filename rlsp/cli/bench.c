@@ -26,6 +26,7 @@ static const Kind kinds[] = {
     {"gemm", bench_gemm, false, 0, 0},
     {"attention", bench_attention, false, 0, 0},
     {"scale", bench_scale, false, 0, 0},
+    {"all", bench_all, true, 0, 0},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -141,14 +142,15 @@ int cli_bench(int argc, char **argv)
     };
     const ArgsCommand command = {
         .name = "bench",
-        .usage = "train|decode|ppo|gemm|attention|scale [options]",
+        .usage = "train|decode|ppo|gemm|attention|scale|all [options]",
         .summary = "Measures on this device, with random weights and tokens:\n"
                    "  train      forward, backward and AdamW of a small model\n"
                    "  decode     sequences of given and sampled tokens, all at once\n"
                    "  ppo        a whole step: responses sampled, judged, scored, learned from, and the time of each\n"
                    "  gemm       matrix products of several shapes, each kernel by name\n"
                    "  attention  forward, backward and over a key/value cache\n"
-                   "  scale      time per step against model size, batch and length, and what it is made of",
+                   "  scale      time per step against model size, batch and length, and what it is made of\n"
+                   "  all        train, decode and ppo, and a table: beside PyTorch (--peer), or the device's best",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .positionals = &what,
@@ -166,7 +168,7 @@ int cli_bench(int argc, char **argv)
         kind = strcmp(what, kinds[i].name) == 0 ? &kinds[i] : kind;
     }
     if (kind == NULL) {
-        error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, ppo, gemm, attention and scale", what);
+        error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, ppo, gemm, attention, scale and all", what);
         return args_fail(&command, &error);
     }
     if (bench_model_choose(&bench.model, model, shape, &error) != STATUS_OK) {

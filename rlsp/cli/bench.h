@@ -20,6 +20,15 @@ typedef struct BenchModel {
     uint32_t    sequences, length; /* of a training step                       */
 } BenchModel;
 
+/* A line of the table of `rlsp bench all`: beside a peer, or as a share of what the device does at best. */
+enum { BENCH_ROWS = 8 };
+typedef struct BenchRow {
+    const char *what, *unit;
+    double      ours, peer; /* peer 0: none */
+    double      share;      /* 0: not known */
+    const char *share_of;
+} BenchRow;
+
 typedef struct Bench {
     Gpu         *gpu;
     BenchModel   model;
@@ -32,6 +41,11 @@ typedef struct Bench {
     bool         peer;      /* and the same with PyTorch                      */
     bool         cpu_time;  /* seconds are of CPU time                        */
     const char  *output;    /* scale: a picture to write; NULL: none          */
+    double       copy_bytes;          /* a second, of a large copy; 0: not measured */
+    double       share;               /* of the row to come, and of what            */
+    const char  *share_of;
+    BenchRow     rows[BENCH_ROWS];
+    int          row_count;
     JsonLine     line;      /* the JSON object, while it is being made        */
 } Bench;
 
@@ -60,9 +74,15 @@ Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error
 /* GFLOP/s of the best large product on this device. */
 Status bench_best_product(Bench *bench, double *gflops, Error *error);
 
-/* Runs tests/bench/torch_peer.py for `what` ("train", "decode", "ppo") and reports its rate and the
- * ratio of `tokens_per_second` to it; or says that there is no peer here. */
+/* Notes the rate for the table; with --peer runs tests/bench/torch_peer.py for `what` ("train", "decode", "ppo") and reports
+ * its rate and the ratio of `tokens_per_second` to it, or says that there is no peer here. */
 void bench_peer(Bench *bench, const char *what, double tokens_per_second);
+
+/* The best product as a row of the table, beside PyTorch's. */
+void bench_peer_product(Bench *bench, double gflops);
+
+/* train, decode, ppo and the ceilings, and one table. */
+Status bench_all(Bench *bench, Error *error);
 
 /* With --profile: the kernels since the last gpu_profile_reset, which were of so many steps. */
 void bench_profile(Bench *bench, double steps);

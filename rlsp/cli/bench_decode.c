@@ -124,6 +124,10 @@ Status bench_decode(Bench *bench, Error *error)
     status = status == STATUS_OK ? measure(bench, decoder, model, &requests, times, &t, error) : status;
     if (status == STATUS_OK) {
         report(bench, &t);
+        if (bench->copy_bytes > 0) { /* every step reads the weights once; of a large batch the arithmetic is more */
+            bench->share    = (double)model_bytes(model) * (double)t.steps / t.median / bench->copy_bytes;
+            bench->share_of = "the copy, by weights alone";
+        }
         bench_peer(bench, "decode", (double)bench->sequences * bench->new_tokens / t.median);
         bench_profile(bench, (double)t.steps * t.runs);
     }
@@ -173,21 +177,21 @@ Status bench_decode_point(Bench *bench, double *seconds, BenchCost costs[CLASSES
     Model             *model    = bench_model_new(bench, length, error);
     Decoder           *decoder  = model != NULL ? decoder_new(bench->gpu, &model->config, &limits, error) : NULL;
     Requests           requests = {0};
-    Status             status   = decoder != NULL ? requests_open(&requests, bench, model->config.vocab_size, error) : error->status;
-    StepClock          clock    = {.bench = bench};
-    const DecodeInput  input    = {.prompts       = requests.prompts,
-                                   .prompt_starts = requests.starts,
-                                   .sequence      = requests.sequence,
-                                   .requests      = bench->sequences,
-                                   .ignore_stop   = true,
-                                   .sample        = {.temperature = 1, .seed = 1},
-                                   .progress      = step_done,
-                                   .user          = &clock};
-    DecodeOutput       output   = {0};
-    double             times[MOST];
-    uint32_t           runs = 0;
-    status                  = status == STATUS_OK ? decoder_run(decoder, model, &input, &output, error) : status; /* drivers compile */
-    clock.all               = clock.calls;
+    Status status = decoder != NULL ? requests_open(&requests, bench, model->config.vocab_size, error) : error->status;
+    StepClock         clock  = {.bench = bench};
+    const DecodeInput input  = {.prompts       = requests.prompts,
+                                .prompt_starts = requests.starts,
+                                .sequence      = requests.sequence,
+                                .requests      = bench->sequences,
+                                .ignore_stop   = true,
+                                .sample        = {.temperature = 1, .seed = 1},
+                                .progress      = step_done,
+                                .user          = &clock};
+    DecodeOutput      output = {0};
+    double            times[MOST];
+    uint32_t          runs = 0;
+    status = status == STATUS_OK ? decoder_run(decoder, model, &input, &output, error) : status; /* drivers compile */
+    clock.all = clock.calls;
     if (status == STATUS_OK && clock.all <= POINT_SUBMITS) {
         status = error_set(error, STATUS_FAILED, "a run of %u submits is too short to measure", clock.all);
     }
@@ -208,7 +212,8 @@ Status bench_decode_point(Bench *bench, double *seconds, BenchCost costs[CLASSES
         }
     }
     clock.profile = false;
-    for (const double start = bench_now(); status == STATUS_OK && runs < MOST && (runs < LEAST || bench_now() - start < bench->seconds); runs++) {
+    for (const double start = bench_now();
+         status == STATUS_OK && runs < MOST && (runs < LEAST || bench_now() - start < bench->seconds); runs++) {
         clock.calls = 0;
         status      = decoder_run(decoder, model, &input, &output, error);
         times[runs] = (clock.end - clock.start) / (POINT_SUBMITS * POINT_STEPS);
@@ -216,8 +221,9 @@ Status bench_decode_point(Bench *bench, double *seconds, BenchCost costs[CLASSES
     if (status == STATUS_OK) {
         /* what attention reads of the cache: keys and values of half the new tokens, and of all given ones */
         const ModelConfig *c         = &model->config;
-        costs[CLASS_ATTENTION].bytes = 2.0 * 4 * c->layers * c->kv_heads * c->head_dim * bench->sequences * (bench->prompt + bench->new_tokens / 2.0);
-        *seconds                     = bench_quick(times, runs);
+        costs[CLASS_ATTENTION].bytes = 2.0 * 4 * c->layers * c->kv_heads * c->head_dim * bench->sequences *
+                                       (bench->prompt + bench->new_tokens / 2.0);
+        *seconds = bench_quick(times, runs);
     }
     decoder_free(decoder);
     model_free(model);

@@ -44,7 +44,8 @@ static double fitted_of(int terms, const double *amount, const double *coefficie
 }
 
 /* Root of the mean square of (fitted - time) / weight. */
-static double error_of(int count, int terms, const double (*amount)[FIT_TERMS], const double *time, const double *weight, const double *coefficient)
+static double error_of(int count, int terms, const double (*amount)[FIT_TERMS], const double *time,
+                       const double *weight, const double *coefficient)
 {
     double sum = 0;
     for (int i = 0; i < count; i++) {
@@ -55,11 +56,11 @@ static double error_of(int count, int terms, const double (*amount)[FIT_TERMS], 
 }
 
 /* Least squares on the terms of a set; false: a coefficient is negative, or they cannot be told apart. */
-static bool fit_set(unsigned set, int count, int terms, const double (*amount)[FIT_TERMS], const double *time, const double *weight,
-                    const double *scale, double *coefficient)
+static bool fit_set(unsigned set, int count, int terms, const double (*amount)[FIT_TERMS], const double *time,
+                    const double *weight, const double *scale, double *coefficient)
 {
     double a[FIT_TERMS][FIT_TERMS] = {{0}}, b[FIT_TERMS] = {0};
-    int    used[FIT_TERMS], n = 0;
+    int    used[FIT_TERMS], n                            = 0;
     for (int j = 0; j < terms; j++) {
         if (set >> j & 1) {
             used[n++] = j;
@@ -88,7 +89,8 @@ static bool fit_set(unsigned set, int count, int terms, const double (*amount)[F
 }
 
 /* One round. */
-static void fit_weighted(int count, int terms, const double (*amount)[FIT_TERMS], const double *time, const double *weight, double *coefficient)
+static void fit_weighted(int count, int terms, const double (*amount)[FIT_TERMS], const double *time,
+                         const double *weight, double *coefficient)
 {
     double   scale[FIT_TERMS], best = INFINITY;
     unsigned possible = 0;
@@ -125,7 +127,8 @@ double fit_costs(int count, int terms, const double (*amount)[FIT_TERMS], const 
         fit_weighted(count, terms, amount, time, weight, coefficient);
         for (int i = 0; i < count; i++) {
             const double fitted = fitted_of(terms, amount[i], coefficient);
-            weight[i] = sqrt(time[i] * fmax(fitted, time[i] * 1e-3)); /* a point that nothing explains must not take over */
+            weight[i] =
+                sqrt(time[i] * fmax(fitted, time[i] * 1e-3)); /* a point that nothing explains must not take over */
         }
     }
     return error_of(count, terms, amount, time, time, coefficient);

@@ -7,7 +7,7 @@
 #include "engine/io/json.h"
 #include "rlsp/cli/bench.h"
 
-enum { COMMAND_MAX = 3 * 4096 };
+enum { COMMAND_MAX = 3 * 4096, PEER_NAME = 256 };
 
 /* The absolute path of tests/bench/torch_peer.py beside the sources: from here, or from where this
  * program lies. */
@@ -47,7 +47,7 @@ static void no_peer(Bench *bench, const char *why)
 }
 
 /* One line of the peer's output; false if there is none. */
-static bool run_peer(Bench *bench, const char *script, const char *what, char *line, int size)
+static bool run_peer(Bench *bench, const char *script, const char *what, const char *more, char *line, int size)
 {
     const char *python = getenv("RLSP_TORCH_PYTHON"); /* words: "chroot /elsewhere python3" works too */
     char        command[COMMAND_MAX];
@@ -56,10 +56,10 @@ static bool run_peer(Bench *bench, const char *script, const char *what, char *l
     }
     const ModelConfig *c = &bench->model.config;
     snprintf(command, sizeof command,
-             "%s '%s' %s --shape %u,%u,%u,%u,%u,%u --batch %u --length %u --seconds %g --sequences %u --prompt %u --new %u --device %s%s 2>/dev/null",
+             "%s '%s' %s --shape %u,%u,%u,%u,%u,%u --batch %u --length %u --seconds %g --sequences %u --prompt %u --new %u --device %s%s %s 2>/dev/null",
              python != NULL && python[0] != '\0' ? python : "python3", script, what, c->hidden_size, c->layers, c->heads, c->kv_heads,
              c->intermediate_size, c->vocab_size, bench->model.sequences, bench->model.length, bench->seconds, bench->sequences, bench->prompt,
-             bench->new_tokens, gpu_info(bench->gpu)->type == GPU_CPU ? "cpu" : "auto", bench->cpu_time ? " --cpu-time" : "");
+             bench->new_tokens, gpu_info(bench->gpu)->type == GPU_CPU ? "cpu" : "auto", bench->cpu_time ? " --cpu-time" : "", more);
     fflush(stdout);
     FILE *output = popen(command, "r");
     if (output == NULL) {
@@ -69,38 +69,68 @@ static bool run_peer(Bench *bench, const char *script, const char *what, char *l
     return pclose(output) == 0 && got;
 }
 
-void bench_peer(Bench *bench, const char *what, double tokens_per_second)
+/* The number `key` of what the peer finds, and its name; false: `why` there is none. */
+static bool measure(Bench *bench, const char *what, const char *more, const char *key, double *rate, char name[PEER_NAME], char why[PEER_NAME])
 {
     char   script[4096], line[4096];
     Error  error = {0};
     cJSON *root = NULL;
-    if (!bench->peer) {
-        return;
-    }
     if (!find_script(script, sizeof script)) {
-        no_peer(bench, "tests/bench/torch_peer.py is not here; run from the source directory");
-        return;
+        snprintf(why, PEER_NAME, "tests/bench/torch_peer.py is not here; run from the source directory");
+        return false;
     }
-    if (!run_peer(bench, script, what, line, sizeof line)) {
-        no_peer(bench, "no python3 with PyTorch found; name one in RLSP_TORCH_PYTHON");
-        return;
+    if (!run_peer(bench, script, what, more, line, sizeof line)) {
+        snprintf(why, PEER_NAME, "no python3 with PyTorch found; name one in RLSP_TORCH_PYTHON");
+        return false;
     }
     JsonObject  object;
-    const char *name = "", *blas = "";
-    double      rate = 0;
-    if (json_parse(line, strlen(line), "torch_peer.py", &root, &error) != STATUS_OK ||
-        json_root(&object, root, "torch_peer.py", &error) != STATUS_OK ||
-        json_get_f64(&object, "tokens_per_second", JSON_REQUIRED, 1e-9, 1e15, &rate, &error) != STATUS_OK ||
-        json_get_string(&object, "peer", JSON_REQUIRED, &name, &error) != STATUS_OK ||
-        json_get_string(&object, "blas", JSON_OPTIONAL, &blas, &error) != STATUS_OK) {
-        no_peer(bench, error.text);
+    const char *peer = "", *blas = "";
+    const bool  good = json_parse(line, strlen(line), "torch_peer.py", &root, &error) == STATUS_OK &&
+                      json_root(&object, root, "torch_peer.py", &error) == STATUS_OK &&
+                      json_get_f64(&object, key, JSON_REQUIRED, 1e-9, 1e15, rate, &error) == STATUS_OK &&
+                      json_get_string(&object, "peer", JSON_REQUIRED, &peer, &error) == STATUS_OK &&
+                      json_get_string(&object, "blas", JSON_OPTIONAL, &blas, &error) == STATUS_OK;
+    snprintf(name, PEER_NAME, "%.150s, BLAS: %.60s", peer, blas);
+    snprintf(why, PEER_NAME, "%.200s", error.text);
+    cJSON_Delete(root);
+    return good;
+}
+
+static void add_row(Bench *bench, const char *what, const char *unit, double ours, double peer)
+{
+    if (bench->row_count < BENCH_ROWS) {
+        bench->rows[bench->row_count++] = (BenchRow){what, unit, ours, peer, bench->share, bench->share_of};
+    }
+    bench->share = 0;
+}
+
+void bench_peer(Bench *bench, const char *what, double tokens_per_second)
+{
+    char   name[PEER_NAME] = "", why[PEER_NAME] = "";
+    double rate = 0;
+    if (!bench->peer) {
+        add_row(bench, what, "tokens/s", tokens_per_second, 0);
+        return;
+    }
+    const bool there = measure(bench, what, "", "tokens_per_second", &rate, name, why);
+    add_row(bench, what, "tokens/s", tokens_per_second, there ? rate : 0);
+    if (!there) {
+        no_peer(bench, why);
     } else if (bench->json) {
         json_line_text_field(&bench->line, "peer", name);
-        json_line_text_field(&bench->line, "peer_blas", blas);
         json_line_number_field(&bench->line, "peer_tokens_per_second", rate);
         json_line_number_field(&bench->line, "ratio_to_peer", tokens_per_second / rate);
     } else {
-        printf("  %.2f times %s (%.0f tokens/s, BLAS: %s)\n", tokens_per_second / rate, name, rate, blas);
+        printf("  %.2f times %s (%.0f tokens/s)\n", tokens_per_second / rate, name, rate);
     }
-    cJSON_Delete(root);
+}
+
+void bench_peer_product(Bench *bench, double gflops)
+{
+    char       name[PEER_NAME], why[PEER_NAME], sizes[64];
+    double     rate = 0;
+    const bool cpu = gpu_info(bench->gpu)->type == GPU_CPU;
+    snprintf(sizes, sizeof sizes, "--sizes %s", cpu ? "512" : "4096,8192");
+    const bool there = bench->peer && measure(bench, "gemm", sizes, "gflops", &rate, name, why);
+    add_row(bench, "best product, f32", "GFLOP/s", gflops, there ? rate : 0);
 }

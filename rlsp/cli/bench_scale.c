@@ -24,36 +24,54 @@ typedef struct ScaleRange {
     uint32_t slots[SCALE_POINTS], contexts[SCALE_POINTS], context_slots; /* decode */
 } ScaleRange;
 
-static const ScaleRange on_cpu = {.layers = 2, .head_dim = 32, .vocab = 256, .width = 64,
-                                  .widths = {32, 64, 128, 256, 384}, .size_batch = 4, .size_length = 32,
-                                  .batches = {1, 4, 16, 64, 128}, .batch_length = 32,
-                                  .lengths = {16, 64, 256, 1024, 2048}, .length_tokens = 2048,
-                                  .slots = {1, 4, 16, 64, 128}, .contexts = {16, 64, 256, 1024}, .context_slots = 16};
-static const ScaleRange on_gpu = {.layers = 8, .head_dim = 64, .vocab = 32000, .width = 512,
-                                  .widths = {128, 256, 512, 1024, 2048, 3072}, .size_batch = 8, .size_length = 512,
-                                  .batches = {1, 2, 4, 8, 16, 32, 64, 128}, .batch_length = 256,
-                                  .lengths = {128, 256, 512, 1024, 2048, 4096, 8192, 16384}, .length_tokens = 16384,
-                                  .slots = {1, 2, 4, 8, 16, 32, 64, 128, 256}, .contexts = {64, 256, 1024, 4096, 8192}, .context_slots = 64};
+static const ScaleRange on_cpu = {.layers        = 2,
+                                  .head_dim      = 32,
+                                  .vocab         = 256,
+                                  .width         = 64,
+                                  .widths        = {32, 64, 128, 256, 384},
+                                  .size_batch    = 4,
+                                  .size_length   = 32,
+                                  .batches       = {1, 4, 16, 64, 128},
+                                  .batch_length  = 32,
+                                  .lengths       = {16, 64, 256, 1024, 2048},
+                                  .length_tokens = 2048,
+                                  .slots         = {1, 4, 16, 64, 128},
+                                  .contexts      = {16, 64, 256, 1024},
+                                  .context_slots = 16};
+static const ScaleRange on_gpu = {.layers        = 8,
+                                  .head_dim      = 64,
+                                  .vocab         = 32000,
+                                  .width         = 512,
+                                  .widths        = {128, 256, 512, 1024, 2048, 3072},
+                                  .size_batch    = 8,
+                                  .size_length   = 512,
+                                  .batches       = {1, 2, 4, 8, 16, 32, 64, 128},
+                                  .batch_length  = 256,
+                                  .lengths       = {128, 256, 512, 1024, 2048, 4096, 8192, 16384},
+                                  .length_tokens = 16384,
+                                  .slots         = {1, 2, 4, 8, 16, 32, 64, 128, 256},
+                                  .contexts      = {64, 256, 1024, 4096, 8192},
+                                  .context_slots = 64};
 
 static void choose(BenchModel *model, const ScaleRange *r, uint32_t width, uint32_t sequences, uint32_t length)
 {
     const uint32_t heads = width / r->head_dim;
-    *model = (BenchModel){.name      = "scale",
-                          .sequences = sequences,
-                          .length    = length,
-                          .config    = {.family            = MODEL_LLAMA,
-                                        .vocab_size        = r->vocab,
-                                        .hidden_size       = width,
-                                        .layers            = r->layers,
-                                        .heads             = heads,
-                                        .kv_heads          = heads % 2 == 0 ? heads / 2 : heads,
-                                        .head_dim          = r->head_dim,
-                                        .intermediate_size = 3 * width,
-                                        .rms_norm_eps      = 1e-5f,
-                                        .rope              = {.theta = 10000},
-                                        .tie_embeddings    = true,
-                                        .bos_token_id      = -1,
-                                        .pad_token_id      = -1}};
+    *model               = (BenchModel){.name      = "scale",
+                                        .sequences = sequences,
+                                        .length    = length,
+                                        .config    = {.family            = MODEL_LLAMA,
+                                                      .vocab_size        = r->vocab,
+                                                      .hidden_size       = width,
+                                                      .layers            = r->layers,
+                                                      .heads             = heads,
+                                                      .kv_heads          = heads % 2 == 0 ? heads / 2 : heads,
+                                                      .head_dim          = r->head_dim,
+                                                      .intermediate_size = 3 * width,
+                                                      .rms_norm_eps      = 1e-5f,
+                                                      .rope              = {.theta = 10000},
+                                                      .tie_embeddings    = true,
+                                                      .bos_token_id      = -1,
+                                                      .pad_token_id      = -1}};
 }
 
 /* Measures a point of the model that is chosen; for decoding `length` is the prompt. */
@@ -153,7 +171,7 @@ static void fit(BenchScale *scale, bool decode)
                 count += time[count] > 0 ? 1 : 0;
             }
         }
-        result->class_error[c] = fit_costs(count, SCALE_AMOUNTS, (const double (*)[FIT_TERMS])amount, time, coefficient);
+        result->class_error[c] = fit_costs(count, SCALE_AMOUNTS, (const double(*)[FIT_TERMS])amount, time, coefficient);
         memcpy(result->coefficient[c], coefficient, sizeof result->coefficient[c]);
     }
     for (int s = 0; s < scale->count; s++) {
@@ -179,7 +197,8 @@ double scale_part(const ScaleFit *result, const ScalePoint *point, ScaleTerm ter
         }
         return sum;
     }
-    return result->coefficient[of[term]][1] * point->amount[of[term]][1] + result->coefficient[of[term]][2] * point->amount[of[term]][2];
+    return result->coefficient[of[term]][1] * point->amount[of[term]][1] +
+           result->coefficient[of[term]][2] * point->amount[of[term]][2];
 }
 
 Status bench_scale(Bench *bench, Error *error)
@@ -190,7 +209,8 @@ Status bench_scale(Bench *bench, Error *error)
     }
     if (!gpu_info(bench->gpu)->tier.timestamps) {
         free(scale);
-        return error_set(error, STATUS_FAILED, "this device has no timestamps, so that nothing counts what a step is made of");
+        return error_set(error, STATUS_FAILED,
+                         "this device has no timestamps, so that nothing counts what a step is made of");
     }
     Status status = run_sweeps(bench, scale, gpu_info(bench->gpu)->type == GPU_CPU ? &on_cpu : &on_gpu, error);
     if (status == STATUS_OK) {
@@ -201,7 +221,8 @@ Status bench_scale(Bench *bench, Error *error)
         } else {
             scale_print(scale);
         }
-        status = bench->output != NULL ? scale_plot(scale, gpu_info(bench->gpu)->name, bench->output, error) : STATUS_OK;
+        status =
+            bench->output != NULL ? scale_plot(scale, gpu_info(bench->gpu)->name, bench->output, error) : STATUS_OK;
     }
     free(scale);
     return status;

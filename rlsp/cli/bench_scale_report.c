@@ -8,7 +8,8 @@
 
 enum { BETWEEN = 12, LINE = SCALE_POINTS * BETWEEN };
 
-static const char *const term_names[SCALE_TERMS] = {"each step", "each kernel", "products", "attention", "other kernels"};
+static const char *const term_names[SCALE_TERMS] = {"each step", "each kernel", "products", "attention",
+                                                    "other kernels"};
 
 static const ScaleFit *fit_of(const BenchScale *scale, const ScaleSweep *sweep)
 {
@@ -18,7 +19,9 @@ static const ScaleFit *fit_of(const BenchScale *scale, const ScaleSweep *sweep)
 /* The exponent of x between a point and the one before; NAN for the first. */
 static double slope_at(const ScaleSweep *sweep, int i)
 {
-    return i > 0 ? log(sweep->points[i].seconds / sweep->points[i - 1].seconds) / log(sweep->points[i].x / sweep->points[i - 1].x) : (double)NAN;
+    return i > 0 ? log(sweep->points[i].seconds / sweep->points[i - 1].seconds) /
+                       log(sweep->points[i].x / sweep->points[i - 1].x)
+                 : (double)NAN;
 }
 
 /* --- text */
@@ -26,15 +29,16 @@ static double slope_at(const ScaleSweep *sweep, int i)
 static void print_sweep(const BenchScale *scale, const ScaleSweep *sweep)
 {
     const ScaleFit *fit = fit_of(scale, sweep);
-    printf("\n%s\n%12s %11s %6s %7s %10s %10s %6s %5s ", sweep->name, sweep->x_name, "parameters", "batch", "length", "ms", "model, ms", "off", "slope");
+    printf("\n%s\n%12s %11s %6s %7s %10s %10s %6s %5s ", sweep->name, sweep->x_name, "parameters", "batch", "length",
+           "ms", "model, ms", "off", "slope");
     for (int t = 0; t < SCALE_TERMS; t++) {
         printf(" %14s", term_names[t]);
     }
     putchar('\n');
     for (int i = 0; i < sweep->count; i++) {
         const ScalePoint *p = &sweep->points[i];
-        printf("%17.0f %11.0f %6u %7u %10.4g %10.4g %+5.0f%% ", p->x, p->parameters, p->sequences, p->length, 1e3 * p->seconds, 1e3 * p->fitted,
-               100 * (p->fitted / p->seconds - 1));
+        printf("%17.0f %11.0f %6u %7u %10.4g %10.4g %+5.0f%% ", p->x, p->parameters, p->sequences, p->length,
+               1e3 * p->seconds, 1e3 * p->fitted, 100 * (p->fitted / p->seconds - 1));
         if (i > 0) {
             printf("%5.2f ", slope_at(sweep, i));
         } else {
@@ -50,11 +54,13 @@ static void print_sweep(const BenchScale *scale, const ScaleSweep *sweep)
 /* What is told of a class: its cost per call, and the rates at which it works. */
 static const struct {
     const char *name, *key;
-} classes[CLASSES] = {{"products", "products"}, {"attention", "attention"}, {"other kernels", "other"}, {"between kernels", "rest"}};
+} classes[CLASSES] = {
+    {"products", "products"}, {"attention", "attention"}, {"other kernels", "other"}, {"between kernels", "rest"}};
 
 static void print_fit(const char *what, const ScaleFit *fit)
 {
-    printf("\na %s step takes, by all its points (off by %.0f%%, in the root of the mean square):\n", what, 100 * fit->error);
+    printf("\na %s step takes, by all its points (off by %.0f%%, in the root of the mean square):\n", what,
+           100 * fit->error);
     printf("  each step %.3g ms\n", 1e3 * fit->coefficient[CLASS_REST][1]);
     for (int c = 0; c < CLASSES; c++) {
         const double *k = fit->coefficient[c];
@@ -69,12 +75,13 @@ static void print_fit(const char *what, const ScaleFit *fit)
     }
 }
 
-/* Where, going up in x, the terms of a set come to more than half, or to less: by the model, between points. 0: nowhere. */
+/* Where, going up in x, the terms of a set come to more than half, or to less: by the model, between points. 0:
+ * nowhere. */
 static double crossing(const ScaleFit *fit, const ScaleSweep *sweep, unsigned terms, bool upwards)
 {
     double before = 0;
     for (int i = 0; i < sweep->count; i++) {
-        const ScalePoint *p = &sweep->points[i];
+        const ScalePoint *p     = &sweep->points[i];
         double            share = 0;
         for (int t = 0; t < SCALE_TERMS; t++) {
             share += terms >> t & 1 ? scale_part(fit, p, (ScaleTerm)t) / p->fitted : 0;
@@ -99,14 +106,16 @@ static void print_bends(const BenchScale *scale)
         const ScaleFit   *fit   = fit_of(scale, sweep);
         const double      ends = crossing(fit, sweep, OVERHEAD, false), begins = crossing(fit, sweep, ATTENTION, true);
         if (ends > 0) {
-            printf("  %s: below %.0f %s most of a step is what it and its kernels cost whatever they do\n", sweep->name, ends, sweep->x_name);
+            printf("  %s: below %.0f %s most of a step is what it and its kernels cost whatever they do\n", sweep->name,
+                   ends, sweep->x_name);
         }
         if (begins > 0) {
             printf("  %s: above %.0f %s most of a step is %s\n", sweep->name, begins, sweep->x_name,
-                   sweep->decode ? "reading keys and values" : "attention, whose part of a token grows with the length");
+                   sweep->decode ? "reading keys and values"
+                                 : "attention, whose part of a token grows with the length");
         }
         if (ends == 0 && begins == 0 && sweep->count > 1) {
-            int most = 0;
+            int               most = 0;
             const ScalePoint *last = &sweep->points[sweep->count - 1];
             for (int t = 1; t < SCALE_TERMS; t++) {
                 most = scale_part(fit, last, (ScaleTerm)t) > scale_part(fit, last, (ScaleTerm)most) ? t : most;
@@ -124,7 +133,8 @@ void scale_print(const BenchScale *scale)
     print_fit("training", &scale->train);
     print_fit("decode", &scale->decode);
     print_bends(scale);
-    printf("\noff: the model beside the measured time. slope: the exponent of x since the point before, 1 where time grows with it.\n"
+    printf("\noff: the model beside the measured time. slope: the exponent of x since the point before, 1 where time "
+           "grows with it.\n"
            "The columns after it: shares of the model's time.\n");
 }
 
@@ -241,12 +251,26 @@ Status scale_plot(const BenchScale *scale, const char *device, const char *path,
             c->measured_x[i] = sweep->points[i].x;
             c->measured[i]   = (float)(1e3 * sweep->points[i].seconds);
         }
-        series[s][0] = (ChartSeries){.name = "measured", .x = c->measured_x, .y = c->measured, .count = (size_t)sweep->count, .ink = INK_SERIES_1};
+        series[s][0] = (ChartSeries){.name  = "measured",
+                                     .x     = c->measured_x,
+                                     .y     = c->measured,
+                                     .count = (size_t)sweep->count,
+                                     .ink   = INK_SERIES_1};
         series[s][1] = (ChartSeries){.name = "model", .x = c->line_x, .y = c->line, .count = line, .ink = INK_SERIES_2};
-        series[s][2] = (ChartSeries){.name = "of it each step and kernel", .x = c->line_x, .y = c->overhead, .count = line, .ink = INK_SERIES_3};
-        panels[s] = (PlotPanel){.chart = {.title = sweep->name, .unit = "ms a step", .series = series[s], .series_count = 3, .log_x = true, .log_y = true, .legend = true},
+        series[s][2] = (ChartSeries){
+            .name = "of it each step and kernel", .x = c->line_x, .y = c->overhead, .count = line, .ink = INK_SERIES_3};
+        panels[s] = (PlotPanel){.chart   = {.title        = sweep->name,
+                                            .unit         = "ms a step",
+                                            .series       = series[s],
+                                            .series_count = 3,
+                                            .log_x        = true,
+                                            .log_y        = true,
+                                            .legend       = true},
                                 .x_label = sweep->x_name};
     }
     snprintf(title, sizeof title, "time of a step: %s", device);
-    return plot_write(&(Plot){.title = title, .panels = panels, .panel_count = scale->count, .columns = 3, .width = 1800, .height = 1000}, path, error);
+    return plot_write(
+        &(Plot){
+            .title = title, .panels = panels, .panel_count = scale->count, .columns = 3, .width = 1800, .height = 1000},
+        path, error);
 }

@@ -204,6 +204,7 @@ static void report(Bench *bench, const TrainBench *t, double median, double best
     pass_flops(t, m, &forward_flops, &backward_flops);
     const double      flops = forward_flops + backward_flops; /* a token */
     const double      rate = t->tokens / median, gflops = rate * flops * 1e-9;
+    bench->share = gflops / product;
     if (bench->json) {
         json_line_number_field(&bench->line, "parameters", parameters);
         json_line_number_field(&bench->line, "flops_per_token", flops);
@@ -252,6 +253,7 @@ Status bench_train(Bench *bench, Error *error)
     if (status == STATUS_OK) {
         const double median = bench_median(times, steps);
         report(bench, &t, median, times[0], steps, first_loss, loss, product);
+        bench->share_of = "the best product";
         report_passes(bench, &t, forward, backward);
         report_idle(bench, steps);
         bench_peer(bench, "train", t.tokens / median);

@@ -55,6 +55,14 @@ done
 json=$("$program" bench decode --shape $shape --sequences 4 --prompt 5 --new 4 --seconds 0.01 --profile --json)
 holds "$(value "$json" tokens_per_second) > 0" "decoding"
 
+# --- all of it in one table, and what there is no peer for
+json=$(RLSP_TORCH_PYTHON=/nowhere/python "$program" bench all --shape $shape --batch $batch --length $length --sequences 4 --prompt 5 --new 4 --seconds 0.01 --peer --json)
+rows=${json##*\"rows\":}
+[ "$(printf '%s' "$rows" | tr '}' '\n' | grep -c '"rlsp":')" = 4 ] || fail "rows of bench all: $rows"
+case $rows in *'"peer"'*) fail "a peer that is not there: $rows" ;; esac
+case $json in *'no python3 with PyTorch'*) ;; *) fail "no word on the peer that is missing" ;; esac
+holds "$(value "$rows" share) > 0" "the share of the best product"
+
 # --- bad input: one line, exit 2
 refused() {
     why=$1
@@ -73,3 +81,4 @@ refused "give one" train --shape $shape --model tiny
 refused "/nowhere/config.json" train --model /nowhere/config.json
 refused "needs a directory with weights" decode --shape $shape --weights bf16
 refused "no bench" scaling
+refused "--new" decode --new 0

@@ -32,25 +32,25 @@ static void make(double amount[POINTS][FIT_TERMS], double *time, const double *t
 static void finds_what_made_the_times(void **state)
 {
     (void)state;
-    const double truth[TERMS] = {1e-3, 2e-5, 1e-10, 5e-9};
+    const double truth[TERMS]              = {1e-3, 2e-5, 1e-10, 5e-9};
     double       amount[POINTS][FIT_TERMS] = {{0}}, time[POINTS], found[FIT_TERMS];
     make(amount, time, truth, 0);
-    assert_true(fit_costs(POINTS, TERMS, (const double (*)[FIT_TERMS])amount, time, found) < 1e-6);
+    assert_true(fit_costs(POINTS, TERMS, (const double(*)[FIT_TERMS])amount, time, found) < 1e-6);
     for (int j = 0; j < TERMS; j++) {
         assert_true(fabs(found[j] / truth[j] - 1) < 1e-4);
     }
     make(amount, time, truth, 0.05);
-    assert_true(fit_costs(POINTS, TERMS, (const double (*)[FIT_TERMS])amount, time, found) < 0.05);
+    assert_true(fit_costs(POINTS, TERMS, (const double(*)[FIT_TERMS])amount, time, found) < 0.05);
     assert_true(fabs(found[2] / truth[2] - 1) < 0.1 && fabs(found[3] / truth[3] - 1) < 0.1);
 }
 
 static void no_cost_is_negative(void **state)
 {
     (void)state;
-    const double truth[TERMS] = {-2e-4, 2e-5, 1e-10, 0}; /* no fixed cost, less than none */
+    const double truth[TERMS]              = {-2e-4, 2e-5, 1e-10, 0}; /* no fixed cost, less than none */
     double       amount[POINTS][FIT_TERMS] = {{0}}, time[POINTS], found[FIT_TERMS];
     make(amount, time, truth, 0);
-    const double error = fit_costs(POINTS, TERMS, (const double (*)[FIT_TERMS])amount, time, found);
+    const double error = fit_costs(POINTS, TERMS, (const double(*)[FIT_TERMS])amount, time, found);
     assert_true(error > 1e-6 && error < 0.2);
     for (int j = 0; j < TERMS; j++) {
         assert_true(found[j] >= 0);
@@ -67,7 +67,7 @@ static void terms_that_cannot_be_told_apart(void **state)
         amount[i][1] = 2 * (1 + i);
         time[i]      = 3e-3 * (1 + i);
     }
-    assert_true(fit_costs(POINTS, 3, (const double (*)[FIT_TERMS])amount, time, found) < 1e-6);
+    assert_true(fit_costs(POINTS, 3, (const double(*)[FIT_TERMS])amount, time, found) < 1e-6);
     assert_true(fabs(found[0] + 2 * found[1] - 3e-3) < 1e-9);
     assert_true(found[2] == 0);
 }
