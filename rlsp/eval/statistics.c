@@ -31,7 +31,9 @@ Status eval_majority(const EvalSample *samples, uint32_t n, const Task *task, in
                               : error_set(error, STATUS_OUT_OF_MEMORY, "evaluating: out of host memory");
     *winner             = -1;
     for (uint32_t i = 0; i < n && status == STATUS_OK; i++) {
-        answers[i] = samples[i].verdict.answered ? samples[i].verdict.answer : NULL;
+        const TaskVerdict *verdict = &samples[i].verdict;
+        const bool whole = verdict->answer_length < sizeof verdict->answer; /* else two may begin the same way */
+        answers[i]       = verdict->answered && whole ? verdict->answer : NULL;
     }
     if (status == STATUS_OK) {
         status = vote_classes(answers, n, eval_same_answer, &same, class_of, &classes, error);

@@ -33,7 +33,7 @@
 enum {
     TASK_NUMBERS_MAX   = 8,
     TASK_PROMPT_BYTES  = 128, /* a prompt with its NUL, at most      */
-    TASK_ANSWER_BYTES  = 128, /* an answer kept in a verdict, with NUL */
+    TASK_ANSWER_BYTES  = 512, /* an answer kept in a verdict, with NUL */
     TASK_PIECE_BYTES   = 16,  /* a token's text with its NUL         */
     TASK_SPECIAL_COUNT = 3    /* <pad> <bos> <eos>: ids 0, 1, 2      */
 };

@@ -6,11 +6,9 @@
 const char *trace_words_field(TraceWords words)
 {
     static const char *const names[TRACE_WORDS_COUNT] = {
-        [TRACE_WORDS_BACKTRACK]       = "words_backtrack",
-        [TRACE_WORDS_VERIFICATION]    = "words_verification",
-        [TRACE_WORDS_ALTERNATIVE]     = "words_alternative",
-        [TRACE_WORDS_SELF_CORRECTION] = "words_self_correction",
-        [TRACE_WORDS_SUBGOAL]         = "words_subgoal",
+        [TRACE_WORDS_BACKTRACK] = "words_backtrack",     [TRACE_WORDS_VERIFICATION] = "words_verification",
+        [TRACE_WORDS_ALTERNATIVE] = "words_alternative", [TRACE_WORDS_SELF_CORRECTION] = "words_self_correction",
+        [TRACE_WORDS_SUBGOAL] = "words_subgoal",
     };
     return names[words];
 }
@@ -37,8 +35,7 @@ void trace_fields(const TraceStats *t, EventField fields[TRACE_FIELDS])
     };
     for (int i = 0; i < TRACE_FIELDS; i++) {
         const int words = i - (TRACE_FIELDS - TRACE_WORDS_COUNT);
-        fields[i]       = words < 0 ? evidence[i]
-                                    : (EventField){trace_words_field((TraceWords)words), t->words[words], NULL};
+        fields[i] = words < 0 ? evidence[i] : (EventField){trace_words_field((TraceWords)words), t->words[words], NULL};
     }
 }
 
@@ -50,6 +47,10 @@ void trace_verdict(EventTrace *trace, const Problem *problem, const TaskVerdict 
     trace->reason        = verdict->reason;
     trace->rule          = verdict->rule;
     trace->answer        = verdict->answered ? verdict->answer : NULL;
+    if (verdict->answered && verdict->answer_length > 0) { /* all of it */
+        trace->answer        = response + verdict->answer_offset;
+        trace->answer_length = verdict->answer_length;
+    }
     if (item == NULL) {
         return;
     }
@@ -58,10 +59,6 @@ void trace_verdict(EventTrace *trace, const Problem *problem, const TaskVerdict 
     trace->subject = item->subject;
     trace->level   = item->level;
     trace->gold    = item->answer;
-    if (verdict->answered && verdict->answer_length > 0) {
-        trace->answer        = response + verdict->answer_offset;
-        trace->answer_length = verdict->answer_length;
-    }
 }
 
 const char *trace_verdict_name(bool correct, bool answered)

@@ -64,6 +64,25 @@ static void pass_at_k_is_the_unbiased_estimate(void **state)
     }
 }
 
+/* Answers that are kept whole are told apart to their last byte; of longer ones it cannot be said that two are the
+ * same. */
+static void long_answers(void **state)
+{
+    (void)state;
+    EvalSample samples[4];
+    for (size_t length = 200; length <= TASK_ANSWER_BYTES; length += TASK_ANSWER_BYTES - 200) {
+        for (int i = 0; i < 3; i++) {
+            char response[TASK_ANSWER_BYTES + 50] = "\\boxed{";
+            memset(response + 7, 'x', length);
+            response[7 + length - 1] = i == 0 ? 'a' : 'b';
+            strcpy(response + 7 + length, "}");
+            samples[i] = countdown(response, 12, true);
+        }
+        samples[3] = countdown("\\boxed{three}", 12, true);
+        assert_int_equal(majority(samples, 4), length < TASK_ANSWER_BYTES ? 1 : 3);
+    }
+}
+
 static void the_majority_wins_and_ties_go_to_the_first_seen(void **state)
 {
     (void)state;
@@ -209,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pass_at_k_is_the_unbiased_estimate),
+        cmocka_unit_test(long_answers),
         cmocka_unit_test(the_majority_wins_and_ties_go_to_the_first_seen),
         cmocka_unit_test(sums_are_the_same_in_any_order),
         cmocka_unit_test(counts_by_hand),

@@ -391,16 +391,16 @@ static void answers_are_judged_by_what_they_mean(void **state)
 static void a_whole_answer_is_kept_by_its_place(void **state)
 {
     (void)state;
-    char response[600] = "\\boxed{";
-    for (int i = 0; i < 120; i++) {
+    char response[1100] = "\\boxed{";
+    for (int i = 0; i < 240; i++) {
         strcat(response, "1+1+");
     }
-    strcat(response, "44}");
+    strcat(response, "0-196}");
     const TaskVerdict verdict = judge(response, NULL);
     assert_true(verdict.correct);
     assert_int_equal(strlen(verdict.answer), TASK_ANSWER_BYTES - 1);
     assert_int_equal(verdict.answer_offset, 7);
-    assert_int_equal(verdict.answer_length, 482);
+    assert_int_equal(verdict.answer_length, 965);
 }
 
 /* The prompt is no part of what is judged: a box in the problem, as above, gives nothing. */
