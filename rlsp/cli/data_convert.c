@@ -135,27 +135,7 @@ int data_convert_command(int argc, char **argv)
                  .placeholder = "FILE",
                  .help        = "the file to write",
                  .required    = true},
-                {.name        = "from",
-                 .type        = ARGS_CHOICE,
-                 .value       = &form,
-                 .placeholder = "FORM",
-                 .help        = "what the lines hold (auto)",
-                 .choices     = data_form_names},
-                {.name        = "problem-key",
-                 .type        = ARGS_TEXT,
-                 .value       = &c.forms.problem_key,
-                 .placeholder = "KEY",
-                 .help        = "where the problem is, instead of the usual names; a path: a.b.0.c"},
-                {.name        = "answer-key",
-                 .type        = ARGS_TEXT,
-                 .value       = &c.forms.answer_key,
-                 .placeholder = "KEY",
-                 .help        = "the answer, likewise"},
-                {.name        = "solution-key",
-                 .type        = ARGS_TEXT,
-                 .value       = &c.forms.solution_key,
-                 .placeholder = "KEY",
-                 .help        = "the solution, likewise"},
+                DATA_FORM_OPTIONS(form, c.forms),
                 {.name        = "sft",
                  .type        = ARGS_CHOICE,
                  .value       = &sft,
@@ -282,7 +262,7 @@ int data_convert_command(int argc, char **argv)
     }
     static DataReport report;
     if (status == STATUS_OK) {
-        status = data_convert(&c, &report, &error);
+        status          = data_convert(&c, &report, &error);
         const bool told = report.lines > 0 && status != STATUS_FAILED; /* also where nothing is left: it says why */
         if (told && !json) {
             print_table(&report);

@@ -8,30 +8,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failures=0
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    head -3 "$work/err"
-}
-
-# expect EXIT-CODE WORD-IN-STDOUT WORD-IN-STDERR ARGUMENTS…; "" as a word: the stream is empty
-expect() {
-    code=$1 out=$2 err=$3
-    shift 3
-    "$rlsp" eval "$@" >"$work/out" 2>"$work/err" </dev/null
-    found=$?
-    [ $found -eq "$code" ] || fail "rlsp eval $*: exit code $found, wanted $code"
-    has "$work/out" "$out"
-    has "$work/err" "$err"
-}
-
-has() {
-    if [ -z "$2" ]; then
-        [ ! -s "$1" ] || fail "$(basename "$1") is not empty"
-    else
-        grep -qF -e "$2" "$1" || fail "no \"$2\" in $(basename "$1")"
-    fi
-}
+. "$2/tests/support/eval.sh"
 
 hasnt() {
     ! grep -qF -e "$2" "$1" || fail "\"$2\" in $(basename "$1")"
