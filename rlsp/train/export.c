@@ -134,29 +134,55 @@ static void plain_name(char *to, size_t size, const char *from)
     }
 }
 
+/* What the hub calls a model: of its cache's …/models--meta-llama--Llama-3.1-8B/snapshots/…, meta-llama/Llama-3.1-8B;
+ * else the last name of the path. */
+static void hub_name(char *to, size_t size, const char *path)
+{
+    static const char begin[] = "models--";
+    const char       *cached = strstr(path, begin), *end = path + strlen(path);
+    while (end > path + 1 && end[-1] == '/') {
+        end--;
+    }
+    if (cached != NULL && (cached == path || cached[-1] == '/')) {
+        cached += strlen(begin);
+        snprintf(to, size, "%.*s", (int)strcspn(cached, "/"), cached);
+        char *dashes = strstr(to, "--");
+        if (dashes != NULL) {
+            *dashes = '/';
+            memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
+        }
+        return;
+    }
+    const char *last = end;
+    while (last > path && last[-1] != '/') {
+        last--;
+    }
+    snprintf(to, size, "%.*s", (int)(end - last), last);
+}
+
 static Status write_card(const Export *e, uint64_t step, Error *error)
 {
-    char       text[CARD_SIZE], path[2 * PATH_SIZE], base[RUN_PATH_SIZE], name[RUN_NAME_SIZE];
+    char       text[CARD_SIZE], path[2 * PATH_SIZE], base[RUN_PATH_SIZE], hub[RUN_PATH_SIZE], name[RUN_NAME_SIZE];
     const bool peft = e->adapter && !e->what->merge, from_base = e->config.model.path[0] != '\0';
     plain_name(base, sizeof base, from_base ? e->config.model.path : "");
     plain_name(name, sizeof name, e->config.name);
-    const char *last  = strrchr(base, '/');
-    const int   bytes = snprintf(
-          text, sizeof text,
-          "---\nlibrary_name: %s\n%s%s%stags:\n- rlsp\n- reinforcement-learning\n%s---\n\n# %s\n\n%s, step %llu of the "
-            "run `%s`, "
-            "trained with rlsp %s (Reinforcement Learning via Self-Play, arXiv 2502.06773).\n\nBase model: %s%s%s.\n\n%s",
-        peft ? "peft" : "transformers", from_base ? "base_model: \"" : "",
-        from_base ? (last != NULL ? last + 1 : base) : "", from_base ? "\"\n" : "", peft ? "- lora\n" : "", name,
+    hub_name(hub, sizeof hub, base);
+    const int bytes = snprintf(
+        text, sizeof text,
+        "---\nlibrary_name: %s\n%s%s%stags:\n- rlsp\n- reinforcement-learning\n%s---\n\n# %s\n\n%s, step %llu of the "
+        "run `%s`, "
+        "trained with rlsp %s (Reinforcement Learning via Self-Play, arXiv 2502.06773).\n\nBase model: %s%s%s.\n\n%s",
+        peft ? "peft" : "transformers", from_base ? "base_model: \"" : "", from_base ? hub : "",
+        from_base ? "\"\n" : "", peft ? "- lora\n" : "", name,
         peft         ? "A LoRA adapter"
-          : e->adapter ? "A model with its LoRA adapter merged in"
-                       : "A model",
-          (unsigned long long)step, name, rlsp_version, from_base ? "`" : "",
+        : e->adapter ? "A model with its LoRA adapter merged in"
+                     : "A model",
+        (unsigned long long)step, name, rlsp_version, from_base ? "`" : "",
         from_base ? base : "none, the run made its own from a seed", from_base ? "`" : "",
         peft ? "```python\nfrom peft import AutoPeftModelForCausalLM\nmodel = "
-                 "AutoPeftModelForCausalLM.from_pretrained(\"this directory\")\n```\n"
-               : "```python\nfrom transformers import AutoModelForCausalLM\nmodel = "
-                 "AutoModelForCausalLM.from_pretrained(\"this directory\")\n```\n");
+               "AutoPeftModelForCausalLM.from_pretrained(\"this directory\")\n```\n"
+             : "```python\nfrom transformers import AutoModelForCausalLM\nmodel = "
+               "AutoModelForCausalLM.from_pretrained(\"this directory\")\n```\n");
     return file_write_atomic(inside(path, e->partial, "README.md"), text,
                              (size_t)bytes < sizeof text ? (size_t)bytes : sizeof text - 1, error);
 }

@@ -118,6 +118,15 @@ distance "$work/on" "$work/off" | awk '{ exit !($1 > 1e-3) }' || fail "the adapt
 grep -q "\"adapter\":\"$work/adapter\"" "$work/report" || fail "eval does not name the adapter"
 [ "$(ls "$work" | grep -c part)" -eq 0 ] || fail "an export left something behind"
 
+# --- what the card calls the base: its folder's name, or the hub's where it lies in the hub's cache
+base_of() { sed -n 's/^base_model: "\(.*\)"$/\1/p' "$1/README.md"; }
+[ "$(base_of "$work/adapter")" = base ] && [ "$(base_of "$work/merged")" = base ] || fail "the card's base model is $(base_of "$work/adapter")"
+cached=$work/hub/models--some-one--A-Model--b/snapshots/0123abc
+mkdir -p "$cached" && cp "$work/base/"* "$cached"
+train "$work/of-hub" --set "model.path=$cached/" --set adapter.kind=lora --set 'stages=["sft"]' --set eval.problems=0 || fail "a base in the hub's cache: exit code $?"
+"$rlsp" export "$work/of-hub" --out "$work/of-hub.adapter" 2>"$work/err" || fail "export: exit code $?"
+[ "$(base_of "$work/of-hub.adapter")" = some-one/A-Model--b ] || fail "the card's base model is $(base_of "$work/of-hub.adapter")"
+
 # --- RL alone begins with the adapter off and needs no reference; a shared critic; an adapter of another run
 run=$work/rl
 adapter_run "$run" --set 'stages=["rl"]' --set adapter.dropout=0 --set model.critic=shared --set rl.critic_warmup_steps=0 --set adapter.targets='["q_proj","v_proj"]' \
