@@ -1,13 +1,17 @@
-/* bench_load DIR [RUNS [f32|bf16|f16|int8|int4|auto]]
+/* bench_load DIR [RUNS [f32|bf16|f16|int8|int4|auto [cold]]]
  *
  * Time of loading a model directory, as a ratio to `cat` of the same files measured in the same run (best of RUNS, 3),
  * by the clock and in CPU time, which says more where others use the machine; and the host memory that it takes beside
- * the device's. The files are in the page cache where they fit. */
+ * the device's. The files are in the page cache where they fit; with
+ * `cold` they are put out of it before each reading. */
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/model/model.h"
 
@@ -27,6 +31,24 @@ static double cpu(int whose)
            1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+/* Puts the files of a directory out of the page cache. */
+static void put_out(const char *path)
+{
+    DIR *directory = opendir(path);
+    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+        char file[2048];
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        const int descriptor = open(file, O_RDONLY);
+        if (descriptor >= 0) {
+            posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+            close(descriptor);
+        }
+    }
+    if (directory != NULL) {
+        closedir(directory);
+    }
+}
+
 static double least(double a, double b)
 {
     return a < b ? a : b;
@@ -41,12 +63,13 @@ static double peak_mib(void)
 
 int main(int argc, char **argv)
 {
-    int format = argc == 4 ? -1 : WEIGHT_F32;
-    for (int i = 0; argc == 4 && weights_names[i] != NULL; i++) {
+    const bool cold   = argc == 5 && strcmp(argv[4], "cold") == 0;
+    int        format = argc >= 4 ? -1 : WEIGHT_F32;
+    for (int i = 0; argc >= 4 && weights_names[i] != NULL; i++) {
         format = strcmp(argv[3], weights_names[i]) == 0 ? i : format;
     }
-    if (argc < 2 || argc > 4 || format < 0) {
-        fprintf(stderr, "usage: bench_load DIR [RUNS [f32|bf16|f16|int8|int4|auto]]\n");
+    if (argc < 2 || argc > 5 || (argc == 5 && !cold) || format < 0) {
+        fprintf(stderr, "usage: bench_load DIR [RUNS [f32|bf16|f16|int8|int4|auto [cold]]]\n");
         return 2;
     }
     char command[2048];
@@ -56,12 +79,18 @@ int main(int argc, char **argv)
     double       cat = 1e9, load = 1e9, cat_cpu = 1e9, load_cpu = 1e9;
     const double before = peak_mib();
     for (int run = 0; gpu != NULL && run < (argc >= 3 ? atoi(argv[2]) : 3); run++) {
+        if (cold) {
+            put_out(argv[1]);
+        }
         double start = now(), cpu_start = cpu(RUSAGE_CHILDREN);
         if (system(command) != 0) {
             return 1;
         }
-        cat          = least(cat, now() - start);
-        cat_cpu      = least(cat_cpu, cpu(RUSAGE_CHILDREN) - cpu_start);
+        cat     = least(cat, now() - start);
+        cat_cpu = least(cat_cpu, cpu(RUSAGE_CHILDREN) - cpu_start);
+        if (cold) {
+            put_out(argv[1]);
+        }
         start        = now();
         cpu_start    = cpu(RUSAGE_SELF);
         Model *model = model_load_frozen(gpu, argv[1], false, (WeightFormat)format, &error);
