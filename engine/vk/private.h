@@ -155,6 +155,25 @@ void gpu_profile_add(Gpu *gpu, const GpuTimed *timed, const uint64_t *ticks, uin
 /* Bytes of all that a dispatch binds, each range once for reading and once for writing. */
 double gpu_bound_bytes(const GpuDispatch *dispatch);
 
+/* sets.c: the descriptor sets of a recording, each with what it binds, and the views that they need. */
+typedef struct GpuSet GpuSet;
+typedef struct GpuSets {
+    Gpu              *gpu;
+    VkDescriptorPool *pools;
+    uint32_t          pool_count, pool_current;
+    VkBufferView     *views;
+    uint32_t          view_count, view_capacity;
+    GpuSet           *sets;
+    uint32_t          set_count, set_capacity;
+    uint32_t         *slots; /* by hash; a power of two of them */
+    uint32_t          slot_count;
+} GpuSets;
+
+/* The set for a dispatch, which has at least the bindings that its pipeline asks for; VK_NULL_HANDLE with *error set. */
+VkDescriptorSet gpu_sets_find(GpuSets *sets, const GpuPipeline *pipeline, const GpuDispatch *dispatch, Error *error);
+void            gpu_sets_reset(GpuSets *sets); /* forgets all; none may be in use */
+void            gpu_sets_free(GpuSets *sets);
+
 /* Finds or compiles a pipeline. NULL with *error set on failure. */
 GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
                           Error *error);

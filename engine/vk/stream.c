@@ -6,8 +6,6 @@
 #include <string.h>
 
 enum {
-    SETS_PER_POOL = 512,
-    TEXELS_PER_POOL = 1024,
     MAX_HAZARDS = 192,       /* more pending accesses than this: one barrier for all */
     DISPATCHES_PER_SUBMIT = 256, /* on a GPU, so that no submission holds it for long */
     MAX_TIMED = 8192         /* dispatches that --profile can time in one recording */
@@ -27,10 +25,7 @@ struct GpuStream {
     uint32_t         command_count, command_capacity;
     VkFence          fence;
 
-    VkDescriptorPool *pools;
-    uint32_t          pool_count, pool_current;
-    VkBufferView     *views; /* of this recording */
-    uint32_t          view_count, view_capacity;
+    GpuSets sets; /* of this recording */
 
     Hazard   hazards[MAX_HAZARDS];
     uint32_t hazard_count;
@@ -68,7 +63,7 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
         error_set(error, STATUS_OUT_OF_MEMORY, "cannot make a command stream: out of host memory");
         return NULL;
     }
-    stream->gpu = gpu;
+    stream->gpu = stream->sets.gpu = gpu;
     if (gpu->dry) {
         return stream;
     }
@@ -97,14 +92,6 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
     return stream;
 }
 
-static void drop_views(GpuStream *stream)
-{
-    for (uint32_t i = 0; i < stream->view_count; i++) {
-        vkDestroyBufferView(stream->gpu->device, stream->views[i], NULL);
-    }
-    stream->view_count = 0;
-}
-
 void gpu_stream_free(GpuStream *stream)
 {
     if (stream == NULL) {
@@ -118,18 +105,13 @@ void gpu_stream_free(GpuStream *stream)
     if (stream->state == STREAM_PENDING) {
         vkWaitForFences(device, 1, &stream->fence, VK_TRUE, UINT64_MAX);
     }
-    drop_views(stream);
-    for (uint32_t i = 0; i < stream->pool_count; i++) {
-        vkDestroyDescriptorPool(device, stream->pools[i], NULL);
-    }
+    gpu_sets_free(&stream->sets);
     if (stream->queries != VK_NULL_HANDLE) {
         vkDestroyQueryPool(device, stream->queries, NULL);
     }
     vkDestroyCommandPool(device, stream->command_pool, NULL);
     vkDestroyFence(device, stream->fence, NULL);
     free(stream->commands);
-    free(stream->pools);
-    free(stream->views);
     free(stream->timed);
     free(stream);
 }
@@ -267,11 +249,7 @@ void gpu_stream_begin(GpuStream *stream)
         return;
     }
     vkResetCommandPool(stream->gpu->device, stream->command_pool, 0);
-    for (uint32_t i = 0; i < stream->pool_count; i++) {
-        vkResetDescriptorPool(stream->gpu->device, stream->pools[i], 0);
-    }
-    drop_views(stream);
-    stream->pool_current = 0;
+    gpu_sets_reset(&stream->sets);
     stream->command_count = 0;
     stream->timed_count = stream->untimed = 0;
     stream->flops = 0;
@@ -299,67 +277,6 @@ static void hazards_add(GpuStream *stream, const Hazard *accesses, uint32_t coun
     }
     memcpy(stream->hazards + stream->hazard_count, accesses, count * sizeof *accesses);
     stream->hazard_count += count;
-}
-
-static VkDescriptorSet set_allocate(GpuStream *stream, VkDescriptorSetLayout layout)
-{
-    for (;;) {
-        if (stream->pool_current == stream->pool_count) {
-            VkDescriptorPool *grown = realloc(stream->pools, (stream->pool_count + 1) * sizeof *grown);
-            if (grown == NULL) {
-                gpu_stream_fail(stream, STATUS_OUT_OF_MEMORY, "recording commands: out of host memory");
-                return VK_NULL_HANDLE;
-            }
-            stream->pools = grown;
-            VkDescriptorPoolSize sizes[2] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, SETS_PER_POOL * 6},
-                                             {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, TEXELS_PER_POOL}};
-            VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-                                               .maxSets = SETS_PER_POOL,
-                                               .poolSizeCount = 2,
-                                               .pPoolSizes = sizes};
-            VkResult result = vkCreateDescriptorPool(stream->gpu->device, &info, NULL, &grown[stream->pool_count]);
-            if (result != VK_SUCCESS) {
-                gpu_error(stream->gpu, result, "recording commands", &stream->error);
-                return VK_NULL_HANDLE;
-            }
-            stream->pool_count++;
-        }
-        VkDescriptorSetAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-                                            .descriptorPool = stream->pools[stream->pool_current],
-                                            .descriptorSetCount = 1,
-                                            .pSetLayouts = &layout};
-        VkDescriptorSet set;
-        if (vkAllocateDescriptorSets(stream->gpu->device, &info, &set) == VK_SUCCESS) {
-            return set;
-        }
-        stream->pool_current++; /* full: the next pool */
-    }
-}
-
-static VkBufferView view_new(GpuStream *stream, GpuSpan span)
-{
-    if (stream->view_count == stream->view_capacity) {
-        uint32_t      capacity = stream->view_capacity * 2 + 64;
-        VkBufferView *grown = realloc(stream->views, capacity * sizeof *grown);
-        if (grown == NULL) {
-            gpu_stream_fail(stream, STATUS_OUT_OF_MEMORY, "recording commands: out of host memory");
-            return VK_NULL_HANDLE;
-        }
-        stream->views = grown;
-        stream->view_capacity = capacity;
-    }
-    VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
-                                   .buffer = span.buffer->buffer,
-                                   .format = VK_FORMAT_R32G32B32A32_SFLOAT,
-                                   .offset = span.offset,
-                                   .range = span.size & ~(uint64_t)15};
-    VkBufferView view = VK_NULL_HANDLE;
-    VkResult     result = vkCreateBufferView(stream->gpu->device, &info, NULL, &view);
-    if (result != VK_SUCCESS) {
-        gpu_error(stream->gpu, result, "making a texel view", &stream->error);
-        return VK_NULL_HANDLE;
-    }
-    return stream->views[stream->view_count++] = view;
 }
 
 /* Checks a dispatch against its pipeline and the device's limits. */
@@ -422,40 +339,16 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
             return;
         }
     }
-    VkDescriptorSet set = set_allocate(stream, pipeline->set_layout);
+    VkDescriptorSet set = gpu_sets_find(&stream->sets, pipeline, dispatch, &stream->error);
     if (set == VK_NULL_HANDLE) {
         return;
     }
-    VkWriteDescriptorSet   writes[GPU_MAX_BINDS];
-    VkDescriptorBufferInfo buffers[GPU_MAX_BINDS];
-    VkBufferView           views[GPU_MAX_BINDS];
-    Hazard                 accesses[GPU_MAX_BINDS];
-    uint32_t               count = 0, descriptor = 0;
+    Hazard   accesses[GPU_MAX_BINDS];
+    uint32_t count = 0;
     for (; count < GPU_MAX_BINDS && dispatch->bind[count].span.buffer != NULL; count++) {
         const GpuBind *bind = &dispatch->bind[count];
-        accesses[count] = (Hazard){bind->span.buffer->buffer, bind->span.offset, bind->span.offset + bind->span.size, bind->access};
-        if (bind->kind == GPU_BIND_ADDRESS || descriptor >= pipeline->bind_count) {
-            continue;
-        }
-        bool texel = pipeline->bind_type[descriptor] == VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
-        writes[descriptor] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                                    .dstSet = set,
-                                                    .dstBinding = descriptor,
-                                                    .descriptorCount = 1,
-                                                    .descriptorType = pipeline->bind_type[descriptor]};
-        if (texel) {
-            views[descriptor] = view_new(stream, bind->span);
-            if (views[descriptor] == VK_NULL_HANDLE) {
-                return;
-            }
-            writes[descriptor].pTexelBufferView = &views[descriptor];
-        } else {
-            buffers[descriptor] = (VkDescriptorBufferInfo){bind->span.buffer->buffer, bind->span.offset, bind->span.size};
-            writes[descriptor].pBufferInfo = &buffers[descriptor];
-        }
-        descriptor++;
+        accesses[count]     = (Hazard){bind->span.buffer->buffer, bind->span.offset, bind->span.offset + bind->span.size, bind->access};
     }
-    vkUpdateDescriptorSets(stream->gpu->device, descriptor, writes, 0, NULL);
     hazards_add(stream, accesses, count);
 
     VkCommandBuffer commands = current(stream);

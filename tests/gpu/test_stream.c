@@ -96,6 +96,36 @@ static void runs_in_order_and_replays(void **state)
     close_device(gpu);
 }
 
+/* 70,000 dispatches of a recording that bind 700 different ranges, each time with other values: the last ones stay. */
+static void many_dispatches_bind_the_same(void **state)
+{
+    (void)state;
+    enum { RANGES = 700, TURNS = 100, N = 64 };
+    Error      error  = {0};
+    Gpu       *gpu    = gpu_open(&(GpuOptions){0}, &error); /* without validation: it takes a minute */
+    GpuArena  *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, RANGES * N * 4, &error);
+    GpuStream *stream = gpu_stream_new(gpu, &error);
+    GpuSpan    all    = gpu_arena_take(arena, RANGES * N * 4);
+    for (int recording = 0; recording < 2; recording++) {
+        gpu_stream_begin(stream);
+        for (int turn = 0; turn < TURNS; turn++) {
+            for (int range = 0; range < RANGES; range++) { /* the second recording's ranges are half as long */
+                const uint32_t count = N >> recording;
+                iota(stream, gpu_span_slice(all, (uint64_t)range * N * 4, count * 4), count, (float)(turn * RANGES + range));
+            }
+        }
+        assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+        static float host[RANGES * N];
+        assert_int_equal(gpu_download(gpu, all, host, sizeof host, &error), STATUS_OK);
+        for (int i = 0; i < RANGES * N; i++) {
+            assert_true(host[i] == (float)((TURNS - 1) * RANGES + i / N + i % N));
+        }
+    }
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    gpu_close(gpu);
+}
+
 static void reports_errors_of_a_recording(void **state)
 {
     (void)state;
@@ -126,6 +156,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists_and_refuses_devices),
                                        cmocka_unit_test(runs_in_order_and_replays),
-                                       cmocka_unit_test(reports_errors_of_a_recording)};
+                                       cmocka_unit_test(many_dispatches_bind_the_same), cmocka_unit_test(reports_errors_of_a_recording)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
