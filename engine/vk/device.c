@@ -10,23 +10,27 @@ static VkResult device_create(Gpu *gpu)
     gpu->queue_family                  = gpu_compute_family(gpu->physical, &timestamp_bits);
     gpu->timestamp_mask                = timestamp_bits < 64 ? ((uint64_t)1 << timestamp_bits) - 1 : UINT64_MAX;
     float                   priority   = 1.0f;
-    VkDeviceQueueCreateInfo queue      = {.sType            = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                          .queueFamilyIndex = gpu->queue_family,
-                                          .queueCount       = 1,
-                                          .pQueuePriorities = &priority};
+    const uint32_t          sparse     = gpu->info.tier.sparse_memory ? gpu_sparse_family(gpu->physical) : gpu->queue_family;
+    VkDeviceQueueCreateInfo queues[2]  = {{.sType            = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                           .queueFamilyIndex = gpu->queue_family,
+                                           .queueCount       = 1,
+                                           .pQueuePriorities = &priority}};
+    queues[1]                          = queues[0];
+    queues[1].queueFamilyIndex         = sparse;
     GpuExtensions           extensions = gpu_extensions(gpu->physical);
     GpuEnabled              on;
     gpu_features_enable(gpu, &extensions, &on);
     VkDeviceCreateInfo info   = {.sType                   = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                  .pNext                   = &on.features,
-                                 .queueCreateInfoCount    = 1,
-                                 .pQueueCreateInfos       = &queue,
+                                 .queueCreateInfoCount    = sparse != gpu->queue_family ? 2 : 1,
+                                 .pQueueCreateInfos       = queues,
                                  .enabledExtensionCount   = on.name_count,
                                  .ppEnabledExtensionNames = on.names};
     VkResult           result = vkCreateDevice(gpu->physical, &info, NULL, &gpu->device);
     free(extensions.items);
     if (result == VK_SUCCESS) {
         vkGetDeviceQueue(gpu->device, gpu->queue_family, 0, &gpu->queue);
+        vkGetDeviceQueue(gpu->device, sparse, 0, &gpu->sparse_queue);
     }
     return result;
 }
@@ -69,6 +73,9 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
     if (options->max_binding_bytes > 0 && options->max_binding_bytes < gpu->info.max_binding_bytes) {
         gpu->info.max_binding_bytes       = options->max_binding_bytes;
         gpu->limits.maxStorageBufferRange = (uint32_t)options->max_binding_bytes;
+    }
+    if (options->max_allocation_bytes > 0 && options->max_allocation_bytes < gpu->info.max_allocation_bytes) {
+        gpu->info.max_allocation_bytes = options->max_allocation_bytes;
     }
     gpu->info.tier.unified_memory = gpu->info.tier.unified_memory && !options->separate_memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);

@@ -25,6 +25,7 @@ typedef struct GpuTier {
     bool fp16_storage, fp16_arithmetic, bf16, int8_storage, cooperative_matrix, cooperative_matrix2;
     bool subgroup_arithmetic, subgroup_size_control, buffer_address, int64, timeline_semaphore, push_descriptor;
     bool memory_budget, unified_memory, timestamps;
+    bool sparse_memory; /* a buffer may have several allocations */
 } GpuTier;
 
 /* A multiply-add of matrices, A [m, k] and B [k, n] of 16 bits, sums in f32. */
@@ -53,6 +54,7 @@ typedef struct GpuInfo {
     uint64_t   memory_bytes;      /* device-local heap; the machine's memory for a CPU device */
     uint64_t   memory_free_bytes; /* budget left, if the driver tells; else 0      */
     uint64_t   max_binding_bytes; /* maxStorageBufferRange                         */
+    uint64_t   max_allocation_bytes; /* maxMemoryAllocationSize                    */
     uint32_t   subgroup_size, max_workgroup, shared_bytes, max_texels;
     uint32_t   min_subgroup, max_subgroup; /* that a kernel can ask for, where tier.subgroup_size_control holds */
     GpuTier    tier;
@@ -69,6 +71,7 @@ typedef struct GpuOptions {
     bool        sections; /* time the parts that gpu_stream_section names; kernels run as they would without */
     /* For tests, which have no small or discrete device at hand: */
     uint64_t max_binding_bytes; /* binds at most so much at once, a multiple of 256; 0: what the device can */
+    uint64_t max_allocation_bytes; /* allocates at most so much at once, 16 MiB or more; 0: what the device can */
     bool     separate_memory;   /* copies through a staging buffer also where memory is unified             */
 } GpuOptions;
 

@@ -168,7 +168,7 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
 {
     const GpuTier *tier = &gpu->info.tier;
     *on                 = (GpuEnabled){
-                        .features   = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .features.shaderInt64 = tier->int64},
+                        .features   = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .features.shaderInt64 = tier->int64, .features.sparseBinding = tier->sparse_memory},
                         .v12        = {.sType               = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
                                        .bufferDeviceAddress = tier->buffer_address,
                                        .shaderFloat16       = tier->cooperative_matrix,

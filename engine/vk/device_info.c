@@ -53,6 +53,20 @@ uint32_t gpu_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits)
     return UINT32_MAX;
 }
 
+uint32_t gpu_sparse_family(VkPhysicalDevice physical)
+{
+    VkQueueFamilyProperties families[32];
+    uint32_t                count = 32, bits = 0, found = UINT32_MAX;
+    const uint32_t          compute = gpu_compute_family(physical, &bits);
+    vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
+    for (uint32_t i = count; i-- > 0;) {
+        if ((families[i].queueFlags & VK_QUEUE_SPARSE_BINDING_BIT) && found != compute) {
+            found = i;
+        }
+    }
+    return found;
+}
+
 static GpuType type_of(VkPhysicalDeviceType type)
 {
     switch (type) {
@@ -126,7 +140,8 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &v11};
     vkGetPhysicalDeviceProperties2(physical, &properties);
     snprintf(info->driver, sizeof info->driver, "%.100s %.140s", driver.driverName, driver.driverInfo);
-    info->driver_id     = driver.driverID;
+    info->driver_id            = driver.driverID;
+    info->max_allocation_bytes = v11.maxMemoryAllocationSize;
     info->subgroup_size = v11.subgroupSize;
     memcpy(c->uuid, v11.deviceUUID, sizeof c->uuid);
     c->has_pci = pci;
@@ -154,6 +169,7 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     tier->push_descriptor    = gpu_has_extension(&extensions, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
     tier->memory_budget      = gpu_has_extension(&extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     tier->timestamps         = timestamp_bits > 0;
+    tier->sparse_memory      = features.features.sparseBinding && gpu_sparse_family(physical) != UINT32_MAX;
     gpu_features_list(info, instance, physical, &extensions);
     memory_of(info, physical, tier->memory_budget);
     if (family == UINT32_MAX) {

@@ -6,24 +6,26 @@
 
 GpuInfo gpu_info_typical(uint64_t memory_bytes)
 {
-    GpuInfo info = {.index             = -1,
-                    .type              = GPU_DISCRETE,
-                    .api_version       = VK_API_VERSION_1_3,
-                    .memory_bytes      = memory_bytes,
-                    .max_binding_bytes = UINT32_MAX,
-                    .subgroup_size     = 32,
-                    .max_workgroup     = 1024,
-                    .shared_bytes      = 48 << 10,
-                    .max_texels        = 1 << 27,
-                    .tier              = {.fp16_storage          = true,
-                                          .fp16_arithmetic       = true,
-                                          .int8_storage          = true,
-                                          .subgroup_arithmetic   = true,
-                                          .subgroup_size_control = true,
-                                          .buffer_address        = true,
-                                          .timeline_semaphore    = true,
-                                          .memory_budget         = true,
-                                          .timestamps            = true}};
+    GpuInfo info = {.index                = -1,
+                    .type                 = GPU_DISCRETE,
+                    .api_version          = VK_API_VERSION_1_3,
+                    .memory_bytes         = memory_bytes,
+                    .max_binding_bytes    = UINT32_MAX,
+                    .max_allocation_bytes = (uint64_t)4 << 30,
+                    .subgroup_size        = 32,
+                    .max_workgroup        = 1024,
+                    .shared_bytes         = 48 << 10,
+                    .max_texels           = 1 << 27,
+                    .tier                 = {.fp16_storage          = true,
+                                             .fp16_arithmetic       = true,
+                                             .int8_storage          = true,
+                                             .subgroup_arithmetic   = true,
+                                             .subgroup_size_control = true,
+                                             .buffer_address        = true,
+                                             .timeline_semaphore    = true,
+                                             .memory_budget         = true,
+                                             .timestamps            = true,
+                                             .sparse_memory         = true}};
     snprintf(info.name, sizeof info.name, "a discrete GPU with %.4g GiB", (double)memory_bytes / 1073741824.0);
     snprintf(info.driver, sizeof info.driver, "none: only planned for");
     return info;

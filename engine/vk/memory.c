@@ -1,131 +1,11 @@
-#define _DEFAULT_SOURCE /* madvise */
 #include "engine/vk/private.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 uint64_t gpu_align(uint64_t bytes) { return (bytes + GPU_ALIGNMENT - 1) & ~(uint64_t)(GPU_ALIGNMENT - 1); }
-
-/* Index of the first memory type in `allowed` with all `flags`, or UINT32_MAX. */
-static uint32_t memory_type(const Gpu *gpu, uint32_t allowed, VkMemoryPropertyFlags flags)
-{
-    for (uint32_t i = 0; i < gpu->memory.memoryTypeCount; i++) {
-        if ((allowed & (1u << i)) && (gpu->memory.memoryTypes[i].propertyFlags & flags) == flags) {
-            return i;
-        }
-    }
-    return UINT32_MAX;
-}
-
-static uint32_t choose_memory_type(const Gpu *gpu, GpuMemoryKind kind, uint32_t allowed)
-{
-    const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-    const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    uint32_t                    type;
-    if (kind == GPU_MEMORY_HOST) {
-        type = memory_type(gpu, allowed, host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-        return type != UINT32_MAX ? type : memory_type(gpu, allowed, host);
-    }
-    if (gpu->info.tier.unified_memory) {
-        type = memory_type(gpu, allowed, local | host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-        if (type == UINT32_MAX) {
-            type = memory_type(gpu, allowed, local | host);
-        }
-        if (type != UINT32_MAX) {
-            return type;
-        }
-    }
-    type = memory_type(gpu, allowed, local);
-    return type != UINT32_MAX ? type : memory_type(gpu, allowed, 0);
-}
-
-static Status out_of_memory(Gpu *gpu, const char *name, uint64_t bytes, VkResult result, Error *error)
-{
-    return error_set(error, STATUS_OUT_OF_MEMORY,
-                     "device %d (%s): cannot allocate %.1f MiB for %s (%s); %.1f MiB are in use of %.1f MiB: use a "
-                     "smaller batch or model, or \"recompute\": \"block\"",
-                     gpu->info.index, gpu->info.name, (double)bytes / 1048576.0, name, gpu_result_text(result),
-                     (double)gpu->memory_used / 1048576.0, (double)gpu->info.memory_bytes / 1048576.0);
-}
-
-static void buffer_close(GpuBuffer *buffer)
-{
-    Gpu *gpu = buffer->gpu;
-    if (buffer->mapped != NULL) {
-        vkUnmapMemory(gpu->device, buffer->memory);
-    }
-    vkDestroyBuffer(gpu->device, buffer->buffer, NULL);
-    vkFreeMemory(gpu->device, buffer->memory, NULL);
-}
-
-/* On a CPU device the buffer is plain memory: in large pages it is filled several times as fast (a page fault each
- * 2 MiB instead of 4 KiB) and read with fewer TLB misses. Only a hint. */
-static void ask_for_large_pages(const Gpu *gpu, void *mapped, uint64_t bytes)
-{
-#ifdef MADV_HUGEPAGE
-    const uintptr_t page = 2u << 20, begin = ((uintptr_t)mapped + page - 1) & ~(page - 1), end = ((uintptr_t)mapped + bytes) & ~(page - 1);
-    if (gpu->info.type == GPU_CPU && mapped != NULL && begin < end) {
-        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-    }
-#else
-    (void)gpu, (void)mapped, (void)bytes;
-#endif
-}
-
-static Status buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
-{
-    *buffer = (GpuBuffer){.gpu = gpu};
-    VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-                               .size = bytes,
-                               .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                                        VK_BUFFER_USAGE_TRANSFER_DST_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT};
-    bool addressed = gpu->info.tier.buffer_address;
-    if (addressed) {
-        info.usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
-    }
-    VkResult result = vkCreateBuffer(gpu->device, &info, NULL, &buffer->buffer);
-    if (result != VK_SUCCESS) {
-        return out_of_memory(gpu, name, bytes, result, error);
-    }
-    VkMemoryRequirements needs;
-    vkGetBufferMemoryRequirements(gpu->device, buffer->buffer, &needs);
-    VkMemoryAllocateFlagsInfo flags = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
-                                       .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
-    VkMemoryAllocateInfo      allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                          .pNext = addressed ? &flags : NULL,
-                                          .allocationSize = needs.size,
-                                          .memoryTypeIndex = choose_memory_type(gpu, kind, needs.memoryTypeBits)};
-    if (allocate.memoryTypeIndex == UINT32_MAX) {
-        result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    } else {
-        result = vkAllocateMemory(gpu->device, &allocate, NULL, &buffer->memory);
-    }
-    if (result == VK_SUCCESS) {
-        result = vkBindBufferMemory(gpu->device, buffer->buffer, buffer->memory, 0);
-    }
-    VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    if (result == VK_SUCCESS &&
-        (gpu->memory.memoryTypes[allocate.memoryTypeIndex].propertyFlags & host) == host &&
-        (kind == GPU_MEMORY_HOST || gpu->info.tier.unified_memory)) {
-        result = vkMapMemory(gpu->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->mapped);
-    }
-    if (result != VK_SUCCESS) {
-        vkDestroyBuffer(gpu->device, buffer->buffer, NULL);
-        vkFreeMemory(gpu->device, buffer->memory, NULL);
-        return out_of_memory(gpu, name, bytes, result, error);
-    }
-    if (addressed) {
-        VkBufferDeviceAddressInfo address = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
-                                             .buffer = buffer->buffer};
-        buffer->address = vkGetBufferDeviceAddress(gpu->device, &address);
-    }
-    ask_for_large_pages(gpu, buffer->mapped, bytes);
-    buffer->bytes = bytes;
-    return STATUS_OK;
-}
 
 /* --- who has how much ------------------------------------------------------ */
 
@@ -168,6 +48,10 @@ static void arena_enter(Gpu *gpu, GpuArena *arena)
     }
     gpu->arenas = arena;
     gpu->memory_used += counts(gpu, arena->kind) ? arena->buffer.bytes : 0;
+    if (arena->buffer.bytes > gpu->largest_bytes) {
+        gpu->largest_bytes = arena->buffer.bytes;
+        snprintf(gpu->largest_name, sizeof gpu->largest_name, "%s", arena->name);
+    }
     if (gpu->memory_used >= gpu->memory_peak) {
         note_peak(gpu);
     }
@@ -217,7 +101,7 @@ GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, ui
     snprintf(arena->name, sizeof arena->name, "%s%s%s", gpu->owner != NULL ? gpu->owner : "", gpu->owner != NULL ? ": " : "", name);
     if (gpu->dry) {
         arena->buffer = (GpuBuffer){.gpu = gpu, .bytes = bytes};
-    } else if (buffer_open(&arena->buffer, gpu, arena->name, kind, bytes, error) != STATUS_OK) {
+    } else if (gpu_buffer_open(&arena->buffer, gpu, arena->name, kind, bytes, error) != STATUS_OK) {
         free(arena);
         return NULL;
     }
@@ -251,7 +135,7 @@ void gpu_arena_free(GpuArena *arena)
         Gpu *gpu = arena->buffer.gpu;
         arena_leave(gpu, arena);
         if (!gpu->dry) {
-            buffer_close(&arena->buffer);
+            gpu_buffer_close(&arena->buffer);
         }
         free(arena);
     }
@@ -291,3 +175,9 @@ uint64_t gpu_span_address(GpuSpan span)
 uint64_t gpu_memory_used(const Gpu *gpu) { return gpu->memory_used; }
 
 uint64_t gpu_memory_peak(const Gpu *gpu) { return gpu->memory_peak; }
+
+uint64_t gpu_memory_largest(const Gpu *gpu, const char **name)
+{
+    *name = gpu->largest_name;
+    return gpu->largest_bytes;
+}

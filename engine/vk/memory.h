@@ -35,8 +35,9 @@ typedef enum GpuMemoryKind {
 
 #define GPU_ALIGNMENT 256u
 
-/* One buffer of `bytes`, zeroed. STATUS_OUT_OF_MEMORY names the arena, what it
- * wanted and what is free. */
+/* One buffer of `bytes`, zeroed. Where they are more than the device gives at once they are several allocations that the
+ * device sees as one, if it can (tier.sparse_memory); else it is asked for all of it, which many give nonetheless.
+ * STATUS_OUT_OF_MEMORY names the arena, what it wanted and what is free. */
 GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
 /* The same with whatever the memory held: for what is written whole at once. */
 GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
@@ -78,6 +79,9 @@ Status gpu_upload_rows(Gpu *gpu, GpuSpan data, GpuSpan scales, uint64_t rows, Gp
  * host memory count too. */
 uint64_t gpu_memory_used(const Gpu *gpu);
 uint64_t gpu_memory_peak(const Gpu *gpu);
+
+/* Bytes of the largest arena that there has been, and its name. */
+uint64_t gpu_memory_largest(const Gpu *gpu, const char **name);
 
 /* What the peak was made of: arenas of one name together, largest first. Returns the number written, at most
  * `capacity`. Host memory of a device with memory of its own is listed, but not part of the peak. */

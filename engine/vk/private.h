@@ -34,6 +34,7 @@ struct Gpu {
     VkDevice                         device;
     VkQueue                          queue;
     uint32_t                         queue_family;
+    VkQueue                          sparse_queue; /* binds buffers of several allocations; with tier.sparse_memory */
     VkPhysicalDeviceMemoryProperties memory;
     VkPhysicalDeviceLimits           limits;
     GpuInfo                          info;
@@ -51,6 +52,8 @@ struct Gpu {
     GpuMemoryRow peak_rows[GPU_MEMORY_ROWS]; /* of the arenas when the peak was reached */
     int          peak_row_count;
     const char  *owner; /* of arenas to come */
+    uint64_t     largest_bytes; /* of an arena so far, and its name */
+    char         largest_name[64];
     GpuStream *transfer, *transfer_next; /* for uploads, downloads and zeroing; the second is made when first needed */
     GpuArena  *staging;                  /* made when first needed */
 
@@ -70,12 +73,13 @@ struct Gpu {
 };
 
 struct GpuBuffer {
-    Gpu           *gpu;
-    VkBuffer       buffer;
-    VkDeviceMemory memory;
-    uint64_t       bytes;
-    uint64_t       address; /* 0 where addresses are not supported */
-    void          *mapped;  /* NULL: not host-visible */
+    Gpu            *gpu;
+    VkBuffer        buffer;
+    VkDeviceMemory *memory; /* one after another; several where the device does not give so much at once */
+    uint32_t        memory_count;
+    uint64_t        bytes;
+    uint64_t        address; /* 0 where addresses are not supported */
+    void           *mapped;  /* NULL: not host-visible, or several */
 };
 
 struct GpuArena {
@@ -85,6 +89,10 @@ struct GpuArena {
     char          name[64];
     GpuArena     *next, *previous; /* of the device's, in no order */
 };
+
+/* buffer.c: a buffer with its memory, mapped where the host is to see it. Errors say `name`. */
+Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
+void   gpu_buffer_close(GpuBuffer *buffer);
 
 /* instance.c: an instance of Vulkan 1.2, 1.3 where the loader knows it; with `gpu`, `validate` and the layer installed, validation is on. */
 VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate);
@@ -109,6 +117,7 @@ enum { GPU_MAX_DEVICES = 32 };
 GpuExtensions gpu_extensions(VkPhysicalDevice physical);
 bool          gpu_has_extension(const GpuExtensions *list, const char *name);
 uint32_t      gpu_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits); /* UINT32_MAX: none */
+uint32_t      gpu_sparse_family(VkPhysicalDevice physical); /* the compute family if it can, else another; or UINT32_MAX */
 void          gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical);
 
 /* device_list.c: all devices of the instance, best first, duplicates last and marked; their number. */

@@ -14,7 +14,7 @@ typedef struct Feature {
     bool        there;
 } Feature;
 
-enum { FEATURES = 15 };
+enum { FEATURES = 16 };
 
 static void list_features(const GpuTier *tier, Feature features[FEATURES])
 {
@@ -33,6 +33,7 @@ static void list_features(const GpuTier *tier, Feature features[FEATURES])
         {"push-descriptor", tier->push_descriptor},
         {"memory-budget", tier->memory_budget},
         {"unified-memory", tier->unified_memory},
+        {"sparse-memory", tier->sparse_memory},
         {"timestamps", tier->timestamps},
     };
     for (int i = 0; i < FEATURES; i++) {

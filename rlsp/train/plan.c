@@ -115,6 +115,20 @@ static Status open_policy(Planning *p, Error *error)
     return status;
 }
 
+/* Says so if the device may not give what is to be one buffer. A CPU device gives what the machine has. */
+static void note_allocation(const Session *session, RunPlan *plan)
+{
+    const GpuInfo *info  = &plan->device;
+    Error          large = {0};
+    const char    *name;
+    const uint64_t bytes = gpu_memory_largest(session->gpu, &name);
+    if (bytes > info->max_allocation_bytes && !info->tier.sparse_memory && info->type != GPU_CPU) {
+        error_set(&large, STATUS_OUT_OF_MEMORY, "%s: %.2f GiB at once, of which the device promises %.2f GiB", name,
+                  (double)bytes / 1073741824.0, (double)info->max_allocation_bytes / 1073741824.0);
+        note(plan, &large, "it may refuse; a frozen base (adapter.kind lora, model.weights) is smaller buffers");
+    }
+}
+
 static Status plan_stages(Planning *p, Error *error)
 {
     Session         *session = p->session;
@@ -151,6 +165,7 @@ Status run_plan(const RunConfig *config, const GpuInfo *info, RunPlan *plan, Err
     status          = status == STATUS_OK ? plan_stages(&p, error) : status;
     if (status == STATUS_OK) {
         plan->peak_bytes = gpu_memory_peak(session->gpu);
+        note_allocation(session, plan);
         plan->row_count  = gpu_memory_rows(session->gpu, plan->rows, GPU_MEMORY_ROWS);
     }
     session_close(session);

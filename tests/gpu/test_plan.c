@@ -155,6 +155,24 @@ static void a_model_that_is_not_there(void **state)
     assert_non_null(strstr(error.text, "/nowhere/config.json"));
 }
 
+/* Parameters of more than a device gives at once: said where it cannot join several allocations. */
+static void more_than_one_allocation(void **state)
+{
+    (void)state;
+    static RunConfig config;
+    static RunPlan   plan;
+    Error            error = {0};
+    GpuInfo          info  = gpu_info_typical((uint64_t)80 << 30);
+    read_config(NULL, 0, &config);
+    info.max_allocation_bytes = 256 << 10;
+    assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_OK);
+    assert_int_equal(plan.note_count, 0);
+    info.tier.sparse_memory = false;
+    assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_OK);
+    assert_int_equal(plan.note_count, 1);
+    assert_non_null(strstr(plan.notes[0], "at once"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(sft_alone),
@@ -163,6 +181,7 @@ int main(void)
                                        fixture_test(ppo_with_an_adapter),
                                        fixture_test(grpo_and_moments_on_the_host),
                                        fixture_test(switches_save_what_they_promise),
-                                       fixture_test(a_model_that_is_not_there)};
+                                       fixture_test(a_model_that_is_not_there),
+                                       fixture_test(more_than_one_allocation)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -5,7 +5,7 @@
 
 #include "tests/support/gpu_fixture.h"
 
-enum { MIB = 1 << 20 };
+enum { MIB = 1 << 20, PIECE = 16 * MIB }; /* the staging buffer is a PIECE, and must be one allocation */
 
 static struct {
     Gpu *gpu;
@@ -154,10 +154,70 @@ static void rows_have_two_parts(void **state)
     gpu_arena_free(arena);
 }
 
+/* A buffer of more than the device gives at once is several allocations, which kernels and copies see as one. */
+static void a_buffer_of_several_allocations(void **state)
+{
+    (void)state;
+    Error            error   = {0};
+    const char      *device  = getenv("RLSP_TEST_DEVICE");
+    const GpuOptions options = {.select = device, .validate = true, .max_allocation_bytes = PIECE};
+    Gpu             *whole   = separate.gpu;
+    Gpu             *gpu     = gpu_open(&options, &error);
+    assert_non_null(gpu);
+    GpuArena *arena = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 3 * PIECE + 4096, &error);
+    assert_non_null(arena);
+    const char *name;
+    assert_int_equal(gpu_memory_largest(gpu, &name), 3 * PIECE + 4096);
+    assert_string_equal(name, "test");
+    const GpuSpan span  = gpu_arena_take(arena, 3 * PIECE + 100);
+    uint32_t     *words = malloc(span.size);
+    assert_non_null(words);
+    assert_int_equal(gpu_download(gpu, span, words, span.size, &error), STATUS_OK);
+    for (uint64_t i = 0; i < span.size / 4; i++) {
+        assert_int_equal(words[i], 0);
+    }
+    Asked asked  = {.fail_at = UINT64_MAX, .salt = 3};
+    separate.gpu = gpu;
+    assert_int_equal(gpu_upload_from(gpu, span, source, &asked, &error), STATUS_OK);
+    check(span, 3);
+    /* a kernel across the first border of two allocations */
+    GpuStream *stream = gpu_stream_new(gpu, &error);
+    assert_non_null(stream);
+    const uint32_t count = MIB / 4, first = (PIECE - MIB / 2) / 4;
+    const float    start   = 0.0f;
+    uint32_t       push[2] = {count, 0};
+    memcpy(&push[1], &start, sizeof start);
+    const GpuSpan across = gpu_span_slice(span, PIECE - MIB / 2, MIB);
+    gpu_stream_begin(stream);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
+                                        .spec       = {64},
+                                        .spec_count = 1,
+                                        .bind       = {gpu_write(across)},
+                                        .push       = push,
+                                        .push_size  = sizeof push,
+                                        .groups     = gpu_groups(count, 64)});
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    assert_int_equal(gpu_download(gpu, span, words, span.size, &error), STATUS_OK);
+    for (uint64_t i = 0; i < span.size / 4; i++) {
+        float value;
+        memcpy(&value, &words[i], sizeof value);
+        const bool filled = i >= first && i < first + count;
+        assert_true(filled ? value == (float)(i - first) : words[i] == word_at(i, 3));
+    }
+    print_message("    %s\n",
+                  gpu_info(gpu)->tier.sparse_memory ? "of 4 allocations" : "this device has no buffers of several");
+    free(words);
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    assert_int_equal(gpu_validation_count(gpu), 0);
+    gpu_close(gpu);
+    separate.gpu = whole;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_source_fills_a_span),
-                                       cmocka_unit_test(a_failing_source_is_reported),
-                                       cmocka_unit_test(rows_have_two_parts)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_source_fills_a_span), cmocka_unit_test(a_failing_source_is_reported),
+        cmocka_unit_test(rows_have_two_parts), cmocka_unit_test(a_buffer_of_several_allocations)};
     return cmocka_run_group_tests(tests, open_separate, close_separate);
 }

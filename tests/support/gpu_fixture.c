@@ -23,10 +23,12 @@ int gpu_fixture_open(void **state)
     (void)state;
     const char *validate = getenv("RLSP_TEST_VALIDATE");
     Error       error    = {0};
-    const char *binding = getenv("RLSP_TEST_BINDING"), *separate = getenv("RLSP_TEST_SEPARATE_MEMORY");
+    const char *binding = getenv("RLSP_TEST_BINDING"), *separate = getenv("RLSP_TEST_SEPARATE_MEMORY"),
+               *allocation = getenv("RLSP_TEST_ALLOCATION");
     GpuOptions  options  = {.select            = getenv("RLSP_TEST_DEVICE"),
                             .validate          = !validate || strcmp(validate, "0") != 0,
                             .max_binding_bytes = binding ? strtoull(binding, NULL, 10) : 0,
+                            .max_allocation_bytes = allocation ? strtoull(allocation, NULL, 10) : 0,
                             .separate_memory   = separate && strcmp(separate, "1") == 0};
     fixture.gpu          = gpu_open(&options, &error);
     if (fixture.gpu) {
