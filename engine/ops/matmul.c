@@ -94,10 +94,16 @@ static uint64_t rounded_bytes(uint32_t rows, uint32_t width)
     return gpu_align((uint64_t)rows * rounded_pitch(width) * 4);
 }
 
+/* The kernels that take operands of any type, rows and places. */
+static bool rounds_itself(const MatmulPlan *plan)
+{
+    return plan->kernel == KERNEL_TILED || plan->kernel == KERNEL_COOPMAT;
+}
+
 /* What the rounded operands of a pass take; 0: they are read as they are. */
 static uint64_t pass_bytes(const MatmulPlan *plan, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n)
 {
-    if (plan->kernel == KERNEL_TILED || compute == COMPUTE_F32) {
+    if (rounds_itself(plan) || compute == COMPUTE_F32) {
         return 0;
     }
     const PassShape s = pass_shape(layout, m, n, plan->k_most);
@@ -131,8 +137,8 @@ static void record_pass(GpuStream *stream, const Matmul *p, const MatmulPlan *pl
                         uint32_t epilogue, uint32_t first, uint32_t count)
 {
     Matmul rounded;
-    if (plan->kernel == KERNEL_TILED) {
-        matmul_record_tiled(stream, p, plan, to, epilogue);
+    if (rounds_itself(plan)) {
+        (plan->kernel == KERNEL_TILED ? matmul_record_tiled : matmul_record_coopmat)(stream, p, plan, to, epilogue);
         return;
     }
     if (p->compute != COMPUTE_F32) {
@@ -149,7 +155,7 @@ static void record_pass(GpuStream *stream, const Matmul *p, const MatmulPlan *pl
 /* The plan, or the one that takes every shape if the product's spans or workspace do not fit. */
 static MatmulPlan plan_piece(GpuStream *stream, const Matmul *p)
 {
-    const MatmulPlan plan  = matmul_plan(stream, p->layout, p->m, p->n, p->k);
+    const MatmulPlan plan  = matmul_plan_as(stream, p->variant, p->compute, p->layout, p->m, p->n, p->k);
     const uint64_t   pass  = pass_bytes(&plan, p->compute, p->layout, p->m, p->n);
     const uint64_t   wants = (p->panels.buffer != NULL ? 0 : gpu_align(plan.panel_bytes)) + pass;
     const bool       room  = wants == 0 || (p->workspace.buffer != NULL && p->workspace.size >= wants);
@@ -158,7 +164,7 @@ static MatmulPlan plan_piece(GpuStream *stream, const Matmul *p)
         read.a = read.b = gpu_span_slice(p->workspace, 0, room ? pass : 0);
         read.lda = read.ldb = 0;
     }
-    return plan.kernel == KERNEL_TILED || !room || pass > operand_limit(stream) || !matmul_fits_vec4s(&read)
+    return !rounds_itself(&plan) && (!room || pass > operand_limit(stream) || !matmul_fits_vec4s(&read))
                ? matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k)
                : plan;
 }
@@ -327,8 +333,8 @@ void matmul(GpuStream *stream, const Matmul *matmul)
     }
 }
 
-uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n,
-                             uint32_t k)
+uint64_t matmul_variant_workspace(GpuStream *stream, const MatmulVariant *variant, ComputeType compute,
+                                  MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
     if (m == 0 || n == 0 || k == 0) {
         return 0;
@@ -339,6 +345,12 @@ uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayou
     } else if (layout == MATMUL_TN && lines > 0) {
         m = lines;
     }
-    const MatmulPlan plan = matmul_plan(stream, layout, m, n, k);
+    const MatmulPlan plan = matmul_plan_as(stream, variant, compute, layout, m, n, k);
     return gpu_align(plan.panel_bytes) + pass_bytes(&plan, compute, layout, m, n) + planes_bytes(&plan, m, n);
+}
+
+uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n,
+                             uint32_t k)
+{
+    return matmul_variant_workspace(stream, NULL, compute, layout, m, n, k);
 }

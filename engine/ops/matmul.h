@@ -36,6 +36,7 @@ typedef struct Matmul {
     uint32_t     lda, ldb, ldc; /* row strides in elements; 0: packed                */
     GpuSpan      workspace;  /* matmul_workspace bytes; NULL: done without, slower   */
     GpuSpan      panels;     /* B as matmul_pack has packed it; NULL: packed each time. Not read unless compute is f32 */
+    const struct MatmulVariant *variant; /* this kernel, for benches and tests (matmul_variants.h); NULL: the best */
 } Matmul;
 
 /* Records the product. Any m, n, k >= 1 (0: nothing is recorded). Deterministic
@@ -69,8 +70,5 @@ void matmul_pack(GpuStream *stream, const Matmul *product);
  * one of them takes this product. */
 bool matmul_prefers_f32(GpuStream *stream);
 bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
-
-/* Name of the kernel that a product would use, for `rlsp devices` and benches. */
-const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
 
 #endif

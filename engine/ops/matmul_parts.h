@@ -1,21 +1,34 @@
 /* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
- * how it covers a product), matmul_record.c (the dispatches), matmul_pack.c (a B packed once for many products). */
+ * how it covers a product), matmul_coopmat.c (the same for matrix units), matmul_record.c (the dispatches),
+ * matmul_pack.c (a B packed once for many products), matmul_variants.c (what there is). */
 #ifndef ENGINE_OPS_MATMUL_PARTS_H
 #define ENGINE_OPS_MATMUL_PARTS_H
 
 #include "engine/ops/matmul.h"
+#include "engine/ops/matmul_variants.h"
 
 /* Bits of EPILOGUE, as in shaders/include/gemm.glsl. */
 enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
 
-typedef enum MatmulKernel {
-    KERNEL_TILED, /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes */
-    KERNEL_LANES, /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later          */
-    KERNEL_TEXEL  /* shaders/gemm_texel.comp: older lavapipe                         */
-} MatmulKernel;
-
 enum { LANES_STEP = 64, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp (of 6 rows), gemm_pack.comp */
 enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
+
+/* How a workgroup of gemm_coopmat.comp covers its tile of C. */
+typedef struct CoopmatTiles {
+    uint32_t tile_m, tile_n; /* of a workgroup                                        */
+    uint32_t part_m, part_n; /* of one of its subgroups, whole shapes of the device   */
+    uint32_t step, stages;   /* of k in shared memory, and how many of these          */
+} CoopmatTiles;
+
+/* What a device's matrix units take, and the tiles that suit it, from large to small. */
+enum { COOPMAT_SIZES = 3, COOPMAT_STEP = 64 }; /* every step divides COOPMAT_STEP */
+typedef struct Coopmat {
+    const char  *name; /* of the row of the table; static */
+    GpuMatrix    shape;
+    uint32_t     subgroup;
+    CoopmatTiles tiles[COOPMAT_SIZES];
+    uint32_t     count;
+} Coopmat;
 
 /* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
 typedef struct MatmulPlan {
@@ -26,6 +39,8 @@ typedef struct MatmulPlan {
     uint32_t     slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
     uint32_t     k_most;                 /* of a pass of any product with these m and n (TN) or n and k      */
     uint64_t     panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
+    Coopmat      coopmat;                /* KERNEL_COOPMAT only, and tiles: which of them                    */
+    CoopmatTiles tiles;
 } MatmulPlan;
 
 static inline uint32_t ceil_div(uint32_t a, uint32_t b)
@@ -49,8 +64,11 @@ static inline uint32_t matmul_panel_length(uint32_t count)
     return ceil_div(count, PADDED_STEP) * PADDED_STEP;
 }
 
-/* The kernel that suits the device and the shape; the one that takes every shape. */
-MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+/* The kernel that suits the device and the shape, or `variant` if that is not NULL and takes it; the one that takes
+ * every shape. */
+MatmulPlan matmul_plan_as(GpuStream *stream, const MatmulVariant *variant, ComputeType compute, MatmulLayout layout,
+                          uint32_t m, uint32_t n, uint32_t k);
+MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k); /* for f32 */
 MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
 
 /* Whether the product's strides and places suit a kernel that reads vec4s. */
@@ -71,12 +89,30 @@ GpuSpan  matmul_panels_pass(GpuSpan panels, const MatmulPlan *plan, uint32_t n, 
 void matmul_record_pack(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan panels, uint32_t first,
                         uint32_t count);
 
+/* Whether the device and this build have matrix units for a compute type, and with which tiles; the plan of a product
+ * with them: tiles `size` (0: the largest) or, from COOPMAT_SIZES, those of which there are `enough`. */
+bool       coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat);
+MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
+                        uint32_t enough);
+
+/* Slices of k for a plan whose tiles are set, so that there are `wanted` of them together. */
+void matmul_plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n);
+
+/* Which kernels of the CPU devices suit this one. */
+bool matmul_has_lanes(const GpuInfo *info);
+bool matmul_has_texel(const GpuInfo *info);
+
+/* A span that may start anywhere, widened to where every device can bind, whole words; `before`: elements of `size`
+ * bytes in front. */
+GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before);
+
 /* One dispatch into `c`; `epilogue`: bits of what is added. lanes, texel: one pass, k in [first, first + count). */
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count);
 void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count);
+void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 /* rows [rows, width] of a matrix, `stride` elements apart, rounded to f32 rows `pitch` apart. */
 void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
                          uint32_t stride, ComputeType compute, bool halves);

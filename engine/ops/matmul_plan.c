@@ -5,7 +5,7 @@ enum { MAX_SLICES = 32 };
 
 /* Slices of a weight gradient's k so that the device has enough workgroups: it has
  * few tiles and a long k. No slice is shorter than 256. */
-static void plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n)
+void matmul_plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n)
 {
     if (layout != MATMUL_TN) { /* m is a batch: what a row gets must not depend on the rows beside it */
         plan->slices  = 1;
@@ -39,7 +39,7 @@ MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m,
     const bool cpu  = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
     MatmulPlan plan = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
     plan.tile_m = plan.tile_n = cpu ? 32 : 64; /* CPU devices: half the code to compile */
-    plan_split(&plan, cpu ? 16 : 512, layout, m, n);
+    matmul_plan_split(&plan, cpu ? 16 : 512, layout, m, n);
     return plan;
 }
 
@@ -53,7 +53,7 @@ static MatmulPlan plan_passes(MatmulPlan plan, MatmulLayout layout, uint32_t m, 
     plan.k_main            = k / plan.tile_k * plan.tile_k;
     plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
     plan.k_most            = k < longest ? k : (longest + plan.tile_k - 1) / plan.tile_k * plan.tile_k;
-    plan_split(&plan, 8, layout, m, n);
+    matmul_plan_split(&plan, 8, layout, m, n);
     return plan;
 }
 
@@ -95,7 +95,7 @@ static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     if (plan.k_main > 0) {
         const uint32_t passes = ceil_div(plan.k_main, longest);
         plan.k_pass           = ceil_div(ceil_div(plan.k_main, passes), plan.tile_k) * plan.tile_k;
-        plan_split(&plan, 8, layout, m, n);
+        matmul_plan_split(&plan, 8, layout, m, n);
     }
     return plan;
 }
@@ -117,20 +117,55 @@ static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     return plan_passes(plan, layout, m, n, k);
 }
 
-MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+bool matmul_has_lanes(const GpuInfo *info)
 {
-    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
     const uint32_t lanes = info->subgroup_size;
-    if (is_new_lavapipe(info) && info->tier.buffer_address && info->tier.int64 &&
-        (lanes == 4 || lanes == 8 || lanes == 16) && n >= 2 * lanes && n % 4 == 0 &&
-        (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()))) {
-        return plan_lanes(layout, lanes, m, n, k);
+    return is_new_lavapipe(info) && info->tier.buffer_address && info->tier.int64 &&
+           (lanes == 4 || lanes == 8 || lanes == 16);
+}
+
+bool matmul_has_texel(const GpuInfo *info)
+{
+    return is_old_lavapipe(info);
+}
+
+static bool takes(const GpuInfo *info, MatmulKernel kernel, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    switch (kernel) {
+    case KERNEL_LANES:
+        return matmul_has_lanes(info) && n >= 2 * info->subgroup_size && n % 4 == 0 &&
+               (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()));
+    case KERNEL_TEXEL:
+        return matmul_has_texel(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
+               (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0);
+    case KERNEL_TILED:
+    case KERNEL_COOPMAT: break;
     }
-    if (is_old_lavapipe(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
-        (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0)) {
-        return plan_texel(layout, lanes, m, n, k);
+    return true;
+}
+
+MatmulPlan matmul_plan_as(GpuStream *stream, const MatmulVariant *variant, ComputeType compute, MatmulLayout layout,
+                          uint32_t m, uint32_t n, uint32_t k)
+{
+    const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
+    const bool     cpu  = info->type == GPU_CPU;
+    const bool     any  = variant == NULL;
+    Coopmat        coopmat;
+    if ((any ? !cpu : variant->kernel == KERNEL_COOPMAT) && coopmat_find(info, compute, &coopmat)) {
+        return coopmat_plan(&coopmat, layout, m, n, k, any ? COOPMAT_SIZES : variant->size, cpu ? 4 : 96);
+    }
+    if ((any || variant->kernel == KERNEL_LANES) && takes(info, KERNEL_LANES, layout, m, n, k)) {
+        return plan_lanes(layout, info->subgroup_size, m, n, k);
+    }
+    if ((any || variant->kernel == KERNEL_TEXEL) && takes(info, KERNEL_TEXEL, layout, m, n, k)) {
+        return plan_texel(layout, info->subgroup_size, m, n, k);
     }
     return matmul_plan_tiled(stream, layout, m, n, k);
+}
+
+MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
+{
+    return matmul_plan_as(stream, NULL, COMPUTE_F32, layout, m, n, k);
 }
 
 bool matmul_prefers_f32(GpuStream *stream)
@@ -141,11 +176,4 @@ bool matmul_prefers_f32(GpuStream *stream)
 bool matmul_is_fast(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
     return matmul_plan(stream, layout, m, n, k).kernel != KERNEL_TILED;
-}
-
-const char *matmul_kernel_name(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
-{
-    static const char *const names[] = {
-        [KERNEL_TILED] = "gemm_tiled", [KERNEL_LANES] = "gemm_lanes", [KERNEL_TEXEL] = "gemm_texel"};
-    return names[matmul_plan(stream, layout, m, n, k).kernel];
 }

@@ -2,9 +2,7 @@
 #include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 
-/* A span that may start anywhere, widened to where every device can bind, whole words; `before`: elements of `size`
- * bytes in front. */
-static GpuSpan bindable_elements(GpuSpan span, uint64_t size, uint32_t *before)
+GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before)
 {
     const uint64_t rest = span.offset % GPU_ALIGNMENT;
     *before             = (uint32_t)(rest / size);
@@ -13,16 +11,15 @@ static GpuSpan bindable_elements(GpuSpan span, uint64_t size, uint32_t *before)
 
 static GpuSpan bindable(GpuSpan span, uint32_t *before)
 {
-    return bindable_elements(span, 4, before);
+    return matmul_bindable(span, 4, before);
 }
 
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
     const uint32_t reg = 4, side = plan->tile_m / reg;
     uint32_t       before[5];
-    const GpuSpan  to       = bindable(c, &before[0]);
-    const GpuSpan  a        = bindable_elements(p->a, a_size(p), &before[1]),
-                  b         = bindable_elements(p->b, b_size(p), &before[2]);
+    const GpuSpan  to = bindable(c, &before[0]);
+    const GpuSpan  a = matmul_bindable(p->a, a_size(p), &before[1]), b = matmul_bindable(p->b, b_size(p), &before[2]);
     const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[3]);
     const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[4]);
     const uint32_t push[14] = {p->m,          p->n,
@@ -125,7 +122,7 @@ void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan 
 {
     uint32_t       push[5] = {rows, width, stride, pitch, 0};
     const uint32_t group   = ops_group_elements(stream);
-    const GpuSpan  words   = bindable_elements(from, halves ? 2 : 4, &push[4]);
+    const GpuSpan  words   = matmul_bindable(from, halves ? 2 : 4, &push[4]);
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_round",
                                         .spec       = {group, compute, halves},
                                         .spec_count = 3,

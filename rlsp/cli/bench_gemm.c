@@ -1,7 +1,7 @@
 /* rlsp bench gemm: matrix products of the shapes that models have. */
 #include <stdio.h>
 
-#include "engine/ops/matmul.h"
+#include "engine/ops/matmul_variants.h"
 #include "rlsp/cli/bench.h"
 
 /* A training step multiplies in all three layouts. */
@@ -118,7 +118,7 @@ Status bench_gemm(Bench *bench, Error *error)
         if (rates[i] == 0) {
             continue;
         }
-        const char *kernel = matmul_kernel_name(gpu_transfer_stream(bench->gpu), p->layout, p->m, p->n, p->k);
+        const char *kernel = matmul_kernel_name(gpu_transfer_stream(bench->gpu), COMPUTE_F32, p->layout, p->m, p->n, p->k);
         if (bench->json) {
             json_line_begin(&bench->line, '{');
             json_line_text_field(&bench->line, "layout", layout_names[p->layout]);

@@ -1,6 +1,7 @@
 /* rlsp devices: what there is to compute on. */
 #include <stdlib.h>
 
+#include "engine/ops/matmul_variants.h"
 #include "engine/vk/device.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
@@ -47,6 +48,24 @@ static void flag_field(JsonLine *line, const char *key, bool value)
     json_line_bool(line, value);
 }
 
+/* "products":[{"kernel":…},…]: the matrix product kernels. */
+static void put_products(JsonLine *line, const GpuInfo *info)
+{
+    MatmulVariant list[MATMUL_VARIANTS];
+    const int     count = matmul_variants(info, list);
+    json_line_key(line, "products");
+    json_line_begin(line, '[');
+    for (int i = 0; i < count; i++) {
+        json_line_begin(line, '{');
+        json_line_text_field(line, "kernel", list[i].kernel_name);
+        json_line_text_field(line, "compute", compute_type_name(list[i].compute));
+        json_line_text_field(line, "tiles", list[i].detail[0] != '\0' ? list[i].detail : NULL);
+        json_line_text_field(line, "lacks", list[i].lacks[0] != '\0' ? list[i].lacks : NULL);
+        json_line_end(line, '}');
+    }
+    json_line_end(line, ']');
+}
+
 static void put_json(JsonLine *line, const GpuInfo *info)
 {
     Feature features[FEATURES];
@@ -71,6 +90,7 @@ static void put_json(JsonLine *line, const GpuInfo *info)
         flag_field(line, features[i].name, features[i].there);
     }
     json_line_end(line, '}');
+    put_products(line, info);
     json_line_end(line, '}');
 }
 
@@ -89,6 +109,26 @@ static bool print_json(const GpuInfo *infos, int count)
     }
     json_line_free(&line);
     return text != NULL;
+}
+
+/* The kernels that it can run, then those that it cannot and why. */
+static void print_products(const GpuInfo *info)
+{
+    MatmulVariant list[MATMUL_VARIANTS];
+    const int     count = matmul_variants(info, list);
+    printf("    products:");
+    for (int i = 0, shown = 0; i < count; i++) {
+        if (list[i].lacks[0] == '\0' && list[i].size == 0) {
+            printf("%s%s (%s%s%s)", shown++ > 0 ? ", " : " ", list[i].kernel_name, compute_type_name(list[i].compute),
+                   list[i].detail[0] != '\0' ? ": " : "", list[i].detail);
+        }
+    }
+    printf("\n");
+    for (int i = 0; i < count; i++) {
+        if (list[i].lacks[0] != '\0') {
+            printf("      without %s: %s\n", list[i].kernel_name, list[i].lacks);
+        }
+    }
 }
 
 static void print_text(const GpuInfo *info)
@@ -113,6 +153,7 @@ static void print_text(const GpuInfo *info)
         }
         printf("%s\n", count == 0 ? "-" : "");
     }
+    print_products(info);
     if (info->unusable[0] != '\0') {
         printf("    cannot be used: %s\n", info->unusable);
     }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/ops/matmul.h"
+#include "engine/ops/matmul_variants.h"
 #include "tests/support/gpu_fixture.h"
 
 typedef struct Case {
@@ -74,6 +74,9 @@ static GpuSpan upload_operand(double *values, size_t count, ComputeType compute,
     return halves ? fixture_words(words, count / 2 + 1) : f32;
 }
 
+/* The kernel that all products of a test take; NULL: the device's choice. */
+static const MatmulVariant *forced;
+
 static void check(MatmulLayout layout, const Case *t, Types types)
 {
     const uint32_t a_rows = layout == MATMUL_TN ? t->k : t->m, lda = (layout == MATMUL_TN ? t->m : t->k) + t->pad;
@@ -99,6 +102,7 @@ static void check(MatmulLayout layout, const Case *t, Types types)
                          .c          = fixture_upload(before, c_size),
                          .a          = a_span,
                          .b          = b_span,
+                         .variant    = forced,
                          .compute    = types.compute,
                          .a_halves   = types.a_halves,
                          .b_halves   = types.b_halves,
@@ -115,7 +119,7 @@ static void check(MatmulLayout layout, const Case *t, Types types)
     if (t->add) {
         p.add = fixture_upload(add, c_size);
     }
-    const uint64_t bytes = matmul_workspace_as(stream, types.compute, layout, t->m, t->n, t->k);
+    const uint64_t bytes = matmul_variant_workspace(stream, forced, types.compute, layout, t->m, t->n, t->k);
     if (t->workspace && bytes > 0) {
         p.workspace = fixture_empty(bytes / 4);
     }
@@ -128,7 +132,9 @@ static void check(MatmulLayout layout, const Case *t, Types types)
     snprintf(name, sizeof name, "layout %d, %s%s%s, m %u n %u k %u pad %u%s%s%s%s (%s)", (int)layout,
              compute_type_name(types.compute), types.a_halves ? " A halves" : "", types.b_halves ? " B halves" : "",
              t->m, t->n, t->k, t->pad, t->bias ? " bias" : "", t->add ? " add" : "", t->accumulate ? " accumulate" : "",
-             p.workspace.buffer ? " workspace" : "", matmul_kernel_name(stream, layout, t->m, t->n, t->k));
+             p.workspace.buffer ? " workspace" : "",
+             forced != NULL ? forced->kernel_name
+                            : matmul_kernel_name(stream, types.compute, layout, t->m, t->n, t->k));
     fixture_check(name, untouched, want, c_size, 3e-6);
     fixture_check_same(name, again, fixture_download(untouched, c_size), c_size);
 }
@@ -181,9 +187,8 @@ static void of_16_bits(void **state)
 }
 
 /* A product with 1 is A rounded: ties to even, what is denormal, too large, infinite. */
-static void rounds_to_nearest(void **state)
+static void rounds_as(ComputeType compute)
 {
-    (void)state;
     const double special[] = {1.00390625,    1.01171875,     -1.00390625, 1.0000001,      1.00048828125,
                               1.00146484375, -1.00048828125, 65504,       65519,          65520,
                               -65520,        65536,          1e30,        -3.4e38,        3.4e38,
@@ -193,61 +198,157 @@ static void rounds_to_nearest(void **state)
                               257,           INFINITY,       -INFINITY};
     const size_t count     = sizeof special / sizeof *special;
     const double one       = 1;
-    for (ComputeType compute = COMPUTE_BF16; compute <= COMPUTE_F16; compute++) {
-        gpu_fixture_reset(NULL);
-        GpuStream    *stream = fixture_stream();
-        const GpuSpan c = fixture_empty(count), d = fixture_empty(count);
-        Matmul        p = {.layout  = MATMUL_NT,
-                           .c       = c,
-                           .a       = fixture_upload(special, count),
-                           .b       = fixture_upload(&one, 1),
-                           .compute = compute,
-                           .m       = (uint32_t)count,
-                           .n       = 1,
-                           .k       = 1};
-        matmul(stream, &p);
-        p = (Matmul){
-            .layout = MATMUL_NT, .c = d, .a = p.b, .b = p.a, .compute = compute, .m = 1, .n = (uint32_t)count, .k = 1};
-        matmul(stream, &p);
-        fixture_run();
-        for (size_t i = 0; i < count; i++) {
-            const float a = fixture_download(c, count)[i], b = fixture_download(d, count)[i];
-            const float want = (float)rounded(compute, (double)(float)special[i]);
-            if (a != want || b != want) {
-                fail_msg("%s of %a: %a and %a, not %a", compute_type_name(compute), special[i], (double)a, (double)b,
-                         (double)want);
-            }
+    gpu_fixture_reset(NULL);
+    GpuStream    *stream = fixture_stream();
+    const GpuSpan c = fixture_empty(count), d = fixture_empty(count);
+    Matmul        p = {.layout  = MATMUL_NT,
+                       .c       = c,
+                       .a       = fixture_upload(special, count),
+                       .b       = fixture_upload(&one, 1),
+                       .variant = forced,
+                       .compute = compute,
+                       .m       = (uint32_t)count,
+                       .n       = 1,
+                       .k       = 1};
+    matmul(stream, &p);
+    p = (Matmul){.layout  = MATMUL_NT,
+                 .c       = d,
+                 .a       = p.b,
+                 .b       = p.a,
+                 .variant = forced,
+                 .compute = compute,
+                 .m       = 1,
+                 .n       = (uint32_t)count,
+                 .k       = 1};
+    matmul(stream, &p);
+    fixture_run();
+    for (size_t i = 0; i < count; i++) {
+        const float a = fixture_download(c, count)[i], b = fixture_download(d, count)[i];
+        const float want = (float)rounded(compute, (double)(float)special[i]);
+        if (a != want || b != want) {
+            fail_msg("%s of %a: %a and %a, not %a", compute_type_name(compute), special[i], (double)a, (double)b,
+                     (double)want);
         }
     }
 }
 
+static void rounds_to_nearest(void **state)
+{
+    (void)state;
+    rounds_as(COMPUTE_BF16);
+    rounds_as(COMPUTE_F16);
+}
+
 /* A row's bits do not depend on how many there are, in any compute type: the first rows of 45 and of 9. */
+static void rows_of(ComputeType compute)
+{
+    enum { MANY = 45, FEW = 9, N = 68, K = 1100 };
+    for (int layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
+        gpu_fixture_reset(NULL);
+        GpuStream    *stream     = fixture_stream();
+        const GpuSpan a          = fixture_upload(fixture_doubles(MANY * K, 1), MANY * K),
+                      b          = fixture_upload(fixture_doubles(N * K, 2), N * K);
+        const GpuSpan  c[2]      = {fixture_empty(MANY * N), fixture_empty(FEW * N)};
+        const uint64_t bytes     = matmul_variant_workspace(stream, forced, compute, (MatmulLayout)layout, MANY, N, K);
+        const GpuSpan  workspace = bytes > 0 ? fixture_empty(bytes / 4) : (GpuSpan){0};
+        for (int few = 0; few < 2; few++) {
+            matmul(stream, &(Matmul){.layout    = (MatmulLayout)layout,
+                                     .c         = c[few],
+                                     .a         = a,
+                                     .b         = b,
+                                     .variant   = forced,
+                                     .compute   = compute,
+                                     .m         = few ? FEW : MANY,
+                                     .n         = N,
+                                     .k         = K,
+                                     .workspace = workspace});
+        }
+        fixture_run();
+        fixture_check_same(compute_type_name(compute), c[1], fixture_download(c[0], FEW * N), FEW * N);
+    }
+}
+
 static void rows_do_not_meet(void **state)
 {
     (void)state;
-    enum { MANY = 45, FEW = 9, N = 68, K = 1100 };
     for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
-        for (int layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
-            gpu_fixture_reset(NULL);
-            GpuStream    *stream     = fixture_stream();
-            const GpuSpan a          = fixture_upload(fixture_doubles(MANY * K, 1), MANY * K),
-                          b          = fixture_upload(fixture_doubles(N * K, 2), N * K);
-            const GpuSpan  c[2]      = {fixture_empty(MANY * N), fixture_empty(FEW * N)};
-            const uint64_t bytes     = matmul_workspace_as(stream, compute, (MatmulLayout)layout, MANY, N, K);
-            const GpuSpan  workspace = bytes > 0 ? fixture_empty(bytes / 4) : (GpuSpan){0};
-            for (int few = 0; few < 2; few++) {
-                matmul(stream, &(Matmul){.layout    = (MatmulLayout)layout,
-                                         .c         = c[few],
-                                         .a         = a,
-                                         .b         = b,
-                                         .compute   = compute,
-                                         .m         = few ? FEW : MANY,
-                                         .n         = N,
-                                         .k         = K,
-                                         .workspace = workspace});
+        rows_of(compute);
+    }
+}
+
+/* All of the above on a card's matrix units, with the largest of their tiles. */
+static void on_matrix_units(void **state)
+{
+    (void)state;
+    MatmulVariant list[MATMUL_VARIANTS];
+    const int     count = matmul_variants(gpu_info(fixture_gpu()), list);
+    int           ran   = 0;
+    for (int i = 0; i < count; i++) {
+        if (list[i].kernel != KERNEL_COOPMAT || list[i].size > 0) {
+            continue;
+        }
+        if (list[i].lacks[0] != '\0') {
+            print_message("without %s: %s\n", list[i].kernel_name, list[i].lacks);
+            continue;
+        }
+        print_message("%s, %s\n", list[i].kernel_name, list[i].detail);
+        forced = &list[i];
+        every_case((Types){forced->compute, false, false});
+        every_case((Types){forced->compute, true, true});
+        for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
+            check((MatmulLayout)layout, &cases[5], (Types){forced->compute, true, false});
+            check((MatmulLayout)layout, &cases[6], (Types){forced->compute, false, true});
+        }
+        rounds_as(forced->compute);
+        rows_of(forced->compute);
+        ran++;
+    }
+    forced = NULL;
+    if (ran == 0) {
+        skip();
+    }
+}
+
+/* Of a product with edges and of a split one: the same bits with all tiles, so that which of them is taken is a
+ * matter of speed only. */
+static void tiles_do_not_show(void **state)
+{
+    (void)state;
+    enum { M = 150, N = 140, K = 1200 };
+    MatmulVariant list[MATMUL_VARIANTS];
+    const int     count = matmul_variants(gpu_info(fixture_gpu()), list);
+    for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
+        const float *first[COMPUTE_F16 + 1] = {NULL};
+        gpu_fixture_reset(NULL);
+        const GpuSpan a = fixture_upload(fixture_doubles(M * K, 1), M * K),
+                      b = fixture_upload(fixture_doubles(N * K, 2), N * K);
+        for (int i = 0; i < count; i++) {
+            if (list[i].kernel != KERNEL_COOPMAT || list[i].lacks[0] != '\0') {
+                continue;
             }
+            GpuStream     *stream = fixture_stream();
+            const uint64_t bytes =
+                matmul_variant_workspace(stream, &list[i], list[i].compute, (MatmulLayout)layout, M, N, K);
+            Matmul p = {.layout  = (MatmulLayout)layout,
+                        .c       = fixture_empty(M * N),
+                        .a       = a,
+                        .b       = b,
+                        .compute = list[i].compute,
+                        .m       = M,
+                        .n       = N,
+                        .k       = K,
+                        .variant = &list[i]};
+            if (bytes > 0) {
+                p.workspace = fixture_empty(bytes / 4);
+            }
+            assert_true(layout != MATMUL_TN || bytes > 0);
+            matmul(stream, &p);
             fixture_run();
-            fixture_check_same(compute_type_name(compute), c[1], fixture_download(c[0], FEW * N), FEW * N);
+            if (first[list[i].compute] == NULL) {
+                first[list[i].compute] = fixture_download(p.c, M * N);
+            } else {
+                fixture_check_same(list[i].detail, p.c, first[list[i].compute], M * N);
+            }
         }
     }
 }
@@ -362,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {fixture_test(every_layout),          fixture_test(of_16_bits),
                                        fixture_test(rounds_to_nearest),     fixture_test(rows_do_not_meet),
                                        fixture_test(packed_or_not_is_same), fixture_test(stays_inside),
-                                       fixture_test(nothing_for_nothing)};
+                                       fixture_test(nothing_for_nothing),   fixture_test(on_matrix_units),
+                                       fixture_test(tiles_do_not_show)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

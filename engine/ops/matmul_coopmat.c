@@ -1,0 +1,169 @@
+/* Products on a card's matrix units: what each kind of card gets, and the dispatch. */
+#include "engine/ops/matmul_parts.h"
+#include "engine/ops/ops.h"
+
+/* Bits of OPERANDS, as in shaders/include/gemm_coopmat.glsl. */
+enum { A_HALVES = 1, B_HALVES = 2, A_VECTORS = 4, B_VECTORS = 8 };
+
+enum { NVIDIA = 0x10de, AMD = 0x1002, INTEL = 0x8086, MESA = 0x10005 };
+
+typedef struct CoopmatRow {
+    const char  *name;
+    uint32_t     vendor_id; /* 0: any                                                       */
+    uint32_t     m;         /* of the shapes that the device multiplies; 0: any             */
+    uint32_t     subgroup;  /* asked for, if the device has it; 0: the device's usual one   */
+    CoopmatTiles tiles[COOPMAT_SIZES];
+} CoopmatRow;
+
+/* The first row that fits. Tiles from large to small: tile_m, tile_n, part_m, part_n, step, stages. None of these
+ * figures has been measured on a card yet; they are those that others found good (SPEED.md), and `rlsp bench gemm`
+ * measures them. */
+static const CoopmatRow table[] = {
+    {"NVIDIA, Turing and later",
+     NVIDIA,
+     16,
+     32,
+     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}}},
+    {"AMD, RDNA3 and later",
+     AMD,
+     16,
+     64,
+     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}}},
+    {"Intel, Xe2", INTEL, 8, 16, {{128, 128, 16, 32, 32, 1}, {64, 64, 16, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
+    {"lavapipe", MESA, 8, 8, {{32, 32, 16, 8, 16, 1}, {16, 16, 8, 8, 16, 2}}}, /* compiles soon */
+    {"any", 0, 0, 0, {{64, 64, 32, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
+};
+
+/* The largest product that a subgroup does at once, in sizes that the kernel takes. */
+static bool find_shape(const GpuInfo *info, ComputeType compute, GpuMatrix *shape)
+{
+    const GpuMatrixType type = compute == COMPUTE_BF16 ? GPU_MATRIX_BF16 : GPU_MATRIX_F16;
+    uint32_t            best = 0;
+    for (uint32_t i = 0; i < info->matrix_count; i++) {
+        const GpuMatrix s    = info->matrices[i];
+        const uint32_t  size = s.m * s.n * s.k;
+        if (s.workgroup == 0 && s.type == type && s.m % 8 == 0 && s.n % 8 == 0 && s.k % 8 == 0 && s.m <= 32 &&
+            s.n <= 32 && s.k <= 32 && size > best) {
+            best   = size;
+            *shape = s;
+        }
+    }
+    return best > 0;
+}
+
+static uint32_t shared_bytes(const CoopmatTiles *t, MatmulLayout layout, const GpuMatrix *shape)
+{
+    const uint32_t a       = layout == MATMUL_TN ? t->step * (t->tile_m / 8 + 1) : t->tile_m * (t->step / 8 + 1);
+    const uint32_t b       = layout == MATMUL_NT ? t->tile_n * (t->step / 8 + 1) : t->step * (t->tile_n / 8 + 1);
+    const uint32_t parts   = t->tile_m / t->part_m * (t->tile_n / t->part_n);
+    const uint32_t patches = parts * shape->m * shape->n * 4, stages = t->stages * (a + b) * 16;
+    return stages > patches ? stages : patches;
+}
+
+static bool tiles_fit(const GpuInfo *info, const CoopmatTiles *t, MatmulLayout layout, const GpuMatrix *shape,
+                      uint32_t subgroup)
+{
+    return t->tile_m > 0 && t->part_m % shape->m == 0 && t->part_n % shape->n == 0 && t->step % shape->k == 0 &&
+           t->tile_m / t->part_m * (t->tile_n / t->part_n) * subgroup <= info->max_workgroup &&
+           shared_bytes(t, layout, shape) <= info->shared_bytes;
+}
+
+static const char *kernel_of(ComputeType compute)
+{
+    return compute == COMPUTE_BF16 ? "gemm_coopmat_bf16" : "gemm_coopmat";
+}
+
+bool coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
+{
+    if (compute == COMPUTE_F32 || !info->tier.cooperative_matrix || !info->tier.subgroup_size_control ||
+        !gpu_has_kernel(kernel_of(compute)) || !find_shape(info, compute, &coopmat->shape)) {
+        return false;
+    }
+    const CoopmatRow *row = table;
+    while ((row->vendor_id != 0 && row->vendor_id != info->vendor_id) || (row->m != 0 && row->m != coopmat->shape.m)) {
+        row++;
+    }
+    const bool can    = row->subgroup >= info->min_subgroup && row->subgroup <= info->max_subgroup;
+    coopmat->name     = row->name;
+    coopmat->subgroup = can ? row->subgroup : info->subgroup_size;
+    coopmat->count    = 0;
+    for (int i = 0; i < COOPMAT_SIZES; i++) {
+        const CoopmatTiles *t = &row->tiles[i];
+        if (tiles_fit(info, t, MATMUL_NN, &coopmat->shape, coopmat->subgroup) &&
+            tiles_fit(info, t, MATMUL_NT, &coopmat->shape, coopmat->subgroup) &&
+            tiles_fit(info, t, MATMUL_TN, &coopmat->shape, coopmat->subgroup)) {
+            coopmat->tiles[coopmat->count++] = *t;
+        }
+    }
+    return coopmat->count > 0;
+}
+
+/* The largest tiles of which there are enough. What an element of C sums up, and in which order, is the same for all
+ * of them, so that its bits do not depend on how many rows there are. */
+MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
+                        uint32_t enough)
+{
+    const uint32_t split_tile = 64; /* of C, for counting slices: they may not depend on the tiles either */
+    MatmulPlan     plan       = {.kernel  = KERNEL_COOPMAT,
+                                 .tile_m  = split_tile,
+                                 .tile_n  = split_tile,
+                                 .tile_k  = COOPMAT_STEP,
+                                 .k_main  = k,
+                                 .k_pass  = k,
+                                 .k_most  = k,
+                                 .coopmat = *coopmat};
+    matmul_plan_split(&plan, 4 * enough, layout, m, n);
+    uint32_t i = size < coopmat->count ? size : 0;
+    while (size >= coopmat->count && i + 1 < coopmat->count) {
+        const CoopmatTiles *t = &coopmat->tiles[i];
+        if ((uint64_t)ceil_div(m, t->tile_m) * ceil_div(n, t->tile_n) * plan.slices >= enough) {
+            break;
+        }
+        i++;
+    }
+    plan.tiles  = coopmat->tiles[i];
+    plan.tile_m = plan.tiles.tile_m;
+    plan.tile_n = plan.tiles.tile_n;
+    return plan;
+}
+
+/* Whether rows of elements of `size` bytes start at whole vectors of 16. */
+static bool starts_vectors(uint32_t before, uint32_t stride, uint64_t size)
+{
+    return before * size % 16 == 0 && stride * size % 16 == 0;
+}
+
+void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
+{
+    const CoopmatTiles *t     = &plan->tiles;
+    const GpuMatrix    *shape = &plan->coopmat.shape;
+    uint32_t            before[5];
+    const GpuSpan       to       = matmul_bindable(c, 4, &before[0]);
+    const GpuSpan       a        = matmul_bindable(p->a, a_size(p), &before[1]);
+    const GpuSpan       b        = matmul_bindable(p->b, b_size(p), &before[2]);
+    const GpuSpan       add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
+    const GpuSpan       bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
+    const uint32_t      operands = (p->a_halves ? A_HALVES : 0) | (p->b_halves ? B_HALVES : 0) |
+                              (starts_vectors(before[1], p->lda, a_size(p)) ? A_VECTORS : 0) |
+                              (starts_vectors(before[2], p->ldb, b_size(p)) ? B_VECTORS : 0);
+    const uint32_t threads  = t->tile_m / t->part_m * (t->tile_n / t->part_n) * plan->coopmat.subgroup;
+    const uint32_t push[14] = {p->m,          p->n,
+                               p->k,          p->lda,
+                               p->ldb,        plan->slices > 1 ? p->n : p->ldc,
+                               plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
+                               epilogue,      before[0],
+                               before[1],     before[2],
+                               before[3],     before[4]};
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = kernel_of(p->compute),
+                                .spec       = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m,
+                                               shape->n, shape->k, t->step, t->stages, operands},
+                                .spec_count = 12,
+                                .subgroup   = plan->coopmat.subgroup,
+                                .flops      = 2.0 * p->m * p->n * p->k,
+                                .bind       = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a),
+                                         gpu_read(b), gpu_read(add), gpu_read(bias)},
+                                .push       = push,
+                                .push_size  = sizeof push,
+                                .groups     = {ceil_div(p->n, t->tile_n), ceil_div(p->m, t->tile_m), plan->slices}});
+}
