@@ -29,6 +29,10 @@ typedef struct DecodeLimits {
     uint32_t max_new;          /* tokens generated per request, at most            */
     uint32_t steps_per_submit; /* 0: 16                                            */
     uint32_t lora_rank;        /* largest rank of an adapter; 0: models without one */
+    bool     few_rows;         /* with up to MATMUL_FEW_ROWS slots, steps may take GPUs' products for few rows: faster,
+                                  but rounded otherwise than chunks and than decoders of more slots. A token then
+                                  depends, by that rounding, on how much of its prompt was read in chunks, too;
+                                  the same run still gives the same tokens                                */
 } DecodeLimits;
 
 typedef struct DecodeInput {

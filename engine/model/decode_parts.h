@@ -21,6 +21,7 @@ typedef struct DecodeRows {
     GpuStream *stream;
     GpuSpan    tokens; /* i32 [cache.rows] */
     KvRows     cache;
+    bool       few; /* products take the kernel for few rows (Matmul) */
 } DecodeRows;
 
 /* Invariants: slots [0, width) are in use, width <= limits.slots; every running request is in one of them. While

@@ -14,6 +14,12 @@ static uint32_t step_rows(const Decoder *d)
     return d->width > d->least_rows ? d->width : d->least_rows;
 }
 
+/* Whether steps never have more: a token must not depend on how many slots are at work. */
+static bool few_rows(const Decoder *d)
+{
+    return d->limits.few_rows && d->limits.slots <= MATMUL_FEW_ROWS;
+}
+
 static GpuSpan slot_field(const Decoder *d, uint32_t field)
 {
     return gpu_span_slice(d->slots, (uint64_t)field * d->slot_stride * 4, (uint64_t)step_rows(d) * 4);
@@ -56,6 +62,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .m         = n,
                             .n         = qkv,
                             .k         = h,
+                            .few_rows  = rows->few,
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_QKV)},
                   model_matrix(model, l, MATRIX_QKV));
@@ -79,6 +86,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .m         = n,
                             .n         = h,
                             .k         = q,
+                            .few_rows  = rows->few,
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_O)},
                   model_matrix(model, l, MATRIX_O));
@@ -92,6 +100,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .m         = n,
                             .n         = 2 * ff,
                             .k         = h,
+                            .few_rows  = rows->few,
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_GATE_UP)},
                   model_matrix(model, l, MATRIX_GATE_UP));
@@ -105,6 +114,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .m         = n,
                             .n         = h,
                             .k         = ff,
+                            .few_rows  = rows->few,
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_DOWN)},
                   model_matrix(model, l, MATRIX_DOWN));
@@ -125,6 +135,7 @@ static void head_step(Decoder *d, const Model *model, const SampleOptions *sampl
                             .m         = n,
                             .n         = c->vocab_size,
                             .k         = h,
+                            .few_rows  = few_rows(d),
                             .workspace = d->scratch,
                             .panels    = d->panels[c->tie_embeddings ? MATRIX_EMBEDDING : MATRIX_HEAD]},
                   model_head(model));
@@ -177,6 +188,7 @@ void decoder_record_steps(Decoder *d, const Model *model, const DecodeInput *inp
     const DecodeRows rows = {
         .stream = d->stream,
         .tokens = slot_field(d, SLOT_TOKEN),
+        .few    = few_rows(d),
         .cache  = {.rows = step_rows(d), .lengths = slot_field(d, SLOT_LENGTH), .slots = slot_field(d, SLOT_CACHE)}};
     gpu_stream_begin(d->stream);
     for (uint32_t step = 0; step < d->steps; step++) {

@@ -172,6 +172,11 @@ static MatmulPlan plan_piece(GpuStream *stream, const Matmul *p)
 /* A product whose tensors each fit one binding, strides filled in. */
 static void matmul_piece(GpuStream *stream, const Matmul *p)
 {
+    if (matmul_takes_few(stream, p) && p->ldb % 4 == 0 && p->b.offset % GPU_ALIGNMENT == 0) {
+        const MatmulWeight f32 = {.row_words = p->ldb, .data = p->b, .scales = p->b};
+        matmul_record_few(stream, p, &f32);
+        return;
+    }
     MatmulPlan     plan        = plan_piece(stream, p);
     const uint64_t pass        = pass_bytes(&plan, p->compute, p->layout, p->m, p->n);
     const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.panel_bytes) + pass;

@@ -23,6 +23,9 @@ typedef enum MatmulLayout {
     MATMUL_TN  /* C[m,n] = A[k,m]ᵀ · B[k,n] : weight gradients, dW = dyᵀ · x, long k */
 } MatmulLayout;
 
+/* Rows that a product may have at most to be one of few rows. */
+enum { MATMUL_FEW_ROWS = 8 };
+
 typedef struct Matmul {
     MatmulLayout layout;
     GpuSpan      c;          /* [m, n] f32                                           */
@@ -32,6 +35,7 @@ typedef struct Matmul {
     GpuSpan      bias;       /* [n] added to every row; buffer NULL: none            */
     GpuSpan      add;        /* [m, n] added, row stride ldc; buffer NULL: none      */
     bool         accumulate; /* C += instead of C =                                  */
+    bool         few_rows;   /* NT: may take the kernel for few rows, see matmul()   */
     uint32_t     m, n, k;
     uint32_t     lda, ldb, ldc; /* row strides in elements; 0: packed                */
     GpuSpan      workspace;  /* matmul_workspace bytes; NULL: done without, slower   */
@@ -40,7 +44,11 @@ typedef struct Matmul {
 } Matmul;
 
 /* Records the product. Any m, n, k >= 1 (0: nothing is recorded). Deterministic
- * on one device: the same inputs give the same bits. */
+ * on one device: the same inputs give the same bits.
+ *
+ * GPUs have a kernel for up to MATMUL_FEW_ROWS rows, which sums in another order. It is used where the caller says
+ * few_rows: a row's bits are then the same in all products with few_rows and of m in [1, MATMUL_FEW_ROWS], but not the
+ * same as in products without. CPU devices round alike with and without. */
 void matmul(GpuStream *stream, const Matmul *matmul);
 
 /* Bytes of workspace that make a product faster on this device: to split a TN product (a weight

@@ -1,6 +1,7 @@
 /* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
  * how it covers a product), matmul_coopmat.c (the same for matrix units), matmul_record.c (the dispatches),
- * matmul_pack.c (a B packed once for many products), matmul_variants.c (what there is). */
+ * matmul_pack.c (a B packed once for many products), matmul_few.c (few rows on GPUs), matmul_variants.c (what there
+ * is). */
 #ifndef ENGINE_OPS_MATMUL_PARTS_H
 #define ENGINE_OPS_MATMUL_PARTS_H
 
@@ -113,6 +114,17 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count);
 void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
+
+/* A weight as gemm_few.comp reads it; `format` is a WeightFormat. */
+typedef struct MatmulWeight {
+    uint32_t format, row_words, row_scales;
+    GpuSpan  data, scales;
+} MatmulWeight;
+
+/* Whether that kernel takes the product; one with the weight as its B, strides filled in. */
+bool matmul_takes_few(GpuStream *stream, const Matmul *p);
+void matmul_record_few(GpuStream *stream, const Matmul *p, const MatmulWeight *w);
+
 /* rows [rows, width] of a matrix, `stride` elements apart, rounded to f32 rows `pitch` apart. */
 void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
                          uint32_t stride, ComputeType compute, bool halves);

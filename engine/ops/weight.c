@@ -166,6 +166,15 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
 /* In pieces of rows whose A and C each fit one binding. */
 static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
 {
+    if (matmul_takes_few(stream, p)) {
+        const MatmulWeight weight = {.format     = w->format,
+                                     .row_words  = weight_row_words(w->format, w->columns),
+                                     .row_scales = weight_row_scales(w->format, w->columns),
+                                     .data       = w->data,
+                                     .scales     = w->scales};
+        matmul_record_few(stream, p, &weight);
+        return;
+    }
     const uint64_t widest = p->lda > p->ldc ? p->lda : p->ldc;
     const uint64_t limit  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - GPU_ALIGNMENT;
     const uint64_t fit    = limit / (4 * widest);

@@ -117,7 +117,8 @@ static Status make_room(Conversation *c, uint32_t tokens, Error *error)
                                  .max_prompt_tokens = length,
                                  .max_new           = setup->max_new,
                                  .steps_per_submit  = STREAM_STEPS,
-                                 .lora_rank         = setup->model->lora != NULL ? setup->model->lora->config.rank : 0};
+                                 .lora_rank         = setup->model->lora != NULL ? setup->model->lora->config.rank : 0,
+                                 .few_rows          = true};
     c->decoder                = decoder_new(setup->gpu, setup->config, &limits, error);
     c->length                 = length;
     return c->decoder != NULL ? STATUS_OK : error->status;

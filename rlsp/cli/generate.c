@@ -251,7 +251,8 @@ static Status generate_all(Generation *g, Error *error)
                                  .max_prompt_tokens = prompt_tokens,
                                  .max_new = max_new,
                                  .steps_per_submit = streamed ? STREAM_STEPS : 0,
-                                 .lora_rank = model_lora_rank(g->model)};
+                                 .lora_rank = model_lora_rank(g->model),
+                                 .few_rows = true};
     g->decoder = decoder_new(g->gpu, &g->config, &limits, error);
     g->tokens = malloc((size_t)max_new * sizeof *g->tokens);
     if (g->decoder == NULL || g->tokens == NULL) {

@@ -1,13 +1,18 @@
 // Frozen weights in the formats of engine/io/quantize.h: a matrix [rows, columns] of uint words and bf16 scales.
 // The including shader defines WEIGHT_FORMAT_ID, the id of the specialization constant, and WEIGHT_BINDING, the
-// first of two bindings. Everything is done four neighbours of a row at a time, a quad.
+// first of two bindings. Everything is done four neighbours of a row at a time, a quad. With WEIGHT_VECTORS the words
+// are read four at a time, of f32 too.
 #ifndef WEIGHTS_GLSL
 #define WEIGHTS_GLSL
 
 layout(constant_id = WEIGHT_FORMAT_ID) const uint WEIGHT_FORMAT = 4;
 const uint F32 = 0, BF16 = 1, F16 = 2, INT8 = 3, INT4 = 4; // WeightFormat
 
+#ifdef WEIGHT_VECTORS
+layout(std430, binding = WEIGHT_BINDING) readonly buffer WeightVectors { uvec4 weight_vectors[]; };
+#else
 layout(std430, binding = WEIGHT_BINDING) readonly buffer WeightWords { uint weight_words[]; };
+#endif
 layout(std430, binding = WEIGHT_BINDING + 1) readonly buffer WeightScales { uint weight_scales[]; };
 
 // The scale of a quad's block, `at` the word where the row's scales start.
@@ -38,6 +43,22 @@ vec4 weight_unpack(uint word, uint quad, float scale)
     return scale * (q * (120.0 + q * q));
 }
 
+#ifdef WEIGHT_VECTORS
+// Quad `quad` of the 1 (f32), 2 (bf16, f16), 4 (int8) or 8 (int4) that four words hold.
+vec4 weight_vector_quad(uvec4 words, uint quad, float scale)
+{
+    if (WEIGHT_FORMAT == F32) {
+        return uintBitsToFloat(words);
+    }
+    if (WEIGHT_FORMAT == INT8) {
+        return weight_unpack(words[quad & 3u], quad, scale);
+    }
+    if (WEIGHT_FORMAT == INT4) {
+        return weight_unpack(words[quad >> 1 & 3u], quad, scale);
+    }
+    return vec4(weight_unpack(words[2 * quad & 3u], quad, 1.0).xy, weight_unpack(words[2 * quad + 1 & 3u], quad, 1.0).xy);
+}
+#else
 // Columns 4 quad to 4 quad + 3 of the row whose words start at `at` and scales at `scale_at`.
 vec4 weight_quad(uint at, uint scale_at, uint quad)
 {
@@ -51,5 +72,6 @@ vec4 weight_quad(uint at, uint scale_at, uint quad)
     return vec4(weight_unpack(weight_words[at + 2 * quad], quad, 1.0).xy,
                 weight_unpack(weight_words[at + 2 * quad + 1], quad, 1.0).xy);
 }
+#endif
 
 #endif

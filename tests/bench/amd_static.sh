@@ -5,7 +5,7 @@
 # none of them spills, 1 one does, 77 this machine's Mesa has no such device.
 set -u
 
-hot="gemm_tiled gemm_reduce gemm_weight attention attention_backward_q attention_backward_kv attention_decode rmsnorm
+hot="gemm_tiled gemm_reduce gemm_weight gemm_few attention attention_backward_q attention_backward_kv attention_decode rmsnorm
 rmsnorm_backward swiglu swiglu_backward rope logits_statistics logits_backward columns adamw"
 
 table=$(sh "$(dirname "$0")/../tools/amd_null_compile.sh" "$1") || { status=$?; echo "$table"; exit "$status"; }

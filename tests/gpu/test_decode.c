@@ -227,6 +227,41 @@ static void a_cache_in_pieces(void **state)
     decoder_free(decoder);
 }
 
+/* With few slots GPUs take other products for steps (matmul.h): the same to rounding, and the same twice. */
+static void few_slots_of_a_gpu(void **state)
+{
+    (void)state;
+    GpuType *type = (GpuType *)(uintptr_t)&gpu_info(fixture_gpu())->type, real = *type; /* pretended for this test */
+    *type = GPU_DISCRETE;
+    const Requests    requests = requests_make(NULL, REQUESTS);
+    const DecodeInput input = input_of(&requests, REQUESTS);
+    const DecodeLimits limits = {.slots = 3, .max_length = LENGTH, .max_requests = REQUESTS, .max_prompt_tokens = REQUESTS * PROMPT_MAX,
+                                 .max_new = NEW, .steps_per_submit = 4, .few_rows = true};
+    Error              error = {0};
+    Decoder           *decoder = decoder_new(fixture_gpu(), &config, &limits, &error);
+    float              logprobs[REQUESTS][NEW];
+    bool               other_bits = false;
+    for (int again = 0; again < 2; again++) {
+        DecodeOutput output = run(decoder, &input);
+        for (uint32_t r = 0; r < REQUESTS; r++) {
+            assert_memory_equal(output.tokens + (size_t)r * output.max_new, expected[r], sizeof expected[r]);
+            const float *got = output.logprobs + (size_t)r * output.max_new;
+            for (uint32_t i = 0; i < NEW; i++) {
+                assert_float_equal(got[i], expected_logprobs[r][i], 1e-4F);
+                other_bits = other_bits || memcmp(&got[i], &expected_logprobs[r][i], 4) != 0;
+            }
+            if (again == 1) {
+                assert_memory_equal(got, logprobs[r], sizeof logprobs[r]);
+            }
+            memcpy(logprobs[r], got, sizeof logprobs[r]);
+        }
+    }
+    *type = real;
+    assert_int_equal(error.status, STATUS_OK);
+    assert_true(other_bits); /* else the other products were not there */
+    decoder_free(decoder);
+}
+
 static void expect_bad(Decoder *decoder, const DecodeInput *input, const char *part)
 {
     Error        error = {0};
@@ -530,7 +565,7 @@ int main(void)
                                        fixture_test(slots_do_not_matter),
                                        fixture_test(order_and_neighbours_do_not_matter),
                                        fixture_test(requests_have_their_own_limit),
-                                       fixture_test(a_cache_in_pieces),
+                                       fixture_test(a_cache_in_pieces), fixture_test(few_slots_of_a_gpu),
                                        fixture_test(long_prompts),
                                        fixture_test(equal_prompts_are_read_once),
                                        fixture_test(a_prompt_that_begins_as_before_is_kept),

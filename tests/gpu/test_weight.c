@@ -2,6 +2,7 @@
  * the host says the weight has: odd sizes, strides, epilogues, with the panel of CPU devices and without. */
 #include <stdio.h>
 
+#include "engine/ops/matmul_parts.h"
 #include "engine/ops/weight.h"
 #include "tests/support/gpu_fixture.h"
 
@@ -170,6 +171,64 @@ static void rows_do_not_meet(void **state)
     }
 }
 
+/* The kernel for few rows, which GPUs have: every format, number of rows and epilogue against float64, and no row's
+ * bits depend on how many there are. */
+static void few_rows(void **state)
+{
+    static const uint32_t sizes[][2] = {{1, 4}, {37, 100}, {64, 1000}, {258, 64}}; /* rows, columns of the weight */
+    enum { MOST = MATMUL_FEW_ROWS, PAD = 4 };
+    (void)state;
+    GpuType *type = (GpuType *)(uintptr_t)&gpu_info(fixture_gpu())->type, real = *type; /* pretended for this test */
+    *type = GPU_DISCRETE;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] * WEIGHT_FORMATS; i++) {
+        gpu_fixture_reset(NULL);
+        const uint32_t n = sizes[i / WEIGHT_FORMATS][0], k = sizes[i / WEIGHT_FORMATS][1], lda = k + PAD, ldc = n + PAD;
+        double        *values, *a = fixture_doubles(MOST * lda, 1), *before = fixture_doubles(MOST * ldc, 3);
+        double        *add = fixture_doubles(MOST * ldc, 4), *bias = fixture_doubles(n, 5);
+        double        *want[2] = {fixture_alloc(MOST * ldc * sizeof **want), fixture_alloc(MOST * ldc * sizeof **want)};
+        const Weight   weight  = random_weight((WeightFormat)(i % WEIGHT_FORMATS), n, k, &values);
+        for (uint32_t at = 0; at < MOST * ldc; at++) {
+            const uint32_t row = at / ldc, column = at % ldc;
+            want[0][at] = want[1][at] = before[at];
+            for (uint32_t x = 0; column < n && x < k; x++) {
+                want[0][at] = (x > 0 ? want[0][at] : 0) + a[row * lda + x] * values[(size_t)column * k + x];
+            }
+            want[1][at] += column < n ? want[0][at] + add[at] + bias[column] : 0;
+        }
+        GpuStream *stream = fixture_stream();
+        GpuSpan    c[2][MOST + 1];
+        for (int all = 0; all < 2; all++) { /* without and with every epilogue */
+            for (uint32_t m = 1; m <= MOST; m++) {
+                Matmul p = {.layout     = MATMUL_NT,
+                            .a          = fixture_upload(a, (size_t)m * lda),
+                            .few_rows   = true,
+                            .accumulate = all == 1,
+                            .m          = m,
+                            .n          = n,
+                            .k          = k,
+                            .lda        = lda,
+                            .ldc        = ldc};
+                p.c = c[all][m] = fixture_upload(before, (size_t)m * ldc);
+                p.add           = all == 1 ? fixture_upload(add, (size_t)m * ldc) : p.add;
+                p.bias          = all == 1 ? fixture_upload(bias, n) : p.bias;
+                assert_true(matmul_takes_few(stream, &p));
+                weight_matmul(stream, &p, &weight);
+            }
+        }
+        fixture_run();
+        for (int all = 0; all < 2; all++) {
+            char name[100];
+            snprintf(name, sizeof name, "few rows, %s, weight %u x %u%s", weight_format_name(weight.format), n, k,
+                     all == 1 ? ", all epilogues" : "");
+            fixture_check(name, c[all][MOST], want[all], MOST * ldc, 3e-6);
+            for (uint32_t m = 1; m < MOST; m++) {
+                fixture_check_same(name, c[all][MOST], fixture_download(c[all][m], (size_t)m * ldc), (size_t)m * ldc);
+            }
+        }
+    }
+    *type = real;
+}
+
 static void looks_up(void **state)
 {
     (void)state;
@@ -215,6 +274,6 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(every_format), fixture_test(rows_do_not_meet),
-                                       fixture_test(looks_up), fixture_test(refuses)};
+                                       fixture_test(few_rows), fixture_test(looks_up), fixture_test(refuses)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

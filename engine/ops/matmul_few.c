@@ -1,0 +1,42 @@
+/* Products of few rows on GPUs: shaders/gemm_few.comp. */
+#include "engine/ops/matmul_parts.h"
+
+enum { FEW_GROUP = 64, FEW_COLUMNS = 4, FEW_LEAST_SUBGROUP = 4 };
+
+/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
+static GpuSpan bindable(GpuSpan span, uint32_t *before)
+{
+    const uint64_t rest = span.offset % GPU_ALIGNMENT;
+    *before             = (uint32_t)(rest / 4);
+    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
+}
+
+bool matmul_takes_few(GpuStream *stream, const Matmul *p)
+{
+    const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
+    const uint32_t lda  = p->lda != 0 ? p->lda : p->k;
+    return p->few_rows && p->layout == MATMUL_NT && p->compute == COMPUTE_F32 && p->m <= MATMUL_FEW_ROWS &&
+           info->type != GPU_CPU && info->subgroup_size >= FEW_LEAST_SUBGROUP && p->k % 4 == 0 && lda % 4 == 0 &&
+           p->a.offset % GPU_ALIGNMENT == 0;
+}
+
+void matmul_record_few(GpuStream *stream, const Matmul *p, const MatmulWeight *w)
+{
+    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
+                              (p->accumulate ? ADD_C : 0);
+    uint32_t       before[3];
+    const GpuSpan  c        = bindable(p->c, &before[0]);
+    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[1]);
+    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[2]);
+    const uint32_t push[10] = {p->n,          p->k,     p->lda,    p->ldc,    w->row_words,
+                               w->row_scales, epilogue, before[0], before[1], before[2]};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_few",
+                                        .spec       = {FEW_GROUP, p->layout, w->format, p->m, FEW_COLUMNS},
+                                        .spec_count = 5,
+                                        .flops      = 2.0 * p->m * p->n * p->k,
+                                        .bind = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(p->a),
+                                                 gpu_read(add), gpu_read(bias), gpu_read(w->data), gpu_read(w->scales)},
+                                        .push = push,
+                                        .push_size = sizeof push,
+                                        .groups    = gpu_groups(ceil_div(p->n, FEW_COLUMNS), 1)});
+}
