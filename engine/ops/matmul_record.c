@@ -33,6 +33,7 @@ void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                              .kernel = "gemm_tiled",
                              .spec = {side * side, p->layout, plan->tile_m, reg, p->compute, p->a_halves, p->b_halves},
                              .spec_count = 7,
+                             .flops      = 2.0 * p->m * p->n * p->k,
                              .bind = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
                                       gpu_read(add), gpu_read(bias)},
                              .push = push,

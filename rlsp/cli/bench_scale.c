@@ -6,7 +6,8 @@
  *       + b calls + bytes / B                        the rest: norms, optimizer, sampling
  *
  * A step's time is divided by the shares of its profile, and each line fitted to its share of all points: fitted to
- * the whole alone, products could not be told from all else that grows with the work. */
+ * the whole alone, products could not be told from all else that grows with the work. Then all of it is scaled by one
+ * factor, so that the whole is neither above nor below the points. */
 #include "rlsp/cli/bench_scale.h"
 
 #include <math.h>
@@ -38,11 +39,11 @@ static const ScaleRange on_cpu = {.layers        = 2,
                                   .slots         = {1, 4, 16, 64, 128},
                                   .contexts      = {16, 64, 256, 1024},
                                   .context_slots = 16};
-static const ScaleRange on_gpu = {.layers        = 8,
+static const ScaleRange on_gpu = {.layers        = 4,
                                   .head_dim      = 64,
-                                  .vocab         = 32000,
+                                  .vocab         = 8192,
                                   .width         = 512,
-                                  .widths        = {128, 256, 512, 1024, 2048, 3072},
+                                  .widths        = {128, 256, 512, 1024, 2048},
                                   .size_batch    = 8,
                                   .size_length   = 512,
                                   .batches       = {1, 2, 4, 8, 16, 32, 64, 128},
@@ -174,14 +175,26 @@ static void fit(BenchScale *scale, bool decode)
         result->class_error[c] = fit_costs(count, SCALE_AMOUNTS, (const double(*)[FIT_TERMS])amount, time, coefficient);
         memcpy(result->coefficient[c], coefficient, sizeof result->coefficient[c]);
     }
-    for (int s = 0; s < scale->count; s++) {
-        ScaleSweep *sweep = &scale->sweeps[s];
-        for (int i = 0; i < sweep->count && sweep->decode == decode; i++, points++) {
-            ScalePoint *p = &sweep->points[i];
-            for (int t = 0; t < SCALE_TERMS; t++) {
-                p->fitted += scale_part(result, p, (ScaleTerm)t);
+    for (int round = 0; round < 2; round++) { /* the second with the factor */
+        double logs = 0;
+        points      = 0;
+        sum         = 0;
+        for (int s = 0; s < scale->count; s++) {
+            ScaleSweep *sweep = &scale->sweeps[s];
+            for (int i = 0; i < sweep->count && sweep->decode == decode; i++, points++) {
+                ScalePoint *p = &sweep->points[i];
+                p->fitted     = 0;
+                for (int t = 0; t < SCALE_TERMS; t++) {
+                    p->fitted += scale_part(result, p, (ScaleTerm)t);
+                }
+                sum += (p->fitted / p->seconds - 1) * (p->fitted / p->seconds - 1);
+                logs += p->fitted > 0 ? log(p->seconds / p->fitted) : 0;
             }
-            sum += (p->fitted / p->seconds - 1) * (p->fitted / p->seconds - 1);
+        }
+        for (int c = 0; c < CLASSES && round == 0 && points > 0; c++) {
+            for (int a = 0; a < SCALE_AMOUNTS; a++) {
+                result->coefficient[c][a] *= exp(logs / points);
+            }
         }
     }
     result->error = points > 0 ? sqrt(sum / points) : 0;

@@ -6,7 +6,7 @@
 
 #include "tui/image/plot.h"
 
-enum { BETWEEN = 24, LINE = SCALE_POINTS * BETWEEN };
+enum { BETWEEN = 16, LINE = SCALE_POINTS * BETWEEN };
 
 static const char *const term_names[SCALE_TERMS] = {"each step", "each kernel", "products", "attention",
                                                     "other kernels"};

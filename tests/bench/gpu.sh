@@ -4,9 +4,9 @@
 #     sh tests/bench/gpu.sh [--quick] [--out FOLDER] [PART...]
 #
 # Parts: devices, check (kernel tests on the device), gemm, attention, train (Llama 3.2 1B's shape), decode (256 sequences of it),
-# ppo (a LoRA step of Llama 3.1 8B's shape, `rlsp plan` beside it). Each has a limit of its own, and one that fails or is cut off
+# ppo (a LoRA step of Llama 3.1 8B's shape, `rlsp plan` beside it), scale (the cost model, with a picture; not with --quick). Each has a limit of its own, and one that fails or is cut off
 # leaves the others' rows, and its own up to there. FOLDER (default: gpu-results) gets report.md (one table), results.json (the
-# same rows, and all that the programs said) and log.txt. Models have random weights, made on the spot.
+# same rows, and all that the programs said), log.txt and scale.png. Models have random weights, made on the spot.
 #
 # --quick: small shapes, to see that every part works, also where the only device is a CPU.
 # RLSP_TORCH_PYTHON: the python with PyTorch (words). RLSP: the program, else build/release/rlsp. RLSP_DEVICE: as for --device.
@@ -14,7 +14,7 @@
 set -u
 script=$0
 top=$(cd "$(dirname "$0")/../.." && pwd)
-all_parts="devices check gemm attention train decode ppo"
+all_parts="devices check gemm attention train decode ppo scale"
 
 # --- what the parts share ------------------------------------------------------------------
 
@@ -82,11 +82,11 @@ END
 if [ "${quick:-}" = 1 ]; then
     one="128 2 4 2 256 512 true" one_shape=128,2,4,2,256,512 train_batch=2 train_length=32
     sequences=8 prompt=8 new=8 ppo_shape="128 2 4 2 256 512 false" ppo_sequences=8 ppo_new=16
-    seconds=0.2 sizes=512
+    seconds=0.2 sizes=512 one_name="a small shape" ppo_name="a small shape"
 else
-    one="2048 16 32 8 8192 128256 true" one_shape=2048,16,32,8,8192,128256 train_batch=8 train_length=1024
-    sequences=256 prompt=32 new=96 ppo_shape="4096 32 32 8 14336 128256 false" ppo_sequences=64 ppo_new=115
-    seconds=4 sizes=1024,2048,4096,8192
+    one="2048 16 32 8 8192 128256 true" one_shape=2048,16,32,8,8192,128256 train_batch=4 train_length=1024
+    sequences=256 prompt=32 new=96 ppo_shape="4096 32 32 8 14336 128256 false" ppo_sequences=16 ppo_new=115
+    seconds=4 sizes=1024,2048,4096,8192 one_name="Llama 3.2 1B's shape" ppo_name="Llama 3.1 8B's shape"
 fi
 
 # --- the parts ------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ fi
 part_devices() {
     run devices 30 "$rlsp" devices --json
     "$rlsp" devices >&2
-    row "device" "" "$(value "$out/devices.json" name)" "" ""
+    row "device" "" "$(sed -n 's/.*"index":0,"name":"\([^"]*\)".*/\1/p' "$out/devices.json" | head -n 1)" "" ""
     # shellcheck disable=SC2086
     $python -c 'import torch; print(torch.__version__, torch.cuda.is_available())' >&2 || say "no python with PyTorch: no peers"
     command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,power.limit --format=csv,noheader >&2
@@ -103,7 +103,7 @@ part_devices() {
 
 part_check() {
     passed=0 there=0 failed=
-    for test in test_profile test_stream test_matmul test_attention test_attention_decode test_rmsnorm test_swiglu test_adamw test_logits test_weight test_sample; do
+    for test in test_profile test_stream test_matmul test_attention test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_rows test_columns test_embedding test_value_head; do
         [ -x "$programs/$test" ] || continue
         there=$((there + 1))
         if RLSP_TEST_DEVICE=${RLSP_DEVICE:-} RLSP_TEST_VALIDATE=0 timeout -k 5 "$check_limit" "$programs/$test" >"$out/$test.err" 2>&1; then
@@ -174,7 +174,7 @@ part_train() {
         # shellcheck disable=SC2086
         bench "train_$type" 100 train --model "$work/one" --batch $train_batch --length $train_length --seconds "$seconds" $precision || continue
         for peer in bf16 autocast; do
-            row "train, 1B's shape, $train_batch x $train_length, $type" tokens/s "$(rate_of "train_$type")" "PyTorch $peer, SDPA" "$(rate_of "torch_train_$peer")"
+            row "train, $one_name, $train_batch x $train_length, $type" tokens/s "$(rate_of "train_$type")" "PyTorch $peer, SDPA" "$(rate_of "torch_train_$peer")"
         done
         row "  memory" bytes "$(value "$out/train_$type.json" memory_bytes)" "PyTorch bf16" "$(value "$out/torch_train_bf16.json" memory_bytes)"
         row "  backward per flop, times the forward's" "" "$(value "$out/train_$type.json" backward_per_flop)" "" ""
@@ -198,8 +198,8 @@ part_decode() {
     torch torch_decode 60 decode --shape $one_shape --sequences $sequences --prompt $prompt --new $new --seconds "$seconds" --dtype bf16
     make_directory one $one || return 1
     for type in bf16 f32; do
-        bench "decode_$type" 60 decode --model "$work/one" --weights $type --sequences $sequences --prompt $prompt --new $new --seconds "$seconds" || continue
-        row "decode, 1B's shape, $sequences x ($prompt + $new), weights $type" "tokens/s" "$(rate_of "decode_$type")" "transformers generate, bf16" "$(rate_of torch_generate)"
+        bench "decode_$type" 90 decode --model "$work/one" --weights $type --sequences $sequences --prompt $prompt --new $new --seconds "$seconds" || continue
+        row "decode, $one_name, $sequences x ($prompt + $new), weights $type" "tokens/s" "$(rate_of "decode_$type")" "transformers generate, bf16" "$(rate_of torch_generate)"
         row "  the same" "tokens/s" "$(rate_of "decode_$type")" "PyTorch, own loop, bf16" "$(rate_of torch_decode)"
     done
     bench profile_decode 40 decode --model "$work/one" --weights bf16 --sequences $sequences --prompt $prompt --new $new --seconds 0.1 --profile && profile_rows profile_decode
@@ -211,7 +211,7 @@ part_ppo() {
     cat >"$config" <<END
 {"extends": "$top/configs/countdown-rl-outcome.json", "name": "gpu-ppo", "recompute": "block",
  "model": {"path": "$work/eight", "weights": "bf16"}, "adapter": {"kind": "lora", "rank": 16, "alpha": 32},
- "rl": {"steps": 3, "prompts_per_step": $ppo_sequences, "minibatch_size": $((ppo_sequences / 4)), "max_new_tokens": $ppo_new, "critic_warmup_steps": 0},
+ "rl": {"steps": 2, "prompts_per_step": $ppo_sequences, "minibatch_size": $((ppo_sequences / 4)), "max_new_tokens": $ppo_new, "critic_warmup_steps": 0},
  "eval": {"every": 0, "problems": 1, "final_samples": 1, "max_new_tokens": 2}, "checkpoint": {"every": 0, "keep": 1}}
 END
     run plan 30 "$rlsp" plan --config "$config" --json ${RLSP_DEVICE:+--device "$RLSP_DEVICE"}
@@ -220,7 +220,7 @@ END
     timeout -k 5 "$ppo_limit" "$rlsp" train --config "$config" --batch --out "$work/ppo-run" ${RLSP_DEVICE:+--set device="$RLSP_DEVICE"} >"$out/ppo.err" 2>&1 || say "rlsp train: exit $?: $(tail -n 3 "$out/ppo.err" | tr '\n' ' ')"
     grep '"rl_step"' "$work/ppo-run/events.jsonl" 2>/dev/null | tail -n 1 >"$out/ppo.json"
     [ -s "$out/ppo.json" ] || return 1
-    row "PPO, LoRA on 8B's shape, $ppo_sequences responses of $ppo_new" "s/step" "$(value "$out/ppo.json" time_seconds)" "" ""
+    row "PPO, LoRA on $ppo_name, $ppo_sequences responses of $ppo_new" "s/step" "$(value "$out/ppo.json" time_seconds)" "" ""
     for phase in generate judge score advantages update; do
         row "  $phase" s "$(value "$out/ppo.json" time_$phase)" "" ""
     done
@@ -232,6 +232,33 @@ END
     tr '}' '\n' <"$out/ppo_phases.json" | sed -n 's/.*"phase":"\([^"]*\)","seconds":\([0-9.e-]*\).*/\1 \2/p' | while read -r phase took; do
         row "  rlsp bench ppo: $phase" s "$took" "" ""
     done
+}
+
+part_scale() {
+    if [ "$quick" = 1 ]; then
+        say "scale: left out of --quick; rlsp bench scale takes minutes on a CPU"
+        return 0
+    fi
+    bench scale 150 scale --seconds 0.2 -o "$out/scale.png" || return 1
+    for kind in training decoding; do
+        tr '{}' '\n\n' <"$out/scale.json" | sed -n "/\"$kind\":/,/\"sweeps\"/p" >"$out/scale.tmp"
+        row "cost model, a $kind step: off by (share)" "" "$(sed -n 's/^"error":\([0-9.e+-]*\),"step_seconds".*/\1/p' "$out/scale.tmp" | head -n 1)" "" ""
+        class=
+        while read -r line; do
+            case $line in
+            *'"call_seconds":'*)
+                row "  $class, each call" s "$(printf '%s' "$line" | sed -n 's/.*"call_seconds":\([0-9.e+-]*\).*/\1/p')" "" ""
+                for unit in flops bytes; do
+                    rate=$(printf '%s' "$line" | sed -n "s/.*\"${unit}_per_second\":\([0-9.e+-]*\).*/\1/p")
+                    [ -z "$rate" ] || row "  $class" "$unit/s" "$rate" "" ""
+                done
+                [ "$class" != rest ] || break
+                ;;
+            esac
+            class=$(printf '%s' "$line" | sed -n 's/.*"\([a-z]*\)":$/\1/p')
+        done <"$out/scale.tmp"
+    done
+    rm -f "$out/scale.tmp"
 }
 
 # --- one part, in a process of its own --------------------------------------------------------
@@ -257,6 +284,7 @@ while [ $# -gt 0 ]; do
 done
 parts=${parts:-$all_parts}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
+rm -f "$out"/*.rows "$out"/*.err "$out"/*.json # of a run that was cut off
 programs=$top/build/release
 rlsp=${RLSP:-$programs/rlsp}
 python=${RLSP_TORCH_PYTHON:-python3}
@@ -265,7 +293,7 @@ mkdir -p "$work"
 work=$(cd "$work" && pwd)
 [ -n "${RLSP_GPU_WORK:-}" ] || trap 'rm -rf "$work"' EXIT
 check_limit=25 gemm_limit=80 attention_limit=60 ppo_limit=150
-[ $quick = 0 ] || { check_limit=120 gemm_limit=300 attention_limit=300; }
+[ $quick = 0 ] || { check_limit=300 gemm_limit=300 attention_limit=300; }
 started=$(date +%s)
 budget=${RLSP_GPU_SECONDS:-530}
 exec 3>&2 2>"$out/log.txt"
@@ -283,7 +311,7 @@ peer_device=auto
 export top out work quick programs rlsp python peer_device check_limit gemm_limit attention_limit ppo_limit
 
 limit_of() {
-    case $1 in devices) echo 40 ;; check) echo 100 ;; gemm) echo 130 ;; attention) echo 100 ;; train) echo 200 ;; decode) echo 180 ;; ppo) echo 260 ;; esac
+    case $1 in devices) echo 40 ;; check) echo 100 ;; gemm) echo 130 ;; attention) echo 100 ;; train) echo 200 ;; decode) echo 180 ;; ppo) echo 260 ;; scale) echo 160 ;; esac
 }
 for part in $parts; do
     left=$((budget - ($(date +%s) - started)))

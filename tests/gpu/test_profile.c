@@ -118,6 +118,41 @@ static void counts_flops_and_bytes(void **state)
     assert_near(copy.flops, 0, 0);
 }
 
+/* Every layout, and shapes that fit no fast kernel, so that the one for all shapes counts too. */
+static void counts_the_flops_of_every_product(void **state)
+{
+    (void)state;
+    static const uint32_t shapes[][3] = {{64, 64, 64}, {61, 33, 7}, {5, 64, 64}, {96, 130, 200}};
+    for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            const uint32_t m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
+            GpuProfileRow  rows[64];
+            double         flops = 0;
+            gpu_arena_reset(test.arena);
+            const uint64_t workspace = matmul_workspace(test.stream, (MatmulLayout)layout, m, n, k);
+            const Matmul   product   = {.layout    = (MatmulLayout)layout,
+                                        .a         = gpu_arena_take(test.arena, m * k * 4),
+                                        .b         = gpu_arena_take(test.arena, n * k * 4),
+                                        .c         = gpu_arena_take(test.arena, m * n * 4),
+                                        .m         = m,
+                                        .n         = n,
+                                        .k         = k,
+                                        .workspace = workspace > 0 ? gpu_arena_take(test.arena, workspace) : (GpuSpan){0}};
+            gpu_stream_begin(test.stream);
+            matmul(test.stream, &product);
+            gpu_profile_reset(test.gpu);
+            run_stream();
+            const int count = gpu_profile_rows(test.gpu, rows, 64);
+            for (int row = 0; row < count; row++) {
+                flops += rows[row].flops;
+            }
+            if (fabs(flops - 2.0 * m * n * k) > 0.5) {
+                fail_msg("layout %d, %u x %u x %u: %.0f flops counted", layout, m, n, k, flops);
+            }
+        }
+    }
+}
+
 static void a_range_bound_twice_counts_once(void **state)
 {
     (void)state;
@@ -206,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(counts_flops_and_bytes, reset),
+        cmocka_unit_test_setup(counts_the_flops_of_every_product, reset),
         cmocka_unit_test_setup(a_range_bound_twice_counts_once, reset),
         cmocka_unit_test_setup(parts_add_up_to_the_clock, reset),
         cmocka_unit_test_setup(says_what_it_could_not_time, reset),
