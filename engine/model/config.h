@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine/error.h"
+#include "engine/ops/compute.h"
 
 typedef enum ModelFamily { MODEL_LLAMA, MODEL_QWEN2, MODEL_QWEN3 } ModelFamily;
 
@@ -41,6 +42,7 @@ typedef struct ModelConfig {
     int64_t     eos_token_ids[8];  /* of config.json, then generation_config.json  */
     uint32_t    eos_count;
     int64_t     pad_token_id;      /* -1: none                                     */
+    ComputeType compute;           /* of its products, which no file says: model_set_compute */
 } ModelConfig;
 
 /* Reads and checks config.json (transformers 4.x and 5.x spelling of rope and

@@ -36,8 +36,8 @@ static uint64_t scratch_bytes(const Decoder *d)
     uint64_t bytes = attention_decode_workspace(d->max_rows, d->cache_length, decoder_attention(d));
     for (int i = 0; i < 5; i++) {
         GpuStream     *s      = gpu_transfer_stream(d->gpu);
-        const uint64_t needed = matmul_workspace(s, MATMUL_NT, d->max_rows, shapes[i][0], shapes[i][1]);
-        const uint64_t frozen = weight_workspace(s, shapes[i][0], shapes[i][1]);
+        const uint64_t needed = matmul_workspace_as(s, c->compute, MATMUL_NT, d->max_rows, shapes[i][0], shapes[i][1]);
+        const uint64_t frozen = weight_workspace_as(s, c->compute, d->max_rows, shapes[i][0], shapes[i][1]);
         bytes                 = needed > bytes ? needed : bytes;
         bytes                 = frozen > bytes ? frozen : bytes;
     }

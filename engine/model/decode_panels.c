@@ -26,12 +26,12 @@ static MatrixShape shape_of(const ModelConfig *c, uint32_t index)
     }
 }
 
-/* Of one matrix; 0: not in panels. An untied embedding is in no product. */
+/* Of one matrix; 0: not in panels. An untied embedding is in no product; products in 16 bits read no panels. */
 static uint64_t panel_bytes(const Decoder *d, uint32_t index)
 {
     const ModelConfig *c     = &d->config;
     const MatrixShape  shape = shape_of(c, index);
-    if (index == (c->tie_embeddings ? MATRIX_HEAD : MATRIX_EMBEDDING)) {
+    if (c->compute != COMPUTE_F32 || index == (c->tie_embeddings ? MATRIX_HEAD : MATRIX_EMBEDDING)) {
         return 0;
     }
     return matmul_panel_bytes(gpu_transfer_stream(d->gpu), MATMUL_NT, shape.rows, shape.columns);

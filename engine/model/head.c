@@ -66,6 +66,7 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
             continue; /* the head is frozen */
         }
         matmul(s, &(Matmul){.layout = MATMUL_TN,
+                            .compute = model->config.compute,
                             .c = head_gradient(model, gradients),
                             .a = work->logits,
                             .b = gpu_span_slice(work->rows_norm, at, bytes),

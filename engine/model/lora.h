@@ -40,7 +40,7 @@ typedef struct LoraPlace {
 
 typedef struct Lora {
     Gpu        *gpu;
-    ModelConfig model;
+    ModelConfig model; /* its compute type is the adapter's too */
     LoraConfig  config;
     bool        value_head;               /* [hidden_size] and [1], as a model's */
     LoraPlace  *places;                   /* [layers, LORA_TARGETS]               */

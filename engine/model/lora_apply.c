@@ -62,6 +62,7 @@ static void down(GpuStream *s, const Lora *lora, const LoraPlace *places, const 
 {
     const uint32_t width = g->count * lora->config.rank;
     matmul(s, &(Matmul){.layout    = MATMUL_NT,
+                        .compute   = lora->model.compute,
                         .c         = floats_of(scratch->h, 0, (uint64_t)tokens * width),
                         .a         = x,
                         .b         = floats_of(lora->parameters, places[g->member[0]].a, (uint64_t)width * g->in),
@@ -93,10 +94,11 @@ static void add_outputs(GpuStream *s, const Lora *lora, const LoraPlace *places,
     const uint32_t rank = lora->config.rank, ldh = g->count * rank;
     down(s, lora, places, g, x, tokens, scratch);
     for (uint32_t i = 0; i < g->count; i++) {
-        matmul(s, &(Matmul){.layout = MATMUL_NT,
-                            .c      = columns_of(y, g->column[i], g->out[i], g->width, tokens),
-                            .a      = columns_of(scratch->h, i * rank, rank, ldh, tokens),
-                            .b      = floats_of(lora->parameters, places[g->member[i]].b, (uint64_t)g->out[i] * rank),
+        matmul(s, &(Matmul){.layout  = MATMUL_NT,
+                            .compute = lora->model.compute,
+                            .c       = columns_of(y, g->column[i], g->out[i], g->width, tokens),
+                            .a       = columns_of(scratch->h, i * rank, rank, ldh, tokens),
+                            .b       = floats_of(lora->parameters, places[g->member[i]].b, (uint64_t)g->out[i] * rank),
                             .accumulate = true,
                             .m          = tokens,
                             .n          = g->out[i],
@@ -118,6 +120,7 @@ static void add_gradients(GpuStream *s, const Lora *lora, const LoraPlace *place
         const GpuSpan  dyi = columns_of(dy, g->column[i], g->out[i], g->width, tokens);
         const uint64_t b = places[g->member[i]].b, b_floats = (uint64_t)g->out[i] * rank;
         matmul(s, &(Matmul){.layout     = MATMUL_TN,
+                            .compute    = lora->model.compute,
                             .c          = floats_of(gradients, b, b_floats),
                             .a          = dyi,
                             .b          = columns_of(scratch->h, i * rank, rank, ldh, tokens),
@@ -129,6 +132,7 @@ static void add_gradients(GpuStream *s, const Lora *lora, const LoraPlace *place
                             .ldb        = ldh,
                             .workspace  = scratch->products});
         matmul(s, &(Matmul){.layout    = MATMUL_NN,
+                            .compute   = lora->model.compute,
                             .c         = columns_of(scratch->dh, i * rank, rank, ldh, tokens),
                             .a         = dyi,
                             .b         = floats_of(lora->parameters, b, b_floats),
@@ -141,6 +145,7 @@ static void add_gradients(GpuStream *s, const Lora *lora, const LoraPlace *place
     }
     elementwise_scale(s, dh, (float)lora_scale(&lora->config), tokens * ldh);
     matmul(s, &(Matmul){.layout     = MATMUL_TN,
+                        .compute    = lora->model.compute,
                         .c          = floats_of(gradients, places[g->member[0]].a, (uint64_t)ldh * g->in),
                         .a          = dh,
                         .b          = x,
@@ -157,6 +162,7 @@ static void input_gradient(GpuStream *s, const Lora *lora, const LoraPlace *plac
 {
     const uint32_t ldh = g->count * lora->config.rank;
     matmul(s, &(Matmul){.layout     = MATMUL_NN,
+                        .compute    = lora->model.compute,
                         .c          = dx,
                         .a          = floats_of(scratch->dh, 0, (uint64_t)tokens * ldh),
                         .b          = floats_of(lora->parameters, places[g->member[0]].a, (uint64_t)ldh * g->in),
@@ -257,13 +263,15 @@ uint64_t lora_products_bytes(GpuStream *s, const ModelConfig *model, uint32_t ra
         uint32_t       out, in;
         lora_target_shape(model, t, &out, &in);
         for (uint32_t n = 1; n <= members; n++) {
-            bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, tokens, n * rank, in));
-            bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_TN, n * rank, in, tokens)) : bytes;
-            bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_NN, tokens, in, n * rank)) : bytes;
+            bytes = larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NT, tokens, n * rank, in));
+            bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_TN, n * rank, in, tokens))
+                             : bytes;
+            bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NN, tokens, in, n * rank))
+                             : bytes;
         }
-        bytes = larger(bytes, matmul_workspace(s, MATMUL_NT, tokens, out, rank));
-        bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_TN, out, rank, tokens)) : bytes;
-        bytes = backward ? larger(bytes, matmul_workspace(s, MATMUL_NN, tokens, rank, out)) : bytes;
+        bytes = larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NT, tokens, out, rank));
+        bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_TN, out, rank, tokens)) : bytes;
+        bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NN, tokens, rank, out)) : bytes;
     }
     return bytes;
 }

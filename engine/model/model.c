@@ -160,6 +160,7 @@ Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFo
     if (model != NULL) {
         model->gpu = gpu;
         model->config = *config;
+        model->config.compute = COMPUTE_F32; /* until model_set_compute */
         model->value_head = value_head;
         model->tensors = calloc((size_t)config->layers * 14 + 8, sizeof *model->tensors);
         model->layers = calloc(config->layers, sizeof *model->layers);
@@ -247,6 +248,7 @@ void model_free(Model *model)
     if (model != NULL) {
         lora_free(model->lora);
         if (!model->shares) {
+            model_free_copies(model);
             gpu_arena_free(model->arena);
             for (uint32_t l = 0; model->frozen != NULL && l <= model->config.layers; l++) {
                 gpu_arena_free(model->frozen[l]);
@@ -344,6 +346,7 @@ Status model_copy(Model *to, const Model *from, Error *error)
                      model_span(from->parameters, source->offset, source->elements));
         }
     }
+    model_round(stream, to);
     Status status = gpu_stream_run(stream, error);
     gpu_stream_free(stream);
     return status;

@@ -12,6 +12,10 @@
  * matrix to the kernels. Gradients and optimizer moments are ranges of the same
  * layout (model_tensor_span).
  *
+ * Products are computed in f32, or in a 16-bit type (model_set_compute): then f32 matrices have copies of that type,
+ * which every product and look-up reads, and which are rounded anew after each step (model_round). The rest of the
+ * model's arithmetic is f32 always.
+ *
  * A model may carry an adapter (lora.h): then only the adapter is trained, and gradients are a range of the
  * adapter's layout. Several models may have one base: each shares its parameters and has an adapter of its own.
  */
@@ -23,6 +27,7 @@
 #include "engine/model/lora.h"
 #include "engine/model/weights.h"
 #include "engine/vk/memory.h"
+#include "engine/vk/stream.h"
 
 typedef struct ModelTensor {
     char     name[96]; /* as in Hugging Face files; "value_head.weight", "value_head.bias" */
@@ -49,6 +54,8 @@ typedef struct Model {
     uint64_t     embedding, head, final_norm, value_weight, value_bias; /* floats; head == embedding if tied */
     WeightFormat weights;      /* of the matrices; not f32: they are frozen, outside the range */
     Weight      *matrices;     /* [model_matrix_count]: model_matrix() and its like     */
+    Weight      *copies;       /* of f32 matrices in config.compute; NULL: it is f32, or they are not */
+    GpuArena   **copy_arenas;  /* [layers + 1]                                              */
     uint64_t     floats;       /* of the whole range                                   */
     uint64_t     decay_floats; /* leading part that weight decay applies to            */
     bool         shares;     /* arenas, tensors, matrices and layers are another model's   */
@@ -102,6 +109,13 @@ Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, 
 /* STATUS_BAD_INPUT for a directory that holds an adapter and no model: the text says how to name both. */
 Status model_check_directory(const char *directory, Error *error);
 
+/* What the products of a model that does not share its base are computed in; f32 at first. Adapters on it follow if they
+ * are put on later. Makes or frees the copies of f32 matrices. On failure it is as computed in f32, without copies. */
+Status model_set_compute(Model *model, ComputeType compute, Error *error);
+
+/* Records the rounding of f32 matrices to their copies, if there are any: after whatever has changed them. */
+void model_round(GpuStream *stream, const Model *model);
+
 /* `base` with an adapter on; it takes `lora`, also on failure. The base must outlive it. `lora` NULL: the base as it is. */
 Model *model_with_lora(const Model *base, Lora *lora, Error *error);
 
@@ -119,14 +133,15 @@ static inline uint64_t model_trained_decay(const Model *model)
 }
 
 /* The matrices as the products take them. */
+static inline const Weight *model_computed(const Model *model) { return model->copies != NULL ? model->copies : model->matrices; }
 static inline const Weight *model_matrix(const Model *model, uint32_t layer, ModelMatrix matrix)
 {
-    return &model->matrices[MATRIX_LAYERS + MATRICES * layer + matrix];
+    return &model_computed(model)[MATRIX_LAYERS + MATRICES * layer + matrix];
 }
-static inline const Weight *model_embedding(const Model *model) { return &model->matrices[MATRIX_EMBEDDING]; }
+static inline const Weight *model_embedding(const Model *model) { return &model_computed(model)[MATRIX_EMBEDDING]; }
 static inline const Weight *model_head(const Model *model)
 {
-    return &model->matrices[model->config.tie_embeddings ? MATRIX_EMBEDDING : MATRIX_HEAD];
+    return &model_computed(model)[model->config.tie_embeddings ? MATRIX_EMBEDDING : MATRIX_HEAD];
 }
 
 /* Bytes of all its parameters on the device, without an adapter. */

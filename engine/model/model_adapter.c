@@ -17,6 +17,7 @@ Model *model_with_lora(const Model *base, Lora *lora, Error *error)
     model->shares = true;
     model->lora   = lora;
     if (lora != NULL) {
+        lora->model.compute = base->config.compute;
         model->value_head   = lora->value_head;
         model->value_weight = lora->value_weight;
         model->value_bias   = lora->value_bias;

@@ -10,4 +10,7 @@ Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFo
 /* Its device memory; zeroed, or for the caller to write (matrices that are not f32 are always zeroed). */
 Status model_allocate(Model *model, bool zeroed, Error *error);
 
+/* Frees the copies of matrices, if there are any. */
+void model_free_copies(Model *model);
+
 #endif

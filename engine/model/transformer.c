@@ -137,7 +137,7 @@ typedef struct Backward {
 static void weight_gradient(const Backward *b, uint64_t at, GpuSpan dy, GpuSpan x, uint32_t out, uint32_t in)
 {
     if (b->model->lora == NULL) {
-        matmul(b->s, &(Matmul){.layout = MATMUL_TN, .c = model_span(b->g, at, (uint64_t)out * in), .a = dy, .b = x, .accumulate = true,
+        matmul(b->s, &(Matmul){.layout = MATMUL_TN, .compute = b->model->config.compute, .c = model_span(b->g, at, (uint64_t)out * in), .a = dy, .b = x, .accumulate = true,
                                .m = out, .n = in, .k = b->tokens, .workspace = b->work->scratch});
     }
 }

@@ -31,6 +31,12 @@ static inline uint32_t model_matrix_count(const ModelConfig *config)
 /* The names of the formats in their order, then "auto", which is WEIGHTS_AS_STORED, then NULL. */
 extern const char *const weights_names[];
 
+/* The format of numbers of a compute type. */
+static inline WeightFormat weights_compute_format(ComputeType compute)
+{
+    return compute == COMPUTE_BF16 ? WEIGHT_BF16 : compute == COMPUTE_F16 ? WEIGHT_F16 : WEIGHT_F32;
+}
+
 /* What WEIGHTS_AS_STORED comes to for these files. */
 WeightFormat weights_as_stored(const SafetensorsSet *set);
 

@@ -23,7 +23,8 @@ static uint64_t piece_elements(GpuStream *stream)
     return elements - elements % NORM_BLOCK;
 }
 
-void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partial, float max_norm, uint64_t count)
+void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partial, float max_norm, float unscale,
+               uint64_t count)
 {
     uint64_t step = piece_elements(stream);
     for (uint64_t first = 0; first < count; first += step) {
@@ -42,8 +43,8 @@ void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partia
     }
     struct {
         uint32_t blocks;
-        float    max_norm;
-    } push = {(uint32_t)norm_blocks(count), max_norm};
+        float    max_norm, unscale;
+    } push = {(uint32_t)norm_blocks(count), max_norm, unscale};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "grad_norm",
                                         .spec       = {ops_group_row(stream)},
                                         .spec_count = 1,

@@ -1,7 +1,7 @@
 /* AdamW on one flat range of parameters, with gradient-norm clipping.
  *
  *     GpuSpan partial = gpu_arena_take(work, grad_norm_bytes(count));
- *     grad_norm(stream, norm, gradient, partial, max_norm, count);
+ *     grad_norm(stream, norm, gradient, partial, max_norm, 1, count);
  *     adamw(stream, parameter, first_moment, second_moment, gradient, norm, &options, step, decay_count, count);
  *
  * The range may be larger than one binding; it is worked on in pieces. Several
@@ -29,9 +29,10 @@ typedef struct AdamwOptions {
 uint64_t grad_norm_bytes(uint64_t count);
 
 /* norm = sqrt(sum g^2), coefficient = min(1, max_norm / (norm + 1e-6)), or 1 where max_norm is 0
- * (as torch.nn.utils.clip_grad_norm_). */
+ * (as torch.nn.utils.clip_grad_norm_). Of gradients of a loss that was scaled, g is gradient * unscale, and so is
+ * what adamw takes: the coefficient has the factor in it. A power of two, whose inverse is the loss's scale; else 1. */
 void grad_norm(GpuStream *stream, GpuSpan norm /* one GradNorm */, GpuSpan gradient /* [count] */,
-               GpuSpan partial /* work space */, float max_norm, uint64_t count);
+               GpuSpan partial /* work space */, float max_norm, float unscale, uint64_t count);
 
 /* One step, t = `step` = 1, 2, …, of decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2):
  *     g = coefficient * gradient          p *= 1 - lr wd   (the first decay_count parameters)

@@ -13,10 +13,12 @@ typedef enum ComputeType {
     COMPUTE_F16   /* 11 bits, from 6e-5 (denormal: 6e-8) to 65504      */
 } ComputeType;
 
-/* "f32", "bf16", "f16". */
+/* "f32", "bf16", "f16", NULL. */
+extern const char *const compute_type_names[];
+
 static inline const char *compute_type_name(ComputeType compute)
 {
-    return compute == COMPUTE_BF16 ? "bf16" : compute == COMPUTE_F16 ? "f16" : "f32";
+    return compute_type_names[compute];
 }
 
 #endif

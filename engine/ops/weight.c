@@ -280,6 +280,7 @@ void weight_pack(GpuStream *stream, GpuSpan panels, const Weight *w)
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
 {
     Matmul p   = *product;
+    p.compute  = w->compute;
     p.b_halves = is_of(w, p.compute);
     if (w->format == WEIGHT_F32 || p.b_halves) {
         p.b   = w->data;

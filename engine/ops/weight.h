@@ -19,6 +19,7 @@ typedef struct Weight {
     uint32_t     rows, columns; /* outputs, inputs */
     GpuSpan      data;          /* [rows, weight_row_words] words; f32: [rows, columns]  */
     GpuSpan      scales;        /* [rows, weight_row_scales] words; buffer NULL: none     */
+    ComputeType  compute;       /* of products with it                                   */
 } Weight;
 
 /* Bytes of a weight's data, and of its scales (0: none). */
@@ -31,8 +32,8 @@ static inline uint64_t weight_scale_bytes(WeightFormat format, uint64_t rows, ui
     return rows * weight_row_scales(format, columns) * 4;
 }
 
-/* Records the product whose B is the weight; `product->b`, b_halves and ldb are not read. In a 16-bit compute type what
- * the weight comes to is rounded to it; a weight of that type is read as it is. NT: n, k are its rows and columns;
+/* Records the product whose B is the weight; `product->b`, b_halves, ldb and compute are not read. In a 16-bit
+ * compute type what the weight comes to is rounded to it; a weight of that type is read as it is. NT: n, k are its rows and columns;
  * NN: k, n. TN is an error: a frozen weight has no gradient. A weight of f32 is matmul(). */
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *weight);
 
@@ -40,6 +41,9 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *weigh
  * use for them; and the packing. Products name them as product->panels. No bit of their results changes. */
 uint64_t weight_panel_bytes(GpuStream *stream, const Weight *weight);
 void     weight_pack(GpuStream *stream, GpuSpan panels, const Weight *weight);
+
+/* Records the rounding of values [rows, columns] f32 into `copy`, a weight of bf16 or f16. */
+void weight_round(GpuStream *stream, const Weight *copy, GpuSpan values);
 
 /* Bytes of workspace that make products of up to `m` rows with a weight of this shape faster on this device, whatever
  * its format; 0 if it would not be used. */

@@ -119,6 +119,7 @@ static void say_settings(FILE *out, const EvalReport *report)
     row_number(out, "min_p (0: off)", s->min_p);
     row_number(out, "seed", (double)s->seed);
     row(out, "precision of the weights", s->precision);
+    row(out, "precision of the products", s->products != NULL ? s->products : "f32");
     row(out, "device", s->device);
     row(out, "rlsp", s->version);
     for (int c = 0; c < report->count; c++) {

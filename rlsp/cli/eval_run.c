@@ -156,6 +156,10 @@ Status eval_run_open(EvalRun *run, Error *error)
     if (settings->precision != NULL && settings->weights == WEIGHTS_AS_STORED) { /* --resume: as it was begun */
         settings->weights = (int)weight_format_find(settings->precision);
     }
+    for (int c = COMPUTE_BF16; settings->products != NULL && settings->compute == COMPUTE_F32 && c <= COMPUTE_F16; c++) {
+        settings->compute = strcmp(settings->products, compute_type_names[c]) == 0 ? c : COMPUTE_F32;
+    }
+    settings->products   = settings->compute != COMPUTE_F32 ? compute_type_names[settings->compute] : NULL;
     WeightFormat weights = (WeightFormat)settings->weights;
     status               = status == STATUS_OK ? model_resolve_weights(settings->model, &weights, error) : status;
     settings->weights    = (int)weights;
@@ -233,7 +237,7 @@ static Status open_device(EvalRun *run, Error *error)
     run->model             = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
                                                                    (WeightFormat)settings->weights, error)
                                               : NULL;
-    if (run->model == NULL) {
+    if (run->model == NULL || model_set_compute(run->model, (ComputeType)settings->compute, error) != STATUS_OK) {
         return error->status;
     }
     const char *name = gpu_info(run->gpu)->name;

@@ -63,6 +63,7 @@ static const Setting settings_table[] = {
     {"k", SETTING_LIST, AT(k), NULL},
     {"resamples", SETTING_WHOLE, AT(resamples), NULL},
     {"precision", SETTING_TEXT, AT(precision), "--weights"},
+    {"products", SETTING_TEXT, AT(products), "--precision"},
     {"device", SETTING_TEXT, AT(device), "the device"},
     {"version", SETTING_TEXT, AT(version), NULL},
 };

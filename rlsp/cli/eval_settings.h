@@ -37,6 +37,8 @@ typedef struct EvalSettings {
     int64_t     resamples;
     const char *version, *device, *precision; /* precision: of the weights, the name of `weights` */
     int         weights;                      /* WeightFormat, or WEIGHTS_AS_STORED */
+    const char *products; /* the name of `compute`; NULL: f32                         */
+    int         compute;  /* ComputeType                                              */
     cJSON      *root;
 } EvalSettings;
 

@@ -25,6 +25,7 @@ typedef struct Options {
     const char *chat_template, *system;
     ArgsList    chat_set;
     int         weights; /* WeightFormat */
+    int         compute; /* ComputeType */
 } Options;
 
 /* One run of the command. */
@@ -334,7 +335,9 @@ static Status generate(Generation *g, Error *error)
     if (status == STATUS_OK && (conversation || g->prompts.count > 0)) {
         g->gpu = gpu_open(&(GpuOptions){.select = g->options.device, .validate = g->options.validate}, error);
         g->model = g->gpu != NULL ? model_load_adapted(g->gpu, g->options.model, g->options.adapter, (WeightFormat)g->options.weights, error) : NULL;
-        status = g->model == NULL ? error->status : conversation ? converse(g, error) : generate_all(g, error);
+        status = g->model != NULL ? model_set_compute(g->model, (ComputeType)g->options.compute, error) : error->status;
+        g->config.compute = (ComputeType)g->options.compute;
+        status = status != STATUS_OK ? status : conversation ? converse(g, error) : generate_all(g, error);
     }
     return status;
 }
@@ -360,6 +363,7 @@ int cli_generate(int argc, char **argv)
         {.name = "model", .type = ARGS_TEXT, .value = &o->model, .placeholder = "DIR", .help = "a Hugging Face model directory", .required = true},
         {.name = "adapter", .type = ARGS_TEXT, .value = &o->adapter, .placeholder = "DIR", .help = "a PEFT adapter (LoRA) of that model"},
         {.name = "weights", .type = ARGS_CHOICE, .value = &o->weights, .placeholder = "W", .help = CLI_WEIGHTS_HELP, .choices = weights_names},
+        {.name = "precision", .type = ARGS_CHOICE, .value = &o->compute, .placeholder = "P", .help = CLI_PRECISION_HELP, .choices = compute_type_names},
         {.name = "prompt", .type = ARGS_TEXT, .value = &o->prompt, .placeholder = "S", .help = "the text to continue; else stdin, byte for byte"},
         {.name = "ids", .type = ARGS_FLAG, .value = &o->ids, .help = "token ids: a line {\"ids\": […]} in, the new ones out"},
         {.name = "chat", .type = ARGS_FLAG, .value = &o->chat, .help = "a conversation: the prompt is a user's message; without --prompt one line each, Ctrl-D ends"},

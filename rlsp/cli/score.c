@@ -12,6 +12,7 @@ enum { BATCH_TOKENS_CPU = 4096, BATCH_TOKENS_GPU = 16384 };
 typedef struct Scorer {
     const char *model_path, *adapter_path, *device;
     int         weights; /* WeightFormat */
+    int         compute; /* ComputeType */
     double      temperature;
     bool        json, validate;
     Gpu        *gpu;
@@ -128,7 +129,8 @@ static Status score(Scorer *s, Error *error)
     }
     s->gpu = gpu_open(&(GpuOptions){.select = s->device, .validate = s->validate}, error);
     s->model = s->gpu != NULL ? model_load_adapted(s->gpu, s->model_path, s->adapter_path, (WeightFormat)s->weights, error) : NULL;
-    status = s->model != NULL ? plan(s, error) : error->status;
+    status = s->model != NULL ? model_set_compute(s->model, (ComputeType)s->compute, error) : error->status;
+    status = status == STATUS_OK ? plan(s, error) : status;
     for (uint32_t first = 0; first < s->lines.count && status == STATUS_OK;) {
         uint32_t end = first + 1;
         while (end < s->lines.count && s->lines.starts[end + 1] - s->lines.starts[first] <= s->max_tokens) {
@@ -166,6 +168,7 @@ int cli_score(int argc, char **argv)
         {.name = "model", .type = ARGS_TEXT, .value = &s.model_path, .placeholder = "DIR", .help = "a Hugging Face model directory", .required = true},
         {.name = "adapter", .type = ARGS_TEXT, .value = &s.adapter_path, .placeholder = "DIR", .help = "a PEFT adapter (LoRA) of that model"},
         {.name = "weights", .type = ARGS_CHOICE, .value = &s.weights, .placeholder = "W", .help = CLI_WEIGHTS_HELP, .choices = weights_names},
+        {.name = "precision", .type = ARGS_CHOICE, .value = &s.compute, .placeholder = "P", .help = CLI_PRECISION_HELP, .choices = compute_type_names},
         {.name = "temperature", .type = ARGS_REAL, .value = &s.temperature, .placeholder = "X", .help = "of the softmax (1)", .min = 1e-3, .max = 1000},
         {.name = "device", .type = ARGS_TEXT, .value = &s.device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
         {.name = "json", .type = ARGS_FLAG, .value = &s.json, .help = "nothing more: the output is JSON as it is"},

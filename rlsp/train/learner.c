@@ -3,8 +3,9 @@
 #include <stdlib.h>
 
 #include "engine/io/safetensors.h"
+#include "engine/ops/elementwise.h"
 
-enum { PIECE_FLOATS = 1 << 20 };
+enum { PIECE_FLOATS = 1 << 20, LOSS_SCALE_MOST = 1 << 24 };
 
 Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
 {
@@ -20,6 +21,8 @@ Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
     }
     learner->model = model;
     learner->floats = model_trained_floats(model);
+    const bool scaled = model->config.compute == COMPUTE_F16;
+    learner->scale = (LossScale){scaled ? LOSS_SCALE_FIRST : 1, scaled ? LOSS_SCALE_INTERVAL : 0, 0};
     const uint64_t bytes = learner->floats * 4, partial = grad_norm_bytes(learner->floats);
     learner->arena = gpu_arena_new(model->gpu, "gradients", GPU_MEMORY_DEVICE, gpu_align(bytes) + gpu_align(partial) + GPU_ALIGNMENT, error);
     learner->moments = learner->arena != NULL ? gpu_arena_new(model->gpu, "optimizer state", moments, 2 * gpu_align(bytes), error) : NULL;
@@ -51,15 +54,47 @@ void learner_step(GpuStream *stream, Learner *learner, const AdamwOptions *optio
     const Model *model = learner->model;
     learner->steps++;
     gpu_stream_section(stream, "optimizer");
-    grad_norm(stream, learner->norm, learner->gradients, learner->partial, (float)max_norm, learner->floats);
+    grad_norm(stream, learner->norm, learner->gradients, learner->partial, (float)max_norm, (float)(1.0 / learner->scale.value),
+              learner->floats);
     adamw(stream, model_trained(model), learner->first_moment, learner->second_moment, learner->gradients, learner->norm, options,
           learner->steps, model_trained_decay(model), learner->floats);
     gpu_stream_section(stream, "other");
+    if (model->lora == NULL) {
+        model_round(stream, model);
+    }
 }
 
-Status learner_norm(const Learner *learner, GradNorm *norm, Error *error)
+void learner_scale_loss(GpuStream *stream, const Learner *learner, GpuSpan gradient, uint32_t count)
 {
-    return gpu_download(learner->model->gpu, learner->norm, norm, sizeof *norm, error);
+    if (learner->scale.value != 1.0) {
+        elementwise_scale(stream, gpu_span_slice(gradient, 0, (uint64_t)count * 4), (float)learner->scale.value, count);
+    }
+}
+
+/* After a step that was lost or not. */
+static void move_scale(LossScale *scale, bool lost)
+{
+    if (scale->growth_interval == 0) {
+        return;
+    }
+    scale->clean_steps = lost ? 0 : scale->clean_steps + 1;
+    if (lost && scale->value > 1.0) {
+        scale->value *= 0.5;
+    } else if (scale->clean_steps >= scale->growth_interval && scale->value < LOSS_SCALE_MOST) {
+        scale->value *= 2.0;
+        scale->clean_steps = 0;
+    }
+}
+
+Status learner_finish(Learner *learner, GradNorm *norm, Error *error)
+{
+    const Status status = gpu_download(learner->model->gpu, learner->norm, norm, sizeof *norm, error);
+    if (status == STATUS_OK) {
+        const bool lost = norm->not_finite != 0;
+        learner->steps -= lost && learner->steps > 0 ? 1 : 0;
+        move_scale(&learner->scale, lost);
+    }
+    return status;
 }
 
 Status learner_reset(Learner *learner, Error *error)
@@ -93,11 +128,13 @@ static Status read_moment(void *context, uint64_t first, uint64_t count, float *
 Status learner_save(const Learner *learner, const char *path, Error *error)
 {
     MomentSource     sources[2] = {{learner->model->gpu, learner->first_moment}, {learner->model->gpu, learner->second_moment}};
-    int64_t          steps = (int64_t)learner->steps;
-    SafetensorsEntry entries[3] = {{.name = "exp_avg", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->floats}, .read_f32 = read_moment, .context = &sources[0]},
+    int64_t          steps = (int64_t)learner->steps, scale = (int64_t)learner->scale.value, clean = learner->scale.clean_steps;
+    SafetensorsEntry entries[5] = {{.name = "exp_avg", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->floats}, .read_f32 = read_moment, .context = &sources[0]},
                                    {.name = "exp_avg_sq", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->floats}, .read_f32 = read_moment, .context = &sources[1]},
-                                   {.name = "step", .dtype = DTYPE_I64, .rank = 0, .data = &steps}};
-    return safetensors_write(path, entries, 3, NULL, error);
+                                   {.name = "step", .dtype = DTYPE_I64, .rank = 0, .data = &steps},
+                                   {.name = "loss_scale", .dtype = DTYPE_I64, .rank = 0, .data = &scale},
+                                   {.name = "loss_scale_steps", .dtype = DTYPE_I64, .rank = 0, .data = &clean}};
+    return safetensors_write(path, entries, learner->scale.growth_interval > 0 ? 5 : 3, NULL, error);
 }
 
 static Status load_moment(Learner *learner, const SafetensorsSet *set, const char *name, GpuSpan span, float *piece, Error *error)
@@ -121,6 +158,25 @@ static Status load_moment(Learner *learner, const SafetensorsSet *set, const cha
     return STATUS_OK;
 }
 
+/* A file of a run that was not in f16 has none: then it begins anew. */
+static Status load_scale(Learner *learner, const SafetensorsSet *set, const char *path, Error *error)
+{
+    const Safetensor *scale = safetensors_find(set, "loss_scale"), *clean = safetensors_find(set, "loss_scale_steps");
+    int64_t           value = 1, steps = 0;
+    if (scale == NULL || clean == NULL) {
+        return STATUS_OK;
+    }
+    Status status = safetensor_to_i64(scale, &value, 0, 1, error);
+    status = status == STATUS_OK ? safetensor_to_i64(clean, &steps, 0, 1, error) : status;
+    if (status == STATUS_OK && (value < 1 || value > LOSS_SCALE_MOST || (value & (value - 1)) != 0 || steps < 0 || steps > UINT32_MAX)) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: loss_scale %lld after %lld steps; a power of two up to %d is possible", path,
+                         (long long)value, (long long)steps, LOSS_SCALE_MOST);
+    }
+    learner->scale.value = status == STATUS_OK ? (double)value : learner->scale.value;
+    learner->scale.clean_steps = status == STATUS_OK ? (uint32_t)steps : learner->scale.clean_steps;
+    return status;
+}
+
 Status learner_load(Learner *learner, const char *path, Error *error)
 {
     SafetensorsSet *set = safetensors_open(path, error);
@@ -142,6 +198,7 @@ Status learner_load(Learner *learner, const char *path, Error *error)
                               : error_set(error, STATUS_BAD_INPUT, "%s: tensor 'step' is missing", path);
     }
     learner->steps = (uint64_t)steps;
+    status = status == STATUS_OK && learner->scale.growth_interval > 0 ? load_scale(learner, set, path, error) : status;
     free(piece);
     safetensors_close(set);
     return status;

@@ -6,6 +6,7 @@
 
 #include "engine/io/file.h"
 #include "engine/model/lora.h"
+#include "rlsp/train/precision.h"
 #include "rlsp/train/session.h"
 #include "rlsp/train/session_adapter.h"
 
@@ -101,7 +102,8 @@ static Status open_policy(Planning *p, Error *error)
             session->policy = model_shape(session->gpu, &model, shared, weights, error);
         }
     }
-    Status status = session->policy != NULL ? STATUS_OK : error->status;
+    const ComputeType compute = precision_compute(config->precision, gpu_info(session->gpu));
+    Status status = session->policy != NULL ? model_set_compute(session->policy, compute, error) : error->status;
     if (status == STATUS_OK && config->adapter.kind == ADAPTER_LORA) {
         status = session_adapter_open(session, error);
     }

@@ -55,19 +55,23 @@ static void record_policy(Ppo *ppo, const PpoUpdate *update)
                                        .kl_estimator = ppo->reference != NULL ? ppo_kl_estimator(rl) : KL_NONE,
                                        .kl_coef      = kl_loss ? (float)update->kl_coef : 0.0f};
     policy_loss(s, &loss, &options, rows);
+    learner_scale_loss(s, session->learner, ppo->m_dlogprob, rows);
+    if (entropy) {
+        learner_scale_loss(s, session->learner, ppo->m_dentropy, rows);
+    }
     head_backward(s, ppo->work, session->policy, session->learner->gradients, ppo->batch, ppo_temperature(ppo),
                   ppo->m_lse, ppo->m_entropy, ppo->m_dlogprob, entropy ? ppo->m_dentropy : (GpuSpan){0});
 }
 
-/* The value loss of `model`; its gradient into d_rows and the head's parameters. */
-static void record_value(Ppo *ppo, const Model *model, GpuSpan gradients)
+/* The value loss of the learner's model; its gradient into d_rows and the head's parameters. */
+static void record_value(Ppo *ppo, const Learner *learner)
 {
     GpuStream     *s    = ppo->session->stream;
     const RunRl   *rl   = &ppo->session->config.rl;
     const uint32_t rows = ppo->batch->rows;
     gather(ppo, s, ppo->m_old_value, ppo->value, rows);
     gather(ppo, s, ppo->m_returns, ppo->returns, rows);
-    value_forward(s, ppo->work, model, ppo->batch, ppo->m_value);
+    value_forward(s, ppo->work, learner->model, ppo->batch, ppo->m_value);
     const ValueLoss loss = {.dvalue    = ppo->m_dvalue,
                             .stats     = ppo->value_stats,
                             .partial   = ppo->partial,
@@ -79,7 +83,8 @@ static void record_value(Ppo *ppo, const Model *model, GpuSpan gradients)
     if (ppo->shared) {
         elementwise_scale(s, ppo->m_dvalue, (float)rl->value_coef, rows);
     }
-    value_backward(s, ppo->work, model, gradients, ppo->batch, ppo->m_dvalue);
+    learner_scale_loss(s, learner, ppo->m_dvalue, rows);
+    value_backward(s, ppo->work, learner->model, learner->gradients, ppo->batch, ppo->m_dvalue);
 }
 
 /* One micro-batch of one model: forward, losses, backward. */
@@ -92,7 +97,7 @@ static void record_actor(Ppo *ppo, const PpoUpdate *update)
         record_policy(ppo, update);
     }
     if (ppo->shared) {
-        record_value(ppo, session->policy, session->learner->gradients);
+        record_value(ppo, session->learner);
     }
     if (update->train_actor) { /* a frozen actor with a shared trunk trains its value head alone */
         transformer_backward(s, ppo->work, session->policy, session->learner->gradients, ppo->batch);
@@ -104,7 +109,7 @@ static void record_critic(Ppo *ppo)
     Session   *session = ppo->session;
     GpuStream *s       = session->stream;
     transformer_forward(s, ppo->work, session->critic, ppo->batch);
-    record_value(ppo, session->critic, session->critic_learner->gradients);
+    record_value(ppo, session->critic_learner);
     transformer_backward(s, ppo->work, session->critic, session->critic_learner->gradients, ppo->batch);
 }
 
@@ -138,7 +143,7 @@ static Status collect_stats(Ppo *ppo, PpoStats *stats, bool actor, bool critic, 
         }
     }
     if (status == STATUS_OK && (actor || ppo->shared)) {
-        status = learner_norm(session->learner, &norm, error);
+        status = learner_finish(session->learner, &norm, error);
         stats->actor_norm += (double)norm.norm;
         stats->lost_steps += norm.not_finite;
     }
@@ -152,7 +157,7 @@ static Status collect_stats(Ppo *ppo, PpoStats *stats, bool actor, bool critic, 
         stats->value_minibatches++;
     }
     if (status == STATUS_OK && critic) {
-        status = learner_norm(session->critic_learner, &norm, error);
+        status = learner_finish(session->critic_learner, &norm, error);
         stats->critic_norm += (double)norm.norm;
         stats->lost_steps += norm.not_finite;
     }

@@ -20,14 +20,16 @@ typedef struct RlStage {
 
 /* --- setting up ------------------------------------------------------------------- */
 
-/* The frozen policy that the stage started from, kept in RUN/reference. */
+/* The frozen policy that the stage started from, kept in RUN/reference; on the device in what products compute in. */
 static Status open_reference(RlStage *stage, bool resumed, Error *error)
 {
-    Session *session = stage->session;
-    char     path[RUN_PATH_SIZE];
+    Session           *session = stage->session;
+    const ComputeType  compute = session->policy->config.compute;
+    const WeightFormat weights = weights_compute_format(compute);
+    char               path[RUN_PATH_SIZE];
     if (gpu_is_dry(session->gpu) && session->base == NULL) { /* no file to go through */
-        stage->reference = model_new(session->gpu, &session->policy->config, false, error);
-        return stage->reference != NULL ? STATUS_OK : error->status;
+        stage->reference = model_shape(session->gpu, &session->policy->config, false, weights, error);
+        return stage->reference != NULL ? model_set_compute(stage->reference, compute, error) : error->status;
     }
     if (session->base != NULL) {
         stage->reference = session_adapter_reference(session, resumed, error);
@@ -40,8 +42,8 @@ static Status open_reference(RlStage *stage, bool resumed, Error *error)
             return status;
         }
     }
-    stage->reference = model_load(session->gpu, path, false, error);
-    return stage->reference != NULL ? STATUS_OK : error->status;
+    stage->reference = model_load_frozen(session->gpu, path, false, weights, error);
+    return stage->reference != NULL ? model_set_compute(stage->reference, compute, error) : error->status;
 }
 
 /* The critic starts as a copy of the policy with a value head of zeros. */
@@ -58,6 +60,9 @@ static Status open_critic(Session *session, bool resumed, Error *error)
     } else {
         session->critic = model_new(session->gpu, &session->policy->config, true, error);
         status = session->critic != NULL ? model_copy(session->critic, session->policy, error) : error->status;
+    }
+    if (session->critic != NULL && session->base == NULL && status == STATUS_OK) {
+        status = model_set_compute(session->critic, session->policy->config.compute, error);
     }
     session->critic_learner = session->critic != NULL && status == STATUS_OK ? learner_new(session->critic, session_moments(session), error) : NULL;
     if (session->critic_learner == NULL) {
@@ -159,13 +164,18 @@ static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, co
         {"time_advantages", times->advantages, NULL}, {"time_update", times->update, NULL}, {"time_seconds", times->all, NULL},
         {"time_tokens_per_second", response_tokens / times->all, NULL}};
     enum { LEARNED = sizeof learned / sizeof *learned, ALL = 1 + ROLLOUT_FIELDS + LEARNED + SESSION_MEMORY_FIELDS, SAID = ROLLOUT_SAID_FIELDS };
-    EventField all[ALL + SAID];
+    const Learner *critic = stage->session->critic_learner != NULL ? stage->session->critic_learner : stage->session->learner;
+    EventField     all[ALL + SAID + 2];
     all[0] = (EventField){"stage_step", step + 1, NULL};
     rollout_fields(rollout->items, rollout->sequences, stage->session->config.rl.max_new_tokens, all + 1);
     memcpy(all + 1 + ROLLOUT_FIELDS, learned, sizeof learned);
     session_memory_fields(stage->session, all + 1 + ROLLOUT_FIELDS + LEARNED);
-    const int said = rollout_said_fields(rollout->said, &rollout->reward, rollout->items, all + ALL);
-    return session_emit(stage->session, "rl_step", all, ALL + said, error);
+    int count = ALL + rollout_said_fields(rollout->said, &rollout->reward, rollout->items, all + ALL);
+    if (critic->scale.growth_interval > 0) {
+        all[count++] = (EventField){"loss_scale", stage->session->learner->scale.value, NULL};
+        all[count++] = (EventField){"critic_loss_scale", critic->scale.value, NULL};
+    }
+    return session_emit(stage->session, "rl_step", all, count, error);
 }
 
 static Status rl_step(RlStage *stage, uint32_t step, Error *error)

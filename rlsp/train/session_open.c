@@ -17,11 +17,7 @@ Status session_out_of_memory(Error *error)
 
 static Status open_task(Session *session, Error *error)
 {
-    const RunConfig *config = &session->config;
-    if (config->precision == PRECISION_BF16 || config->precision == PRECISION_F16) {
-        return error_set(error, STATUS_BAD_INPUT, "precision: this version computes in f32; use 'auto' or 'f32'");
-    }
-    session->task = task_instance_open(&config->task, error);
+    session->task = task_instance_open(&session->config.task, error);
     return session->task != NULL ? STATUS_OK : error->status;
 }
 
@@ -136,13 +132,14 @@ Session *session_open(const SessionOptions *options, Error *error)
     events_log(session->events, "info", "rlsp %s on device %d: %s (%s), %s", rlsp_version, info->index, info->name,
                info->driver, gpu_type_name(info->type));
     if (!session->resuming) {
-        enum { MODEL_FIELDS = 8 };
+        enum { MODEL_FIELDS = 9 };
         EventField fields[MODEL_FIELDS + SESSION_TASK_FIELDS] = {
             {"format", EVENTS_FORMAT, NULL},
             {"name", 0, session->config.name},
             {"parameters", (double)model_parameter_count(session->policy), NULL},
             {"trained_parameters", (double)trained_parameters(session->policy), NULL},
             {"vocab_size", session->policy->config.vocab_size, NULL},
+            {"precision", 0, compute_type_name(session->policy->config.compute)},
             {"time_device", 0, info->name},
             {"time_device_memory_bytes", (double)info->memory_bytes, NULL},
             {"time_driver", 0, info->driver}};

@@ -1,4 +1,5 @@
 /* The model that a run trains. */
+#include "rlsp/train/precision.h"
 #include "rlsp/train/session_adapter.h"
 #include "rlsp/train/session_parts.h"
 
@@ -59,7 +60,8 @@ static Status open_weights(Session *session, Error *error)
             session->policy = model_load_frozen(session->gpu, base, shared, weights, error);
         }
     }
-    return session->policy != NULL ? STATUS_OK : error->status;
+    const ComputeType compute = precision_compute(session->config.precision, gpu_info(session->gpu));
+    return session->policy != NULL ? model_set_compute(session->policy, compute, error) : error->status;
 }
 
 static void add_stop(Session *session, int64_t id)

@@ -116,6 +116,7 @@ static Status train_step(Session *session, SftBuffers *b, const SftBatch *step, 
             transformer_forward(s, b->work, model, b->batch);
             head_logprobs(s, b->work, model, b->batch, 1.0f, b->logprob, b->entropy, b->lse);
             cross_entropy(s, b->dlogprob, b->sums, b->logprob, b->weight, b->batch->rows);
+            learner_scale_loss(s, session->learner, b->dlogprob, b->batch->rows);
             head_backward(s, b->work, model, session->learner->gradients, b->batch, 1.0f, b->lse, b->entropy, b->dlogprob, (GpuSpan){0});
             transformer_backward(s, b->work, model, session->learner->gradients, b->batch);
         }
@@ -126,7 +127,7 @@ static Status train_step(Session *session, SftBuffers *b, const SftBatch *step, 
     }
     float sums[2] = {0.0f, 0.0f};
     status = status == STATUS_OK ? gpu_download(session->gpu, b->sums, sums, sizeof sums, error) : status;
-    status = status == STATUS_OK ? learner_norm(session->learner, norm, error) : status;
+    status = status == STATUS_OK ? learner_finish(session->learner, norm, error) : status;
     *loss = (double)sums[0];
     return status;
 }
@@ -135,7 +136,8 @@ static Status emit_step(Session *session, uint32_t phase_step, double loss, doub
                         double seconds, Error *error)
 {
     const uint32_t tokens = step->starts[step->sequences];
-    EventField     fields[8 + SESSION_MEMORY_FIELDS] = {{"stage_step", phase_step, NULL},
+    const bool     scaled = session->learner->scale.growth_interval > 0;
+    EventField     fields[8 + SESSION_MEMORY_FIELDS + 2] = {{"stage_step", phase_step, NULL},
                                                         {"loss", loss, NULL},
                                                         {"lr", lr, NULL},
                                                         {"grad_norm", (double)norm->norm, NULL},
@@ -144,7 +146,13 @@ static Status emit_step(Session *session, uint32_t phase_step, double loss, doub
                                                         {"time_tokens_per_second", tokens / seconds, NULL},
                                                         {"time_seconds", seconds, NULL}};
     session_memory_fields(session, fields + 8);
-    return session_emit(session, "sft_step", fields, sizeof fields / sizeof *fields, error);
+    fields[8 + SESSION_MEMORY_FIELDS] = (EventField){"loss_scale", session->learner->scale.value, NULL};
+    fields[8 + SESSION_MEMORY_FIELDS + 1] = (EventField){"lost_steps", norm->not_finite, NULL};
+    if (norm->not_finite != 0) {
+        events_log(session->events, "warning", "step %llu was skipped: its gradient was not finite%s", (unsigned long long)session->step,
+                   scaled ? "; the loss scale is halved" : "");
+    }
+    return session_emit(session, "sft_step", fields, 8 + SESSION_MEMORY_FIELDS + (scaled ? 2 : 0), error);
 }
 
 static SftSource *open_source(const Session *session, uint32_t phase, Error *error)

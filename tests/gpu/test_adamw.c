@@ -33,7 +33,7 @@ static void pytorch_steps(void **state)
         snprintf(name, sizeof name, "grad%u", step);
         GpuSpan    g      = fixture_upload(flat(data, name), COUNT);
         GpuStream *stream = fixture_stream();
-        grad_norm(stream, norm, g, partial, 0, COUNT);
+        grad_norm(stream, norm, g, partial, 0, 1, COUNT);
         adamw(stream, p, m, v, g, norm, &options, step, W, COUNT);
         fixture_run();
         snprintf(name, sizeof name, "p%u", step);
@@ -59,7 +59,7 @@ static void clip_coefficient(void **state)
     const float limits[] = {0, 1, 1000};
     for (size_t i = 0; i < 3; i++) {
         GpuSpan norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(MANY) / 4);
-        grad_norm(fixture_stream(), norm, fixture_upload(g, MANY), partial, limits[i], MANY);
+        grad_norm(fixture_stream(), norm, fixture_upload(g, MANY), partial, limits[i], 1, MANY);
         fixture_run();
         float *got     = fixture_download(norm, 4), again[4];
         double want[2] = {1, limits[i] > 0 ? fmin(1, (double)limits[i] / (sqrt(sum) + 1e-6)) : 1};
@@ -88,7 +88,7 @@ static void clipping_scales(void **state)
     GpuSpan gp = fixture_upload(p, N), gm = fixture_upload(m, N), gv = fixture_upload(v, N), gg = fixture_upload(g, N);
     GpuSpan norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(N) / 4);
     GpuStream *stream = fixture_stream();
-    grad_norm(stream, norm, gg, partial, 1, N);
+    grad_norm(stream, norm, gg, partial, 1, 1, N);
     adamw(stream, gp, gm, gv, gg, norm, &options, 7, DECAY, N);
     fixture_run();
     double scale = 1 / (sqrt(sum) + 1e-6);
@@ -118,7 +118,7 @@ static void not_finite_skips_the_step(void **state)
         GpuSpan      norm = fixture_empty(4), partial = fixture_empty(grad_norm_bytes(N) / 4);
         const float *before = fixture_download(gp, N);
         GpuStream   *stream = fixture_stream();
-        grad_norm(stream, norm, gg, partial, 1, N);
+        grad_norm(stream, norm, gg, partial, 1, 1, N);
         adamw(stream, gp, gm, gv, gg, norm, &options, 1, N, N);
         fixture_run();
         GradNorm got;

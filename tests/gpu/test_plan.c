@@ -72,6 +72,8 @@ static void ppo_on_whole_models(void **state)
 {
     (void)state;
     check("SFT, then PPO on whole models", NULL, 0);
+    check("the same in bf16", (const char *const[]){"precision=bf16"}, 1);
+    check("the same in f16, blocks recomputed", (const char *const[]){"precision=f16", "recompute=block"}, 2);
     check("the same, blocks recomputed", (const char *const[]){"recompute=block"}, 1);
 }
 
@@ -86,6 +88,7 @@ static void ppo_with_an_adapter(void **state)
     (void)state;
     check("PPO with LoRA", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8"}, 3);
     check("PPO with LoRA on int8", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8", "model.weights=int8"}, 4);
+    check("PPO with LoRA on bf16, in bf16", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8", "model.weights=bf16", "precision=bf16"}, 5);
     check("SFT, then PPO with LoRA", (const char *const[]){"adapter.kind=lora", "adapter.rank=4"}, 2);
 }
 

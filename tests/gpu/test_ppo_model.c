@@ -111,6 +111,21 @@ static void bench_open_wide(Bench *b, uint32_t hidden, uint32_t intermediate, bo
     b->longest = PROMPT + s->config.rl.max_new_tokens;
 }
 
+/* Products in another type from here on; learners anew, for their loss scale. */
+static void compute_in(Bench *b, ComputeType compute)
+{
+    Error        error = {0};
+    Session     *s = &b->session;
+    Model *const models[] = {s->policy, b->reference, s->critic};
+    for (int i = 0; i < 3 && compute != COMPUTE_F32; i++) {
+        must(models[i] != NULL ? model_set_compute(models[i], compute, &error) : STATUS_OK, &error);
+    }
+    learner_free(s->learner);
+    learner_free(s->critic_learner);
+    s->learner = learner_new(s->policy, GPU_MEMORY_DEVICE, &error);
+    s->critic_learner = s->critic != NULL ? learner_new(s->critic, GPU_MEMORY_DEVICE, &error) : NULL;
+}
+
 static void bench_open(Bench *b, uint32_t hidden, bool tied, bool shared, const char *json) { bench_open_wide(b, hidden, 0, tied, shared, json); }
 
 /* `n` sequences with prompts of 3 to 13 tokens and responses of 1 to max_new; groups of two. */
@@ -458,21 +473,26 @@ static void the_first_ratio_is_one(void **state)
     static const struct {
         uint32_t    hidden, intermediate; /* 1024: long enough that a product may be split along k */
         const char *block;
+        ComputeType compute;
     } cases[] = {
-        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":1,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}"},
-        {16, 32, "{\"prompts_per_step\":24,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}"},
-        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":24,\"epochs\":2,\"max_new_tokens\":60,\"tokens_per_micro_batch\":400,\"kl_coef\":0.1}"},
-        {64, 1024, "{\"prompts_per_step\":24,\"minibatch_size\":4,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}"}};
+        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":1,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}", COMPUTE_F32},
+        {16, 32, "{\"prompts_per_step\":24,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}", COMPUTE_F32},
+        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":24,\"epochs\":2,\"max_new_tokens\":60,\"tokens_per_micro_batch\":400,\"kl_coef\":0.1}", COMPUTE_F32},
+        {64, 1024, "{\"prompts_per_step\":24,\"minibatch_size\":4,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}", COMPUTE_F32},
+        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}", COMPUTE_BF16},
+        {64, 1024, "{\"prompts_per_step\":24,\"minibatch_size\":4,\"epochs\":2,\"max_new_tokens\":60,\"tokens_per_micro_batch\":6000,\"kl_coef\":0.1}", COMPUTE_BF16},
+        {48, 96, "{\"prompts_per_step\":24,\"minibatch_size\":24,\"epochs\":1,\"max_new_tokens\":60,\"tokens_per_micro_batch\":400,\"kl_coef\":0.1}", COMPUTE_F16}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Bench    b;
         PpoScore scored;
         bench_open_wide(&b, cases[i].hidden, cases[i].intermediate, true, false, cases[i].block);
+        compute_in(&b, cases[i].compute);
         make_rollout(&b, 24);
         Ppo *ppo = ppo_of(&b);
         score(&b, ppo, &scored);
         const PpoStats stats = look(&b, ppo, 3);
         const double   tokens = b.session.config.rl.epochs * (double)b.rollout.response_start[24];
-        printf("    minibatches of %u, hidden %u: first %.9g, largest %.9g, sum of squares of log ratios %g\n", b.session.config.rl.minibatch_size,
+        printf("    %s, minibatches of %u, hidden %u: first %.9g, largest %.9g, sum of squares of log ratios %g\n", compute_type_name(cases[i].compute), b.session.config.rl.minibatch_size,
                cases[i].hidden, stats.first_ratio_max, (double)stats.policy.ratio_max, 2.0 * (double)stats.policy.approx_kl2);
         assert_true((double)stats.policy.tokens == tokens);
         if (b.session.config.rl.minibatch_size == 1) { /* a product of very few rows may take another kernel */
@@ -487,13 +507,14 @@ static void the_first_ratio_is_one(void **state)
 }
 
 /* The policy becomes an adapter on itself, frozen in `weights`; the reference is the base with the adapter off. */
-static void freeze(Bench *b, WeightFormat weights, Model **base)
+static void freeze(Bench *b, WeightFormat weights, ComputeType compute, Model **base)
 {
     Error       error     = {0};
     Session    *s         = &b->session;
     const char *directory = fixture_path(fixture_directory(), "frozen");
     must(model_save(s->policy, directory, DTYPE_F32, &error), &error);
     *base                   = model_load_frozen(s->gpu, directory, false, weights, &error);
+    must(*base != NULL ? model_set_compute(*base, compute, &error) : error.status, &error);
     const LoraConfig config = {.rank = 4, .alpha = 8, .targets = LORA_ALL};
     Lora            *lora   = *base != NULL ? lora_new(s->gpu, &(*base)->config, &config, false, &error) : NULL;
     if (lora == NULL || lora_init(lora, 3, &error) != STATUS_OK) {
@@ -516,23 +537,25 @@ static void freeze(Bench *b, WeightFormat weights, Model **base)
     }
 }
 
-/* The same where the policy is an adapter on a frozen base in each format. */
+/* The same where the policy is an adapter on a frozen base in each format, with products in f32, and in 16 bits. */
 static void the_first_ratio_on_a_frozen_base(void **state)
 {
     (void)state;
     static const char block[] = "{\"prompts_per_step\":24,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":30,\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}";
-    for (WeightFormat weights = WEIGHT_BF16; weights < WEIGHT_FORMATS; weights++) {
+    for (int i = 0; i < 2 * (WEIGHT_FORMATS - WEIGHT_BF16); i++) {
+        const WeightFormat weights = WEIGHT_BF16 + (WeightFormat)(i / 2);
+        const ComputeType  compute = i % 2 == 0 ? COMPUTE_F32 : weights == WEIGHT_F16 ? COMPUTE_F16 : COMPUTE_BF16;
         Bench    b;
         PpoScore scored;
         Model   *base;
         gpu_fixture_reset(NULL);
         bench_open_wide(&b, 64, 128, true, false, block);
-        freeze(&b, weights, &base);
+        freeze(&b, weights, compute, &base);
         make_rollout(&b, 24);
         Ppo *ppo = ppo_of(&b);
         score(&b, ppo, &scored);
         const PpoStats stats = look(&b, ppo, 3);
-        printf("    %s: first ratio %.9g, largest %.9g, KL to the reference %g\n", weight_format_name(weights), stats.first_ratio_max,
+        printf("    %s in %s: first ratio %.9g, largest %.9g, KL to the reference %g\n", weight_format_name(weights), compute_type_name(compute), stats.first_ratio_max,
                (double)stats.policy.ratio_max, scored.kl_token);
         assert_true(stats.first_ratio_max == 1.0 && stats.policy.ratio_max == 1.0f && stats.policy.approx_kl2 == 0.0f);
         assert_true(scored.kl_token != 0.0); /* the adapter is on in one and off in the other */

@@ -31,7 +31,7 @@ static Weight random_weight(WeightFormat format, uint32_t rows, uint32_t columns
         (*values)[i] = f32[i];
     }
     return (Weight){format, rows, columns, fixture_words(data, words),
-                    scales > 0 ? fixture_words(scale_words, scales) : (GpuSpan){0}};
+                    scales > 0 ? fixture_words(scale_words, scales) : (GpuSpan){0}, COMPUTE_F32};
 }
 
 /* Rounds to a 16-bit type, by the host's conversion. */
@@ -55,8 +55,9 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
     double        *values, *a = fixture_doubles((size_t)t->m * lda, 1), *before = fixture_doubles(c_size, 3);
     double        *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(n, 5),
            *want         = fixture_alloc(c_size * sizeof *want);
-    const Weight  weight = random_weight(format, t->rows, t->columns, &values);
+    Weight        weight = random_weight(format, t->rows, t->columns, &values);
     const GpuSpan a_span = fixture_upload(a, (size_t)t->m * lda);
+    weight.compute = compute;
     round_doubles(values, (size_t)t->rows * t->columns, compute);
     round_doubles(a, (size_t)t->m * lda, compute);
     for (uint32_t i = 0; i < t->m; i++) {
@@ -73,7 +74,6 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
     Matmul     p         = {.layout     = layout,
                             .c          = fixture_upload(before, c_size),
                             .a          = a_span,
-                            .compute    = compute,
                             .accumulate = t->accumulate,
                             .m          = t->m,
                             .n          = n,

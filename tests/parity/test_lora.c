@@ -87,7 +87,7 @@ static void check_pytorch(Recompute recompute)
     for (uint64_t step = 1; step <= 3; step++) {
         const double loss   = lora_rig_backward(&r, model);
         GpuStream   *stream = fixture_stream();
-        grad_norm(stream, r.norm, r.gradients, r.partial, 0.0f, lora->floats);
+        grad_norm(stream, r.norm, r.gradients, r.partial, 0.0f, 1, lora->floats);
         adamw(stream, lora->parameters, r.m, r.v, r.gradients, r.norm, &options, step, lora->decay_floats,
               lora->floats);
         if (step == 1) {

@@ -225,7 +225,7 @@ static void optimizer_step(Setup *s, uint64_t step, float max_norm)
 {
     const AdamwOptions options = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1};
     GpuStream         *stream = fixture_stream();
-    grad_norm(stream, s->norm, s->gradients, s->partial, max_norm, s->model->floats);
+    grad_norm(stream, s->norm, s->gradients, s->partial, max_norm, 1, s->model->floats);
     adamw(stream, s->model->parameters, s->m, s->v, s->gradients, s->norm, &options, step, s->model->decay_floats, s->model->floats);
     fixture_run();
 }
