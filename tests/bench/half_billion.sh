@@ -1,8 +1,8 @@
 #!/bin/sh
 # A model of the shape of Qwen2.5-0.5B with random weights, trained for a few steps of PPO with LoRA on its frozen bf16
 # base: the peak that `rlsp plan` foretells beside the run's, and tokens per second by the clock and of CPU time.
-# usage: sh tests/bench/half_billion.sh [build directory] [steps] [--set …]    (3 GB of memory, 1 GB of disk for a while;
-# on lavapipe 26.2 a step takes a minute of CPU time, on 22.3 many, as decoding has no kernel for few rows there)
+# usage: sh tests/bench/half_billion.sh [build directory] [steps] [--set …]    (5 GB of memory, 1 GB of disk for a while; on
+# lavapipe 26.2 a step takes less than a minute of CPU time, on 22.3 many, as decoding has no kernel for few rows there)
 set -eu
 build=$(realpath "${1:-build/release}")
 steps=${2:-2}
@@ -31,7 +31,8 @@ while now=$(awk '/^VmHWM/ { print $2 }' "/proc/$trainer/status" 2>/dev/null) && 
 done
 wait "$trainer"
 seconds=$(echo "$(date +%s.%N) $begun" | awk '{ print $1 - $2 }')
-cpu=$(times | tail -1 | tr 'ms' '  ' | awk '{ print 60 * $1 + $2 + 60 * $3 + $4 }') # of all children
+times >"$work/times" # not in a pipe: of this shell's children
+cpu=$(tail -1 "$work/times" | tr 'ms' '  ' | awk '{ print 60 * $1 + $2 + 60 * $3 + $4 }')
 grep '"event":"rl_step"' "$work/run/events.jsonl" | tail -1 | sed 's/.*"time_memory_peak_bytes":\([0-9]*\).*/\1/' |
     awk -v planned="$planned" -v resident="$resident" '{ printf "peak: planned %.1f MiB, measured %.1f MiB, ratio %.4f; of the process %.1f MiB\n",
         planned / 1048576, $1 / 1048576, planned / $1, resident / 1024 }'
