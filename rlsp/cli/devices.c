@@ -6,6 +6,7 @@
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/run/json_line.h"
+#include "rlsp/train/precision.h"
 
 enum { DEVICES_MAX = 64 };
 
@@ -84,6 +85,7 @@ static void put_json(JsonLine *line, const GpuInfo *info)
     json_line_number_field(line, "subgroup_size", info->subgroup_size);
     json_line_number_field(line, "max_workgroup", info->max_workgroup);
     json_line_number_field(line, "shared_bytes", info->shared_bytes);
+    json_line_text_field(line, "precision_auto", compute_type_name(precision_compute(PRECISION_AUTO, info)));
     json_line_key(line, "tier");
     json_line_begin(line, '{');
     for (int i = 0; i < FEATURES; i++) {
@@ -154,6 +156,7 @@ static void print_text(const GpuInfo *info)
         printf("%s\n", count == 0 ? "-" : "");
     }
     print_products(info);
+    printf("    precision auto is %s\n", compute_type_name(precision_compute(PRECISION_AUTO, info)));
     if (info->unusable[0] != '\0') {
         printf("    cannot be used: %s\n", info->unusable);
     }

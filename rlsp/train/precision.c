@@ -1,7 +1,25 @@
 #include "rlsp/train/precision.h"
 
+#include "engine/vk/stream.h"
+
+/* Never f16: its range needs the loss scale's care, which a run should ask for. */
+static bool multiplies_bf16(const GpuInfo *info)
+{
+    for (uint32_t i = 0; i < info->matrix_count && info->type != GPU_CPU && info->tier.cooperative_matrix; i++) {
+        if (info->matrices[i].type == GPU_MATRIX_BF16 && gpu_has_kernel("gemm_coopmat_bf16")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 ComputeType precision_compute(RunPrecision precision, const GpuInfo *info)
 {
-    (void)info;
-    return precision == PRECISION_BF16 ? COMPUTE_BF16 : precision == PRECISION_F16 ? COMPUTE_F16 : COMPUTE_F32;
+    switch (precision) {
+    case PRECISION_F32: return COMPUTE_F32;
+    case PRECISION_BF16: return COMPUTE_BF16;
+    case PRECISION_F16: return COMPUTE_F16;
+    case PRECISION_AUTO: break;
+    }
+    return multiplies_bf16(info) ? COMPUTE_BF16 : COMPUTE_F32;
 }

@@ -6,7 +6,8 @@
 #include "engine/vk/device.h"
 #include "rlsp/run/config.h"
 
-/* "auto" is f32: no device has kernels yet that multiply 16-bit numbers faster. bf16 and f16 work on every device. */
+/* "auto" is bf16 on a GPU that multiplies bf16 matrices (VK_KHR_shader_bfloat16) and where this program was built with
+ * kernels for it, else f32. bf16 and f16 work on every device. */
 ComputeType precision_compute(RunPrecision precision, const GpuInfo *info);
 
 #endif
