@@ -15,18 +15,18 @@ struct Evaluator {
     const Tokenizer    *tokenizer;
     const TaskInstance *task;
     EvalLimits          limits;
-    uint32_t            slots;         /* that the decoder really has       */
+    uint32_t            slots;         /* that a decoder of its own has     */
     uint32_t            prompt_tokens; /* of a prompt, at most              */
     int32_t             stop_ids[STOPS_MAX];
     uint32_t            stop_count;
     Decoder            *decoder;
-    int32_t         *prompts;       /* [max_requests * prompt_tokens]    */
-    uint32_t        *prompt_starts; /* [max_requests + 1]                */
-    uint32_t        *sequence;      /* [max_requests]                    */
-    uint32_t        *max_new;       /* [max_requests]                    */
-    EvalSample      *samples;       /* [sample_capacity], of the last run */
-    size_t           sample_capacity;
-    bool             finished; /* `samples` is a whole run's        */
+    int32_t            *prompts;       /* [max_requests * prompt_tokens]    */
+    uint32_t           *prompt_starts; /* [max_requests + 1]                */
+    uint32_t           *sequence;      /* [max_requests]                    */
+    uint32_t           *max_new;       /* [max_requests]                    */
+    EvalSample         *samples;       /* [sample_capacity], of the last run */
+    size_t              sample_capacity;
+    bool                finished; /* `samples` is a whole run's        */
 };
 
 /* A run of the evaluator, and where it stands. */
@@ -80,6 +80,17 @@ static Status check_model(const Evaluator *evaluator, const ModelConfig *config,
     return STATUS_OK;
 }
 
+DecodeLimits evaluator_decode_limits(const EvalLimits *limits, const TaskInstance *task)
+{
+    const uint32_t slots = limits->slots != 0 ? limits->slots : 256;
+    return (DecodeLimits){.slots             = slots < limits->max_requests ? slots : limits->max_requests,
+                          .max_length        = task->prompt_tokens + limits->max_new,
+                          .max_requests      = limits->max_requests,
+                          .max_prompt_tokens = limits->max_requests * task->prompt_tokens,
+                          .max_new           = limits->max_new,
+                          .lora_rank         = limits->lora_rank};
+}
+
 static Status make_decoder(Evaluator *evaluator, Gpu *gpu, const ModelConfig *config, Error *error)
 {
     const size_t requests = evaluator->limits.max_requests, tokens = requests * evaluator->prompt_tokens;
@@ -91,13 +102,9 @@ static Status make_decoder(Evaluator *evaluator, Gpu *gpu, const ModelConfig *co
         evaluator->max_new == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
     }
-    const DecodeLimits limits = {.slots             = evaluator->slots,
-                                 .max_length        = evaluator->prompt_tokens + evaluator->limits.max_new,
-                                 .max_requests      = evaluator->limits.max_requests,
-                                 .max_prompt_tokens = (uint32_t)tokens,
-                                 .max_new           = evaluator->limits.max_new,
-                                 .lora_rank         = evaluator->limits.lora_rank};
-    evaluator->decoder        = decoder_new(gpu, config, &limits, error);
+    const DecodeLimits limits = evaluator_decode_limits(&evaluator->limits, evaluator->task);
+    evaluator->decoder =
+        evaluator->limits.decoder != NULL ? evaluator->limits.decoder : decoder_new(gpu, config, &limits, error);
     return evaluator->decoder != NULL ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -113,8 +120,7 @@ Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *t
     evaluator->task          = task;
     evaluator->prompt_tokens = task->prompt_tokens;
     evaluator->limits        = *limits;
-    const uint32_t slots   = limits->slots != 0 ? limits->slots : 256;
-    evaluator->slots       = slots < limits->max_requests ? slots : limits->max_requests;
+    evaluator->slots         = evaluator_decode_limits(limits, task).slots;
     add_stop(evaluator, tokenizer != NULL ? tokenizer_token_id(tokenizer, "<eos>") : -1);
     add_stop(evaluator, task->end_token);
     for (uint32_t i = 0; i < config->eos_count; i++) {
@@ -142,7 +148,9 @@ Evaluator *evaluator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *t
 void evaluator_free(Evaluator *evaluator)
 {
     if (evaluator != NULL) {
-        decoder_free(evaluator->decoder);
+        if (evaluator->limits.decoder == NULL) {
+            decoder_free(evaluator->decoder);
+        }
         free(evaluator->prompts);
         free(evaluator->prompt_starts);
         free(evaluator->sequence);
@@ -247,10 +255,12 @@ static Status judge_part(Evaluator *evaluator, const EvalRun *run, const DecodeO
         if (status != STATUS_OK) {
             return status;
         }
-        eval_judge(sample, evaluator->task->kind, &problem, response, bytes, output->lengths[r], output->stopped[r] != 0);
+        eval_judge(sample, evaluator->task->kind, &problem, response, bytes, output->lengths[r],
+                   output->stopped[r] != 0);
         if (run->options->events != NULL && sequence < run->options->traces) {
             status = task_instance_prompt(evaluator->task, &problem, &prompt, error);
-            status = status == STATUS_OK ? write_trace(run, sequence, &problem, prompt.text, response, sample, error) : status;
+            status = status == STATUS_OK ? write_trace(run, sequence, &problem, prompt.text, response, sample, error)
+                                         : status;
         }
         task_prompt_free(&prompt);
         free(response);

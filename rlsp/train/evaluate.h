@@ -24,6 +24,7 @@ typedef struct EvalLimits {
     uint32_t max_new;      /* tokens per response                                                  */
     uint32_t slots;        /* 0: the decoder's own                                                 */
     uint32_t lora_rank;    /* of the models' adapters, at most; 0: none                            */
+    Decoder *decoder;      /* the caller's, with room for evaluator_decode_limits; NULL: its own   */
 } EvalLimits;
 
 typedef struct EvalOptions {
@@ -38,6 +39,9 @@ typedef struct EvalOptions {
     bool (*progress)(void *user, uint32_t done, uint32_t all); /* responses; true: stop; may be NULL */
     void *user;
 } EvalOptions;
+
+/* What an evaluation asks of its decoder. */
+DecodeLimits evaluator_decode_limits(const EvalLimits *limits, const TaskInstance *task);
 
 /* `task` is prepared with the tokenizer, and outlives the evaluator. */
 /* `tokenizer` may be NULL where only the memory is wanted (a device that is only planned for). */

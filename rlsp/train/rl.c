@@ -96,9 +96,7 @@ static Status stage_open(RlStage *stage, bool resumed, Error *error)
     }
     gpu_memory_owner(session->gpu, NULL);
     if (status == STATUS_OK) {
-        gpu_memory_owner(session->gpu, "rollouts");
         stage->rollout = rollout_new(session, error);
-        gpu_memory_owner(session->gpu, NULL);
         stage->ppo = stage->rollout != NULL ? ppo_new(session, stage->reference, stage->rollout->sequences, error) : NULL;
         status = stage->ppo != NULL ? STATUS_OK : error->status;
     }

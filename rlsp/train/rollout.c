@@ -76,7 +76,7 @@ Rollout *rollout_new(Session *session, Error *error)
         error_set(error, STATUS_BAD_INPUT, "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
                   rl->max_new_tokens, prompt, session->policy->config.max_positions);
     } else if (reward_config_check(&rollout->reward, error) == STATUS_OK && (rollout->said = rollout_said_open(&session->config, n, error)) != NULL) {
-        rollout->decoder = decoder_new(session->gpu, &session->policy->config, &limits, error);
+        rollout->decoder = session_open_decoder(session, &limits, error);
     }
     if (rollout->decoder == NULL) {
         rollout_free(rollout);
@@ -96,7 +96,7 @@ void rollout_free(Rollout *rollout)
 {
     if (rollout != NULL) {
         rollout_said_free(rollout->said);
-        decoder_free(rollout->decoder);
+        session_close_decoder(rollout->session);
         for (uint32_t i = 0; i < rollout->sequences && rollout->items != NULL; i++) {
             rollout_item_free(&rollout->items[i]);
         }
@@ -226,8 +226,8 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     const RunRl   *rl = &session->config.rl;
     const uint32_t n = rollout->sequences, prompt = session->task->prompt_tokens;
     int32_t       *prompts = malloc((size_t)n * prompt * sizeof *prompts);
-    uint32_t      *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence);
-    Status         status = prompts != NULL && prompt_starts != NULL && sequence != NULL ? STATUS_OK : out_of_memory(error);
+    uint32_t      *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence), *max_new = malloc(n * sizeof *max_new);
+    Status         status = prompts != NULL && prompt_starts != NULL && sequence != NULL && max_new != NULL ? STATUS_OK : out_of_memory(error);
     const double   start = session_clock();
     if (status == STATUS_OK) {
         status = make_prompts(rollout, step, prompts, prompt_starts, error);
@@ -235,8 +235,9 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     if (status == STATUS_OK) {
         for (uint32_t i = 0; i < n; i++) {
             sequence[i] = step * n + i;
+            max_new[i] = rl->max_new_tokens;
         }
-        const DecodeInput input = {.prompts = prompts, .prompt_starts = prompt_starts, .sequence = sequence, .requests = n,
+        const DecodeInput input = {.prompts = prompts, .prompt_starts = prompt_starts, .sequence = sequence, .max_new = max_new, .requests = n,
                                    .stop_ids = session->stop_ids, .stop_count = session->stop_count,
                                    .sample = {.temperature = (float)rl->temperature, .top_k = rl->top_k, .top_p = (float)rl->top_p,
                                               .min_p = (float)rl->min_p, .seed = session->config.seed}};
@@ -255,6 +256,7 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     free(prompts);
     free(prompt_starts);
     free(sequence);
+    free(max_new);
     return status;
 }
 

@@ -34,7 +34,7 @@ typedef struct RolloutItem {
 typedef struct Rollout {
     Session     *session;
     RewardConfig reward;
-    Decoder     *decoder;
+    Decoder     *decoder;        /* the session's                                      */
     uint32_t     sequences;
     RolloutItem *items;          /* [sequences]                                        */
     int32_t     *ids;            /* prompt and response, packed                        */

@@ -90,6 +90,8 @@ typedef struct Session {
     Learner       *critic_learner;
     GpuStream     *stream;
     Evaluator     *evaluator;
+    Decoder       *decoder;        /* while an RL stage is open: of rollouts and evaluations, which take turns */
+    DecodeLimits   decoder_limits;
 
     uint64_t   step;          /* of the run, over all stages            */
     double     best_accuracy; /* of held-out evaluations in this stage; negative: none yet */
@@ -140,7 +142,14 @@ Status      session_build_tokenizer(const Session *session, const char *director
 ModelConfig session_init_config(const Session *session);
 
 /* Makes session->evaluator if there is none yet. */
-Status session_open_evaluator(Session *session, Error *error);
+Status     session_open_evaluator(Session *session, Error *error);
+EvalLimits session_eval_limits(const Session *session);
+
+/* For rollouts: makes session->decoder, with room for this run's evaluations too. Theirs, if it is wide enough for them;
+ * else NULL. And its end, with the evaluator's. */
+Decoder *session_open_decoder(Session *session, const DecodeLimits *rollouts, Error *error);
+Decoder *session_shared_decoder(const Session *session, const DecodeLimits *wanted);
+void     session_close_decoder(Session *session);
 
 /* Emits a step's event and tells the progress reader. */
 Status session_emit(Session *session, const char *type, const EventField *fields, int count, Error *error);

@@ -32,13 +32,20 @@ static uint32_t eval_requests(const Session *session)
     return requests == 0 || requests > EVAL_REQUESTS ? EVAL_REQUESTS : (uint32_t)requests;
 }
 
+EvalLimits session_eval_limits(const Session *session)
+{
+    return (EvalLimits){.max_requests = eval_requests(session),
+                        .max_new      = eval_new_tokens(&session->config),
+                        .slots        = session->config.rl.decode_slots,
+                        .lora_rank    = model_lora_rank(session->policy)};
+}
+
 Status session_open_evaluator(Session *session, Error *error)
 {
     if (session->evaluator == NULL) {
-        const EvalLimits limits = {.max_requests = eval_requests(session),
-                                   .max_new      = eval_new_tokens(&session->config),
-                                   .slots        = session->config.rl.decode_slots,
-                                   .lora_rank    = model_lora_rank(session->policy)};
+        EvalLimits         limits = session_eval_limits(session);
+        const DecodeLimits wanted = evaluator_decode_limits(&limits, session->task);
+        limits.decoder            = session_shared_decoder(session, &wanted);
         gpu_memory_owner(session->gpu, "evaluation");
         session->evaluator =
             evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &limits, error);

@@ -160,7 +160,7 @@ void session_close(Session *session)
     if (session == NULL) {
         return;
     }
-    evaluator_free(session->evaluator);
+    session_close_decoder(session);
     learner_free(session->critic_learner);
     learner_free(session->learner);
     model_free(session->critic);

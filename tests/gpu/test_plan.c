@@ -55,11 +55,14 @@ static void check(const char *what, const char *const *sets, int count)
     assert_int_equal(plan.note_count, 0);
     assert_true(fabs((double)plan.peak_bytes - (double)peak) <= 0.01 * (double)peak);
     assert_int_equal(plan.row_count, row_count); /* and it is made of the same parts */
-    uint64_t sum = 0;
+    uint64_t sum    = 0;
+    int      caches = 0; /* rollouts and evaluations take turns */
     for (int i = 0; i < row_count; i++) {
+        caches += strstr(plan.rows[i].name, "KV cache") != NULL;
         sum += plan.rows[i].host ? 0 : plan.rows[i].bytes;
     }
     assert_int_equal(sum, plan.peak_bytes);
+    assert_int_equal(caches, 1);
 }
 
 static void sft_alone(void **state)
