@@ -112,7 +112,7 @@ Status bench_model_choose(BenchModel *model, const char *name, const char *shape
     return read_directory(model, name, error);
 }
 
-Model *bench_model_new(Bench *bench, uint32_t positions, Error *error)
+static Model *model_in_f32(Bench *bench, uint32_t positions, Error *error)
 {
     const BenchModel *m = &bench->model;
     if (m->directory != NULL) {
@@ -131,6 +131,16 @@ Model *bench_model_new(Bench *bench, uint32_t positions, Error *error)
         model_config_check(&config, m->name, error) == STATUS_OK ? model_new(bench->gpu, &config, false, error) : NULL;
     if (model != NULL &&
         model_init(model, &(ModelInit){.embedding_std = 0.02, .linear_scale = 1}, 1, error) != STATUS_OK) {
+        model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
+Model *bench_model_new(Bench *bench, uint32_t positions, Error *error)
+{
+    Model *model = model_in_f32(bench, positions, error);
+    if (model != NULL && model_set_compute(model, bench->compute, error) != STATUS_OK) {
         model_free(model);
         return NULL;
     }

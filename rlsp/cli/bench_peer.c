@@ -112,7 +112,7 @@ void bench_peer(Bench *bench, const char *what, double tokens_per_second)
         add_row(bench, what, "tokens/s", tokens_per_second, 0);
         return;
     }
-    const bool there = measure(bench, what, "", "tokens_per_second", &rate, name, why);
+    const bool there = measure(bench, what, bench->compute == COMPUTE_BF16 ? "--dtype autocast" : "", "tokens_per_second", &rate, name, why);
     add_row(bench, what, "tokens/s", tokens_per_second, there ? rate : 0);
     if (!there) {
         no_peer(bench, why);

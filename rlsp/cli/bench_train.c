@@ -117,11 +117,13 @@ static Status train_step(Bench *bench, TrainBench *t, double *loss, Error *error
     transformer_forward(s, t->work, t->model, t->batch);
     head_logprobs(s, t->work, t->model, t->batch, 1.0f, t->logprob, t->entropy, t->lse);
     cross_entropy(s, t->dlogprob, t->sums, t->logprob, t->weight, t->tokens);
+    learner_scale_loss(s, t->learner, t->dlogprob, t->tokens);
     head_backward(s, t->work, t->model, t->learner->gradients, t->batch, 1.0f, t->lse, t->entropy, t->dlogprob, (GpuSpan){0});
     transformer_backward(s, t->work, t->model, t->learner->gradients, t->batch);
     learner_step(s, t->learner, &adamw, 0);
     Status status = gpu_stream_run(s, error);
     status = status == STATUS_OK ? gpu_download(bench->gpu, t->sums, sums, sizeof sums, error) : status;
+    status = status == STATUS_OK ? learner_finish(t->learner, &(GradNorm){0}, error) : status; /* the scale of f16's loss moves */
     *loss = status == STATUS_OK ? (double)sums[0] : 0;
     return status;
 }
@@ -206,6 +208,7 @@ static void report(Bench *bench, const TrainBench *t, double median, double best
     const double      rate = t->tokens / median, gflops = rate * flops * 1e-9;
     bench->share = gflops / product;
     if (bench->json) {
+        json_line_text_field(&bench->line, "precision", compute_type_name(bench->compute));
         json_line_number_field(&bench->line, "parameters", parameters);
         json_line_number_field(&bench->line, "flops_per_token", flops);
         json_line_number_field(&bench->line, "steps", steps);
@@ -219,7 +222,8 @@ static void report(Bench *bench, const TrainBench *t, double median, double best
         json_line_number_field(&bench->line, "memory_bytes", (double)gpu_memory_peak(bench->gpu));
         return;
     }
-    printf("train %s: %.2f M parameters, %u x %u tokens a step, %u steps\n", m->name, parameters * 1e-6, m->sequences, m->length, steps);
+    printf("train %s: %.2f M parameters, products in %s, %u x %u tokens a step, %u steps\n", m->name, parameters * 1e-6,
+           compute_type_name(bench->compute), m->sequences, m->length, steps);
     printf("  %.0f tokens/s (best %.0f), %.2f ms a step\n", rate, t->tokens / best, median * 1e3);
     printf("  %.4g TFLOP/s, %.0f%% of the best matrix product (%.4g)\n", gflops * 1e-3, 100 * gflops / product, product * 1e-3);
     printf("  loss %.4f -> %.4f, %.0f MiB on the device\n", first_loss, last_loss, (double)gpu_memory_peak(bench->gpu) / 1048576);

@@ -167,7 +167,7 @@ part_train() {
     done
     make_directory one $one || return 1
     types=f32
-    has_option --precision bench && types="bf16 f32"
+    has_option "--precision" bench && types="bf16 f32"
     for type in $types; do
         precision=
         [ "$types" = f32 ] || precision="--precision $type"

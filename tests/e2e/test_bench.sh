@@ -40,6 +40,12 @@ json=$("$program" bench train --shape $shape --batch $batch --length $length --s
 holds "$(value "$json" last_loss) < $(value "$json" first_loss)" "the loss of an adapter"
 holds "$(value "$json" idle_share) >= 0 && $(value "$json" idle_share) < 1" "idle time without a profile"
 
+for precision in bf16 f16; do
+    json=$("$program" bench train --shape $shape --batch $batch --length $length --seconds 0.01 --precision $precision --json)
+    holds "$(value "$json" last_loss) < $(value "$json" first_loss)" "the loss in $precision"
+    [ "$(value "$json" precision)" = "\"$precision\"" ] || fail "precision $precision: $json"
+done
+
 # --- a whole step of PPO, with models and with adapters
 for adapter in "" "--lora 4"; do
     json=$("$program" bench ppo --shape $shape --sequences 8 --prompt 5 --new 7 --seconds 0.01 $adapter --json)
