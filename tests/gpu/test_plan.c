@@ -62,7 +62,7 @@ static void check(const char *what, const char *const *sets, int count)
         sum += plan.rows[i].host ? 0 : plan.rows[i].bytes;
     }
     assert_int_equal(sum, plan.peak_bytes);
-    assert_int_equal(caches, 1);
+    assert_true(caches <= 1); /* none where SFT has the peak */
 }
 
 static void sft_alone(void **state)
