@@ -108,7 +108,9 @@ static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     for (uint32_t down = lanes; down > 0; down /= 2) {
         const uint32_t tile_m = TEXEL_ROWS * down, tile_n = TEXEL_COLUMNS * (lanes / down);
         const uint64_t tiles = (uint64_t)ceil_div(m, tile_m) * ceil_div(n, tile_n);
-        if (tiles < best) {
+        /* All lanes down lose a tie for NN: 64 rows of A, far from each other, are too many for a cache's sets. */
+        const bool yields = layout == MATMUL_NN && plan.tile_m == TEXEL_ROWS * lanes;
+        if (tiles < best || (tiles == best && yields)) {
             best        = tiles;
             plan.tile_m = tile_m;
             plan.tile_n = tile_n;
