@@ -85,10 +85,11 @@ static uint32_t lanes_tile(MatmulLayout layout, uint32_t m)
 /* A panel of B and a tile of A lie in a first-level cache during a pass. */
 static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    const uint32_t longest = 384, step = lanes_step(k);
-    const uint32_t most = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
-    MatmulPlan     plan = {
-            .kernel = KERNEL_LANES, .tile_m = lanes_tile(layout, m), .tile_n = 2 * lanes, .tile_k = step, .slices = 1};
+    const uint32_t longest = layout == MATMUL_TN ? 256 : 384; /* for TN a row of A takes a whole line of the cache */
+    const uint32_t step    = lanes_step(k);
+    const uint32_t most    = k < longest ? ceil_div(k, LANES_STEP) * LANES_STEP : longest;
+    MatmulPlan     plan    = {
+               .kernel = KERNEL_LANES, .tile_m = lanes_tile(layout, m), .tile_n = 2 * lanes, .tile_k = step, .slices = 1};
     plan.k_main      = k / plan.tile_k * plan.tile_k;
     plan.panel_bytes = (uint64_t)ceil_div(n, plan.tile_n) * plan.tile_n * most * 4; /* no less for a longer k */
     plan.k_most      = most;
