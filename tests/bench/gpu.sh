@@ -198,11 +198,15 @@ part_decode() {
     torch torch_decode 60 decode --shape $one_shape --sequences $sequences --prompt $prompt --new $new --seconds "$seconds" --dtype bf16
     make_directory one $one || return 1
     for type in bf16 f32; do
-        bench "decode_$type" 90 decode --model "$work/one" --weights $type --sequences $sequences --prompt $prompt --new $new --seconds "$seconds" || continue
+        precision=
+        has_option "--precision" bench && precision="--precision $type"
+        # shellcheck disable=SC2086
+        bench "decode_$type" 90 decode --model "$work/one" --weights $type $precision --sequences $sequences --prompt $prompt --new $new --seconds "$seconds" || continue
         row "decode, $one_name, $sequences x ($prompt + $new), weights $type" "tokens/s" "$(rate_of "decode_$type")" "transformers generate, bf16" "$(rate_of torch_generate)"
         row "  the same" "tokens/s" "$(rate_of "decode_$type")" "PyTorch, own loop, bf16" "$(rate_of torch_decode)"
     done
-    bench profile_decode 40 decode --model "$work/one" --weights bf16 --sequences $sequences --prompt $prompt --new $new --seconds 0.1 --profile && profile_rows profile_decode
+    # shellcheck disable=SC2086
+    bench profile_decode 40 decode --model "$work/one" --weights bf16 ${precision:+--precision bf16} --sequences $sequences --prompt $prompt --new $new --seconds 0.1 --profile && profile_rows profile_decode
 }
 
 part_ppo() {
@@ -227,7 +231,10 @@ END
     row "  response tokens" "tokens/s" "$(value "$out/ppo.json" time_tokens_per_second)" "" ""
     row "  peak of memory" bytes "$(value "$out/ppo.json" time_memory_peak_bytes)" "rlsp plan" "$(value "$out/plan.json" peak_bytes)"
     row "  first ratio (must be 1)" "" "$(value "$out/ppo.json" ratio_first)" "" ""
-    bench ppo_phases 100 ppo --model "$work/eight" --weights bf16 --lora 16 --recompute --sequences $ppo_sequences --prompt 13 --new $ppo_new --seconds 0.1 || return 0
+    precision=
+    has_option "--precision" bench && precision="--precision bf16"
+    # shellcheck disable=SC2086
+    bench ppo_phases 100 ppo --model "$work/eight" --weights bf16 $precision --lora 16 --recompute --sequences $ppo_sequences --prompt 13 --new $ppo_new --seconds 0.1 || return 0
     row "  rlsp bench ppo: device idle" "" "$(value "$out/ppo_phases.json" idle_share)" "" ""
     tr '}' '\n' <"$out/ppo_phases.json" | sed -n 's/.*"phase":"\([^"]*\)","seconds":\([0-9.e-]*\).*/\1 \2/p' | while read -r phase took; do
         row "  rlsp bench ppo: $phase" s "$took" "" ""
