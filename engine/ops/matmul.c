@@ -97,7 +97,7 @@ static uint64_t rounded_bytes(uint32_t rows, uint32_t width)
 /* The kernels that take operands of any type, rows and places. */
 static bool rounds_itself(const MatmulPlan *plan)
 {
-    return plan->kernel == KERNEL_TILED || plan->kernel == KERNEL_COOPMAT;
+    return plan->kernel == KERNEL_TILED || plan->kernel == KERNEL_COOPMAT || plan->kernel == KERNEL_COOPMAT2;
 }
 
 /* What the rounded operands of a pass take; 0: they are read as they are. */
@@ -137,9 +137,12 @@ static void record_pass(GpuStream *stream, const Matmul *p, const MatmulPlan *pl
                         uint32_t epilogue, uint32_t first, uint32_t count)
 {
     Matmul rounded;
-    if (rounds_itself(plan)) {
-        (plan->kernel == KERNEL_TILED ? matmul_record_tiled : matmul_record_coopmat)(stream, p, plan, to, epilogue);
-        return;
+    switch (plan->kernel) {
+    case KERNEL_TILED: matmul_record_tiled(stream, p, plan, to, epilogue); return;
+    case KERNEL_COOPMAT: matmul_record_coopmat(stream, p, plan, to, epilogue); return;
+    case KERNEL_COOPMAT2: matmul_record_coopmat2(stream, p, plan, to, epilogue); return;
+    case KERNEL_LANES:
+    case KERNEL_TEXEL: break;
     }
     if (p->compute != COMPUTE_F32) {
         rounded = record_rounded(stream, p, space, first, count);

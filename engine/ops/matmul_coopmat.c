@@ -2,9 +2,6 @@
 #include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 
-/* Bits of OPERANDS, as in shaders/include/gemm_coopmat.glsl. */
-enum { A_HALVES = 1, B_HALVES = 2, A_VECTORS = 4, B_VECTORS = 8 };
-
 enum { NVIDIA = 0x10de, AMD = 0x1002, INTEL = 0x8086, MESA = 0x10005 };
 
 typedef struct CoopmatRow {
@@ -133,37 +130,98 @@ static bool starts_vectors(uint32_t before, uint32_t stride, uint64_t size)
     return before * size % 16 == 0 && stride * size % 16 == 0;
 }
 
+/* A dispatch of either kernel but for its name and tiles: spec[0], [1] and bindings. */
+static void record(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
+                   GpuDispatch *dispatch, uint32_t operands_at)
+{
+    uint32_t       before[5];
+    const GpuSpan  to           = matmul_bindable(c, 4, &before[0]);
+    const GpuSpan  a            = matmul_bindable(p->a, a_size(p), &before[1]);
+    const GpuSpan  b            = matmul_bindable(p->b, b_size(p), &before[2]);
+    const GpuSpan  add          = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
+    const GpuSpan  bias         = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
+    const uint32_t push[14]     = {p->m,          p->n,
+                                   p->k,          p->lda,
+                                   p->ldb,        plan->slices > 1 ? p->n : p->ldc,
+                                   plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
+                                   epilogue,      before[0],
+                                   before[1],     before[2],
+                                   before[3],     before[4]};
+    const GpuBind  bind[5]      = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
+                             gpu_read(add), gpu_read(bias)};
+    dispatch->spec[operands_at] = (p->a_halves ? A_HALVES : 0) | (p->b_halves ? B_HALVES : 0) |
+                                  (starts_vectors(before[1], p->lda, a_size(p)) ? A_VECTORS : 0) |
+                                  (starts_vectors(before[2], p->ldb, b_size(p)) ? B_VECTORS : 0);
+    dispatch->spec_count = operands_at + 1;
+    for (int i = 0; i < 5; i++) {
+        dispatch->bind[i] = bind[i];
+    }
+    dispatch->flops     = 2.0 * p->m * p->n * p->k;
+    dispatch->push      = push;
+    dispatch->push_size = sizeof push;
+    dispatch->groups    = (GpuGroups){ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices};
+    gpu_dispatch(stream, dispatch);
+}
+
 void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
-    const CoopmatTiles *t     = &plan->tiles;
-    const GpuMatrix    *shape = &plan->coopmat.shape;
-    uint32_t            before[5];
-    const GpuSpan       to       = matmul_bindable(c, 4, &before[0]);
-    const GpuSpan       a        = matmul_bindable(p->a, a_size(p), &before[1]);
-    const GpuSpan       b        = matmul_bindable(p->b, b_size(p), &before[2]);
-    const GpuSpan       add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
-    const GpuSpan       bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
-    const uint32_t      operands = (p->a_halves ? A_HALVES : 0) | (p->b_halves ? B_HALVES : 0) |
-                              (starts_vectors(before[1], p->lda, a_size(p)) ? A_VECTORS : 0) |
-                              (starts_vectors(before[2], p->ldb, b_size(p)) ? B_VECTORS : 0);
-    const uint32_t threads  = t->tile_m / t->part_m * (t->tile_n / t->part_n) * plan->coopmat.subgroup;
-    const uint32_t push[14] = {p->m,          p->n,
-                               p->k,          p->lda,
-                               p->ldb,        plan->slices > 1 ? p->n : p->ldc,
-                               plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
-                               epilogue,      before[0],
-                               before[1],     before[2],
-                               before[3],     before[4]};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = kernel_of(p->compute),
-                                .spec       = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m,
-                                               shape->n, shape->k, t->step, t->stages, operands},
-                                .spec_count = 12,
-                                .subgroup   = plan->coopmat.subgroup,
-                                .flops      = 2.0 * p->m * p->n * p->k,
-                                .bind       = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a),
-                                         gpu_read(b), gpu_read(add), gpu_read(bias)},
-                                .push       = push,
-                                .push_size  = sizeof push,
-                                .groups     = {ceil_div(p->n, t->tile_n), ceil_div(p->m, t->tile_m), plan->slices}});
+    const CoopmatTiles *t       = &plan->tiles;
+    const GpuMatrix    *shape   = &plan->coopmat.shape;
+    const uint32_t      threads = t->tile_m / t->part_m * (t->tile_n / t->part_n) * plan->coopmat.subgroup;
+    record(stream, p, plan, c, epilogue,
+           &(GpuDispatch){.kernel = kernel_of(p->compute),
+                          .spec   = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
+                                     shape->k, t->step, t->stages},
+                          .subgroup = plan->coopmat.subgroup},
+           11);
+}
+
+/* --- a workgroup's matrices ----------------------------------------------------------------- */
+
+static const char *kernel2_of(ComputeType compute)
+{
+    return compute == COMPUTE_BF16 ? "gemm_coopmat2_bf16" : "gemm_coopmat2";
+}
+
+bool coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
+{
+    static const CoopmatTiles tiles[COOPMAT_SIZES] = {{.tile_m = 128, .tile_n = 256, .step = 64},
+                                                      {.tile_m = 128, .tile_n = 128, .step = 64},
+                                                      {.tile_m = 64, .tile_n = 64, .step = 64}};
+    const GpuMatrixType       type                 = compute == COMPUTE_BF16 ? GPU_MATRIX_BF16 : GPU_MATRIX_F16;
+    coopmat->name                                  = "NVIDIA, Turing and later";
+    coopmat->count                                 = 0;
+    if (compute == COMPUTE_F32 || !info->tier.cooperative_matrix2 || !gpu_has_kernel(kernel2_of(compute))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < info->matrix_count && coopmat->count == 0; i++) {
+        const GpuMatrix s = info->matrices[i];
+        if (s.type == type && s.workgroup == 256 && s.workgroup <= info->max_workgroup) {
+            coopmat->shape    = s;
+            coopmat->subgroup = info->subgroup_size;
+            for (int j = 0; j < COOPMAT_SIZES; j++) {
+                if (tiles[j].tile_m % s.m == 0 && tiles[j].tile_n % s.n == 0 && tiles[j].step % s.k == 0) {
+                    coopmat->tiles[coopmat->count++] = tiles[j];
+                }
+            }
+        }
+    }
+    return coopmat->count > 0;
+}
+
+MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
+                         uint32_t enough)
+{
+    MatmulPlan plan = coopmat_plan(coopmat, layout, m, n, k, size, enough);
+    plan.kernel     = KERNEL_COOPMAT2;
+    return plan;
+}
+
+void matmul_record_coopmat2(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
+{
+    const CoopmatTiles *t = &plan->tiles;
+    record(stream, p, plan, c, epilogue,
+           &(GpuDispatch){.kernel = kernel2_of(p->compute),
+                          .spec   = {plan->coopmat.shape.workgroup, p->layout, t->tile_m, t->tile_n, t->step}},
+           5);
 }

@@ -21,6 +21,9 @@ typedef struct CoopmatTiles {
     uint32_t step, stages;   /* of k in shared memory, and how many of these          */
 } CoopmatTiles;
 
+/* Bits of OPERANDS, as in shaders/include/gemm_coopmat.glsl and gemm_coopmat2.glsl: how A and B are stored. */
+enum { A_HALVES = 1, B_HALVES = 2, A_VECTORS = 4, B_VECTORS = 8 };
+
 /* What a device's matrix units take, and the tiles that suit it, from large to small. */
 enum { COOPMAT_SIZES = 3, COOPMAT_STEP = 64 }; /* every step divides COOPMAT_STEP */
 typedef struct Coopmat {
@@ -40,7 +43,7 @@ typedef struct MatmulPlan {
     uint32_t     slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
     uint32_t     k_most;                 /* of a pass of any product with these m and n (TN) or n and k      */
     uint64_t     panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
-    Coopmat      coopmat;                /* KERNEL_COOPMAT only, and tiles: which of them                    */
+    Coopmat      coopmat;                /* KERNEL_COOPMAT, _COOPMAT2; tiles: which of them                   */
     CoopmatTiles tiles;
 } MatmulPlan;
 
@@ -96,6 +99,11 @@ bool       coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopm
 MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
                         uint32_t enough);
 
+/* The same for a workgroup's matrices (gemm_coopmat2.comp): tile_m, tile_n and step of its tiles count. */
+bool       coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat);
+MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
+                         uint32_t enough);
+
 /* Slices of k for a plan whose tiles are set, so that there are `wanted` of them together. */
 void matmul_plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n);
 
@@ -114,6 +122,7 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count);
 void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
+void matmul_record_coopmat2(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 
 /* A weight as gemm_few.comp reads it; `format` is a WeightFormat. */
 typedef struct MatmulWeight {

@@ -142,7 +142,8 @@ static bool takes(const GpuInfo *info, MatmulKernel kernel, MatmulLayout layout,
         return matmul_has_texel(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
                (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0);
     case KERNEL_TILED:
-    case KERNEL_COOPMAT: break;
+    case KERNEL_COOPMAT:
+    case KERNEL_COOPMAT2: break;
     }
     return true;
 }
@@ -156,6 +157,10 @@ MatmulPlan matmul_plan_as(GpuStream *stream, const MatmulVariant *variant, Compu
     Coopmat        coopmat;
     if ((any ? !cpu : variant->kernel == KERNEL_COOPMAT) && coopmat_find(info, compute, &coopmat)) {
         return coopmat_plan(&coopmat, layout, m, n, k, any ? COOPMAT_SIZES : variant->size, cpu ? 4 : 96);
+    }
+    if (!any && variant->kernel == KERNEL_COOPMAT2 && coopmat2_find(info, compute, &coopmat)) {
+        return coopmat2_plan(&coopmat, layout, m, n, k, variant->size,
+                             96); /* chosen by nobody until a card has run it */
     }
     if ((any || variant->kernel == KERNEL_LANES) && takes(info, KERNEL_LANES, layout, m, n, k)) {
         return plan_lanes(layout, info->subgroup_size, m, n, k);

@@ -51,6 +51,31 @@ static void add_coopmat(const GpuInfo *info, MatmulVariant *list, int *count, Co
     }
 }
 
+static void add_coopmat2(const GpuInfo *info, MatmulVariant *list, int *count, ComputeType compute)
+{
+    const char      *kernel = compute == COMPUTE_BF16 ? "gemm_coopmat2_bf16" : "gemm_coopmat2";
+    const GpuMatrix2 has    = info->matrix2;
+    Coopmat          coopmat;
+    if (!coopmat2_find(info, compute, &coopmat)) {
+        MatmulVariant *variant = add(list, count, kernel, KERNEL_COOPMAT2, compute);
+        if (gpu_has_kernel(kernel) && info->tier.cooperative_matrix && !info->tier.cooperative_matrix2) {
+            snprintf(
+                variant->lacks, sizeof variant->lacks, "VK_NV_cooperative_matrix2 is not there, or without:%s%s%s%s",
+                has.workgroup_scope ? "" : " workgroup scope", has.flexible_dimensions ? "" : " flexible dimensions",
+                has.tensor_addressing ? "" : " tensor addressing", has.block_loads ? "" : " block loads");
+        } else {
+            coopmat_lacks(variant, info, kernel, compute);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < coopmat.count; i++) {
+        MatmulVariant *variant = add(list, count, kernel, KERNEL_COOPMAT2, compute);
+        variant->size          = i;
+        snprintf(variant->detail, sizeof variant->detail, "%ux%ux%u by a workgroup of %u", coopmat.tiles[i].tile_m,
+                 coopmat.tiles[i].tile_n, coopmat.tiles[i].step, coopmat.shape.workgroup);
+    }
+}
+
 int matmul_variants(const GpuInfo *info, MatmulVariant list[MATMUL_VARIANTS])
 {
     int count = 0;
@@ -67,6 +92,8 @@ int matmul_variants(const GpuInfo *info, MatmulVariant list[MATMUL_VARIANTS])
     }
     add_coopmat(info, list, &count, COMPUTE_F16);
     add_coopmat(info, list, &count, COMPUTE_BF16);
+    add_coopmat2(info, list, &count, COMPUTE_F16);
+    add_coopmat2(info, list, &count, COMPUTE_BF16);
     return count;
 }
 

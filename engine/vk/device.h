@@ -39,7 +39,7 @@ typedef struct GpuMatrix {
 
 /* What of VK_NV_cooperative_matrix2 is there. */
 typedef struct GpuMatrix2 {
-    bool workgroup_scope, flexible_dimensions, tensor_addressing, conversions;
+    bool workgroup_scope, flexible_dimensions, tensor_addressing, block_loads;
 } GpuMatrix2;
 
 enum { GPU_MATRICES = 32 };

@@ -144,19 +144,21 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
     has_bf16   = bf16.shaderBFloat16Type && bf16.shaderBFloat16CooperativeMatrix;
 #endif
 #ifdef VK_KHR_cooperative_matrix
-    tier->cooperative_matrix = matrix.cooperativeMatrix && v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope && v12.shaderFloat16;
+    tier->cooperative_matrix =
+        matrix.cooperativeMatrix && v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope && v12.shaderFloat16;
     if (tier->cooperative_matrix) {
         list_matrices(info, instance, physical, has_bf16);
     }
 #endif
 #ifdef VK_NV_cooperative_matrix2
     if (tier->cooperative_matrix && info->api_version >= VK_API_VERSION_1_3) { /* its kernel is SPIR-V 1.6 */
-        info->matrix2 = (GpuMatrix2){.workgroup_scope     = matrix2.cooperativeMatrixWorkgroupScope,
-                                     .flexible_dimensions = matrix2.cooperativeMatrixFlexibleDimensions,
-                                     .tensor_addressing   = matrix2.cooperativeMatrixTensorAddressing,
-                                     .conversions         = matrix2.cooperativeMatrixConversions};
-        tier->cooperative_matrix2 =
-            info->matrix2.workgroup_scope && info->matrix2.flexible_dimensions && info->matrix2.tensor_addressing;
+        info->matrix2             = (GpuMatrix2){.workgroup_scope     = matrix2.cooperativeMatrixWorkgroupScope,
+                                                 .flexible_dimensions = matrix2.cooperativeMatrixFlexibleDimensions,
+                                                 .tensor_addressing   = matrix2.cooperativeMatrixTensorAddressing,
+                                                 .block_loads         = matrix2.cooperativeMatrixBlockLoads};
+        tier->cooperative_matrix2 = info->matrix2.workgroup_scope && info->matrix2.flexible_dimensions &&
+                                    info->matrix2.tensor_addressing && info->matrix2.block_loads &&
+                                    tier->fp16_storage && tier->buffer_address;
         if (tier->cooperative_matrix2) {
             list_flexible(info, instance, physical, has_bf16);
         }
@@ -168,11 +170,13 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
 {
     const GpuTier *tier = &gpu->info.tier;
     *on                 = (GpuEnabled){
-                        .features   = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .features.shaderInt64 = tier->int64, .features.sparseBinding = tier->sparse_memory},
-                        .v12        = {.sType               = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
-                                       .bufferDeviceAddress = tier->buffer_address,
-                                       .shaderFloat16       = tier->cooperative_matrix,
-                                       .vulkanMemoryModel   = tier->cooperative_matrix,
+                        .features   = {.sType                  = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                       .features.shaderInt64   = tier->int64,
+                                       .features.sparseBinding = tier->sparse_memory},
+                        .v12        = {.sType                        = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                       .bufferDeviceAddress          = tier->buffer_address,
+                                       .shaderFloat16                = tier->cooperative_matrix,
+                                       .vulkanMemoryModel            = tier->cooperative_matrix,
                                        .vulkanMemoryModelDeviceScope = tier->cooperative_matrix}, /* of atomics, once the model is on */
                         .statistics = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR},
                         .subgroups  = {.sType                = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
@@ -228,7 +232,11 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
             .sType                               = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
             .cooperativeMatrixWorkgroupScope     = VK_TRUE,
             .cooperativeMatrixFlexibleDimensions = VK_TRUE,
-            .cooperativeMatrixTensorAddressing   = VK_TRUE};
+            .cooperativeMatrixTensorAddressing   = VK_TRUE,
+            .cooperativeMatrixBlockLoads         = VK_TRUE};
+        on->halves = (VkPhysicalDevice16BitStorageFeatures){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, .storageBuffer16BitAccess = VK_TRUE};
+        gpu_chain(&on->features, &on->halves);
         on->names[on->name_count++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
         gpu_chain(&on->features, &on->matrix2);
     }

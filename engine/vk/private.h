@@ -139,6 +139,7 @@ typedef struct GpuEnabled {
 #endif
 #ifdef VK_NV_cooperative_matrix2
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2;
+    VkPhysicalDevice16BitStorageFeatures         halves;
 #endif
 } GpuEnabled;
 

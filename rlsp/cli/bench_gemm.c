@@ -40,27 +40,42 @@ enum { PRODUCTS = sizeof products / sizeof products[0] };
 
 static const char *const layout_names[] = {"A B", "A Bt", "At B"};
 
-/* Seconds of one product, from several in one recording so that submitting costs nothing. */
-static Status product_time(Bench *bench, const Product *p, double *seconds, Error *error)
+/* Seconds of one product, from several in one recording so that submitting costs nothing; with one kernel, its operands
+ * stored in the type that it multiplies, or as f32 by the one that the device takes (variant NULL). */
+static Status product_time(Bench *bench, const Product *p, const MatmulVariant *variant, double *seconds, Error *error)
 {
-    GpuStream     *stream = gpu_stream_new(bench->gpu, error);
-    const uint64_t workspace = stream != NULL ? matmul_workspace(stream, p->layout, p->m, p->n, p->k) : 0;
-    const uint64_t a = (uint64_t)p->m * p->k * 4, b = (uint64_t)p->n * p->k * 4, c = (uint64_t)p->m * p->n * 4;
-    GpuArena      *arena = stream != NULL ? gpu_arena_new(bench->gpu, "bench", GPU_MEMORY_DEVICE,
-                                                          gpu_align(a) + gpu_align(b) + gpu_align(c) + gpu_align(workspace), error)
-                                          : NULL;
+    GpuStream        *stream  = gpu_stream_new(bench->gpu, error);
+    const ComputeType compute = variant != NULL ? variant->compute : COMPUTE_F32;
+    const bool        halves  = compute != COMPUTE_F32;
+    const uint64_t    workspace =
+        stream != NULL ? matmul_variant_workspace(stream, variant, compute, p->layout, p->m, p->n, p->k) : 0;
+    const uint64_t size = halves ? 2 : 4, a = size * p->m * p->k, b = size * p->n * p->k, c = (uint64_t)p->m * p->n * 4;
+    GpuArena      *arena  = stream != NULL
+                                ? gpu_arena_new(bench->gpu, "bench", GPU_MEMORY_DEVICE,
+                                                gpu_align(a) + gpu_align(b) + gpu_align(c) + gpu_align(workspace), error)
+                                : NULL;
     Status         status = arena != NULL ? STATUS_OK : error->status;
     if (status == STATUS_OK) {
-        const Matmul product = {.layout = p->layout, .a = gpu_arena_take(arena, a), .b = gpu_arena_take(arena, b),
-                                .c = gpu_arena_take(arena, c), .m = p->m, .n = p->n, .k = p->k,
-                                .workspace = workspace > 0 ? gpu_arena_take(arena, workspace) : (GpuSpan){0}};
-        const double   flops = 2.0 * p->m * p->n * p->k;
-        const bool     cpu = gpu_info(bench->gpu)->type == GPU_CPU;
+        const Matmul   product = {.layout    = p->layout,
+                                  .a         = gpu_arena_take(arena, a),
+                                  .b         = gpu_arena_take(arena, b),
+                                  .c         = gpu_arena_take(arena, c),
+                                  .compute   = compute,
+                                  .a_halves  = halves,
+                                  .b_halves  = halves,
+                                  .m         = p->m,
+                                  .n         = p->n,
+                                  .k         = p->k,
+                                  .workspace = workspace > 0 ? gpu_arena_take(arena, workspace) : (GpuSpan){0},
+                                  .variant   = variant};
+        const double   flops   = 2.0 * p->m * p->n * p->k;
+        const bool     cpu     = gpu_info(bench->gpu)->type == GPU_CPU;
         const uint32_t repeats = 1 + (uint32_t)((cpu ? 2e8 : 2e11) / flops);
-        const uint32_t capped = repeats < 200 ? repeats : 200;
+        const uint32_t capped  = repeats < 200 ? repeats : 200;
+        const uint32_t half    = halves ? 0x38003800 : 0x3f000000; /* no denormals, no infinities */
         gpu_stream_begin(stream);
-        gpu_fill(stream, product.a, 0x3f000000); /* 0.5: no denormals, no infinities */
-        gpu_fill(stream, product.b, 0x3f000000);
+        gpu_fill(stream, product.a, half);
+        gpu_fill(stream, product.b, half);
         status = gpu_stream_run(stream, error);
         gpu_stream_begin(stream);
         for (uint32_t i = 0; i < capped; i++) {
@@ -74,68 +89,128 @@ static Status product_time(Bench *bench, const Product *p, double *seconds, Erro
     return status;
 }
 
-static double gflops_of(const Product *p, double seconds) { return 2e-9 * p->m * p->n * p->k / seconds; }
+static double gflops_of(const Product *p, double seconds)
+{
+    return 2e-9 * p->m * p->n * p->k / seconds;
+}
 
 Status bench_best_product(Bench *bench, double *gflops, Error *error)
 {
-    static const Product cpu[] = {{MATMUL_NT, 512, 512, 512, "", false}, {MATMUL_NT, 2048, 1536, 256, "", false}};
-    static const Product gpu[] = {{MATMUL_NT, 4096, 4096, 4096, "", false}, {MATMUL_NT, 8192, 8192, 2048, "", false}};
-    const Product       *tried = gpu_info(bench->gpu)->type == GPU_CPU ? cpu : gpu;
+    static const Product cpu[]  = {{MATMUL_NT, 512, 512, 512, "", false}, {MATMUL_NT, 2048, 1536, 256, "", false}};
+    static const Product gpu[]  = {{MATMUL_NT, 4096, 4096, 4096, "", false}, {MATMUL_NT, 8192, 8192, 2048, "", false}};
+    const Product       *tried  = gpu_info(bench->gpu)->type == GPU_CPU ? cpu : gpu;
     Status               status = STATUS_OK;
-    *gflops = 0;
+    *gflops                     = 0;
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
         double seconds = 1;
-        status = product_time(bench, &tried[i], &seconds, error);
-        *gflops = gflops_of(&tried[i], seconds) > *gflops ? gflops_of(&tried[i], seconds) : *gflops;
+        status         = product_time(bench, &tried[i], NULL, &seconds, error);
+        *gflops        = gflops_of(&tried[i], seconds) > *gflops ? gflops_of(&tried[i], seconds) : *gflops;
+    }
+    return status;
+}
+
+/* A product as it was measured. */
+typedef struct Measured {
+    const Product *product;
+    const char    *kernel, *tiles;
+    ComputeType    compute;
+    double         gflops;
+} Measured;
+
+static void report(Bench *bench, const Measured *m, double best)
+{
+    const Product *p = m->product;
+    if (bench->json) {
+        json_line_begin(&bench->line, '{');
+        json_line_text_field(&bench->line, "layout", layout_names[p->layout]);
+        json_line_number_field(&bench->line, "m", p->m);
+        json_line_number_field(&bench->line, "n", p->n);
+        json_line_number_field(&bench->line, "k", p->k);
+        json_line_text_field(&bench->line, "compute", compute_type_name(m->compute));
+        json_line_text_field(&bench->line, "kernel", m->kernel);
+        json_line_text_field(&bench->line, "tiles", m->tiles[0] != '\0' ? m->tiles : NULL);
+        json_line_number_field(&bench->line, "gflops", m->gflops);
+        json_line_number_field(&bench->line, "share_of_best", m->gflops / best);
+        json_line_end(&bench->line, '}');
+    } else {
+        printf("%6u %6u %6u  %-5s %-4s %-18s %10.1f %6.2f  %s\n", p->m, p->n, p->k, layout_names[p->layout],
+               compute_type_name(m->compute), m->kernel, m->gflops, m->gflops / best,
+               m->tiles[0] != '\0' ? m->tiles : p->what);
+    }
+}
+
+enum { MEASURED = 128, VARIED = 4 };
+
+/* The device's choice for every product, then every kernel and tile that it can run for a few. */
+static Status measure(Bench *bench, const MatmulVariant *variants, int variant_count, Measured *list, int *count,
+                      Error *error)
+{
+    static const Product cpu[VARIED] = {{MATMUL_NT, 512, 512, 512, "", false},
+                                        {MATMUL_NN, 512, 512, 512, "", false},
+                                        {MATMUL_TN, 512, 512, 512, "", false},
+                                        {MATMUL_TN, 256, 128, 2048, "", false}};
+    static const Product gpu[VARIED] = {{MATMUL_NT, 4096, 4096, 4096, "", true},
+                                        {MATMUL_NN, 4096, 4096, 4096, "", true},
+                                        {MATMUL_TN, 4096, 4096, 4096, "", true},
+                                        {MATMUL_NT, 8192, 8192, 8192, "", true}};
+    const bool           on_cpu      = gpu_info(bench->gpu)->type == GPU_CPU;
+    double               seconds     = 1;
+    Status               status      = STATUS_OK;
+    for (int i = 0; i < PRODUCTS && status == STATUS_OK; i++) {
+        const Product *p = &products[i];
+        if (!p->gpu_only || !on_cpu) {
+            status           = product_time(bench, p, NULL, &seconds, error);
+            list[(*count)++] = (Measured){
+                p, matmul_kernel_name(gpu_transfer_stream(bench->gpu), COMPUTE_F32, p->layout, p->m, p->n, p->k), "",
+                COMPUTE_F32, gflops_of(p, seconds)};
+        }
+    }
+    for (int i = 0; i < VARIED && status == STATUS_OK; i++) {
+        const Product *p = on_cpu ? &cpu[i] : &gpu[i];
+        for (int j = 0; j < variant_count && status == STATUS_OK; j++) {
+            if (variants[j].lacks[0] == '\0') {
+                status           = product_time(bench, p, &variants[j], &seconds, error);
+                list[(*count)++] = (Measured){p, variants[j].kernel_name, variants[j].detail, variants[j].compute,
+                                              gflops_of(p, seconds)};
+            }
+        }
     }
     return status;
 }
 
 Status bench_gemm(Bench *bench, Error *error)
 {
-    double rates[PRODUCTS] = {0}, best = 0;
-    Status status = STATUS_OK;
+    _Static_assert(MEASURED >= PRODUCTS + VARIED * MATMUL_VARIANTS, "room for all");
+    Measured      list[MEASURED];
+    MatmulVariant variants[MATMUL_VARIANTS];
+    const int     variant_count = matmul_variants(gpu_info(bench->gpu), variants);
+    int           count         = 0;
+    double        best          = 0;
     gpu_profile_reset(bench->gpu);
-    for (int i = 0; i < PRODUCTS && status == STATUS_OK; i++) {
-        if (!products[i].gpu_only || gpu_info(bench->gpu)->type != GPU_CPU) {
-            double seconds = 1;
-            status = product_time(bench, &products[i], &seconds, error);
-            rates[i] = gflops_of(&products[i], seconds);
-            best = rates[i] > best ? rates[i] : best;
-        }
-    }
+    const Status status = measure(bench, variants, variant_count, list, &count, error);
     if (status != STATUS_OK) {
         return status;
+    }
+    for (int i = 0; i < count; i++) {
+        best = list[i].gflops > best ? list[i].gflops : best;
     }
     if (bench->json) {
         json_line_key(&bench->line, "products");
         json_line_begin(&bench->line, '[');
     } else {
-        printf("%6s %6s %6s  %-5s %-16s %10s %6s  fp32 in and out\n", "m", "n", "k", "", "kernel", "GFLOP/s", "best=1");
+        printf("%6s %6s %6s  %-5s %-4s %-18s %10s %6s\n", "m", "n", "k", "", "", "kernel", "GFLOP/s", "best=1");
     }
-    for (int i = 0; i < PRODUCTS; i++) {
-        const Product *p = &products[i];
-        if (rates[i] == 0) {
-            continue;
-        }
-        const char *kernel = matmul_kernel_name(gpu_transfer_stream(bench->gpu), COMPUTE_F32, p->layout, p->m, p->n, p->k);
-        if (bench->json) {
-            json_line_begin(&bench->line, '{');
-            json_line_text_field(&bench->line, "layout", layout_names[p->layout]);
-            json_line_number_field(&bench->line, "m", p->m);
-            json_line_number_field(&bench->line, "n", p->n);
-            json_line_number_field(&bench->line, "k", p->k);
-            json_line_text_field(&bench->line, "kernel", kernel);
-            json_line_number_field(&bench->line, "gflops", rates[i]);
-            json_line_number_field(&bench->line, "share_of_best", rates[i] / best);
-            json_line_end(&bench->line, '}');
-        } else {
-            printf("%6u %6u %6u  %-5s %-16s %10.1f %6.2f  %s\n", p->m, p->n, p->k, layout_names[p->layout], kernel, rates[i],
-                   rates[i] / best, p->what);
-        }
+    for (int i = 0; i < count; i++) {
+        report(bench, &list[i], best);
     }
     if (bench->json) {
         json_line_end(&bench->line, ']');
+    } else {
+        for (int i = 0; i < variant_count; i++) {
+            if (variants[i].lacks[0] != '\0') {
+                printf("without %s: %s\n", variants[i].kernel_name, variants[i].lacks);
+            }
+        }
     }
     bench_profile(bench, 1);
     return STATUS_OK;

@@ -22,7 +22,7 @@ layout(constant_id = 7) const uint N = 16;
 layout(constant_id = 8) const uint K = 16;
 layout(constant_id = 9) const uint STEP = 32;
 layout(constant_id = 10) const uint STAGES = 2; // steps that lie in shared memory: 2 need one barrier a step
-layout(constant_id = 11) const uint OPERANDS = 0; // how A and B are stored, bits as in engine/ops/matmul_coopmat.c
+layout(constant_id = 11) const uint OPERANDS = 0; // how A and B are stored, bits as in engine/ops/matmul_parts.h
 
 const bool A_HALVES = (OPERANDS & 1) != 0, B_HALVES = (OPERANDS & 2) != 0;   // two to a word, already of this type
 const bool A_VECTORS = (OPERANDS & 4) != 0, B_VECTORS = (OPERANDS & 8) != 0; // rows start at whole vectors of 16 bytes

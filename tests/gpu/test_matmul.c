@@ -276,6 +276,11 @@ static void rows_do_not_meet(void **state)
     }
 }
 
+static bool on_matrix_unit(const MatmulVariant *variant)
+{
+    return variant->kernel == KERNEL_COOPMAT || variant->kernel == KERNEL_COOPMAT2;
+}
+
 /* All of the above on a card's matrix units, with the largest of their tiles. */
 static void on_matrix_units(void **state)
 {
@@ -284,7 +289,7 @@ static void on_matrix_units(void **state)
     const int     count = matmul_variants(gpu_info(fixture_gpu()), list);
     int           ran   = 0;
     for (int i = 0; i < count; i++) {
-        if (list[i].kernel != KERNEL_COOPMAT || list[i].size > 0) {
+        if (!on_matrix_unit(&list[i]) || list[i].size > 0) {
             continue;
         }
         if (list[i].lacks[0] != '\0') {
@@ -318,12 +323,12 @@ static void tiles_do_not_show(void **state)
     MatmulVariant list[MATMUL_VARIANTS];
     const int     count = matmul_variants(gpu_info(fixture_gpu()), list);
     for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
-        const float *first[COMPUTE_F16 + 1] = {NULL};
+        const float *first[KERNEL_COOPMAT2 + 1][COMPUTE_F16 + 1] = {{NULL}}; /* of each kernel */
         gpu_fixture_reset(NULL);
         const GpuSpan a = fixture_upload(fixture_doubles(M * K, 1), M * K),
                       b = fixture_upload(fixture_doubles(N * K, 2), N * K);
         for (int i = 0; i < count; i++) {
-            if (list[i].kernel != KERNEL_COOPMAT || list[i].lacks[0] != '\0') {
+            if (!on_matrix_unit(&list[i]) || list[i].lacks[0] != '\0') {
                 continue;
             }
             GpuStream     *stream = fixture_stream();
@@ -344,10 +349,10 @@ static void tiles_do_not_show(void **state)
             assert_true(layout != MATMUL_TN || bytes > 0);
             matmul(stream, &p);
             fixture_run();
-            if (first[list[i].compute] == NULL) {
-                first[list[i].compute] = fixture_download(p.c, M * N);
+            if (first[list[i].kernel][list[i].compute] == NULL) {
+                first[list[i].kernel][list[i].compute] = fixture_download(p.c, M * N);
             } else {
-                fixture_check_same(list[i].detail, p.c, first[list[i].compute], M * N);
+                fixture_check_same(list[i].detail, p.c, first[list[i].kernel][list[i].compute], M * N);
             }
         }
     }

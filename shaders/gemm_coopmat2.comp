@@ -1,0 +1,13 @@
+// Products of f16 with sums in f32, a workgroup's whole tile as one matrix (VK_NV_cooperative_matrix2):
+// include/gemm_coopmat2.glsl.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_shader_16bit_storage : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_NV_cooperative_matrix2 : require
+#define HALF float16_t
+#define ROUNDED(x) f16_value(f16_bits(x))
+#include "gemm_coopmat2.glsl"

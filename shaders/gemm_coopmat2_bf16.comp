@@ -1,0 +1,13 @@
+// Products of bf16 with sums in f32, a workgroup's whole tile as one matrix (VK_NV_cooperative_matrix2 with
+// VK_KHR_shader_bfloat16): include/gemm_coopmat2.glsl.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_shader_16bit_storage : require
+#extension GL_EXT_bfloat16 : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_NV_cooperative_matrix2 : require
+#define HALF bfloat16_t
+#define ROUNDED(x) bf16_value(bf16_bits(x))
+#include "gemm_coopmat2.glsl"

@@ -1,0 +1,127 @@
+// C = A · B, TILE_M x TILE_N of it and STEP of k at a time as matrices of the whole workgroup. The driver stages them
+// as it likes; what lies outside A and B is read as zero, and outside C not written. Any m, n, k, strides and places;
+// layouts and epilogues as in engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and
+// ROUNDED(x), the nearest f32 that it holds.
+#ifndef GEMM_COOPMAT2_GLSL
+#define GEMM_COOPMAT2_GLSL
+
+#include "common.glsl"
+#define NO_EPILOGUE_CONSTANT
+#include "gemm.glsl"
+#include "rounding.glsl"
+layout(constant_id = 2) const uint TILE_M = 128;
+layout(constant_id = 3) const uint TILE_N = 256;
+layout(constant_id = 4) const uint STEP = 64;
+layout(constant_id = 5) const uint OPERANDS = 0; // how A and B are stored, bits as in engine/ops/matmul_parts.h
+
+const bool A_HALVES = (OPERANDS & 1) != 0, B_HALVES = (OPERANDS & 2) != 0;   // already of this type
+const bool A_VECTORS = (OPERANDS & 4) != 0, B_VECTORS = (OPERANDS & 8) != 0; // rows start at whole vectors of 16 bytes
+
+layout(std430, binding = 0) buffer C { float c[]; };
+layout(std430, binding = 1) readonly buffer A { float a[]; };
+layout(std430, binding = 1) readonly buffer AHalves { HALF a_halves[]; };
+layout(std430, binding = 2) readonly buffer B { float b[]; };
+layout(std430, binding = 2) readonly buffer BHalves { HALF b_halves[]; };
+layout(std430, binding = 3) readonly buffer Add { float add[]; };
+layout(std430, binding = 4) readonly buffer Bias { float bias[]; };
+layout(push_constant) uniform Push {
+    uint m, n, k;
+    uint lda, ldb, ldc;
+    uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
+    uint c_plane; // floats between the products of two slices
+    uint epilogue;
+    uint c0, a0, b0, add0, bias0; // elements before the first one: spans are bound at aligned places
+};
+
+// f32 is rounded as it is loaded.
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer Stored { float value; };
+HALF rounded(const in Stored stored, const in uint block[2], const in uint inside[2])
+{
+    return HALF(ROUNDED(stored.value));
+}
+
+#define MATRIX(type, rows, columns, use) coopmat<type, gl_ScopeWorkgroup, rows, columns, use>
+#define ZEROS gl_CooperativeMatrixClampModeConstantNV
+
+// A multiple of eight that the compiler can tell to be one.
+uint whole(uint x, bool vectors) { return vectors ? x & ~7u : x; }
+
+void main()
+{
+    // Workgroups that run together take neighbouring tiles, eight rows of them at a time, and share them in a cache.
+    const uint across = gl_NumWorkGroups.x, linear = gl_WorkGroupID.y * across + gl_WorkGroupID.x;
+    const uint block = linear / (8 * across), down = min(gl_NumWorkGroups.y - 8 * block, 8);
+    const uint in_block = linear - block * 8 * across;
+    const uint row = (8 * block + in_block % down) * TILE_M, column = in_block / down * TILE_N;
+    const uint k_begin = gl_WorkGroupID.z * k_slice, k_end = min(k, k_begin + k_slice);
+
+    // A and B as they are stored; TN's A and NT's B are turned by their views.
+    tensorLayoutNV<2, ZEROS> a_layout = createTensorLayoutNV(2, ZEROS), b_layout = createTensorLayoutNV(2, ZEROS);
+    tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
+    a_layout = setTensorLayoutDimensionNV(a_layout, LAYOUT == TN ? k_end : m, LAYOUT == TN ? m : k_end);
+    a_layout = setTensorLayoutStrideNV(a_layout, whole(lda, A_VECTORS && A_HALVES), 1);
+    b_layout = setTensorLayoutDimensionNV(b_layout, LAYOUT == NT ? n : k_end, LAYOUT == NT ? k_end : n);
+    b_layout = setTensorLayoutStrideNV(b_layout, whole(ldb, B_VECTORS && B_HALVES), 1);
+    const uint a_first = whole(a0, A_VECTORS && A_HALVES), b_first = whole(b0, B_VECTORS && B_HALVES);
+
+    MATRIX(float, TILE_M, TILE_N, gl_MatrixUseAccumulator) sums = MATRIX(float, TILE_M, TILE_N, gl_MatrixUseAccumulator)(0.0);
+    for (uint at = k_begin; at < k_end; at += STEP) {
+        MATRIX(HALF, TILE_M, STEP, gl_MatrixUseA) u;
+        MATRIX(HALF, STEP, TILE_N, gl_MatrixUseB) v;
+        if (LAYOUT == TN) {
+            tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(a_layout, at, STEP, row, TILE_M);
+            if (A_HALVES) {
+                coopMatLoadTensorNV(u, a_halves, a_first, slice, turned);
+            } else {
+                coopMatLoadTensorNV(u, a, a_first, slice, turned, rounded);
+            }
+        } else {
+            tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(a_layout, row, TILE_M, at, STEP);
+            if (A_HALVES) {
+                coopMatLoadTensorNV(u, a_halves, a_first, slice);
+            } else {
+                coopMatLoadTensorNV(u, a, a_first, slice, rounded);
+            }
+        }
+        if (LAYOUT == NT) {
+            tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(b_layout, column, TILE_N, at, STEP);
+            if (B_HALVES) {
+                coopMatLoadTensorNV(v, b_halves, b_first, slice, turned);
+            } else {
+                coopMatLoadTensorNV(v, b, b_first, slice, turned, rounded);
+            }
+        } else {
+            tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(b_layout, at, STEP, column, TILE_N);
+            if (B_HALVES) {
+                coopMatLoadTensorNV(v, b_halves, b_first, slice);
+            } else {
+                coopMatLoadTensorNV(v, b, b_first, slice, rounded);
+            }
+        }
+        sums = coopMatMulAdd(u, v, sums);
+    }
+
+    tensorLayoutNV<2, ZEROS> c_layout = createTensorLayoutNV(2, ZEROS), bias_layout = createTensorLayoutNV(2, ZEROS);
+    c_layout = setTensorLayoutDimensionNV(c_layout, m, n);
+    bias_layout = setTensorLayoutStrideNV(setTensorLayoutDimensionNV(bias_layout, m, n), 0, 1); // every row the same
+    c_layout = setTensorLayoutStrideNV(c_layout, ldc, 1);
+    c_layout = sliceTensorLayoutNV(c_layout, row, TILE_M, column, TILE_N);
+    bias_layout = sliceTensorLayoutNV(bias_layout, row, TILE_M, column, TILE_N);
+    const uint to = c0 + gl_WorkGroupID.z * c_plane;
+    MATRIX(float, TILE_M, TILE_N, gl_MatrixUseAccumulator) more;
+    if ((epilogue & ADD_BIAS) != 0) {
+        coopMatLoadTensorNV(more, bias, bias0, bias_layout);
+        sums += more;
+    }
+    if ((epilogue & ADD_MATRIX) != 0) {
+        coopMatLoadTensorNV(more, add, add0, c_layout);
+        sums += more;
+    }
+    if ((epilogue & ADD_C) != 0) {
+        coopMatLoadTensorNV(more, c, to, c_layout);
+        sums += more;
+    }
+    coopMatStoreTensorNV(sums, c, to, c_layout);
+}
+
+#endif
