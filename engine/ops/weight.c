@@ -7,10 +7,11 @@
 enum { PANEL_FLOATS = 512 << 10 }; /* of a dequantized panel: what a second-level cache may hold */
 
 /* Rows of a panel: all, or a multiple of 64, so that what is cut at them starts where every device can bind. 0: the
- * device has no use for panels, or binds none at once. */
+ * device has no use for panels, or binds none at once. A product takes a panel whole: in pieces its sums would differ
+ * from those of the few rows that do without one. */
 static uint32_t panel_rows(GpuStream *stream, uint32_t rows, uint32_t columns)
 {
-    const uint64_t bound = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes / 4 / columns;
+    const uint64_t bound = (gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - GPU_ALIGNMENT) / 4 / columns;
     const uint64_t fit = PANEL_FLOATS / columns > 64 ? PANEL_FLOATS / columns : 64, most = fit < bound ? fit : bound;
     return !matmul_prefers_f32(stream) ? 0 : rows <= most ? rows : (uint32_t)(most & ~(uint64_t)63);
 }
