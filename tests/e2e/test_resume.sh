@@ -81,24 +81,25 @@ timeless() {
     grep -v '"event":"log"' "$1" | sed -E 's/,"time_[a-z_]*":("[^"]*"|[^,}]*)//g'
 }
 
+unbroken=$work/a
 same_as_unbroken() { # DIRECTORY WHAT
     for file in events.jsonl traces.jsonl; do
-        timeless "$work/a/$file" >"$work/want"
+        timeless "$unbroken/$file" >"$work/want"
         timeless "$1/$file" >"$work/got"
         cmp -s "$work/want" "$work/got" || { fail "$2: $file differs"; diff "$work/want" "$work/got" | head -6 | cut -c 1-300; }
     done
-    [ "$(ls "$work/a/checkpoints")" = "$(ls "$1/checkpoints")" ] || fail "$2: other checkpoints: $(ls -a "$1/checkpoints" | tr '\n' ' ')"
+    [ "$(ls "$unbroken/checkpoints")" = "$(ls "$1/checkpoints")" ] || fail "$2: other checkpoints: $(ls -a "$1/checkpoints" | tr '\n' ' ')"
     for mark in last best; do
-        [ "$(readlink "$work/a/checkpoints/$mark")" = "$(readlink "$1/checkpoints/$mark")" ] || fail "$2: $mark is another checkpoint"
+        [ "$(readlink "$unbroken/checkpoints/$mark")" = "$(readlink "$1/checkpoints/$mark")" ] || fail "$2: $mark is another checkpoint"
     done
     compared=0
-    for file in $(cd "$work/a" && find checkpoints/step-* reference tokenizer -type f ! -name checkpoint.json); do
-        cmp -s "$work/a/$file" "$1/$file" || fail "$2: $file differs"
+    for file in $(cd "$unbroken" && find checkpoints/step-* reference tokenizer -type f ! -name checkpoint.json); do
+        cmp -s "$unbroken/$file" "$1/$file" || fail "$2: $file differs"
         compared=$((compared + 1))
     done
     [ $compared -gt 30 ] || fail "$2: only $compared files were compared"
-    for file in $(cd "$work/a" && find checkpoints/step-* -name checkpoint.json); do
-        sed -E 's/_bytes":[0-9]+/_bytes":0/g' "$work/a/$file" >"$work/want"
+    for file in $(cd "$unbroken" && find checkpoints/step-* -name checkpoint.json); do
+        sed -E 's/_bytes":[0-9]+/_bytes":0/g' "$unbroken/$file" >"$work/want"
         sed -E 's/_bytes":[0-9]+/_bytes":0/g' "$1/$file" | cmp -s "$work/want" - || fail "$2: $file differs"
     done
 }
@@ -178,6 +179,18 @@ start resume "$work/c"
 finish
 [ "$code" -eq 0 ] || fail "resumed after Ctrl-C: exit code $code"
 same_as_unbroken "$work/c" "stopped"
+
+# --- f16: the loss scale and its count go on as well
+unbroken=$work/half
+start new_run "$work/half" --set precision=f16
+finish
+[ "$code" -eq 0 ] || fail "the unbroken run in f16: exit code $code"
+start new_run "$work/d" --set precision=f16
+kill_when "in f16, after a checkpoint in RL" exists "$work/d/checkpoints/step-000006"
+start resume "$work/d"
+finish
+[ "$code" -eq 0 ] || fail "resumed in f16: exit code $code"
+same_as_unbroken "$work/d" "killed in f16"
 
 [ $failures -eq 0 ] && echo "test_resume: all passed"
 exit $((failures > 0))
