@@ -7,9 +7,9 @@
  *     }
  *
  * The text is one line: what was being done, to which file, key or tensor, what
- * was found, and what to do. Library code never prints and never exits. The
- * first error wins: error_set leaves an Error that is already set alone, so a
- * clean-up that fails as well does not hide the cause.
+ * was found, and what to do; control characters of what it quotes are "?". Library code never prints and never exits.
+ * The first error wins: error_set leaves an Error that is already set alone, so a clean-up that fails as well does not
+ * hide the cause.
  */
 #ifndef ENGINE_ERROR_H
 #define ENGINE_ERROR_H
