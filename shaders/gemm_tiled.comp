@@ -7,29 +7,15 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#include "common.glsl"
-#define NO_EPILOGUE_CONSTANT
-#include "gemm.glsl"
-#include "rounding.glsl"
+#include "gemm_general.glsl"
 layout(constant_id = 2) const uint TILE = 64;
 layout(constant_id = 3) const uint REG = 4;
 layout(constant_id = 4) const uint COMPUTE = 0; // A and B are rounded to it
 layout(constant_id = 5) const bool A_HALVES = false; // A holds numbers of that type, two to a word
 layout(constant_id = 6) const bool B_HALVES = false;
 
-layout(std430, binding = 0) buffer C { float c[]; };
 layout(std430, binding = 1) readonly buffer A { uint a[]; }; // f32 or halves
 layout(std430, binding = 2) readonly buffer B { uint b[]; };
-layout(std430, binding = 3) readonly buffer Add { float add[]; };
-layout(std430, binding = 4) readonly buffer Bias { float bias[]; };
-layout(push_constant) uniform Push {
-    uint m, n, k;
-    uint lda, ldb, ldc;
-    uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
-    uint c_plane; // floats between the products of two slices
-    uint epilogue; // here not a specialization constant: few pipelines serve all products
-    uint c0, a0, b0, add0, bias0; // elements before the first one: spans are bound at aligned places
-};
 
 const uint STEP = 16; // of k
 const uint SIDE = TILE / REG;

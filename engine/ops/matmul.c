@@ -191,9 +191,8 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
         plan.slices  = 1;
         plan.k_slice = plan.k_pass;
     }
-    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
-                              (p->accumulate ? ADD_C : 0);
-    const GpuSpan planes = split ? gpu_span_slice(p->workspace, offset, planes_size) : p->c;
+    const uint32_t epilogue = matmul_epilogue(p);
+    const GpuSpan  planes   = split ? gpu_span_slice(p->workspace, offset, planes_size) : p->c;
     for (uint32_t k = 0; k < plan.k_main; k += plan.k_pass) {
         const uint32_t add   = k == 0 ? epilogue : ADD_C; /* the first pass brings in the rest */
         const uint32_t count = plan.k_main - k < plan.k_pass ? plan.k_main - k : plan.k_pass;

@@ -125,42 +125,17 @@ MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m,
 }
 
 /* Whether rows of elements of `size` bytes start at whole vectors of 16. */
-static bool starts_vectors(uint32_t before, uint32_t stride, uint64_t size)
+static bool starts_vectors(GpuSpan matrix, uint32_t stride, uint64_t size)
 {
-    return before * size % 16 == 0 && stride * size % 16 == 0;
+    return matrix.offset % 16 == 0 && stride * size % 16 == 0;
 }
 
-/* A dispatch of either kernel but for its name and tiles: spec[0], [1] and bindings. */
-static void record(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
-                   GpuDispatch *dispatch, uint32_t operands_at)
+/* Bits of OPERANDS. */
+static uint32_t operands_of(const Matmul *p)
 {
-    uint32_t       before[5];
-    const GpuSpan  to           = matmul_bindable(c, 4, &before[0]);
-    const GpuSpan  a            = matmul_bindable(p->a, a_size(p), &before[1]);
-    const GpuSpan  b            = matmul_bindable(p->b, b_size(p), &before[2]);
-    const GpuSpan  add          = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
-    const GpuSpan  bias         = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
-    const uint32_t push[14]     = {p->m,          p->n,
-                                   p->k,          p->lda,
-                                   p->ldb,        plan->slices > 1 ? p->n : p->ldc,
-                                   plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
-                                   epilogue,      before[0],
-                                   before[1],     before[2],
-                                   before[3],     before[4]};
-    const GpuBind  bind[5]      = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
-                             gpu_read(add), gpu_read(bias)};
-    dispatch->spec[operands_at] = (p->a_halves ? A_HALVES : 0) | (p->b_halves ? B_HALVES : 0) |
-                                  (starts_vectors(before[1], p->lda, a_size(p)) ? A_VECTORS : 0) |
-                                  (starts_vectors(before[2], p->ldb, b_size(p)) ? B_VECTORS : 0);
-    dispatch->spec_count = operands_at + 1;
-    for (int i = 0; i < 5; i++) {
-        dispatch->bind[i] = bind[i];
-    }
-    dispatch->flops     = 2.0 * p->m * p->n * p->k;
-    dispatch->push      = push;
-    dispatch->push_size = sizeof push;
-    dispatch->groups    = (GpuGroups){ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices};
-    gpu_dispatch(stream, dispatch);
+    return (p->a_halves ? A_HALVES : 0) | (p->b_halves ? B_HALVES : 0) |
+           (starts_vectors(p->a, p->lda, a_size(p)) ? A_VECTORS : 0) |
+           (starts_vectors(p->b, p->ldb, b_size(p)) ? B_VECTORS : 0);
 }
 
 void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
@@ -168,12 +143,12 @@ void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan 
     const CoopmatTiles *t       = &plan->tiles;
     const GpuMatrix    *shape   = &plan->coopmat.shape;
     const uint32_t      threads = t->tile_m / t->part_m * (t->tile_n / t->part_n) * plan->coopmat.subgroup;
-    record(stream, p, plan, c, epilogue,
-           &(GpuDispatch){.kernel = kernel_of(p->compute),
-                          .spec   = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
-                                     shape->k, t->step, t->stages},
-                          .subgroup = plan->coopmat.subgroup},
-           11);
+    matmul_record_general(stream, p, plan, c, epilogue,
+                          &(GpuDispatch){.kernel     = kernel_of(p->compute),
+                                         .spec       = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n,
+                                                        shape->m, shape->n, shape->k, t->step, t->stages, operands_of(p)},
+                                         .spec_count = 12,
+                                         .subgroup   = plan->coopmat.subgroup});
 }
 
 /* --- a workgroup's matrices ----------------------------------------------------------------- */
@@ -220,8 +195,9 @@ MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m
 void matmul_record_coopmat2(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
     const CoopmatTiles *t = &plan->tiles;
-    record(stream, p, plan, c, epilogue,
-           &(GpuDispatch){.kernel = kernel2_of(p->compute),
-                          .spec   = {plan->coopmat.shape.workgroup, p->layout, t->tile_m, t->tile_n, t->step}},
-           5);
+    matmul_record_general(stream, p, plan, c, epilogue,
+                          &(GpuDispatch){.kernel     = kernel2_of(p->compute),
+                                         .spec       = {plan->coopmat.shape.workgroup, p->layout, t->tile_m, t->tile_n,
+                                                        t->step, operands_of(p)},
+                                         .spec_count = 6});
 }

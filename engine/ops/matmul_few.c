@@ -3,14 +3,6 @@
 
 enum { FEW_GROUP = 64, FEW_COLUMNS = 4, FEW_LEAST_SUBGROUP = 4 };
 
-/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
-static GpuSpan bindable(GpuSpan span, uint32_t *before)
-{
-    const uint64_t rest = span.offset % GPU_ALIGNMENT;
-    *before             = (uint32_t)(rest / 4);
-    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
-}
-
 bool matmul_takes_few(GpuStream *stream, const Matmul *p)
 {
     const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
@@ -22,12 +14,11 @@ bool matmul_takes_few(GpuStream *stream, const Matmul *p)
 
 void matmul_record_few(GpuStream *stream, const Matmul *p, const MatmulWeight *w)
 {
-    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
-                              (p->accumulate ? ADD_C : 0);
+    const uint32_t epilogue = matmul_epilogue(p);
     uint32_t       before[3];
-    const GpuSpan  c        = bindable(p->c, &before[0]);
-    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[1]);
-    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[2]);
+    const GpuSpan  c        = matmul_bindable(p->c, 4, &before[0]);
+    const GpuSpan  add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[1]);
+    const GpuSpan  bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[2]);
     const uint32_t push[10] = {p->n,          p->k,     p->lda,    p->ldc,    w->row_words,
                                w->row_scales, epilogue, before[0], before[1], before[2]};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_few",

@@ -62,6 +62,13 @@ static inline uint64_t b_size(const Matmul *p)
     return p->b_halves ? 2 : 4;
 }
 
+/* What is added to the product, as bits. */
+static inline uint32_t matmul_epilogue(const Matmul *p)
+{
+    return (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
+           (p->accumulate ? ADD_C : 0);
+}
+
 /* k of a panel of a pass of `count`: a multiple of what they are padded to, and so is a loop's step. */
 static inline uint32_t matmul_panel_length(uint32_t count)
 {
@@ -114,6 +121,11 @@ bool matmul_has_texel(const GpuInfo *info);
 /* A span that may start anywhere, widened to where every device can bind, whole words; `before`: elements of `size`
  * bytes in front. */
 GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before);
+
+/* A dispatch whose kernel includes shaders/include/gemm_general.glsl; its name, specialization constants and subgroup
+ * are set. */
+void matmul_record_general(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
+                           GpuDispatch *dispatch);
 
 /* One dispatch into `c`; `epilogue`: bits of what is added. lanes, texel: one pass, k in [first, first + count). */
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);

@@ -2,6 +2,8 @@
 #include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 
+#include <string.h>
+
 GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before)
 {
     const uint64_t rest = span.offset % GPU_ALIGNMENT;
@@ -9,19 +11,15 @@ GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before)
     return (GpuSpan){span.buffer, span.offset - rest, (span.size + rest + 3) & ~(uint64_t)3};
 }
 
-static GpuSpan bindable(GpuSpan span, uint32_t *before)
+void matmul_record_general(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
+                           GpuDispatch *dispatch)
 {
-    return matmul_bindable(span, 4, before);
-}
-
-void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
-{
-    const uint32_t reg = 4, side = plan->tile_m / reg;
     uint32_t       before[5];
-    const GpuSpan  to = bindable(c, &before[0]);
-    const GpuSpan  a = matmul_bindable(p->a, a_size(p), &before[1]), b = matmul_bindable(p->b, b_size(p), &before[2]);
-    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[3]);
-    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[4]);
+    const GpuSpan  to       = matmul_bindable(c, 4, &before[0]);
+    const GpuSpan  a        = matmul_bindable(p->a, a_size(p), &before[1]);
+    const GpuSpan  b        = matmul_bindable(p->b, b_size(p), &before[2]);
+    const GpuSpan  add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
+    const GpuSpan  bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
     const uint32_t push[14] = {p->m,          p->n,
                                p->k,          p->lda,
                                p->ldb,        plan->slices > 1 ? p->n : p->ldc,
@@ -29,16 +27,24 @@ void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                                epilogue,      before[0],
                                before[1],     before[2],
                                before[3],     before[4]};
-    gpu_dispatch(stream, &(GpuDispatch){
-                             .kernel = "gemm_tiled",
-                             .spec = {side * side, p->layout, plan->tile_m, reg, p->compute, p->a_halves, p->b_halves},
-                             .spec_count = 7,
-                             .flops      = 2.0 * p->m * p->n * p->k,
-                             .bind = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
-                                      gpu_read(add), gpu_read(bias)},
-                             .push = push,
-                             .push_size = sizeof push,
-                             .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices}});
+    const GpuBind  bind[5]  = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
+                             gpu_read(add), gpu_read(bias)};
+    memcpy(dispatch->bind, bind, sizeof bind);
+    dispatch->flops     = 2.0 * p->m * p->n * p->k;
+    dispatch->push      = push;
+    dispatch->push_size = sizeof push;
+    dispatch->groups    = (GpuGroups){ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices};
+    gpu_dispatch(stream, dispatch);
+}
+
+void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
+{
+    const uint32_t reg = 4, side = plan->tile_m / reg;
+    matmul_record_general(
+        stream, p, plan, c, epilogue,
+        &(GpuDispatch){.kernel     = "gemm_tiled",
+                       .spec       = {side * side, p->layout, plan->tile_m, reg, p->compute, p->a_halves, p->b_halves},
+                       .spec_count = 7});
 }
 
 static GpuBind by_address(GpuSpan span, GpuAccess access)

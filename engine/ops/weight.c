@@ -123,24 +123,15 @@ static void record_panel(GpuStream *stream, const Matmul *p, const Weight *w, ui
 
 /* --- dequantized in the product's tiles ------------------------------------------------------- */
 
-/* A span that may start anywhere, widened to where every device can bind; `before`: floats in front. */
-static GpuSpan bindable(GpuSpan span, uint32_t *before)
-{
-    const uint64_t rest = span.offset % GPU_ALIGNMENT;
-    *before             = (uint32_t)(rest / 4);
-    return (GpuSpan){span.buffer, span.offset - rest, span.size + rest};
-}
-
 static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
 {
     const bool     cpu = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
     const uint32_t reg = 4, tile = cpu ? 32 : 64, side = tile / reg;
-    const uint32_t epilogue = (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
-                              (p->accumulate ? ADD_C : 0);
+    const uint32_t epilogue = matmul_epilogue(p);
     uint32_t       before[4];
-    const GpuSpan  c = bindable(p->c, &before[0]), a = bindable(p->a, &before[1]);
-    const GpuSpan  add      = bindable(epilogue & ADD_MATRIX ? p->add : p->a, &before[2]);
-    const GpuSpan  bias     = bindable(epilogue & ADD_BIAS ? p->bias : p->a, &before[3]);
+    const GpuSpan  c = matmul_bindable(p->c, 4, &before[0]), a = matmul_bindable(p->a, 4, &before[1]);
+    const GpuSpan  add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[2]);
+    const GpuSpan  bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[3]);
     const uint32_t push[12] = {p->m,
                                p->n,
                                p->k,

@@ -9,10 +9,6 @@
 #ifndef GEMM_COOPMAT_GLSL
 #define GEMM_COOPMAT_GLSL
 
-#include "common.glsl"
-#define NO_EPILOGUE_CONSTANT
-#include "gemm.glsl"
-#include "rounding.glsl"
 layout(constant_id = 2) const uint TILE_M = 64;
 layout(constant_id = 3) const uint TILE_N = 64;
 layout(constant_id = 4) const uint PART_M = 32;
@@ -24,24 +20,12 @@ layout(constant_id = 9) const uint STEP = 32;
 layout(constant_id = 10) const uint STAGES = 2; // steps that lie in shared memory: 2 need one barrier a step
 layout(constant_id = 11) const uint OPERANDS = 0; // how A and B are stored, bits as in engine/ops/matmul_parts.h
 
-const bool A_HALVES = (OPERANDS & 1) != 0, B_HALVES = (OPERANDS & 2) != 0;   // two to a word, already of this type
-const bool A_VECTORS = (OPERANDS & 4) != 0, B_VECTORS = (OPERANDS & 8) != 0; // rows start at whole vectors of 16 bytes
+#include "gemm_matrices.glsl"
 
-layout(std430, binding = 0) buffer C { float c[]; };
 layout(std430, binding = 1) readonly buffer A { uint a[]; };
 layout(std430, binding = 1) readonly buffer AVectors { uvec4 a4[]; };
 layout(std430, binding = 2) readonly buffer B { uint b[]; };
 layout(std430, binding = 2) readonly buffer BVectors { uvec4 b4[]; };
-layout(std430, binding = 3) readonly buffer Add { float add[]; };
-layout(std430, binding = 4) readonly buffer Bias { float bias[]; };
-layout(push_constant) uniform Push {
-    uint m, n, k;
-    uint lda, ldb, ldc;
-    uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
-    uint c_plane; // floats between the products of two slices
-    uint epilogue;
-    uint c0, a0, b0, add0, bias0; // elements before the first one: spans are bound at aligned places
-};
 
 // Shared memory holds chunks of eight neighbours of a row. Rows are a chunk longer than they need be, so that the
 // same chunk of eight rows lies in different banks.
@@ -211,11 +195,8 @@ void write_patch(uint row, uint column)
 
 void main()
 {
-    // Workgroups that run together take neighbouring tiles, eight rows of them at a time, and share them in a cache.
-    const uint across = gl_NumWorkGroups.x, linear = gl_WorkGroupID.y * across + gl_WorkGroupID.x;
-    const uint block = linear / (8 * across), down = min(gl_NumWorkGroups.y - 8 * block, 8);
-    const uint in_block = linear - block * 8 * across;
-    const uint tile_row = (8 * block + in_block % down) * TILE_M, tile_column = in_block / down * TILE_N;
+    const uvec2 tile = tile_in_order();
+    const uint tile_row = tile.x * TILE_M, tile_column = tile.y * TILE_N;
     const uint k_begin = gl_WorkGroupID.z * k_slice, k_end = min(k, k_begin + k_slice);
     const uint part_row = gl_SubgroupID / PARTS_N * PART_M, part_column = gl_SubgroupID % PARTS_N * PART_N;
 

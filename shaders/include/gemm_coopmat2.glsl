@@ -5,33 +5,17 @@
 #ifndef GEMM_COOPMAT2_GLSL
 #define GEMM_COOPMAT2_GLSL
 
-#include "common.glsl"
-#define NO_EPILOGUE_CONSTANT
-#include "gemm.glsl"
-#include "rounding.glsl"
 layout(constant_id = 2) const uint TILE_M = 128;
 layout(constant_id = 3) const uint TILE_N = 256;
 layout(constant_id = 4) const uint STEP = 64;
 layout(constant_id = 5) const uint OPERANDS = 0; // how A and B are stored, bits as in engine/ops/matmul_parts.h
 
-const bool A_HALVES = (OPERANDS & 1) != 0, B_HALVES = (OPERANDS & 2) != 0;   // already of this type
-const bool A_VECTORS = (OPERANDS & 4) != 0, B_VECTORS = (OPERANDS & 8) != 0; // rows start at whole vectors of 16 bytes
+#include "gemm_matrices.glsl"
 
-layout(std430, binding = 0) buffer C { float c[]; };
 layout(std430, binding = 1) readonly buffer A { float a[]; };
 layout(std430, binding = 1) readonly buffer AHalves { HALF a_halves[]; };
 layout(std430, binding = 2) readonly buffer B { float b[]; };
 layout(std430, binding = 2) readonly buffer BHalves { HALF b_halves[]; };
-layout(std430, binding = 3) readonly buffer Add { float add[]; };
-layout(std430, binding = 4) readonly buffer Bias { float bias[]; };
-layout(push_constant) uniform Push {
-    uint m, n, k;
-    uint lda, ldb, ldc;
-    uint k_slice; // of workgroup z: [z * k_slice, (z + 1) * k_slice)
-    uint c_plane; // floats between the products of two slices
-    uint epilogue;
-    uint c0, a0, b0, add0, bias0; // elements before the first one: spans are bound at aligned places
-};
 
 // f32 is rounded as it is loaded.
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Stored { float value; };
@@ -48,11 +32,8 @@ uint whole(uint x, bool vectors) { return vectors ? x & ~7u : x; }
 
 void main()
 {
-    // Workgroups that run together take neighbouring tiles, eight rows of them at a time, and share them in a cache.
-    const uint across = gl_NumWorkGroups.x, linear = gl_WorkGroupID.y * across + gl_WorkGroupID.x;
-    const uint block = linear / (8 * across), down = min(gl_NumWorkGroups.y - 8 * block, 8);
-    const uint in_block = linear - block * 8 * across;
-    const uint row = (8 * block + in_block % down) * TILE_M, column = in_block / down * TILE_N;
+    const uvec2 tile = tile_in_order();
+    const uint row = tile.x * TILE_M, column = tile.y * TILE_N;
     const uint k_begin = gl_WorkGroupID.z * k_slice, k_end = min(k, k_begin + k_slice);
 
     // A and B as they are stored; TN's A and NT's B are turned by their views.
