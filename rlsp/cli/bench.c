@@ -12,14 +12,7 @@
 
 enum { STREAM_RUNS = 5 };
 
-typedef struct Kind {
-    const char *name;
-    Status (*run)(Bench *bench, Error *error);
-    bool     has_model;
-    uint32_t prompt, new_tokens; /* of a sequence, if not said otherwise */
-} Kind;
-
-static const Kind kinds[] = {
+static const BenchKind kinds[] = {
     {"train", bench_train, true, 0, 0},
     {"decode", bench_decode, true, 32, 96},
     {"ppo", bench_ppo, true, 13, 115},
@@ -29,6 +22,16 @@ static const Kind kinds[] = {
     {"all", bench_all, true, 0, 0},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+const BenchKind *bench_kind(const char *name)
+{
+    for (int i = 0; i < KINDS; i++) {
+        if (strcmp(name, kinds[i].name) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
 
 static clockid_t bench_clock = CLOCK_MONOTONIC;
 
@@ -88,7 +91,7 @@ void bench_profile(Bench *bench, double steps)
     }
 }
 
-static Status run(Bench *bench, const Kind *kind, Error *error)
+static Status run(Bench *bench, const BenchKind *kind, Error *error)
 {
     const GpuInfo *info = gpu_info(bench->gpu);
     if (bench->json) {
@@ -163,11 +166,8 @@ int cli_bench(int argc, char **argv)
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
     }
-    Error       error = {0};
-    const Kind *kind = NULL;
-    for (int i = 0; i < KINDS; i++) {
-        kind = strcmp(what, kinds[i].name) == 0 ? &kinds[i] : kind;
-    }
+    Error            error = {0};
+    const BenchKind *kind = bench_kind(what);
     if (kind == NULL) {
         error_set(&error, STATUS_BAD_INPUT, "no bench \"%.60s\"; there are train, decode, ppo, gemm, attention, scale and all", what);
         return args_fail(&command, &error);

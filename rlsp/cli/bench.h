@@ -50,6 +50,17 @@ typedef struct Bench {
     JsonLine     line;      /* the JSON object, while it is being made        */
 } Bench;
 
+/* A bench by name. */
+typedef struct BenchKind {
+    const char *name;
+    Status (*run)(Bench *bench, Error *error);
+    bool     has_model;
+    uint32_t prompt, new_tokens; /* of a sequence, if not said otherwise */
+} BenchKind;
+
+/* NULL: there is none. */
+const BenchKind *bench_kind(const char *name);
+
 /* Each prints its table, or adds its fields to bench->line. */
 Status bench_train(Bench *bench, Error *error);
 Status bench_decode(Bench *bench, Error *error);

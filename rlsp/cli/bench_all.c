@@ -4,14 +4,7 @@
 #include "rlsp/cli/bench.h"
 #include "rlsp/cli/profile.h"
 
-typedef struct Part {
-    const char *name;
-    Status (*run)(Bench *bench, Error *error);
-    uint32_t prompt, new_tokens; /* if not said otherwise */
-} Part;
-
-static const Part parts[] = {
-    {"train", bench_train, 1, 1}, {"decode", bench_decode, 32, 96}, {"ppo", bench_ppo, 13, 115}};
+static const char *const parts[] = {"train", "decode", "ppo"};
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
 static void print_table(const Bench *bench, const Ceilings *best)
@@ -68,15 +61,16 @@ Status bench_all(Bench *bench, Error *error)
         bench_peer_product(bench, best.product_flops * 1e-9);
     }
     for (int i = 0; i < PARTS && status == STATUS_OK; i++) {
-        bench->prompt     = prompt > 0 ? prompt : parts[i].prompt;
-        bench->new_tokens = new_tokens > 0 ? new_tokens : parts[i].new_tokens;
+        const BenchKind *kind = bench_kind(parts[i]);
+        bench->prompt         = prompt > 0 ? prompt : kind->prompt;
+        bench->new_tokens     = new_tokens > 0 ? new_tokens : kind->new_tokens;
         if (bench->json) {
-            json_line_key(&bench->line, parts[i].name);
+            json_line_key(&bench->line, kind->name);
             json_line_begin(&bench->line, '{');
         } else {
             putchar('\n');
         }
-        status = parts[i].run(bench, error);
+        status = kind->run(bench, error);
         if (bench->json) {
             json_line_end(&bench->line, '}');
         }

@@ -6,7 +6,7 @@
 #include "engine/io/file.h"
 #include "rlsp/cli/bench.h"
 
-enum { TINY_NUMBERS = 6 };
+enum { SHAPE_NUMBERS = 6 };
 
 typedef struct Preset {
     const char *name;
@@ -52,10 +52,10 @@ static Status read_shape(BenchModel *model, const char *text, Error *error)
                              &shape.intermediate_size, &shape.vocab_size};
     const char     *at    = text;
     bool            good  = true;
-    for (int i = 0; i < TINY_NUMBERS && good; i++) {
+    for (int i = 0; i < SHAPE_NUMBERS && good; i++) {
         char      *end   = NULL;
         const long value = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : 0;
-        good             = value > 0 && value <= 1 << 24 && *end == (i + 1 < TINY_NUMBERS ? ',' : '\0');
+        good             = value > 0 && value <= 1 << 24 && *end == (i + 1 < SHAPE_NUMBERS ? ',' : '\0');
         *to[i]           = good ? (uint32_t)value : 0;
         at               = good ? end + 1 : at;
     }
