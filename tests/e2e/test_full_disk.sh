@@ -65,14 +65,12 @@ small() {
     said "$what" $? "File too large"
 }
 
+. "$source/tests/support/smoke.sh"
+
 train() { # OUT EXTRA…
     out=$1
     shift
-    "$rlsp" train --config "$source/configs/countdown-smoke.json" --out "$out" --batch \
-        --set model.init.hidden_size=16 --set model.init.intermediate_size=32 \
-        --set 'sft.phases.*.steps=2' --set 'sft.phases.*.batch_size=4' --set sft.phases.0.listing_rows=1 \
-        --set rl.steps=1 --set rl.max_new_tokens=12 --set eval.every=0 --set eval.problems=4 --set eval.final_problems=4 --set eval.final_samples=1 \
-        --set checkpoint.every=1 --set checkpoint.keep=0 "$@"
+    smoke_train "$out" --set rl.steps=1 --set eval.every=0 "$@"
 }
 
 same_model() { # WHAT CHECKPOINT WANTED
