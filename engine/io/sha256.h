@@ -6,18 +6,14 @@
 #ifndef ENGINE_IO_SHA256_H
 #define ENGINE_IO_SHA256_H
 
+#include <nettle/sha2.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "engine/error.h"
 
 enum { SHA256_HEX = 65 }; /* 64 digits and a NUL */
 
-typedef struct Sha256 {
-    uint32_t state[8];
-    uint64_t bytes;     /* so far */
-    uint8_t  block[64]; /* bytes % 64 of them wait */
-} Sha256;
+typedef struct sha256_ctx Sha256; /* nothing to free */
 
 void sha256_begin(Sha256 *sha);
 void sha256_add(Sha256 *sha, const void *data, size_t bytes);
