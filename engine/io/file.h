@@ -29,8 +29,8 @@ Status file_read(const char *path, size_t limit, char **bytes, size_t *length, E
 
 typedef struct AtomicFile AtomicFile;
 
-/* Starts to write `path`, a new file or one that is replaced; a directory, a device or a pipe is never replaced. NULL with
- * *error set on failure. */
+/* Starts to write `path`, a new file or one that is replaced; a directory, a device or a pipe is never replaced. NULL
+ * with *error set on failure. */
 AtomicFile *atomic_file_open(const char *path, Error *error);
 
 /* Appends to the temporary. After a failure only abort makes sense; commit
