@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "engine/io/json.h"
-#include "engine/io/json_node.h"
+#include "engine/io/json_parts.h"
 
 #define EXACT_LIMIT 9007199254740992.0 /* 2^53: below it every integer is a double of its own */
 
