@@ -42,8 +42,15 @@ struct Tokenizer {
 /* Fills a zeroed tokenizer from a parsed tokenizer.json. tokenizer_free is needed in every case. */
 Status tokenizer_read(Tokenizer *tokenizer, const JsonObject *root, Error *error);
 
-/* tokenizer_read's part for "post_processor". */
+/* tokenizer_read's parts for "normalizer", "pre_tokenizer" and "decoder", and for "post_processor", which comes last:
+ * its ids are checked against the vocabulary. */
+Status tokenizer_read_pipeline(Tokenizer *tokenizer, const JsonObject *root, Error *error);
 Status tokenizer_read_post_processor(Tokenizer *tokenizer, const JsonObject *root, Error *error);
+
+Status tokenizer_out_of_memory(const JsonObject *object, Error *error);
+
+/* STATUS_BAD_INPUT: the object's "type", and what is supported. */
+Status tokenizer_unsupported(const JsonObject *object, const char *supported, Error *error);
 
 /* NFC of valid UTF-8, malloc'ed; NULL if out of memory. */
 char *tokenizer_nfc(const char *text, size_t bytes, size_t *length);

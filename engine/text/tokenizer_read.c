@@ -1,4 +1,4 @@
-/* tokenizer.json: vocabulary, merges, added tokens, normalizer and pre-tokenizers.
+/* tokenizer.json: vocabulary, merges and added tokens; the rest is in tokenizer_pipeline.c and tokenizer_template.c.
  * What would change the result and is not supported is an error. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,20 +7,15 @@
 #include "engine/text/byte_level.h"
 #include "engine/text/tokenizer_parts.h"
 
-static Status out_of_memory(const JsonObject *object, Error *error)
+Status tokenizer_out_of_memory(const JsonObject *object, Error *error)
 {
     return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", object->file);
 }
 
-static const char *type_of(const JsonObject *object)
+Status tokenizer_unsupported(const JsonObject *object, const char *supported, Error *error)
 {
     const char *type = cJSON_GetStringValue(json_find(object, "type"));
-    return type == NULL ? "" : type;
-}
-
-static Status unsupported(const JsonObject *object, const char *supported, Error *error)
-{
-    return json_fail(object, "type", error, "found \"%.40s\"; supported: %s", type_of(object), supported);
+    return json_fail(object, "type", error, "found \"%.40s\"; supported: %s", type == NULL ? "" : type, supported);
 }
 
 /* --- vocabulary */
@@ -39,7 +34,7 @@ static Status add_token(Tokenizer *tokenizer, const JsonObject *object, const ch
         return json_fail(object, key, error, "id %u of \"%.60s\" is also that of \"%.60s\"", id, text,
                          tokenizer->vocab.tokens[id].text);
     case VOCAB_TEXT_TAKEN: return json_fail(object, key, error, "\"%.60s\" has two ids", text);
-    case VOCAB_NO_MEMORY: return out_of_memory(object, error);
+    case VOCAB_NO_MEMORY: return tokenizer_out_of_memory(object, error);
     case VOCAB_ADDED: break;
     }
     return STATUS_OK;
@@ -88,7 +83,7 @@ static Status read_vocab(Tokenizer *tokenizer, const JsonObject *model, const Js
     uint32_t size = 0;
     status        = read_ids(&vocab, root, added, id_limit(count + added_count), &size, error);
     if (status == STATUS_OK && !vocab_init(&tokenizer->vocab, size, (uint32_t)(count + added_count))) {
-        status = out_of_memory(root, error);
+        status = tokenizer_out_of_memory(root, error);
     }
     for (const cJSON *item = vocab.json->child; item != NULL && status == STATUS_OK; item = item->next) {
         status = add_token(tokenizer, model, "vocab", item->string, strlen(item->string), (uint32_t)item->valuedouble,
@@ -136,7 +131,7 @@ static Status read_merge(Tokenizer *tokenizer, const JsonObject *model, const cJ
     size_t bytes  = left_bytes + right_bytes;
     char  *joined = bytes <= sizeof small ? small : malloc(bytes);
     if (joined == NULL) {
-        return out_of_memory(model, error);
+        return tokenizer_out_of_memory(model, error);
     }
     memcpy(joined, left, left_bytes);
     memcpy(joined + left_bytes, right, right_bytes);
@@ -165,7 +160,7 @@ static Status read_merges(Tokenizer *tokenizer, const JsonObject *model, Error *
         return status;
     }
     if (!bpe_init(&tokenizer->merges, (size_t)cJSON_GetArraySize(merges))) {
-        return out_of_memory(model, error);
+        return tokenizer_out_of_memory(model, error);
     }
     uint32_t rank = 0;
     for (const cJSON *merge = merges->child; merge != NULL && status == STATUS_OK; merge = merge->next) {
@@ -187,7 +182,7 @@ static Status read_model(Tokenizer *tokenizer, const JsonObject *root, const cJS
         return status;
     }
     if (strcmp(type, "BPE") != 0) {
-        return unsupported(&model, "BPE (byte level)", error);
+        return tokenizer_unsupported(&model, "BPE (byte level)", error);
     }
     if ((status = json_get_string(&model, "unk_token", JSON_NULLABLE, &unknown, error)) != STATUS_OK ||
         (status = json_get_string(&model, "continuing_subword_prefix", JSON_NULLABLE, &prefix, error)) != STATUS_OK ||
@@ -260,7 +255,7 @@ static Status read_added_token(Tokenizer *tokenizer, const JsonObject *item, Err
     if (token.text == NULL ||
         !added_tokens_add(normalized ? &tokenizer->added_normalized : &tokenizer->added, &token)) {
         free(token.text);
-        return out_of_memory(item, error);
+        return tokenizer_out_of_memory(item, error);
     }
     return STATUS_OK;
 }
@@ -282,144 +277,16 @@ static Status read_added(Tokenizer *tokenizer, const JsonObject *root, const cJS
     return status;
 }
 
-/* --- normalizer, pre-tokenizer, decoder */
-
-/* Calls `read` for the object itself or, if its type is Sequence, for each element of its list. */
-static Status each_in_sequence(Tokenizer *tokenizer, const JsonObject *object, const char *list,
-                               Status (*read)(Tokenizer *, const JsonObject *, Error *), Error *error)
-{
-    if (strcmp(type_of(object), "Sequence") != 0) {
-        return read(tokenizer, object, error);
-    }
-    const cJSON *elements;
-    Status       status = json_get_array(object, list, JSON_REQUIRED, &elements, error);
-    size_t       index  = 0;
-    for (const cJSON *item = status == STATUS_OK ? elements->child : NULL; item != NULL && status == STATUS_OK;
-         item              = item->next) {
-        JsonObject element;
-        status = json_element_object(object, list, index++, item, &element, error);
-        if (status == STATUS_OK) {
-            status = read(tokenizer, &element, error);
-        }
-    }
-    return status;
-}
-
-static Status read_normalizer(Tokenizer *tokenizer, const JsonObject *object, Error *error)
-{
-    if (strcmp(type_of(object), "NFC") != 0) {
-        return unsupported(object, "NFC, null", error);
-    }
-    tokenizer->nfc = true;
-    return STATUS_OK;
-}
-
-static Status read_split(Tokenizer *tokenizer, const JsonObject *object, Error *error)
-{
-    JsonObject  pattern;
-    const char *text = NULL, *behavior = NULL;
-    bool        invert = false, literal;
-    Status      status = json_get_object(object, "pattern", JSON_REQUIRED, &pattern, error);
-    if (status != STATUS_OK ||
-        (status = json_get_string(object, "behavior", JSON_REQUIRED, &behavior, error)) != STATUS_OK ||
-        (status = json_get_bool(object, "invert", JSON_OPTIONAL, &invert, error)) != STATUS_OK) {
-        return status;
-    }
-    literal = json_find(&pattern, "Regex") == NULL;
-    status  = json_get_string(&pattern, literal ? "String" : "Regex", JSON_REQUIRED, &text, error);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bool isolated = strcmp(behavior, "Isolated") == 0, removed = strcmp(behavior, "Removed") == 0;
-    if (!isolated && !removed) {
-        return json_fail(object, "behavior", error, "found \"%.40s\"; supported: Isolated, Removed", behavior);
-    }
-    char where[400];
-    snprintf(where, sizeof where, "%s: key '%s.pattern'", object->file, object->path);
-    return pretokenizer_add_split(&tokenizer->pretokenizer, text, literal, isolated || invert, isolated || !invert,
-                                  where, error);
-}
-
-static Status read_digits(Tokenizer *tokenizer, const JsonObject *object, Error *error)
-{
-    bool   single = false;
-    Status status = json_get_bool(object, "individual_digits", JSON_OPTIONAL, &single, error);
-    return status != STATUS_OK ? status
-                               : pretokenizer_add_split(&tokenizer->pretokenizer, single ? "\\p{N}" : "\\p{N}+", false,
-                                                        true, true, object->file, error);
-}
-
-static Status read_byte_level(Tokenizer *tokenizer, const JsonObject *object, Error *error)
-{
-    bool   prefix = true, regex = true;
-    Status status = json_get_bool(object, "add_prefix_space", JSON_OPTIONAL, &prefix, error);
-    if (status == STATUS_OK) {
-        status = json_get_bool(object, "use_regex", JSON_OPTIONAL, &regex, error);
-    }
-    return status != STATUS_OK
-               ? status
-               : pretokenizer_add_byte_level(&tokenizer->pretokenizer, prefix, regex, object->file, error);
-}
-
-static Status read_pretokenizer(Tokenizer *tokenizer, const JsonObject *object, Error *error)
-{
-    const char *type = type_of(object);
-    if (strcmp(type, "Split") == 0) {
-        return read_split(tokenizer, object, error);
-    }
-    if (strcmp(type, "Digits") == 0) {
-        return read_digits(tokenizer, object, error);
-    }
-    if (strcmp(type, "ByteLevel") == 0) {
-        return read_byte_level(tokenizer, object, error);
-    }
-    return unsupported(object, "Sequence, Split, Digits, ByteLevel", error);
-}
-
-/* ByteLevel turns the text into another alphabet: nothing may come after it, and a byte-level model needs it. */
-static Status check_pretokenizer(const JsonObject *object, Error *error)
-{
-    const cJSON *list  = json_find(object, "pretokenizers");
-    int          count = cJSON_GetArraySize(list), byte_level = 0;
-    if (strcmp(type_of(object), "ByteLevel") == 0) {
-        return STATUS_OK;
-    }
-    for (int i = 0; i < count; i++) {
-        const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, i), "type"));
-        byte_level += type != NULL && strcmp(type, "ByteLevel") == 0;
-        if (byte_level > 0 && i + 1 < count) {
-            byte_level = 2;
-        }
-    }
-    return byte_level == 1 ? STATUS_OK : json_fail(object, "type", error, "one ByteLevel pre-tokenizer must come last");
-}
-
-static Status read_decoder(Tokenizer *tokenizer, const JsonObject *object, Error *error)
-{
-    (void)tokenizer;
-    return strcmp(type_of(object), "ByteLevel") == 0 ? STATUS_OK : unsupported(object, "ByteLevel", error);
-}
+/* --- all of it */
 
 Status tokenizer_read(Tokenizer *tokenizer, const JsonObject *root, Error *error)
 {
-    JsonObject   normalizer, pretokenizer, decoder;
     const cJSON *added = NULL;
     Status       status;
-    if ((status = json_get_object(root, "normalizer", JSON_NULLABLE, &normalizer, error)) != STATUS_OK ||
-        (status = json_get_object(root, "pre_tokenizer", JSON_REQUIRED, &pretokenizer, error)) != STATUS_OK ||
-        (status = json_get_object(root, "decoder", JSON_REQUIRED, &decoder, error)) != STATUS_OK ||
-        (status = json_get_array(root, "added_tokens", JSON_NULLABLE, &added, error)) != STATUS_OK) {
-        return status;
-    }
-    if (normalizer.json != NULL &&
-        (status = each_in_sequence(tokenizer, &normalizer, "normalizers", read_normalizer, error)) != STATUS_OK) {
-        return status;
-    }
-    if ((status = read_model(tokenizer, root, added, error)) != STATUS_OK ||
-        (status = read_added(tokenizer, root, added, error)) != STATUS_OK ||
-        (status = each_in_sequence(tokenizer, &pretokenizer, "pretokenizers", read_pretokenizer, error)) != STATUS_OK ||
-        (status = check_pretokenizer(&pretokenizer, error)) != STATUS_OK ||
-        (status = each_in_sequence(tokenizer, &decoder, "decoders", read_decoder, error)) != STATUS_OK) {
+    if ((status = json_get_array(root, "added_tokens", JSON_NULLABLE, &added, error)) != STATUS_OK ||
+        (status = tokenizer_read_pipeline(tokenizer, root, error)) != STATUS_OK ||
+        (status = read_model(tokenizer, root, added, error)) != STATUS_OK ||
+        (status = read_added(tokenizer, root, added, error)) != STATUS_OK) {
         return status;
     }
     return tokenizer_read_post_processor(tokenizer, root, error);

@@ -5,11 +5,6 @@
 
 #include "engine/text/tokenizer_parts.h"
 
-static Status out_of_memory(const JsonObject *object, Error *error)
-{
-    return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", object->file);
-}
-
 /* The ids of a special token: special_tokens[name].ids. */
 static Status read_ids(const Tokenizer *tokenizer, const JsonObject *processor, const char *name, TemplateItem *item,
                        Error *error)
@@ -28,7 +23,7 @@ static Status read_ids(const Tokenizer *tokenizer, const JsonObject *processor, 
     }
     item->ids = malloc(((size_t)cJSON_GetArraySize(ids) + 1) * sizeof *item->ids);
     if (item->ids == NULL) {
-        return out_of_memory(processor, error);
+        return tokenizer_out_of_memory(processor, error);
     }
     for (const cJSON *value = ids->child; value != NULL; value = value->next) {
         int64_t id;
@@ -80,7 +75,7 @@ static Status read_template(Tokenizer *tokenizer, const JsonObject *processor, E
     Template *template = &tokenizer->templates[tokenizer->template_count];
     template->items    = calloc((size_t)cJSON_GetArraySize(single) + 1, sizeof *template->items);
     if (template->items == NULL) {
-        return out_of_memory(processor, error);
+        return tokenizer_out_of_memory(processor, error);
     }
     tokenizer->template_count++;
     size_t sequences = 0;
