@@ -138,17 +138,35 @@ static uint32_t operands_of(const Matmul *p)
            (starts_vectors(p->b, p->ldb, b_size(p)) ? B_VECTORS : 0);
 }
 
-void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
+static GpuDispatch dispatch_of(const Matmul *p, const MatmulPlan *plan, const char *kernel)
 {
     const CoopmatTiles *t       = &plan->tiles;
     const GpuMatrix    *shape   = &plan->coopmat.shape;
     const uint32_t      threads = t->tile_m / t->part_m * (t->tile_n / t->part_n) * plan->coopmat.subgroup;
-    matmul_record_general(stream, p, plan, c, epilogue,
-                          &(GpuDispatch){.kernel     = kernel_of(p->compute),
-                                         .spec       = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n,
-                                                        shape->m, shape->n, shape->k, t->step, t->stages, operands_of(p)},
-                                         .spec_count = 12,
-                                         .subgroup   = plan->coopmat.subgroup});
+    return (GpuDispatch){.kernel = kernel,
+                         .spec   = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
+                                    shape->k, t->step, t->stages, operands_of(p)},
+                         .spec_count = 12,
+                         .subgroup   = plan->coopmat.subgroup};
+}
+
+void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
+{
+    GpuDispatch dispatch = dispatch_of(p, plan, kernel_of(p->compute));
+    matmul_record_general(stream, p, plan, c, epilogue, &dispatch);
+}
+
+void matmul_record_coopmat_weight(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, const MatmulWeight *w)
+{
+    Matmul product       = *p;
+    product.b            = w->data;
+    product.ldb          = w->row_words;
+    product.b_halves     = true; /* no more than a vector to a chunk */
+    const bool  bf16     = p->compute == COMPUTE_BF16;
+    GpuDispatch dispatch = dispatch_of(&product, plan, bf16 ? "gemm_coopmat_weight_bf16" : "gemm_coopmat_weight");
+    dispatch.spec[dispatch.spec_count++] = w->format;
+    dispatch.bind[5]                     = gpu_read(w->scales);
+    matmul_record_general(stream, &product, plan, p->c, matmul_epilogue(p), &dispatch);
 }
 
 /* --- a workgroup's matrices ----------------------------------------------------------------- */

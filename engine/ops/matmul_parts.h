@@ -136,13 +136,16 @@ void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 void matmul_record_coopmat2(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 
-/* A weight as gemm_few.comp reads it; `format` is a WeightFormat. */
+/* A frozen weight as kernels read it; `format` is a WeightFormat. Spans start at bindable places. */
 typedef struct MatmulWeight {
     uint32_t format, row_words, row_scales;
     GpuSpan  data, scales;
 } MatmulWeight;
 
-/* Whether that kernel takes the product; one with the weight as its B, strides filled in. */
+/* A product with the weight as its B on matrix units: the plan is coopmat_plan()'s for NN or NT, strides filled in. */
+void matmul_record_coopmat_weight(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, const MatmulWeight *w);
+
+/* Whether gemm_few.comp takes the product; one with the weight as its B, strides filled in. */
 bool matmul_takes_few(GpuStream *stream, const Matmul *p);
 void matmul_record_few(GpuStream *stream, const Matmul *p, const MatmulWeight *w);
 

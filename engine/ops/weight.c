@@ -155,15 +155,22 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
                                         .groups     = {ceil_div(p->n, tile), ceil_div(p->m, tile), 1}});
 }
 
+/* How the device's matrix units take the product, if they are what takes it. */
+static bool plan_on_matrix_units(GpuStream *stream, const Matmul *p, MatmulPlan *plan)
+{
+    *plan = matmul_plan_as(stream, p->variant, p->compute, p->layout, p->m, p->n, p->k);
+    return plan->kernel == KERNEL_COOPMAT;
+}
+
 /* In pieces of rows whose A and C each fit one binding. */
 static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
 {
+    const MatmulWeight weight = {.format     = w->format,
+                                 .row_words  = weight_row_words(w->format, w->columns),
+                                 .row_scales = weight_row_scales(w->format, w->columns),
+                                 .data       = w->data,
+                                 .scales     = w->scales};
     if (matmul_takes_few(stream, p)) {
-        const MatmulWeight weight = {.format     = w->format,
-                                     .row_words  = weight_row_words(w->format, w->columns),
-                                     .row_scales = weight_row_scales(w->format, w->columns),
-                                     .data       = w->data,
-                                     .scales     = w->scales};
         matmul_record_few(stream, p, &weight);
         return;
     }
@@ -184,7 +191,12 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
         if (p->add.buffer != NULL) {
             piece.add = part(p->add, row, piece.m, 0, p->n, p->ldc);
         }
-        record_tiled(stream, &piece, w);
+        MatmulPlan plan;
+        if (plan_on_matrix_units(stream, &piece, &plan)) {
+            matmul_record_coopmat_weight(stream, &piece, &plan, &weight);
+        } else {
+            record_tiled(stream, &piece, w);
+        }
     }
 }
 
@@ -299,8 +311,10 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
     p.panels                 = (GpuSpan){0};
     const uint64_t workspace = p.workspace.buffer != NULL ? p.workspace.size : 0;
     const uint32_t panel = panel_rows(stream, w->rows, w->columns), bound = rows_per_binding(stream, w);
-    const bool     panels = panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace;
-    const uint32_t step   = panels && panel < bound ? panel : bound;
+    MatmulPlan     plan;
+    const bool     panels =
+        panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace && !plan_on_matrix_units(stream, &p, &plan);
+    const uint32_t step = panels && panel < bound ? panel : bound;
     if (step == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
                         "product with a frozen weight: a few of its rows are more than the device binds at once");

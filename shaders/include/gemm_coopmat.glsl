@@ -1,6 +1,6 @@
 // C = A · B on a card's matrix units. Any m, n, k, strides and places of A, B and C; layouts and epilogues as in
 // engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and HALF_BITS, how f32 is
-// rounded to it; sums are f32.
+// rounded to it; sums are f32. With FROZEN, B is a frozen weight: include/gemm_frozen.glsl.
 //
 // One workgroup computes TILE_M x TILE_N of C over one slice of k, each of its subgroups PART_M x PART_N of that, in
 // products of M x N x K. STEP of k at a time lies in shared memory, A and B with their rows as they are stored, so that
@@ -108,9 +108,12 @@ void fetch(const bool of_a, uint row0, uint column0, uint rows, uint columns)
     }
 }
 
-uint round_pair(uint low, uint high)
+uint round_pair(float low, float high) { return HALF_BITS(low) | HALF_BITS(high) << 16; }
+
+// A chunk, rounded.
+uvec4 round_chunk(vec4 low, vec4 high)
 {
-    return HALF_BITS(uintBitsToFloat(low)) | HALF_BITS(uintBitsToFloat(high)) << 16;
+    return uvec4(round_pair(low.x, low.y), round_pair(low.z, low.w), round_pair(high.x, high.y), round_pair(high.z, high.w));
 }
 
 // Into shared memory, rounded.
@@ -127,13 +130,34 @@ void put_down(const bool of_a, uint stage)
         } else {
             const uvec4 low = of_a ? a_carried[2 * i] : b_carried[2 * i];
             const uvec4 high = of_a ? a_carried[2 * i + 1] : b_carried[2 * i + 1];
-            value = uvec4(round_pair(low.x, low.y), round_pair(low.z, low.w), round_pair(high.x, high.y),
-                          round_pair(high.z, high.w));
+            value = round_chunk(uintBitsToFloat(low), uintBitsToFloat(high));
         }
         if (chunk < chunks) {
             tiles[first + chunk / width * pitch + chunk % width] = value;
         }
     }
+}
+
+#ifdef FROZEN
+#include "gemm_frozen.glsl"
+#endif
+
+void fetch_b(uint row0, uint column0, uint rows, uint columns)
+{
+#ifdef FROZEN
+    fetch_frozen(row0, column0, rows, columns);
+#else
+    fetch(false, row0, column0, rows, columns);
+#endif
+}
+
+void put_down_b(uint stage)
+{
+#ifdef FROZEN
+    put_down_frozen(stage);
+#else
+    put_down(false, stage);
+#endif
 }
 
 void fetch_step(uint tile_row, uint tile_column, uint at, uint k_end)
@@ -144,9 +168,9 @@ void fetch_step(uint tile_row, uint tile_column, uint at, uint k_end)
         fetch(true, tile_row, at, m, k_end);
     }
     if (LAYOUT == NT) {
-        fetch(false, tile_column, at, n, k_end);
+        fetch_b(tile_column, at, n, k_end);
     } else {
-        fetch(false, at, tile_column, k_end, n);
+        fetch_b(at, tile_column, k_end, n);
     }
 }
 
@@ -208,7 +232,7 @@ void main()
     fetch_step(tile_row, tile_column, k_begin, k_end);
     for (uint at = k_begin; at < k_end; at += STEP) {
         put_down(true, stage);
-        put_down(false, stage);
+        put_down_b(stage);
         barrier();
         if (at + STEP < k_end) {
             fetch_step(tile_row, tile_column, at + STEP, k_end);

@@ -1,6 +1,6 @@
 // Frozen weights in the formats of engine/io/quantize.h: a matrix [rows, columns] of uint words and bf16 scales.
 // The including shader defines WEIGHT_FORMAT_ID, the id of the specialization constant, and WEIGHT_BINDING, the
-// first of two bindings. Everything is done four neighbours of a row at a time, a quad. With WEIGHT_VECTORS the words
+// first of two bindings; the scales' may be another one, WEIGHT_SCALES_BINDING. Everything is done four neighbours of a row at a time, a quad. With WEIGHT_VECTORS the words
 // are read four at a time, of f32 too.
 #ifndef WEIGHTS_GLSL
 #define WEIGHTS_GLSL
@@ -13,7 +13,10 @@ layout(std430, binding = WEIGHT_BINDING) readonly buffer WeightVectors { uvec4 w
 #else
 layout(std430, binding = WEIGHT_BINDING) readonly buffer WeightWords { uint weight_words[]; };
 #endif
-layout(std430, binding = WEIGHT_BINDING + 1) readonly buffer WeightScales { uint weight_scales[]; };
+#ifndef WEIGHT_SCALES_BINDING
+#define WEIGHT_SCALES_BINDING WEIGHT_BINDING + 1
+#endif
+layout(std430, binding = WEIGHT_SCALES_BINDING) readonly buffer WeightScales { uint weight_scales[]; };
 
 // The scale of a quad's block, `at` the word where the row's scales start.
 float weight_scale(uint at, uint quad)

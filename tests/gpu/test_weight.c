@@ -30,8 +30,12 @@ static Weight random_weight(WeightFormat format, uint32_t rows, uint32_t columns
     for (size_t i = 0; i < count; i++) {
         (*values)[i] = f32[i];
     }
-    return (Weight){format, rows, columns, fixture_words(data, words),
-                    scales > 0 ? fixture_words(scale_words, scales) : (GpuSpan){0}, COMPUTE_F32};
+    return (Weight){format,
+                    rows,
+                    columns,
+                    fixture_words(data, words),
+                    scales > 0 ? fixture_words(scale_words, scales) : (GpuSpan){0},
+                    COMPUTE_F32};
 }
 
 /* Rounds to a 16-bit type, by the host's conversion. */
@@ -47,6 +51,9 @@ static void round_doubles(double *values, size_t count, ComputeType compute)
     }
 }
 
+/* The kernel that all products of a test take; NULL: the device's choice. */
+static const MatmulVariant *forced;
+
 static void check(WeightFormat format, MatmulLayout layout, const Case *t, ComputeType compute)
 {
     const bool     nt = layout == MATMUL_NT;
@@ -57,7 +64,7 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
            *want         = fixture_alloc(c_size * sizeof *want);
     Weight        weight = random_weight(format, t->rows, t->columns, &values);
     const GpuSpan a_span = fixture_upload(a, (size_t)t->m * lda);
-    weight.compute = compute;
+    weight.compute       = compute;
     round_doubles(values, (size_t)t->rows * t->columns, compute);
     round_doubles(a, (size_t)t->m * lda, compute);
     for (uint32_t i = 0; i < t->m; i++) {
@@ -74,6 +81,7 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
     Matmul     p         = {.layout     = layout,
                             .c          = fixture_upload(before, c_size),
                             .a          = a_span,
+                            .variant    = forced,
                             .accumulate = t->accumulate,
                             .m          = t->m,
                             .n          = n,
@@ -90,32 +98,35 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
     weight_matmul(stream, &p, &weight);
     fixture_run();
     char name[200];
-    snprintf(name, sizeof name, "%s in %s, layout %d, m %u, weight %u x %u, pad %u%s%s%s%s", weight_format_name(format),
-             compute_type_name(compute), (int)layout, t->m, t->rows, t->columns, t->pad, t->bias ? " bias" : "",
-             t->add ? " add" : "", t->accumulate ? " accumulate" : "", p.workspace.buffer != NULL ? " workspace" : "");
+    snprintf(name, sizeof name, "%s in %s%s, layout %d, m %u, weight %u x %u, pad %u%s%s%s%s",
+             weight_format_name(format), compute_type_name(compute), forced != NULL ? " on matrix units" : "",
+             (int)layout, t->m, t->rows, t->columns, t->pad, t->bias ? " bias" : "", t->add ? " add" : "",
+             t->accumulate ? " accumulate" : "", p.workspace.buffer != NULL ? " workspace" : "");
     fixture_check(name, once, want, c_size, 3e-6);
     fixture_check_same(name, again, fixture_download(once, c_size), c_size);
 }
 
+static const Case cases[] = {
+    {.m = 1, .rows = 1, .columns = 1},
+    {.m = 1, .rows = 37, .columns = 70, .bias = true},
+    {.m = 3, .rows = 64, .columns = 64, .add = true},
+    {.m = 7, .rows = 130, .columns = 33, .pad = 5, .bias = true, .add = true},
+    {.m = 8, .rows = 257, .columns = 96, .accumulate = true, .workspace = true},
+    {.m = 13, .rows = 17, .columns = 9, .bias = true, .add = true, .accumulate = true},
+    {.m = 50, .rows = 40, .columns = 100, .pad = 8, .add = true, .workspace = true},
+    {.m = 65, .rows = 63, .columns = 66, .pad = 1, .bias = true, .accumulate = true, .workspace = true},
+    {.m = 77, .rows = 192, .columns = 96, .bias = true, .workspace = true},
+    {.m = 131, .rows = 96, .columns = 288, .accumulate = true, .workspace = true},
+    {.m = 33, .rows = 515, .columns = 32, .workspace = true},
+    {.m = 20, .rows = 516, .columns = 990, .bias = true, .add = true, .workspace = true}, /* panels */
+    {.m = 20, .rows = 516, .columns = 990},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
 static void every_format(void **state)
 {
-    static const Case cases[] = {
-        {.m = 1, .rows = 1, .columns = 1},
-        {.m = 1, .rows = 37, .columns = 70, .bias = true},
-        {.m = 3, .rows = 64, .columns = 64, .add = true},
-        {.m = 7, .rows = 130, .columns = 33, .pad = 5, .bias = true, .add = true},
-        {.m = 8, .rows = 257, .columns = 96, .accumulate = true, .workspace = true},
-        {.m = 13, .rows = 17, .columns = 9, .bias = true, .add = true, .accumulate = true},
-        {.m = 50, .rows = 40, .columns = 100, .pad = 8, .add = true, .workspace = true},
-        {.m = 65, .rows = 63, .columns = 66, .pad = 1, .bias = true, .accumulate = true, .workspace = true},
-        {.m = 77, .rows = 192, .columns = 96, .bias = true, .workspace = true},
-        {.m = 131, .rows = 96, .columns = 288, .accumulate = true, .workspace = true},
-        {.m = 33, .rows = 515, .columns = 32, .workspace = true},
-        {.m = 20, .rows = 516, .columns = 990, .bias = true, .add = true, .workspace = true}, /* panels */
-        {.m = 20, .rows = 516, .columns = 990},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < CASES; i++) {
         for (WeightFormat format = WEIGHT_F32; format < WEIGHT_FORMATS; format++) {
             for (MatmulLayout layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
                 gpu_fixture_reset(NULL);
@@ -168,6 +179,86 @@ static void rows_do_not_meet(void **state)
                      batches[b % BATCHES], rows, columns, b >= BATCHES && panels > 0 ? ", panels" : "");
             fixture_check_same(name, c[0][0], fixture_download(c[b / BATCHES][b % BATCHES], count), count);
         }
+    }
+}
+
+/* The products of one kernel on matrix units: every case, format and layout; and of an int8 and an int4 weight no row's
+ * bits depend on how many there are. */
+static void check_matrix_units(const MatmulVariant *variant)
+{
+    forced = variant;
+    for (size_t i = 0; i < CASES; i++) {
+        for (WeightFormat format = WEIGHT_F32; format < WEIGHT_FORMATS; format++) {
+            for (MatmulLayout layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
+                gpu_fixture_reset(NULL);
+                check(format, layout, &cases[i], variant->compute);
+            }
+        }
+    }
+    forced = NULL;
+}
+
+/* The first rows of 45 have the same bits whichever tiles take them, and among fewer. */
+static void tiles_and_rows_do_not_show(const MatmulVariant *const *variants, int count)
+{
+    enum { MANY = 45, FEW = 9, ROWS = 68, COLUMNS = 1100 };
+    for (WeightFormat format = WEIGHT_INT8; format <= WEIGHT_INT4; format++) {
+        for (MatmulLayout layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
+            const bool     nt = layout == MATMUL_NT;
+            const uint32_t n = nt ? ROWS : COLUMNS, k = nt ? COLUMNS : ROWS;
+            gpu_fixture_reset(NULL);
+            double       *values;
+            Weight        weight = random_weight(format, ROWS, COLUMNS, &values);
+            const GpuSpan a      = fixture_upload(fixture_doubles((size_t)MANY * k, 1), (size_t)MANY * k);
+            const float  *first  = NULL;
+            weight.compute       = variants[0]->compute;
+            for (int i = 0; i < 2 * count; i++) {
+                const uint32_t m = i % 2 == 0 ? MANY : FEW;
+                const Matmul   p = {.layout  = layout,
+                                    .c       = fixture_empty((size_t)m * n),
+                                    .a       = a,
+                                    .m       = m,
+                                    .n       = n,
+                                    .k       = k,
+                                    .variant = variants[i / 2]};
+                weight_matmul(fixture_stream(), &p, &weight);
+                fixture_run();
+                if (first == NULL) {
+                    first = fixture_download(p.c, (size_t)MANY * n);
+                } else {
+                    fixture_check_same(weight_format_name(format), p.c, first, (size_t)m * n);
+                }
+            }
+        }
+    }
+}
+
+static void on_matrix_units(void **state)
+{
+    (void)state;
+    MatmulVariant list[MATMUL_VARIANTS];
+    const int     count = matmul_variants(gpu_info(fixture_gpu()), list);
+    bool          ran   = false;
+    for (ComputeType compute = COMPUTE_BF16; compute <= COMPUTE_F16; compute++) {
+        const MatmulVariant *able[MATMUL_VARIANTS];
+        int                  ables = 0;
+        for (int i = 0; i < count; i++) {
+            if (list[i].kernel == KERNEL_COOPMAT && list[i].compute == compute) {
+                if (list[i].lacks[0] == '\0') {
+                    able[ables++] = &list[i];
+                } else {
+                    print_message("without %s: %s\n", list[i].kernel_name, list[i].lacks);
+                }
+            }
+        }
+        if (ables > 0) {
+            check_matrix_units(able[ables - 1]); /* the smallest tiles, which compile soonest */
+            tiles_and_rows_do_not_show(able, ables);
+            ran = true;
+        }
+    }
+    if (!ran) {
+        skip();
     }
 }
 
@@ -274,6 +365,7 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(every_format), fixture_test(rows_do_not_meet),
-                                       fixture_test(few_rows), fixture_test(looks_up), fixture_test(refuses)};
+                                       fixture_test(few_rows),     fixture_test(on_matrix_units),
+                                       fixture_test(looks_up),     fixture_test(refuses)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
