@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "engine/model/config_parts.h"
+#include "engine/model/matrices.h"
 
 const ModelFamilyInfo model_families[MODEL_FAMILIES] = {
     [MODEL_LLAMA] = {"llama", "LlamaForCausalLM", 2048},
@@ -73,12 +74,13 @@ Status model_config_check(const ModelConfig *config, const char *where, Error *e
 
 uint64_t model_config_parameters(const ModelConfig *config)
 {
-    uint64_t hidden = config->hidden_size, vocab = config->vocab_size;
-    uint64_t q = (uint64_t)config->heads * config->head_dim, kv = (uint64_t)config->kv_heads * config->head_dim;
-    uint64_t layer = 2 * hidden;                               /* norms           */
-    layer += 2 * q * hidden + 2 * kv * hidden;                 /* q, o, k, v      */
-    layer += 3 * hidden * (uint64_t)config->intermediate_size; /* gate, up, down  */
-    layer += config->qkv_bias ? q + 2 * kv : 0;
+    const uint64_t hidden = config->hidden_size, vocab = config->vocab_size;
+    uint64_t       layer  = 2 * hidden; /* norms */
+    layer += config->qkv_bias ? model_matrix_shape(config, MATRIX_LAYERS + MATRIX_QKV).rows : 0;
     layer += config->qk_norm ? 2 * (uint64_t)config->head_dim : 0;
+    for (Projection p = 0; p < PROJECTIONS; p++) {
+        const MatrixShape shape = projection_shape(config, p);
+        layer += (uint64_t)shape.rows * shape.columns;
+    }
     return config->layers * layer + hidden + vocab * hidden * (config->tie_embeddings ? 1 : 2);
 }

@@ -29,17 +29,15 @@ static uint32_t larger(uint32_t a, uint32_t b)
 /* The most that any product, or the attention, of a step or a chunk asks for, in bytes. */
 static uint64_t scratch_bytes(const Decoder *d)
 {
-    const ModelConfig *c = &d->config;
-    const uint32_t     q = c->heads * c->head_dim, h = c->hidden_size, ff = c->intermediate_size;
-    const uint32_t     shapes[5][2] = {
-            {q + 2 * c->kv_heads * c->head_dim, h}, {h, q}, {2 * ff, h}, {h, ff}, {c->vocab_size, h}};
-    uint64_t bytes = attention_decode_workspace(d->max_rows, d->cache_length, decoder_attention(d));
-    for (int i = 0; i < 5; i++) {
-        GpuStream     *s      = gpu_transfer_stream(d->gpu);
-        const uint64_t needed = matmul_workspace_as(s, c->compute, MATMUL_NT, d->max_rows, shapes[i][0], shapes[i][1]);
-        const uint64_t frozen = weight_workspace_as(s, c->compute, d->max_rows, shapes[i][0], shapes[i][1]);
-        bytes                 = needed > bytes ? needed : bytes;
-        bytes                 = frozen > bytes ? frozen : bytes;
+    const ModelConfig *c     = &d->config;
+    uint64_t           bytes = attention_decode_workspace(d->max_rows, d->cache_length, decoder_attention(d));
+    for (uint32_t i = MATRIX_HEAD; i < MATRIX_LAYERS + MATRICES; i++) { /* all layers are alike */
+        GpuStream        *s     = gpu_transfer_stream(d->gpu);
+        const MatrixShape shape = model_matrix_shape(c, i);
+        const uint64_t needed   = matmul_workspace_as(s, c->compute, MATMUL_NT, d->max_rows, shape.rows, shape.columns);
+        const uint64_t frozen   = weight_workspace_as(s, c->compute, d->max_rows, shape.rows, shape.columns);
+        bytes                   = needed > bytes ? needed : bytes;
+        bytes                   = frozen > bytes ? frozen : bytes;
     }
     return bytes;
 }

@@ -8,29 +8,11 @@
 /* Of the device's free memory, what panels may take at most: one part in so many. The rest of a run comes later. */
 enum { PANELS_SHARE = 4 };
 
-typedef struct MatrixShape {
-    uint32_t rows, columns;
-} MatrixShape;
-
-static MatrixShape shape_of(const ModelConfig *c, uint32_t index)
-{
-    const uint32_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    if (index < MATRIX_LAYERS) {
-        return (MatrixShape){c->vocab_size, c->hidden_size};
-    }
-    switch ((ModelMatrix)((index - MATRIX_LAYERS) % MATRICES)) {
-    case MATRIX_QKV: return (MatrixShape){q + 2 * kv, c->hidden_size};
-    case MATRIX_O: return (MatrixShape){c->hidden_size, q};
-    case MATRIX_GATE_UP: return (MatrixShape){2 * c->intermediate_size, c->hidden_size};
-    default: return (MatrixShape){c->hidden_size, c->intermediate_size};
-    }
-}
-
 /* Of one matrix; 0: not in panels. An untied embedding is in no product; products in 16 bits read no panels. */
 static uint64_t panel_bytes(const Decoder *d, uint32_t index)
 {
     const ModelConfig *c     = &d->config;
-    const MatrixShape  shape = shape_of(c, index);
+    const MatrixShape  shape = model_matrix_shape(c, index);
     if (c->compute != COMPUTE_F32 || index == (c->tie_embeddings ? MATRIX_HEAD : MATRIX_EMBEDDING)) {
         return 0;
     }

@@ -30,7 +30,7 @@ static GpuSpan row_field(const Decoder *d, uint32_t field, uint32_t rows)
     return gpu_span_slice(d->chunk, (uint64_t)field * d->chunk_stride * 4, (uint64_t)rows * 4);
 }
 
-static void adapter_step(Decoder *d, const DecodeRows *rows, const Model *model, uint32_t layer, LoraGroup group,
+static void adapter_step(Decoder *d, const DecodeRows *rows, const Model *model, uint32_t layer, ModelMatrix group,
                          GpuSpan y, GpuSpan x)
 {
     if (model->lora != NULL) {
@@ -66,7 +66,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_QKV)},
                   model_matrix(model, l, MATRIX_QKV));
-    adapter_step(d, rows, model, l, LORA_QKV, d->qkv, d->norm);
+    adapter_step(d, rows, model, l, MATRIX_QKV, d->qkv, d->norm);
     if (c->qk_norm) {
         const RmsnormRows q_rows = {n * c->heads, c->head_dim, c->heads, qkv, 0};
         const RmsnormRows k_rows = {n * c->kv_heads, c->head_dim, c->kv_heads, qkv, q};
@@ -90,7 +90,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_O)},
                   model_matrix(model, l, MATRIX_O));
-    adapter_step(d, rows, model, l, LORA_ATTENTION_OUT, d->x_next, d->attention);
+    adapter_step(d, rows, model, l, MATRIX_O, d->x_next, d->attention);
     rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h),
                     c->rms_norm_eps);
     weight_matmul(s,
@@ -104,7 +104,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_GATE_UP)},
                   model_matrix(model, l, MATRIX_GATE_UP));
-    adapter_step(d, rows, model, l, LORA_GATE_UP, d->gate_up, d->norm);
+    adapter_step(d, rows, model, l, MATRIX_GATE_UP, d->gate_up, d->norm);
     swiglu_forward(s, d->activation, d->gate_up, n, ff);
     weight_matmul(s,
                   &(Matmul){.layout    = MATMUL_NT,
@@ -118,7 +118,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_DOWN)},
                   model_matrix(model, l, MATRIX_DOWN));
-    adapter_step(d, rows, model, l, LORA_MLP_OUT, d->x, d->activation);
+    adapter_step(d, rows, model, l, MATRIX_DOWN, d->x, d->activation);
 }
 
 static void head_step(Decoder *d, const Model *model, const SampleOptions *sample)

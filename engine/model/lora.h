@@ -16,24 +16,21 @@
 #ifndef ENGINE_MODEL_LORA_H
 #define ENGINE_MODEL_LORA_H
 
-#include "engine/model/config.h"
+#include "engine/model/matrices.h"
 #include "engine/vk/memory.h"
 #include "engine/vk/stream.h"
 
-typedef enum LoraTarget { LORA_Q, LORA_K, LORA_V, LORA_O, LORA_GATE, LORA_UP, LORA_DOWN, LORA_TARGETS } LoraTarget;
-typedef enum LoraGroup { LORA_QKV, LORA_ATTENTION_OUT, LORA_GATE_UP, LORA_MLP_OUT, LORA_GROUPS } LoraGroup;
-
-enum { LORA_ALL = (1 << LORA_TARGETS) - 1, LORA_MAX_RANK = 4096, LORA_WIDEST_GROUP = 3 };
+enum { LORA_ALL = (1 << PROJECTIONS) - 1, LORA_MAX_RANK = 4096, LORA_WIDEST_GROUP = 3 };
 
 typedef struct LoraConfig {
     uint32_t rank; /* 1 to LORA_MAX_RANK */
     double   alpha;
     bool     rslora;
-    uint32_t targets; /* bit 1 << LoraTarget of each matrix that has an adapter */
+    uint32_t targets; /* bit 1 << Projection of each matrix that has an adapter */
     double   dropout; /* of what enters A, where a trainer asks for it (LoraDropout) */
 } LoraConfig;
 
-/* Where a target's matrices start, in floats. */
+/* Where A and B of a projection start, in floats. */
 typedef struct LoraPlace {
     uint64_t a, b;
 } LoraPlace;
@@ -43,7 +40,7 @@ typedef struct Lora {
     ModelConfig model; /* its compute type is the adapter's too */
     LoraConfig  config;
     bool        value_head;               /* [hidden_size] and [1], as a model's */
-    LoraPlace  *places;                   /* [layers, LORA_TARGETS]               */
+    LoraPlace  *places;                   /* [layers, PROJECTIONS]               */
     uint64_t    value_weight, value_bias; /* floats                 */
     uint64_t    floats, decay_floats;
     GpuArena   *arena;
@@ -60,16 +57,6 @@ Status lora_init(Lora *lora, uint64_t seed, Error *error);
 Status lora_copy(Lora *to, const Lora *from, Error *error);
 
 void lora_free(Lora *lora); /* NULL is allowed; the device must be idle */
-
-/* "q_proj" …, and back: LORA_TARGETS if there is none of that name. */
-const char *lora_target_name(LoraTarget target);
-LoraTarget  lora_target_find(const char *name);
-
-/* "self_attn.q_proj" …: the matrix within its layer, as in Hugging Face files. */
-const char *lora_target_module(LoraTarget target);
-
-/* Outputs and inputs of a target's matrix. */
-void lora_target_shape(const ModelConfig *model, LoraTarget target, uint32_t *out, uint32_t *in);
 
 double lora_scale(const LoraConfig *config);
 
@@ -100,14 +87,14 @@ uint64_t lora_products_bytes(GpuStream *stream, const ModelConfig *model, uint32
                              bool backward);
 
 /* y [tokens, outputs of the group] += scale B (A x), x [tokens, in]. */
-void lora_forward(GpuStream *stream, const Lora *lora, uint32_t layer, LoraGroup group, GpuSpan y, GpuSpan x,
+void lora_forward(GpuStream *stream, const Lora *lora, uint32_t layer, ModelMatrix group, GpuSpan y, GpuSpan x,
                   uint32_t tokens, const LoraScratch *scratch);
 
 /* From dy to the gradients of A and B, which are added to, and dx, which is added to unless its buffer is NULL. */
-void lora_backward(GpuStream *stream, const Lora *lora, GpuSpan gradients, uint32_t layer, LoraGroup group, GpuSpan dx,
-                   GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch);
+void lora_backward(GpuStream *stream, const Lora *lora, GpuSpan gradients, uint32_t layer, ModelMatrix group,
+                   GpuSpan dx, GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch);
 
 /* Whether any matrix of the group has an adapter. */
-bool lora_has_group(const Lora *lora, LoraGroup group);
+bool lora_has_group(const Lora *lora, ModelMatrix group);
 
 #endif

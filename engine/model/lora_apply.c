@@ -4,9 +4,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/matmul.h"
 
-static const LoraTarget first_of[LORA_GROUPS + 1] = {LORA_Q, LORA_O, LORA_GATE, LORA_DOWN, LORA_TARGETS};
-
-static bool has(const Lora *lora, LoraTarget target)
+static bool has(const Lora *lora, Projection target)
 {
     return (lora->config.targets >> target & 1) != 0;
 }
@@ -15,27 +13,27 @@ static bool has(const Lora *lora, LoraTarget target)
  * start among the group's, `width` of them. */
 typedef struct Group {
     uint32_t   count, in, width;
-    LoraTarget member[LORA_WIDEST_GROUP];
+    Projection member[LORA_WIDEST_GROUP];
     uint32_t   column[LORA_WIDEST_GROUP], out[LORA_WIDEST_GROUP];
 } Group;
 
-static Group group_of(const Lora *lora, LoraGroup group)
+static Group group_of(const Lora *lora, ModelMatrix group)
 {
     Group g = {0};
-    for (LoraTarget t = first_of[group]; t < first_of[group + 1]; t++) {
-        uint32_t out;
-        lora_target_shape(&lora->model, t, &out, &g.in);
+    for (Projection t = matrix_projections[group]; t < matrix_projections[group + 1]; t++) {
+        const MatrixShape shape = projection_shape(&lora->model, t);
         if (has(lora, t)) {
             g.member[g.count] = t;
             g.column[g.count] = g.width;
-            g.out[g.count++]  = out;
+            g.out[g.count++]  = shape.rows;
         }
-        g.width += out;
+        g.in = shape.columns;
+        g.width += shape.rows;
     }
     return g;
 }
 
-bool lora_has_group(const Lora *lora, LoraGroup group)
+bool lora_has_group(const Lora *lora, ModelMatrix group)
 {
     return group_of(lora, group).count > 0;
 }
@@ -53,7 +51,7 @@ static GpuSpan columns_of(GpuSpan matrix, uint32_t column, uint32_t width, uint3
 
 static const LoraPlace *places_of(const Lora *lora, uint32_t layer)
 {
-    return lora->places + (size_t)layer * LORA_TARGETS;
+    return lora->places + (size_t)layer * PROJECTIONS;
 }
 
 /* h [tokens, count * rank] = scale A x of the whole group. */
@@ -185,12 +183,12 @@ static Group member_of(const Group *g, uint32_t i)
                    .out    = {g->out[i]}};
 }
 
-static DropoutMask mask_of(const LoraDropout *dropout, uint32_t layer, LoraTarget target)
+static DropoutMask mask_of(const LoraDropout *dropout, uint32_t layer, Projection target)
 {
     return (DropoutMask){.rate = dropout->rate,
                          .seed = dropout->seed,
                          .step = dropout->step,
-                         .row  = dropout->batch << 13 | (layer * LORA_TARGETS + target)};
+                         .row  = dropout->batch << 13 | (layer * PROJECTIONS + target)};
 }
 
 /* The member's input, into scratch->dropped. */
@@ -204,7 +202,7 @@ static GpuSpan drop(GpuStream *s, const Group *one, GpuSpan x, uint32_t tokens, 
 
 /* --- a group */
 
-void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, LoraGroup group, GpuSpan y, GpuSpan x,
+void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, ModelMatrix group, GpuSpan y, GpuSpan x,
                   uint32_t tokens, const LoraScratch *scratch)
 {
     const Group      g      = group_of(lora, group);
@@ -223,7 +221,7 @@ void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, LoraGroup grou
     }
 }
 
-void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t layer, LoraGroup group, GpuSpan dx,
+void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t layer, ModelMatrix group, GpuSpan dx,
                    GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch)
 {
     const Group      g      = group_of(lora, group);
@@ -255,23 +253,31 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Of `members` matrices together, and of one of shape [out, in]. */
+static uint64_t products_bytes(GpuStream *s, ComputeType compute, uint32_t rank, uint32_t members, MatrixShape shape,
+                               uint32_t tokens, bool backward)
+{
+    const uint32_t out = shape.rows, in = shape.columns;
+    uint64_t       bytes = 0;
+    for (uint32_t n = 1; n <= members; n++) {
+        bytes = larger(bytes, matmul_workspace_as(s, compute, MATMUL_NT, tokens, n * rank, in));
+        bytes = backward ? larger(bytes, matmul_workspace_as(s, compute, MATMUL_TN, n * rank, in, tokens)) : bytes;
+        bytes = backward ? larger(bytes, matmul_workspace_as(s, compute, MATMUL_NN, tokens, in, n * rank)) : bytes;
+    }
+    bytes = larger(bytes, matmul_workspace_as(s, compute, MATMUL_NT, tokens, out, rank));
+    bytes = backward ? larger(bytes, matmul_workspace_as(s, compute, MATMUL_TN, out, rank, tokens)) : bytes;
+    return backward ? larger(bytes, matmul_workspace_as(s, compute, MATMUL_NN, tokens, rank, out)) : bytes;
+}
+
 uint64_t lora_products_bytes(GpuStream *s, const ModelConfig *model, uint32_t rank, uint32_t tokens, bool backward)
 {
     uint64_t bytes = 0;
-    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
-        const uint32_t members = t < LORA_O ? 3 : t == LORA_GATE || t == LORA_UP ? 2 : 1;
-        uint32_t       out, in;
-        lora_target_shape(model, t, &out, &in);
-        for (uint32_t n = 1; n <= members; n++) {
-            bytes = larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NT, tokens, n * rank, in));
-            bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_TN, n * rank, in, tokens))
-                             : bytes;
-            bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NN, tokens, in, n * rank))
-                             : bytes;
+    for (ModelMatrix m = 0; m < MATRICES; m++) {
+        const uint32_t members = matrix_projections[m + 1] - matrix_projections[m];
+        for (Projection p = matrix_projections[m]; p < matrix_projections[m + 1]; p++) {
+            const MatrixShape shape = projection_shape(model, p);
+            bytes = larger(bytes, products_bytes(s, model->compute, rank, members, shape, tokens, backward));
         }
-        bytes = larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NT, tokens, out, rank));
-        bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_TN, out, rank, tokens)) : bytes;
-        bytes = backward ? larger(bytes, matmul_workspace_as(s, model->compute, MATMUL_NN, tokens, rank, out)) : bytes;
     }
     return bytes;
 }

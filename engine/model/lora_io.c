@@ -9,13 +9,13 @@
 
 enum { PIECE_FLOATS = 1 << 20, NAME_SIZE = 128 };
 
-static void tensor_name(char name[NAME_SIZE], uint32_t layer, LoraTarget target, bool b)
+static void tensor_name(char name[NAME_SIZE], uint32_t layer, Projection target, bool b)
 {
-    snprintf(name, NAME_SIZE, "base_model.model.model.layers.%u.%s.lora_%c.weight", layer, lora_target_module(target),
+    snprintf(name, NAME_SIZE, "base_model.model.model.layers.%u.%s.lora_%c.weight", layer, projection_module(target),
              b ? 'B' : 'A');
 }
 
-static bool has(const LoraConfig *config, LoraTarget target)
+static bool has(const LoraConfig *config, Projection target)
 {
     return (config->targets >> target & 1) != 0;
 }
@@ -77,8 +77,8 @@ static Status read_targets(const JsonObject *root, uint32_t *targets, Error *err
     }
     Status status = json_get_array(root, "target_modules", JSON_REQUIRED, &list, error);
     for (const cJSON *item = status == STATUS_OK ? list->child : NULL; item != NULL; item = item->next) {
-        const LoraTarget target = cJSON_IsString(item) ? lora_target_find(item->valuestring) : LORA_TARGETS;
-        if (target == LORA_TARGETS) {
+        const Projection target = cJSON_IsString(item) ? projection_find(item->valuestring) : PROJECTIONS;
+        if (target == PROJECTIONS) {
             return json_fail(
                 root, "target_modules", error,
                 "unknown target \"%.60s\"; wanted q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj",
@@ -146,7 +146,7 @@ Status lora_config_read(LoraConfig *config, const char *path, Error *error)
 
 /* --- adapter_model.safetensors, reading --------------------------------------------------- */
 
-const Safetensor *lora_files_tensor(const LoraFiles *files, uint32_t layer, LoraTarget target, bool b)
+const Safetensor *lora_files_tensor(const LoraFiles *files, uint32_t layer, Projection target, bool b)
 {
     char name[NAME_SIZE];
     tensor_name(name, layer, target, b);
@@ -158,13 +158,12 @@ static Status check_tensors(const LoraFiles *files, const ModelConfig *model, co
 {
     size_t expected = 0;
     char   name[NAME_SIZE];
-    for (uint32_t i = 0; i < model->layers * LORA_TARGETS; i++) {
-        const LoraTarget target = i % LORA_TARGETS;
-        uint32_t         out, in;
-        lora_target_shape(model, target, &out, &in);
+    for (uint32_t i = 0; i < model->layers * PROJECTIONS; i++) {
+        const Projection  target = i % PROJECTIONS;
+        const MatrixShape matrix = projection_shape(model, target);
         for (int b = 0; b < 2 && has(&files->config, target); b++, expected++) {
-            const uint64_t shape[2] = {b ? out : files->config.rank, b ? files->config.rank : in};
-            tensor_name(name, i / LORA_TARGETS, target, b == 1);
+            const uint64_t shape[2] = {b ? matrix.rows : files->config.rank, b ? files->config.rank : matrix.columns};
+            tensor_name(name, i / PROJECTIONS, target, b == 1);
             if (safetensors_expect(files->set, name, 2, shape, error) == NULL) {
                 error_prefix(error, "the adapter in %s does not fit its adapter_config.json and the base model",
                              directory);
@@ -175,9 +174,9 @@ static Status check_tensors(const LoraFiles *files, const ModelConfig *model, co
     for (size_t i = 0; i < safetensors_count(files->set) && expected != safetensors_count(files->set); i++) {
         const Safetensor *found = safetensors_at(files->set, i);
         bool              known = false;
-        for (uint32_t j = 0; j < 2 * model->layers * LORA_TARGETS && !known; j++) {
-            tensor_name(name, j / 2 / LORA_TARGETS, j / 2 % LORA_TARGETS, j % 2 == 1);
-            known = has(&files->config, j / 2 % LORA_TARGETS) && strcmp(name, found->name) == 0;
+        for (uint32_t j = 0; j < 2 * model->layers * PROJECTIONS && !known; j++) {
+            tensor_name(name, j / 2 / PROJECTIONS, j / 2 % PROJECTIONS, j % 2 == 1);
+            known = has(&files->config, j / 2 % PROJECTIONS) && strcmp(name, found->name) == 0;
         }
         if (!known) {
             return error_set(error, STATUS_BAD_INPUT,
@@ -263,11 +262,11 @@ static Status load_all(Lora *lora, const LoraFiles *files, const char *directory
 {
     float *piece  = malloc(PIECE_FLOATS * sizeof *piece);
     Status status = piece != NULL ? STATUS_OK : out_of_memory(error);
-    for (uint32_t i = 0; i < lora->model.layers * LORA_TARGETS && status == STATUS_OK; i++) {
-        for (int b = 0; b < 2 && has(&lora->config, i % LORA_TARGETS) && status == STATUS_OK; b++) {
+    for (uint32_t i = 0; i < lora->model.layers * PROJECTIONS && status == STATUS_OK; i++) {
+        for (int b = 0; b < 2 && has(&lora->config, i % PROJECTIONS) && status == STATUS_OK; b++) {
             const LoraPlace *place = &lora->places[i];
             status                 = upload(lora, b ? place->b : place->a,
-                                            lora_files_tensor(files, i / LORA_TARGETS, i % LORA_TARGETS, b == 1), piece, error);
+                                            lora_files_tensor(files, i / PROJECTIONS, i % PROJECTIONS, b == 1), piece, error);
         }
     }
     if (status == STATUS_OK && lora->value_head) {
@@ -314,8 +313,8 @@ static Status write_config(const LoraConfig *config, const char *path, const cha
         whole = cJSON_AddNullToObject(root, unused[i]) != NULL;
     }
     cJSON *list = whole ? cJSON_AddArrayToObject(root, "target_modules") : NULL;
-    for (LoraTarget t = 0; list != NULL && t < LORA_TARGETS; t++) {
-        cJSON *name = has(config, t) ? cJSON_CreateString(lora_target_name(t)) : NULL;
+    for (Projection t = 0; list != NULL && t < PROJECTIONS; t++) {
+        cJSON *name = has(config, t) ? cJSON_CreateString(projection_name(t)) : NULL;
         whole       = whole && (!has(config, t) || (name != NULL && cJSON_AddItemToArray(list, name)));
     }
     const Status status = whole && list != NULL ? json_write_file(path, root, error) : out_of_memory(error);
@@ -361,7 +360,7 @@ static Status save_value_head(const Lora *lora, const char *directory, Error *er
 
 Status lora_save(const Lora *lora, const char *directory, const char *base, Error *error)
 {
-    const uint32_t most       = 2 * lora->model.layers * LORA_TARGETS;
+    const uint32_t most       = 2 * lora->model.layers * PROJECTIONS;
     char          *config     = path_join(directory, "adapter_config.json"),
          *weights             = path_join(directory, "adapter_model.safetensors");
     SafetensorsEntry *entries = calloc(most, sizeof *entries);
@@ -371,21 +370,21 @@ Status lora_save(const Lora *lora, const char *directory, const char *base, Erro
                                     ? file_make_directories(directory, error)
                                     : out_of_memory(error);
     for (uint32_t i = 0; i < most && status == STATUS_OK; i++) {
-        const LoraTarget target = i / 2 % LORA_TARGETS;
+        const Projection target = i / 2 % PROJECTIONS;
         const bool       b      = i % 2 == 1;
-        uint32_t         out, in;
         if (!has(&lora->config, target)) {
             continue;
         }
-        lora_target_shape(&lora->model, target, &out, &in);
-        sources[count] = (Source){.lora = lora, .at = b ? lora->places[i / 2].b : lora->places[i / 2].a};
-        tensor_name(sources[count].name, i / 2 / LORA_TARGETS, target, b);
-        entries[count] = (SafetensorsEntry){.name     = sources[count].name,
-                                            .dtype    = DTYPE_F32,
-                                            .rank     = 2,
-                                            .read_f32 = read_source,
-                                            .context  = &sources[count],
-                                            .shape    = {b ? out : lora->config.rank, b ? lora->config.rank : in}};
+        const MatrixShape shape = projection_shape(&lora->model, target);
+        sources[count]          = (Source){.lora = lora, .at = b ? lora->places[i / 2].b : lora->places[i / 2].a};
+        tensor_name(sources[count].name, i / 2 / PROJECTIONS, target, b);
+        entries[count] =
+            (SafetensorsEntry){.name     = sources[count].name,
+                               .dtype    = DTYPE_F32,
+                               .rank     = 2,
+                               .read_f32 = read_source,
+                               .context  = &sources[count],
+                               .shape    = {b ? shape.rows : lora->config.rank, b ? lora->config.rank : shape.columns}};
         count++;
     }
     status = status == STATUS_OK ? write_config(&lora->config, config, base, error) : status;

@@ -29,7 +29,7 @@ Status lora_files_open(LoraFiles *files, const char *directory, const ModelConfi
 void   lora_files_close(LoraFiles *files);
 
 /* A (b false) or B of a layer's target. The adapter must have it. */
-const Safetensor *lora_files_tensor(const LoraFiles *files, uint32_t layer, LoraTarget target, bool b);
+const Safetensor *lora_files_tensor(const LoraFiles *files, uint32_t layer, Projection target, bool b);
 
 /* With `value_head`, that of value_head.safetensors if it is there, else zeros. */
 Lora *lora_load(Gpu *gpu, const ModelConfig *model, const char *directory, bool value_head, Error *error);

@@ -18,7 +18,7 @@ typedef struct MergeTensor {
     Merge            *merge;
     const Safetensor *base;
     uint32_t          layer;
-    LoraTarget        target;
+    Projection        target;
 } MergeTensor;
 
 static Status out_of_memory(Error *error)
@@ -27,15 +27,15 @@ static Status out_of_memory(Error *error)
 }
 
 /* "model.layers.3.mlp.up_proj.weight": a matrix that may have an adapter. */
-static bool find_target(const char *name, uint32_t layers, uint32_t *layer, LoraTarget *target)
+static bool find_target(const char *name, uint32_t layers, uint32_t *layer, Projection *target)
 {
     unsigned at;
     int      used = 0;
     if (sscanf(name, "model.layers.%6u.%n", &at, &used) != 1 || used == 0 || at >= layers) {
         return false;
     }
-    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
-        const char  *module = lora_target_module(t);
+    for (Projection t = 0; t < PROJECTIONS; t++) {
+        const char  *module = projection_module(t);
         const size_t length = strlen(module);
         if (strncmp(name + used, module, length) == 0 && strcmp(name + used + length, ".weight") == 0) {
             *layer  = at;
@@ -117,17 +117,16 @@ static Status plan_entries(const SafetensorsSet *base, const ModelConfig *config
             entry->from = from;
             continue;
         }
-        uint32_t out, in;
-        lora_target_shape(config, tensor->target, &out, &in);
-        const uint64_t shape[2] = {out, in};
-        if (safetensors_expect(base, from->name, 2, shape, error) == NULL) {
+        const MatrixShape shape    = projection_shape(config, tensor->target);
+        const uint64_t    sizes[2] = {shape.rows, shape.columns};
+        if (safetensors_expect(base, from->name, 2, sizes, error) == NULL) {
             return error->status;
         }
         entry->read_f32 = read_merged;
         entry->context  = tensor;
         merged++;
     }
-    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
+    for (Projection t = 0; t < PROJECTIONS; t++) {
         wanted += merge->files->config.targets >> t & 1 ? config->layers : 0;
     }
     return merged == wanted

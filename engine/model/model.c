@@ -58,35 +58,22 @@ static void add_rows(Model *model, uint32_t matrix, const char *name, uint64_t r
     }
 }
 
-static void add_layer_rows(Model *model, uint32_t layer, ModelMatrix matrix, const char *name, uint64_t rows, uint64_t cols)
-{
-    char full[96];
-    snprintf(full, sizeof full, "model.layers.%u.%s", layer, name);
-    add_rows(model, MATRIX_LAYERS + MATRICES * layer + matrix, full, rows, cols);
-}
-
 static void end_group(Model *model) { model->floats = align_floats(model->floats); }
 
 static void layout_layer_matrices(Model *model, uint32_t l)
 {
-    const ModelConfig *c = &model->config;
-    const uint64_t     d = c->hidden_size, q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
-    ModelLayer        *layer = &model->layers[l];
-    layer->qkv = model->floats;
-    add_layer_rows(model, l, MATRIX_QKV, "self_attn.q_proj.weight", q, d);
-    add_layer_rows(model, l, MATRIX_QKV, "self_attn.k_proj.weight", kv, d);
-    add_layer_rows(model, l, MATRIX_QKV, "self_attn.v_proj.weight", kv, d);
-    end_group(model);
-    layer->o = model->floats;
-    add_layer_rows(model, l, MATRIX_O, "self_attn.o_proj.weight", d, q);
-    end_group(model);
-    layer->gate_up = model->floats;
-    add_layer_rows(model, l, MATRIX_GATE_UP, "mlp.gate_proj.weight", c->intermediate_size, d);
-    add_layer_rows(model, l, MATRIX_GATE_UP, "mlp.up_proj.weight", c->intermediate_size, d);
-    end_group(model);
-    layer->down = model->floats;
-    add_layer_rows(model, l, MATRIX_DOWN, "mlp.down_proj.weight", d, c->intermediate_size);
-    end_group(model);
+    ModelLayer *layer = &model->layers[l];
+    uint64_t   *starts[MATRICES] = {&layer->qkv, &layer->o, &layer->gate_up, &layer->down};
+    for (ModelMatrix m = 0; m < MATRICES; m++) {
+        *starts[m] = model->floats;
+        for (Projection p = matrix_projections[m]; p < matrix_projections[m + 1]; p++) {
+            const MatrixShape shape = projection_shape(&model->config, p);
+            char              name[96];
+            snprintf(name, sizeof name, "model.layers.%u.%s.weight", l, projection_module(p));
+            add_rows(model, MATRIX_LAYERS + MATRICES * l + m, name, shape.rows, shape.columns);
+        }
+        end_group(model);
+    }
 }
 
 static void layout_matrices(Model *model)

@@ -45,7 +45,7 @@ static RmsnormRows head_rows(const ModelConfig *c, uint32_t tokens, bool k)
 /* --- forward --------------------------------------------------------------------- */
 
 /* y += what the group's adapters make of x. */
-static void adapter_forward(GpuStream *s, const Workspace *work, const Model *model, uint32_t layer, LoraGroup group, GpuSpan y,
+static void adapter_forward(GpuStream *s, const Workspace *work, const Model *model, uint32_t layer, ModelMatrix group, GpuSpan y,
                             GpuSpan x, uint32_t tokens)
 {
     if (model->lora != NULL) {
@@ -69,7 +69,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
                                .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
                                .m = t, .n = w.qkv, .k = w.d,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_QKV));
-    adapter_forward(s, work, model, l, LORA_QKV, c->qk_norm ? a->qkv_raw : a->qkv, work->norm, t);
+    adapter_forward(s, work, model, l, MATRIX_QKV, c->qk_norm ? a->qkv_raw : a->qkv, work->norm, t);
     if (c->qk_norm) {
         gpu_copy(s, head_of(a->qkv, (uint64_t)t * w.qkv), head_of(a->qkv_raw, (uint64_t)t * w.qkv));
         rmsnorm_forward(s, a->qkv, a->q_rstd, a->qkv_raw, model_span(p, layer->q_norm, c->head_dim), head_rows(c, t, false), c->rms_norm_eps);
@@ -81,7 +81,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     gpu_stream_flops(s, 0);
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention, .add = x, .m = t, .n = w.d, .k = w.q,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_O));
-    adapter_forward(s, work, model, l, LORA_ATTENTION_OUT, a->middle, a->attention, t);
+    adapter_forward(s, work, model, l, MATRIX_O, a->middle, a->attention, t);
 }
 
 /* next = middle + mlp(norm(middle)). */
@@ -96,14 +96,14 @@ static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model,
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm, .m = t, .n = 2 * w.ff, .k = w.d,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_GATE_UP));
-    adapter_forward(s, work, model, l, LORA_GATE_UP, a->gate_up, work->norm, t);
+    adapter_forward(s, work, model, l, MATRIX_GATE_UP, a->gate_up, work->norm, t);
     if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
         return;
     }
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation, .add = a->middle, .m = t, .n = w.d, .k = w.ff,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_DOWN));
-    adapter_forward(s, work, model, l, LORA_MLP_OUT, next, work->activation, t);
+    adapter_forward(s, work, model, l, MATRIX_DOWN, next, work->activation, t);
 }
 
 void transformer_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch)
@@ -151,7 +151,7 @@ static void norm_weight_gradient(const Backward *b, uint64_t at, GpuSpan dy, Gpu
 }
 
 /* The gradients of the group's adapters, and what they add to dx (buffer NULL: not wanted). */
-static void adapter_backward(const Backward *b, LoraGroup group, GpuSpan dx, GpuSpan dy, GpuSpan x)
+static void adapter_backward(const Backward *b, ModelMatrix group, GpuSpan dx, GpuSpan dy, GpuSpan x)
 {
     if (b->model->lora != NULL) {
         lora_backward(b->s, b->model->lora, b->g, b->layer, group, dx, dy, x, b->tokens, &b->work->lora);
@@ -180,12 +180,12 @@ static void mlp_block_backward(const Backward *b)
     input_gradient(b, work->d_activation, dx, MATRIX_DOWN);
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
     weight_gradient(b, layer->down, dx, work->activation, w.d, w.ff);
-    adapter_backward(b, LORA_MLP_OUT, work->d_activation, dx, work->activation);
+    adapter_backward(b, MATRIX_DOWN, work->d_activation, dx, work->activation);
     swiglu_backward(s, work->d_gate_up, work->d_activation, a->gate_up, t, w.ff);
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     weight_gradient(b, layer->gate_up, work->d_gate_up, work->norm, 2 * w.ff, w.d);
     input_gradient(b, work->d_norm, work->d_gate_up, MATRIX_GATE_UP);
-    adapter_backward(b, LORA_GATE_UP, work->d_norm, work->d_gate_up, work->norm);
+    adapter_backward(b, MATRIX_GATE_UP, work->d_norm, work->d_gate_up, work->norm);
     norm_weight_gradient(b, layer->post_norm, work->d_norm, a->middle, a->rstd2, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, a->middle, model_span(p, layer->post_norm, w.d), a->rstd2, rmsnorm_rows(t, w.d), true);
 }
@@ -219,7 +219,7 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     const GpuSpan           p = b->model->parameters, dx = work->d_residual, x = work->residual[b->layer];
     weight_gradient(b, layer->o, dx, a->attention, w.d, w.q);
     input_gradient(b, work->d_attention, dx, MATRIX_O);
-    adapter_backward(b, LORA_ATTENTION_OUT, work->d_attention, dx, a->attention);
+    adapter_backward(b, MATRIX_O, work->d_attention, dx, a->attention);
     gpu_stream_flops(s, attention_flops(c, batch, 5) / 2); /* in two kernels */
     attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, batch->tiles,
                        batch->tile_count, attention_shape(c));
@@ -234,11 +234,11 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     weight_gradient(b, layer->qkv, work->d_qkv, work->norm, w.qkv, w.d);
     if (b->layer == 0 && b->model->lora != NULL) { /* nothing below is trained */
-        adapter_backward(b, LORA_QKV, (GpuSpan){0}, work->d_qkv, work->norm);
+        adapter_backward(b, MATRIX_QKV, (GpuSpan){0}, work->d_qkv, work->norm);
         return;
     }
     input_gradient(b, work->d_norm, work->d_qkv, MATRIX_QKV);
-    adapter_backward(b, LORA_QKV, work->d_norm, work->d_qkv, work->norm);
+    adapter_backward(b, MATRIX_QKV, work->d_norm, work->d_qkv, work->norm);
     norm_weight_gradient(b, layer->input_norm, work->d_norm, x, a->rstd1, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, x, model_span(p, layer->input_norm, w.d), a->rstd1, rmsnorm_rows(t, w.d), true);
 }

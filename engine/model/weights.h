@@ -1,4 +1,4 @@
-/* A model's matrices: which there are, in which format each lies on the device, how they get there.
+/* A model's matrices (matrices.h) on the device: in which format each lies there, how they get there.
  *
  *     const Weight *qkv = model_matrix(model, layer, MATRIX_QKV);
  *     weight_matmul(stream, &(Matmul){…}, qkv);
@@ -10,20 +10,8 @@
 #define ENGINE_MODEL_WEIGHTS_H
 
 #include "engine/io/safetensors.h"
-#include "engine/model/config.h"
+#include "engine/model/matrices.h"
 #include "engine/ops/weight.h"
-
-/* The matrices of a layer, each a group of neighbours of the Hugging Face files. */
-typedef enum ModelMatrix { MATRIX_QKV, MATRIX_O, MATRIX_GATE_UP, MATRIX_DOWN, MATRICES } ModelMatrix;
-
-/* Where a model's list of matrices has the embedding and the head (which is the embedding if they are tied), and
- * where the layers' begin. */
-enum { MATRIX_EMBEDDING, MATRIX_HEAD, MATRIX_LAYERS };
-
-static inline uint32_t model_matrix_count(const ModelConfig *config)
-{
-    return MATRIX_LAYERS + MATRICES * config->layers;
-}
 
 /* Matrices as the files hold them: bf16 or f16 if all of them are, else f32. */
 #define WEIGHTS_AS_STORED WEIGHT_FORMATS

@@ -50,29 +50,16 @@ static uint64_t scratch_bytes(const Workspace *w)
 {
     const ModelConfig *c = &w->config;
     GpuStream         *s = gpu_transfer_stream(w->gpu);
-    const uint32_t     t = w->max_tokens, d = c->hidden_size, ff = c->intermediate_size, q = c->heads * c->head_dim;
-    const uint32_t     qkv = q + 2 * c->kv_heads * c->head_dim;
+    const uint32_t     t = w->max_tokens, d = c->hidden_size, qkv = model_matrix_shape(c, MATRIX_LAYERS + MATRIX_QKV).rows;
     uint64_t           bytes = 256;
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NT, t, qkv, d));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NT, t, d, q));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NT, t, 2 * ff, d));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NT, t, d, ff));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NT, w->chunk_rows, c->vocab_size, d));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NN, t, d, qkv));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NN, t, q, d));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NN, t, d, 2 * ff));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NN, t, ff, d));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NN, w->chunk_rows, d, c->vocab_size));
-    bytes = larger(bytes, weight_workspace_as(s, c->compute, t, qkv, d));
-    bytes = larger(bytes, weight_workspace_as(s, c->compute, t, d, q));
-    bytes = larger(bytes, weight_workspace_as(s, c->compute, t, 2 * ff, d));
-    bytes = larger(bytes, weight_workspace_as(s, c->compute, t, d, ff));
-    bytes = larger(bytes, weight_workspace_as(s, c->compute, w->chunk_rows, c->vocab_size, d));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_TN, qkv, d, t));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_TN, d, q, t));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_TN, 2 * ff, d, t));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_TN, d, ff, t));
-    bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_TN, c->vocab_size, d, w->max_rows));
+    for (uint32_t i = MATRIX_HEAD; i < MATRIX_LAYERS + MATRICES; i++) { /* all layers are alike */
+        const MatrixShape m = model_matrix_shape(c, i);
+        const uint32_t    rows = i == MATRIX_HEAD ? w->chunk_rows : t;
+        bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NT, rows, m.rows, m.columns));
+        bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_NN, rows, m.columns, m.rows));
+        bytes = larger(bytes, weight_workspace_as(s, c->compute, rows, m.rows, m.columns));
+        bytes = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_TN, m.rows, m.columns, i == MATRIX_HEAD ? w->max_rows : t));
+    }
     bytes = larger(bytes, rmsnorm_workspace_bytes(rmsnorm_rows(t, d)));
     bytes = larger(bytes, columns_workspace_bytes(t, qkv));
     bytes = larger(bytes, value_head_workspace_bytes(w->max_rows, d));

@@ -135,7 +135,7 @@ static Status check_adapter(const RunConfig *config, const char *origin, Error *
                       config->adapter.kind == ADAPTER_NONE ? "no adapter" : "RL alone");
     }
     for (uint32_t i = 0; config->adapter.kind == ADAPTER_LORA && i < config->adapter.target_count; i++) {
-        if (lora_target_find(config->adapter.targets[i]) == LORA_TARGETS) {
+        if (projection_find(config->adapter.targets[i]) == PROJECTIONS) {
             return refuse(origin, "adapter.targets", error,
                           "\"%s\" is none of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
                           config->adapter.targets[i]);

@@ -22,7 +22,7 @@ static LoraConfig lora_config(const RunConfig *config)
 {
     LoraConfig lora = {.rank = config->adapter.rank, .alpha = config->adapter.alpha, .rslora = config->adapter.rslora, .dropout = config->adapter.dropout};
     for (uint32_t i = 0; i < config->adapter.target_count; i++) {
-        lora.targets |= 1u << lora_target_find(config->adapter.targets[i]); /* known ones: config_check */
+        lora.targets |= 1u << projection_find(config->adapter.targets[i]); /* known ones: config_check */
     }
     return lora;
 }
@@ -66,9 +66,9 @@ static void tell(const Session *session, const Lora *lora)
 {
     char   targets[128] = "";
     size_t used         = 0;
-    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
+    for (Projection t = 0; t < PROJECTIONS; t++) {
         if ((lora->config.targets >> t & 1) != 0) {
-            used += (size_t)snprintf(targets + used, sizeof targets - used, " %s", lora_target_name(t));
+            used += (size_t)snprintf(targets + used, sizeof targets - used, " %s", projection_name(t));
         }
     }
     events_log(session->events, "info", "adapter of rank %u, alpha %g on%s: %llu parameters beside %llu frozen ones in %s, %.1f MiB",

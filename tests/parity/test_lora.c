@@ -19,8 +19,8 @@ static const float *matrix_of(const Lora *lora, GpuSpan range, uint32_t i, bool 
                               const char *prefix, float **want, uint64_t *n)
 {
     char key[160];
-    snprintf(key, sizeof key, "%s.model.layers.%u.%s.lora_%c", prefix, i / LORA_TARGETS,
-             lora_target_module(i % LORA_TARGETS), b ? 'B' : 'A');
+    snprintf(key, sizeof key, "%s.model.layers.%u.%s.lora_%c", prefix, i / PROJECTIONS,
+             projection_module(i % PROJECTIONS), b ? 'B' : 'A');
     *want = fixture_f32(set, key, n);
     return fixture_download(model_span(range, b ? lora->places[i].b : lora->places[i].a, *n), *n);
 }
@@ -28,7 +28,7 @@ static const float *matrix_of(const Lora *lora, GpuSpan range, uint32_t i, bool 
 static void check_gradients(const LoraRig *r, const Lora *lora, const SafetensorsSet *expected)
 {
     double l2 = 0.0, largest = 0.0;
-    for (uint32_t i = 0; i < 2 * lora->model.layers * LORA_TARGETS; i++) {
+    for (uint32_t i = 0; i < 2 * lora->model.layers * PROJECTIONS; i++) {
         float       *want;
         uint64_t     n;
         const float *got  = matrix_of(lora, r->gradients, i / 2, i % 2 == 1, expected, "grad", &want, &n);
@@ -49,7 +49,7 @@ static void check_parameters(const Lora *lora, const SafetensorsSet *expected)
 {
     uint64_t off = 0, all = 0;
     double   worst = 0.0;
-    for (uint32_t i = 0; i < 2 * lora->model.layers * LORA_TARGETS; i++) {
+    for (uint32_t i = 0; i < 2 * lora->model.layers * PROJECTIONS; i++) {
         float       *want;
         uint64_t     n, beyond = 0;
         const float *got = matrix_of(lora, lora->parameters, i / 2, i % 2 == 1, expected, "p3", &want, &n);

@@ -54,17 +54,16 @@ static void check_slopes(const char *name, Recompute recompute)
     const LoraConfig config = {.rank = 4, .alpha = 8, .targets = LORA_ALL};
     char             path[256];
     snprintf(path, sizeof path, LORA_MODELS "%s", name);
-    Model   *base  = lora_fixture_base(path);
-    Lora    *lora  = lora_fixture_random(base, &config, false, 9);
-    Model   *model = lora_fixture_adapted(base, lora);
-    LoraRig  r     = open_rig(base, config.rank, recompute, 0.25f);
-    double   worst = 0.0;
-    uint32_t out, in;
+    Model  *base  = lora_fixture_base(path);
+    Lora   *lora  = lora_fixture_random(base, &config, false, 9);
+    Model  *model = lora_fixture_adapted(base, lora);
+    LoraRig r     = open_rig(base, config.rank, recompute, 0.25f);
+    double  worst = 0.0;
     lora_rig_backward(&r, model);
     const float *gradients = fixture_download(r.gradients, lora->floats);
-    for (uint32_t i = 0; i < lora->model.layers * LORA_TARGETS; i++) {
-        lora_target_shape(&lora->model, i % LORA_TARGETS, &out, &in);
-        const uint64_t a = (uint64_t)config.rank * in, b = (uint64_t)config.rank * out;
+    for (uint32_t i = 0; i < lora->model.layers * PROJECTIONS; i++) {
+        const MatrixShape shape = projection_shape(&lora->model, i % PROJECTIONS);
+        const uint64_t    a = (uint64_t)config.rank * shape.columns, b = (uint64_t)config.rank * shape.rows;
         worst = fmax(worst, slope_error(&r, model, lora->places[i].a, a, gradients + lora->places[i].a));
         worst = fmax(worst, slope_error(&r, model, lora->places[i].b, b, gradients + lora->places[i].b));
     }
@@ -110,11 +109,12 @@ static void recomputing_changes_nothing(void **state)
 static void off_is_off(void **state)
 {
     (void)state;
-    const LoraConfig config  = {.rank = 4, .alpha = 8, .targets = 1 << LORA_V | 1 << LORA_DOWN, .dropout = 0.5};
-    Model           *base    = lora_fixture_base(LORA_MODELS "tiny-llama");
-    Model           *model   = lora_fixture_adapted(base, lora_fixture_random(base, &config, false, 4));
-    LoraRig          without = lora_rig_open(&base->config, config.rank, KEEP_ACTIVATIONS),
-            with             = open_rig(base, config.rank, KEEP_ACTIVATIONS, 0.0f);
+    const LoraConfig config = {
+        .rank = 4, .alpha = 8, .targets = 1 << PROJECTION_V | 1 << PROJECTION_DOWN, .dropout = 0.5};
+    Model  *base    = lora_fixture_base(LORA_MODELS "tiny-llama");
+    Model  *model   = lora_fixture_adapted(base, lora_fixture_random(base, &config, false, 4));
+    LoraRig without = lora_rig_open(&base->config, config.rank, KEEP_ACTIVATIONS),
+            with    = open_rig(base, config.rank, KEEP_ACTIVATIONS, 0.0f);
     lora_rig_set_random(&without, base->config.vocab_size);
     const uint64_t n     = (uint64_t)with.batch->rows * base->config.vocab_size;
     const float   *plain = lora_rig_logits(&without, model);

@@ -18,14 +18,14 @@ static void check_against_full(const LoraRig *r, const Lora *lora, const Model *
     const uint32_t rank  = lora->config.rank;
     const double   scale = lora_scale(&lora->config);
     double         worst = 0.0;
-    for (uint32_t i = 0; i < lora->model.layers * LORA_TARGETS; i++) {
-        char     key[96];
-        uint32_t out, in;
-        if ((lora->config.targets >> i % LORA_TARGETS & 1) == 0) {
+    for (uint32_t i = 0; i < lora->model.layers * PROJECTIONS; i++) {
+        const uint32_t out = projection_shape(&lora->model, i % PROJECTIONS).rows,
+                       in  = projection_shape(&lora->model, i % PROJECTIONS).columns;
+        char key[96];
+        if ((lora->config.targets >> i % PROJECTIONS & 1) == 0) {
             continue;
         }
-        snprintf(key, sizeof key, "model.layers.%u.%s.weight", i / LORA_TARGETS, lora_target_module(i % LORA_TARGETS));
-        lora_target_shape(&lora->model, i % LORA_TARGETS, &out, &in);
+        snprintf(key, sizeof key, "model.layers.%u.%s.weight", i / PROJECTIONS, projection_module(i % PROJECTIONS));
         const float *g = full + model_tensor(merged, key)->offset;
         const float *a =
             fixture_download(model_span(lora->parameters, lora->places[i].a, (uint64_t)rank * in), (size_t)rank * in);
@@ -108,14 +108,14 @@ static void families_and_ranks(void **state)
     check_shape("tiny-qwen3", &(LoraConfig){.rank = 3, .alpha = 5, .targets = LORA_ALL, .rslora = true},
                 RECOMPUTE_BLOCKS);
     check_shape("tiny-llama-sharded", &(LoraConfig){.rank = 2, .alpha = 3, .targets = LORA_ALL}, KEEP_ACTIVATIONS);
-    check_shape("tiny-qwen2", &(LoraConfig){.rank = 1, .alpha = 1, .targets = 1 << LORA_Q | 1 << LORA_V},
+    check_shape("tiny-qwen2", &(LoraConfig){.rank = 1, .alpha = 1, .targets = 1 << PROJECTION_Q | 1 << PROJECTION_V},
                 KEEP_ACTIVATIONS);
 }
 
 static void each_target_alone(void **state)
 {
     (void)state;
-    for (LoraTarget t = 0; t < LORA_TARGETS; t++) {
+    for (Projection t = 0; t < PROJECTIONS; t++) {
         check_shape("tiny-qwen3", &(LoraConfig){.rank = 8, .alpha = 16, .targets = 1u << t}, KEEP_ACTIVATIONS);
     }
 }
@@ -126,7 +126,7 @@ static void several_adapters_on_one_base(void **state)
     (void)state;
     Error            error  = {0};
     const LoraConfig config = {.rank = 4, .alpha = 8, .targets = LORA_ALL},
-                     other  = {.rank = 8, .alpha = 8, .targets = 1 << LORA_DOWN};
+                     other  = {.rank = 8, .alpha = 8, .targets = 1 << PROJECTION_DOWN};
     Model *base             = lora_fixture_base(LORA_MODELS "tiny-llama");
     Lora  *fresh            = lora_new(fixture_gpu(), &base->config, &config, false, &error);
     lora_fixture_must(fresh != NULL && lora_init(fresh, 3, &error) == STATUS_OK, &error);

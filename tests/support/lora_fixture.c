@@ -144,13 +144,11 @@ Lora *lora_fixture_random(const Model *base, const LoraConfig *config, bool valu
     Lora *lora  = lora_new(fixture_gpu(), &base->config, config, value_head, &error);
     lora_fixture_must(lora != NULL && lora_init(lora, seed, &error) == STATUS_OK, &error);
     Random random = random_stream(seed, RANDOM_TEST, 2, 0);
-    for (uint32_t i = 0; i < base->config.layers * LORA_TARGETS; i++) {
-        uint32_t out, in;
-        lora_target_shape(&base->config, i % LORA_TARGETS, &out, &in);
-        if ((config->targets >> i % LORA_TARGETS & 1) == 0) {
+    for (uint32_t i = 0; i < base->config.layers * PROJECTIONS; i++) {
+        if ((config->targets >> i % PROJECTIONS & 1) == 0) {
             continue;
         }
-        const uint64_t n = (uint64_t)out * config->rank;
+        const uint64_t n = (uint64_t)projection_shape(&base->config, i % PROJECTIONS).rows * config->rank;
         float         *b = fixture_alloc(n * sizeof *b);
         for (uint64_t j = 0; j < n; j++) {
             b[j] = (float)(0.1 * random_normal(&random));
