@@ -97,8 +97,8 @@ bool coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
 
 /* The largest tiles of which there are enough. What an element of C sums up, and in which order, is the same for all
  * of them, so that its bits do not depend on how many rows there are. */
-MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
-                        uint32_t enough)
+MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k,
+                        MatmulChoice choice, uint32_t enough)
 {
     const uint32_t split_tile = 64; /* of C, for counting slices: they may not depend on the tiles either */
     MatmulPlan     plan       = {.kernel  = KERNEL_COOPMAT,
@@ -110,15 +110,8 @@ MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m,
                                  .k_most  = k,
                                  .coopmat = *coopmat};
     matmul_plan_split(&plan, 4 * enough, layout, m, n);
-    uint32_t i = size < coopmat->count ? size : 0;
-    while (size >= coopmat->count && i + 1 < coopmat->count) {
-        const CoopmatTiles *t = &coopmat->tiles[i];
-        if ((uint64_t)ceil_div(m, t->tile_m) * ceil_div(n, t->tile_n) * plan.slices >= enough) {
-            break;
-        }
-        i++;
-    }
-    plan.tiles  = coopmat->tiles[i];
+    plan.size   = matmul_choice_size(choice, coopmat->tiles, coopmat->count, enough, plan.slices, m, n);
+    plan.tiles  = coopmat->tiles[plan.size];
     plan.tile_m = plan.tiles.tile_m;
     plan.tile_n = plan.tiles.tile_n;
     return plan;
@@ -202,10 +195,10 @@ bool coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
     return coopmat->count > 0;
 }
 
-MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
-                         uint32_t enough)
+MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k,
+                         MatmulChoice choice, uint32_t enough)
 {
-    MatmulPlan plan = coopmat_plan(coopmat, layout, m, n, k, size, enough);
+    MatmulPlan plan = coopmat_plan(coopmat, layout, m, n, k, choice, enough);
     plan.kernel     = KERNEL_COOPMAT2;
     return plan;
 }

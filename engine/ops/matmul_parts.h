@@ -6,6 +6,7 @@
 #define ENGINE_OPS_MATMUL_PARTS_H
 
 #include "engine/ops/matmul.h"
+#include "engine/ops/matmul_choice.h"
 #include "engine/ops/matmul_variants.h"
 
 /* Bits of EPILOGUE, as in shaders/include/gemm.glsl. */
@@ -43,8 +44,9 @@ typedef struct MatmulPlan {
     uint32_t     slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
     uint32_t     k_most;                 /* of a pass of any product with these m and n (TN) or n and k      */
     uint64_t     panel_bytes;            /* of the workspace that B of a pass takes in panels; 0: B as it is */
-    Coopmat      coopmat;                /* KERNEL_COOPMAT, _COOPMAT2; tiles: which of them                   */
-    CoopmatTiles tiles;
+    Coopmat      coopmat;                /* KERNEL_COOPMAT, _COOPMAT2                                         */
+    CoopmatTiles tiles;                  /* and KERNEL_TILED, whose parts are an invocation's                 */
+    uint32_t     size;                   /* which of the kernel's tiles, as in MatmulVariant                  */
 } MatmulPlan;
 
 static inline uint32_t ceil_div(uint32_t a, uint32_t b)
@@ -75,12 +77,18 @@ static inline uint32_t matmul_panel_length(uint32_t count)
     return ceil_div(count, PADDED_STEP) * PADDED_STEP;
 }
 
-/* The kernel that suits the device and the shape, or `variant` if that is not NULL and takes it; the one that takes
- * every shape. */
+/* The kernel that suits the device and the shape, or the one that is chosen, or `variant`, if it takes it; for f32; the one
+ * that takes every shape. */
+MatmulPlan matmul_plan_chosen(const GpuInfo *info, MatmulChoice choice, ComputeType compute, MatmulLayout layout,
+                              uint32_t m, uint32_t n, uint32_t k);
 MatmulPlan matmul_plan_as(GpuStream *stream, const MatmulVariant *variant, ComputeType compute, MatmulLayout layout,
                           uint32_t m, uint32_t n, uint32_t k);
-MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k); /* for f32 */
+MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
 MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+
+/* The tiles of gemm_tiled.comp, from large to small: `size` of TILED_SIZES. An element's sum is the same with all. */
+enum { TILED_SIZES = 3 };
+extern const CoopmatTiles matmul_tiled_tiles[TILED_SIZES];
 
 /* Whether the product's strides and places suit a kernel that reads vec4s. */
 bool matmul_fits_vec4s(const Matmul *p);
@@ -101,15 +109,21 @@ void matmul_record_pack(GpuStream *stream, const Matmul *p, const MatmulPlan *pl
                         uint32_t count);
 
 /* Whether the device and this build have matrix units for a compute type, and with which tiles; the plan of a product
- * with them: tiles `size` (0: the largest) or, from COOPMAT_SIZES, those of which there are `enough`. */
+ * with them: with the tiles that are chosen, if exactly they are, or else the next smaller ones of which there are
+ * `enough`. */
 bool       coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat);
-MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
-                        uint32_t enough);
+MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k,
+                        MatmulChoice choice, uint32_t enough);
 
 /* The same for a workgroup's matrices (gemm_coopmat2.comp): tile_m, tile_n and step of its tiles count. */
 bool       coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat);
-MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k, uint32_t size,
-                         uint32_t enough);
+MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k,
+                         MatmulChoice choice, uint32_t enough);
+
+/* The place in `tiles`, from large to small, of what is chosen: the next smaller ones of which there are `enough` with
+ * the slices, unless the choice is exact. */
+uint32_t matmul_choice_size(MatmulChoice choice, const CoopmatTiles *tiles, uint32_t count, uint32_t enough,
+                            uint32_t slices, uint32_t m, uint32_t n);
 
 /* Slices of k for a plan whose tiles are set, so that there are `wanted` of them together. */
 void matmul_plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n);

@@ -34,13 +34,41 @@ static bool is_old_lavapipe(const GpuInfo *info)
     return info->driver_id == LLVMPIPE && !is_new_lavapipe(info);
 }
 
+const CoopmatTiles matmul_tiled_tiles[TILED_SIZES] = {
+    {.tile_m = 128, .tile_n = 128, .part_m = 8, .part_n = 8, .step = 16, .stages = 1},
+    {.tile_m = 64, .tile_n = 64, .part_m = 4, .part_n = 4, .step = 16, .stages = 1},
+    {.tile_m = 32, .tile_n = 32, .part_m = 4, .part_n = 4, .step = 16, .stages = 1}};
+
+uint32_t matmul_choice_size(MatmulChoice choice, const CoopmatTiles *tiles, uint32_t count, uint32_t enough,
+                            uint32_t slices, uint32_t m, uint32_t n)
+{
+    uint32_t i = choice.size < count ? choice.size : 0;
+    while (!choice.exact && i + 1 < count &&
+           (uint64_t)ceil_div(m, tiles[i].tile_m) * ceil_div(n, tiles[i].tile_n) * slices < enough) {
+        i++;
+    }
+    return i;
+}
+
+static MatmulPlan plan_tiled(const GpuInfo *info, MatmulChoice choice, MatmulLayout layout, uint32_t m, uint32_t n,
+                             uint32_t k)
+{
+    const bool         cpu   = info->type == GPU_CPU;
+    const uint32_t     usual = cpu ? 2 : 1; /* CPU devices: half the code to compile. Slices do not depend on the choice */
+    const MatmulChoice take  = choice.given ? choice : (MatmulChoice){.exact = true, .size = usual};
+    MatmulPlan         plan  = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
+    plan.tile_m = plan.tile_n = matmul_tiled_tiles[usual].tile_m;
+    matmul_plan_split(&plan, cpu ? 16 : 512, layout, m, n);
+    plan.size   = matmul_choice_size(take, matmul_tiled_tiles, TILED_SIZES, cpu ? 4 : 96, plan.slices, m, n);
+    plan.tiles  = matmul_tiled_tiles[plan.size];
+    plan.tile_m = plan.tiles.tile_m;
+    plan.tile_n = plan.tiles.tile_n;
+    return plan;
+}
+
 MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
-    const bool cpu  = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
-    MatmulPlan plan = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
-    plan.tile_m = plan.tile_n = cpu ? 32 : 64; /* CPU devices: half the code to compile */
-    matmul_plan_split(&plan, cpu ? 16 : 512, layout, m, n);
-    return plan;
+    return plan_tiled(gpu_info(gpu_stream_gpu(stream)), (MatmulChoice){0}, layout, m, n, k);
 }
 
 /* Passes over k keep what their tiles share (B; for TN, A too) within a
@@ -148,27 +176,34 @@ static bool takes(const GpuInfo *info, MatmulKernel kernel, MatmulLayout layout,
     return true;
 }
 
+MatmulPlan matmul_plan_chosen(const GpuInfo *info, MatmulChoice choice, ComputeType compute, MatmulLayout layout,
+                              uint32_t m, uint32_t n, uint32_t k)
+{
+    const bool     cpu = info->type == GPU_CPU, any = !choice.given;
+    const uint32_t enough = cpu ? 4 : 96; /* workgroups */
+    Coopmat        coopmat;
+    if ((any ? !cpu : choice.kernel == KERNEL_COOPMAT) && coopmat_find(info, compute, &coopmat)) {
+        return coopmat_plan(&coopmat, layout, m, n, k, choice, enough);
+    }
+    if (!any && choice.kernel == KERNEL_COOPMAT2 && coopmat2_find(info, compute, &coopmat)) {
+        return coopmat2_plan(&coopmat, layout, m, n, k, choice, enough); /* never by the table: no card has run it */
+    }
+    if ((any || choice.kernel == KERNEL_LANES) && takes(info, KERNEL_LANES, layout, m, n, k)) {
+        return plan_lanes(layout, info->subgroup_size, m, n, k);
+    }
+    if ((any || choice.kernel == KERNEL_TEXEL) && takes(info, KERNEL_TEXEL, layout, m, n, k)) {
+        return plan_texel(layout, info->subgroup_size, m, n, k);
+    }
+    return plan_tiled(info, choice.kernel == KERNEL_TILED ? choice : (MatmulChoice){0}, layout, m, n, k);
+}
+
 MatmulPlan matmul_plan_as(GpuStream *stream, const MatmulVariant *variant, ComputeType compute, MatmulLayout layout,
                           uint32_t m, uint32_t n, uint32_t k)
 {
-    const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
-    const bool     cpu  = info->type == GPU_CPU;
-    const bool     any  = variant == NULL;
-    Coopmat        coopmat;
-    if ((any ? !cpu : variant->kernel == KERNEL_COOPMAT) && coopmat_find(info, compute, &coopmat)) {
-        return coopmat_plan(&coopmat, layout, m, n, k, any ? COOPMAT_SIZES : variant->size, cpu ? 4 : 96);
-    }
-    if (!any && variant->kernel == KERNEL_COOPMAT2 && coopmat2_find(info, compute, &coopmat)) {
-        return coopmat2_plan(&coopmat, layout, m, n, k, variant->size,
-                             96); /* chosen by nobody until a card has run it */
-    }
-    if ((any || variant->kernel == KERNEL_LANES) && takes(info, KERNEL_LANES, layout, m, n, k)) {
-        return plan_lanes(layout, info->subgroup_size, m, n, k);
-    }
-    if ((any || variant->kernel == KERNEL_TEXEL) && takes(info, KERNEL_TEXEL, layout, m, n, k)) {
-        return plan_texel(layout, info->subgroup_size, m, n, k);
-    }
-    return matmul_plan_tiled(stream, layout, m, n, k);
+    const GpuInfo     *info   = gpu_info(gpu_stream_gpu(stream));
+    const MatmulChoice choice = variant != NULL ? (MatmulChoice){true, variant->kernel, variant->size, true}
+                                                : matmul_choice(info, compute, layout, m);
+    return matmul_plan_chosen(info, choice, compute, layout, m, n, k);
 }
 
 MatmulPlan matmul_plan(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)

@@ -39,7 +39,7 @@ void matmul_record_general(GpuStream *stream, const Matmul *p, const MatmulPlan 
 
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
-    const uint32_t reg = 4, side = plan->tile_m / reg;
+    const uint32_t reg = plan->tiles.part_m, side = plan->tile_m / reg;
     matmul_record_general(
         stream, p, plan, c, epilogue,
         &(GpuDispatch){.kernel     = "gemm_tiled",

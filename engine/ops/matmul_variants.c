@@ -79,7 +79,13 @@ static void add_coopmat2(const GpuInfo *info, MatmulVariant *list, int *count, C
 int matmul_variants(const GpuInfo *info, MatmulVariant list[MATMUL_VARIANTS])
 {
     int count = 0;
-    add(list, &count, "gemm_tiled", KERNEL_TILED, COMPUTE_F32);
+    for (uint32_t i = 0; i < TILED_SIZES; i++) {
+        const CoopmatTiles *t       = &matmul_tiled_tiles[i];
+        MatmulVariant      *variant = add(list, &count, "gemm_tiled", KERNEL_TILED, COMPUTE_F32);
+        variant->size               = i;
+        snprintf(variant->detail, sizeof variant->detail, "%ux%ux%u in %ux%u by an invocation", t->tile_m, t->tile_n,
+                 t->step, t->part_m, t->part_n);
+    }
     if (!matmul_has_lanes(info)) {
         lacks(add(list, &count, "gemm_lanes", KERNEL_LANES, COMPUTE_F32), "for lavapipe of Mesa 24 and later");
     } else {
@@ -101,7 +107,11 @@ const char *matmul_kernel_name(GpuStream *stream, ComputeType compute, MatmulLay
                                uint32_t k)
 {
     static const char *const names[] = {
-        [KERNEL_TILED] = "gemm_tiled", [KERNEL_LANES] = "gemm_lanes", [KERNEL_TEXEL] = "gemm_texel"};
+        [KERNEL_TILED] = "gemm_tiled",     [KERNEL_LANES] = "gemm_lanes",       [KERNEL_TEXEL] = "gemm_texel",
+        [KERNEL_COOPMAT] = "gemm_coopmat", [KERNEL_COOPMAT2] = "gemm_coopmat2"};
     const MatmulKernel kernel = matmul_plan_as(stream, NULL, compute, layout, m, n, k).kernel;
-    return kernel != KERNEL_COOPMAT ? names[kernel] : compute == COMPUTE_BF16 ? "gemm_coopmat_bf16" : "gemm_coopmat";
+    return compute != COMPUTE_BF16        ? names[kernel]
+           : kernel == KERNEL_COOPMAT     ? "gemm_coopmat_bf16"
+           : kernel == KERNEL_COOPMAT2    ? "gemm_coopmat2_bf16"
+                                          : names[kernel];
 }

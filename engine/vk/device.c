@@ -125,3 +125,8 @@ const GpuInfo *gpu_info(const Gpu *gpu)
 {
     return &gpu->info;
 }
+
+void gpu_set_choice(Gpu *gpu, uint32_t which, uint8_t choice)
+{
+    gpu->info.choices[which] = choice;
+}

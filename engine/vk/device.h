@@ -42,7 +42,7 @@ typedef struct GpuMatrix2 {
     bool workgroup_scope, flexible_dimensions, tensor_addressing, block_loads;
 } GpuMatrix2;
 
-enum { GPU_MATRICES = 32 };
+enum { GPU_MATRICES = 32, GPU_CHOICES = 16, GPU_UUID_BYTES = 16 };
 
 typedef struct GpuInfo {
     int        index; /* the N of --device N                           */
@@ -55,6 +55,7 @@ typedef struct GpuInfo {
     uint64_t   memory_free_bytes; /* budget left, if the driver tells; else 0      */
     uint64_t   max_binding_bytes; /* maxStorageBufferRange                         */
     uint64_t   max_allocation_bytes; /* maxMemoryAllocationSize                    */
+    uint64_t   max_buffer_bytes;     /* maxBufferSize; UINT64_MAX: the driver does not say */
     uint32_t   subgroup_size, max_workgroup, shared_bytes, max_texels;
     uint32_t   min_subgroup, max_subgroup; /* that a kernel can ask for, where tier.subgroup_size_control holds */
     GpuTier    tier;
@@ -62,6 +63,8 @@ typedef struct GpuInfo {
     uint32_t   matrix_count;
     GpuMatrix2 matrix2;
     bool       duplicate; /* the same card through a second driver         */
+    uint8_t    cache_uuid[GPU_UUID_BYTES]; /* pipelineCacheUUID: another with every compiler of kernels             */
+    uint8_t    choices[GPU_CHOICES];       /* what engine/ops has found best on this device (matmul_choice.h); 0: nothing */
 } GpuInfo;
 
 typedef struct GpuOptions {
@@ -98,6 +101,8 @@ bool gpu_is_dry(const Gpu *gpu);
 GpuInfo gpu_info_typical(uint64_t memory_bytes);
 
 const GpuInfo *gpu_info(const Gpu *gpu);
+/* Sets one of info's choices. What was recorded or planned before may not fit it: for a device that was just opened. */
+void           gpu_set_choice(Gpu *gpu, uint32_t which, uint8_t choice);
 const char    *gpu_type_name(GpuType type);
 
 /* Validation messages (warnings and errors) seen since the device was opened;

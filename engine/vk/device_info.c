@@ -123,6 +123,8 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     info->max_workgroup     = plain.limits.maxComputeWorkGroupInvocations;
     info->shared_bytes      = plain.limits.maxComputeSharedMemorySize;
     info->max_texels        = plain.limits.maxTexelBufferElements;
+    info->max_buffer_bytes  = UINT64_MAX;
+    memcpy(info->cache_uuid, plain.pipelineCacheUUID, sizeof info->cache_uuid);
     if (plain.apiVersion < VK_API_VERSION_1_2) {
         snprintf(info->unusable, sizeof info->unusable, "Vulkan %u.%u only; 1.2 is needed: update its driver",
                  VK_API_VERSION_MAJOR(plain.apiVersion), VK_API_VERSION_MINOR(plain.apiVersion));

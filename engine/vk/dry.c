@@ -12,6 +12,7 @@ GpuInfo gpu_info_typical(uint64_t memory_bytes)
                     .memory_bytes         = memory_bytes,
                     .max_binding_bytes    = UINT32_MAX,
                     .max_allocation_bytes = (uint64_t)4 << 30,
+                    .max_buffer_bytes     = UINT64_MAX,
                     .subgroup_size        = 32,
                     .max_workgroup        = 1024,
                     .shared_bytes         = 48 << 10,

@@ -1,10 +1,10 @@
 #include "engine/vk/private.h"
 
-#include <errno.h>
+#include "engine/io/cache.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- what a shader binds, read from its SPIR-V ----------------------------- */
@@ -167,6 +167,18 @@ bool gpu_has_kernel(const char *kernel)
     return shader_find(kernel) != NULL;
 }
 
+uint64_t gpu_kernels_hash(const char *prefix)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a, a word at a time */
+    for (size_t i = 0; i < embedded_shader_count; i++) {
+        const EmbeddedShader *shader = &embedded_shaders[i];
+        for (size_t j = 0; j < shader->bytes / 4 && strncmp(shader->name, prefix, strlen(prefix)) == 0; j++) {
+            hash = (hash ^ shader->words[j]) * 1099511628211u;
+        }
+    }
+    return hash;
+}
+
 GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
                           Error *error)
 {
@@ -214,28 +226,14 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
 
 /* --- the cache on disk ---------------------------------------------------------- */
 
-static void cache_path(Gpu *gpu, const uint8_t uuid[VK_UUID_SIZE])
+static void find_cache(Gpu *gpu, const uint8_t uuid[VK_UUID_SIZE])
 {
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char        folder[900];
-    if (base != NULL && base[0] == '/') {
-        snprintf(folder, sizeof folder, "%s", base);
-    } else if (home != NULL && home[0] == '/') {
-        snprintf(folder, sizeof folder, "%s/.cache", home);
-    } else {
-        return;
+    char name[2 * VK_UUID_SIZE + 20] = "pipelines-";
+    for (unsigned i = 0, at = sizeof "pipelines-" - 1; i < VK_UUID_SIZE; i++, at += 2) {
+        snprintf(name + at, 3, "%02x", uuid[i]);
     }
-    mkdir(folder, 0700);
-    size_t length = strlen(folder);
-    snprintf(folder + length, sizeof folder - length, "/rlsp");
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        return;
-    }
-    char hex[2 * VK_UUID_SIZE + 1];
-    for (unsigned i = 0; i < VK_UUID_SIZE; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", uuid[i]);
-    }
-    snprintf(gpu->cache_path, sizeof gpu->cache_path, "%s/pipelines-%s.bin", folder, hex);
+    strcat(name, ".bin");
+    cache_path(name, gpu->cache_path);
 }
 
 /* The cache file's bytes if its header is this driver's, else NULL: drivers
@@ -276,7 +274,7 @@ void gpu_pipelines_open(Gpu *gpu)
 {
     VkPhysicalDeviceProperties properties;
     vkGetPhysicalDeviceProperties(gpu->physical, &properties);
-    cache_path(gpu, properties.pipelineCacheUUID);
+    find_cache(gpu, properties.pipelineCacheUUID);
     void                     *data = gpu->cache_path[0] != 0 ? cache_read(gpu, &properties, &gpu->cache_loaded) : NULL;
     VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                       .initialDataSize = gpu->cache_loaded,

@@ -43,7 +43,7 @@ struct Gpu {
     bool                             dry;                   /* planned for only: no Vulkan object exists    */
 
     VkPipelineCache cache;
-    char            cache_path[1024]; /* empty: none */
+    char            cache_path[1024]; /* CACHE_PATH_SIZE; empty: none */
     size_t          cache_loaded;     /* bytes that were read from it */
     GpuPipeline    *pipelines[GPU_PIPELINE_BUCKETS];
 

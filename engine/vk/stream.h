@@ -110,6 +110,9 @@ uint64_t gpu_span_address(GpuSpan span);
 /* Whether this build has a kernel: those of optional GLSL extensions are left out where glslc lacks them. */
 bool gpu_has_kernel(const char *kernel);
 
+/* A number that changes with the code of the kernels whose names begin with `prefix`. */
+uint64_t gpu_kernels_hash(const char *prefix);
+
 /* Compiles every embedded shader that the device could run once with its default specialization, for
  * devices that cannot run (null devices); returns the number of failures and
  * reports each. */

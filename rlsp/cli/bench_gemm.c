@@ -1,8 +1,7 @@
 /* rlsp bench gemm: matrix products of the shapes that models have. */
 #include <stdio.h>
 
-#include "engine/ops/matmul_variants.h"
-#include "engine/random.h"
+#include "engine/ops/matmul_choice.h"
 #include "rlsp/cli/bench.h"
 
 /* A training step multiplies in all three layouts. */
@@ -41,27 +40,6 @@ enum { PRODUCTS = sizeof products / sizeof products[0] };
 
 static const char *const layout_names[] = {"A B", "A Bt", "At B"};
 
-/* Random numbers of magnitude .5 to 1, both signs: a card that multiplies constants needs less power, and is faster. */
-static Status fill_operand(Gpu *gpu, GpuSpan operand, ComputeType compute, Error *error)
-{
-    enum { WORDS = 1 << 18 };
-    static const uint32_t random_bits[] = {
-        [COMPUTE_F32] = 0x807FFFFF, [COMPUTE_BF16] = 0x807F807F, [COMPUTE_F16] = 0x83FF83FF};
-    static const uint32_t exponents[] = {
-        [COMPUTE_F32] = 0x3F000000, [COMPUTE_BF16] = 0x3F003F00, [COMPUTE_F16] = 0x38003800};
-    static uint32_t words[WORDS];
-    Random          random = random_stream(1, RANDOM_TEST, 0, 0);
-    Status          status = STATUS_OK;
-    for (uint32_t i = 0; i < WORDS; i++) {
-        words[i] = (random_u32(&random) & random_bits[compute]) | exponents[compute];
-    }
-    for (uint64_t at = 0; at < operand.size && status == STATUS_OK; at += sizeof words) {
-        const uint64_t bytes = operand.size - at < sizeof words ? operand.size - at : sizeof words;
-        status               = gpu_upload(gpu, gpu_span_slice(operand, at, bytes), words, bytes, error);
-    }
-    return status;
-}
-
 /* Seconds of one product, from several in one recording so that submitting costs nothing; with one kernel, its operands
  * stored in the type that it multiplies, or as f32 by the one that the device takes (variant NULL). */
 static Status product_time(Bench *bench, const Product *p, const MatmulVariant *variant, double *seconds, Error *error)
@@ -94,8 +72,8 @@ static Status product_time(Bench *bench, const Product *p, const MatmulVariant *
         const bool     cpu     = gpu_info(bench->gpu)->type == GPU_CPU;
         const uint32_t repeats = 1 + (uint32_t)((cpu ? 2e8 : 2e11) / flops);
         const uint32_t capped  = repeats < 200 ? repeats : 200;
-        status                 = fill_operand(bench->gpu, product.a, compute, error);
-        status                 = status == STATUS_OK ? fill_operand(bench->gpu, product.b, compute, error) : status;
+        status                 = matmul_random_operand(bench->gpu, product.a, compute, 1, error);
+        status                 = status == STATUS_OK ? matmul_random_operand(bench->gpu, product.b, compute, 2, error) : status;
         gpu_stream_begin(stream);
         for (uint32_t i = 0; i < capped; i++) {
             matmul(stream, &product);

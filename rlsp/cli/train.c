@@ -64,6 +64,12 @@ static void follow(void *user, Events *events)
     }
 }
 
+static void say(void *user, const char *line)
+{
+    (void)user;
+    fprintf(stderr, "rlsp train: %s\n", line);
+}
+
 static void print_profile(Gpu *gpu, double steps)
 {
     Profile profile;
@@ -237,7 +243,7 @@ int cli_train(int argc, char **argv)
     }
     Trainer trainer = {.run = resume != NULL ? resume : out, .profile = profile, .detach = detach};
     trainer.session = (SessionOptions){.config = config_path != NULL ? &config : NULL, .out = out, .resume = resume, .device = device,
-                                       .profile = profile, .validate = validate, .stop = &stop_requested, .on_step = follow, .user = &trainer};
+                                       .profile = profile, .validate = validate, .stop = &stop_requested, .say = say, .on_step = follow, .user = &trainer};
     if (detach) {
         return train_detached(&trainer, &error);
     }

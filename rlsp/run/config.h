@@ -42,6 +42,7 @@ enum {
 
 typedef enum RunStage { STAGE_SFT, STAGE_RL } RunStage;
 typedef enum RunPrecision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_F16 } RunPrecision;
+typedef enum RunKernels { KERNELS_AUTO, KERNELS_TABLE, KERNELS_PROBE } RunKernels; /* how they are chosen (train/kernels.h) */
 typedef enum RunRecompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK } RunRecompute; /* activations of a block in backward */
 typedef enum RunOptimizerMemory { OPTIMIZER_DEVICE, OPTIMIZER_HOST } RunOptimizerMemory; /* where AdamW's moments lie */
 typedef enum RunCritic { CRITIC_SEPARATE, CRITIC_SHARED } RunCritic;
@@ -281,6 +282,7 @@ typedef struct RunConfig {
     uint64_t     seed;
     char         device[256]; /* "": best; digits: index; else part of a name             */
     RunPrecision precision;
+    RunKernels   kernels;
     RunRecompute recompute;
     struct {
         RunOptimizerMemory memory;

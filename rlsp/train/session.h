@@ -41,6 +41,7 @@ typedef struct SessionOptions {
     bool                         validate; /* Vulkan validation layer                           */
     const volatile sig_atomic_t *stop;     /* non-zero: finish the step, save and end; or NULL  */
     Control                     *control;  /* commands of a dashboard, read between steps; or NULL */
+    void (*say)(void *user, const char *line);   /* a line of what opening the run is at, for the terminal; or NULL */
     void (*on_step)(void *user, Events *events); /* after every step and eval, for progress; or NULL */
     void *user;
 } SessionOptions;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "engine/io/file.h"
+#include "rlsp/train/kernels.h"
+#include "rlsp/train/precision.h"
 #include "rlsp/train/rollout.h"
 #include "rlsp/train/rollout_said.h"
 #include "rlsp/train/session_control.h"
@@ -77,20 +79,45 @@ static Status open_run(Session *session, Error *error)
     return session->events != NULL ? STATUS_OK : error->status;
 }
 
-static Status open_all(Session *session, Error *error)
+static void say_kernels(void *user, const char *line)
+{
+    Session *session = user;
+    events_log(session->events, "info", "%s", line);
+    if (session->options.say != NULL) {
+        session->options.say(session->options.user, line);
+    }
+}
+
+/* The device, with the kernels that the run began with or begins with. */
+static Status open_device(Session *session, Error *error)
 {
     const SessionOptions *options = &session->options;
-    Status                status  = open_run(session, error);
-    status                        = status == STATUS_OK ? open_task(session, error) : status;
-    status                        = status == STATUS_OK ? session_open_tokenizer(session, error) : status;
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const char *device = options->device != NULL ? options->device : session->config.device;
+    const char           *device  = options->device != NULL ? options->device : session->config.device;
     session->gpu =
         gpu_open(&(GpuOptions){.select = device, .validate = options->validate, .profile = options->profile}, error);
-    session->stream = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
-    status          = session->stream != NULL ? session_open_policy(session, error) : error->status;
+    if (session->gpu == NULL) {
+        return error->status;
+    }
+    char                 record[SESSION_PATH_SIZE];
+    const KernelsOptions kernels = {
+        .mode    = session->config.kernels,
+        .compute = precision_compute(session->config.precision, gpu_info(session->gpu)),
+        .record  = session_inside(record, run_dir_path(session->run), "kernels.json"),
+        .resumed = options->resume != NULL,
+        .say     = say_kernels,
+        .user    = session};
+    const Status status = kernels_prepare(session->gpu, &kernels, error);
+    session->stream     = status == STATUS_OK ? gpu_stream_new(session->gpu, error) : NULL;
+    return session->stream != NULL ? STATUS_OK : error->status;
+}
+
+static Status open_all(Session *session, Error *error)
+{
+    Status status = open_run(session, error);
+    status        = status == STATUS_OK ? open_task(session, error) : status;
+    status        = status == STATUS_OK ? session_open_tokenizer(session, error) : status;
+    status        = status == STATUS_OK ? open_device(session, error) : status;
+    status        = status == STATUS_OK ? session_open_policy(session, error) : status;
     return status == STATUS_OK ? check_stages(session, error) : status;
 }
 
@@ -104,7 +131,7 @@ static uint64_t trained_parameters(const Model *model)
 static void discard_new_run(const char *directory)
 {
     static const char *const names[] = {"tokenizer",    "base",    "checkpoints", "events.jsonl",
-                                        "traces.jsonl", "log.txt", "config.json"};
+                                        "traces.jsonl", "log.txt", "kernels.json", "config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[SESSION_PATH_SIZE];
         snprintf(path, sizeof path, "%s/%s", directory, names[i]);
