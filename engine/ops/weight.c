@@ -159,6 +159,10 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
 static bool plan_on_matrix_units(GpuStream *stream, const Matmul *p, MatmulPlan *plan)
 {
     *plan = matmul_plan_as(stream, p->variant, p->compute, p->layout, p->m, p->n, p->k);
+    if (plan->kernel == KERNEL_COOPMAT2 && p->variant == NULL) { /* chosen, but it reads no weights: the table's */
+        *plan = matmul_plan_chosen(gpu_info(gpu_stream_gpu(stream)), (MatmulChoice){0}, p->compute, p->layout, p->m, p->n,
+                                   p->k);
+    }
     return plan->kernel == KERNEL_COOPMAT;
 }
 
