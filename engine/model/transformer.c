@@ -22,6 +22,11 @@ static Widths widths_of(const ModelConfig *c)
 
 static AttentionShape attention_shape(const ModelConfig *c) { return (AttentionShape){c->heads, c->kv_heads, c->head_dim}; }
 
+static AttentionBatch attention_batch(const ModelConfig *c, const Batch *batch)
+{
+    return (AttentionBatch){.tiles = batch->tiles, .tile_count = batch->tile_count, .compute = c->compute};
+}
+
 /* Of a layer's `products` of one query with one key, per head and pair. */
 static double attention_flops(const ModelConfig *c, const Batch *batch, double products)
 {
@@ -77,7 +82,8 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     }
     rope_forward(s, a->qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
     gpu_stream_flops(s, attention_flops(c, batch, 2));
-    attention_forward(s, a->attention, a->lse, a->qkv, batch->tiles, batch->tile_count, attention_shape(c));
+    const AttentionBatch tiles = attention_batch(c, batch);
+    attention_forward(s, a->attention, a->lse, a->qkv, &tiles, attention_shape(c));
     gpu_stream_flops(s, 0);
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention, .add = x, .m = t, .n = w.d, .k = w.q,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_O));
@@ -221,8 +227,9 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     input_gradient(b, work->d_attention, dx, MATRIX_O);
     adapter_backward(b, MATRIX_O, work->d_attention, dx, a->attention);
     gpu_stream_flops(s, attention_flops(c, batch, 5) / 2); /* in two kernels */
-    attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, batch->tiles,
-                       batch->tile_count, attention_shape(c));
+    const AttentionBatch tiles = attention_batch(c, batch);
+    attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, &tiles,
+                       attention_shape(c));
     gpu_stream_flops(s, 0);
     rope_backward(s, work->d_qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
     if (c->qk_norm) {

@@ -4,11 +4,12 @@
  * Which tokens belong together is a list of tiles, made on the host per batch:
  *
  *     uint32_t lanes = attention_lanes(stream);
- *     uint32_t tiles = attention_plan(NULL, starts, sequences, lanes);      // how many
+ *     uint32_t count = attention_plan(NULL, starts, sequences, lanes);      // how many
  *     attention_plan(host, starts, sequences, lanes);                       // upload these
- *     attention_forward(stream, o, lse, qkv, tile_span, tiles, shape);
+ *     AttentionBatch batch = {.tiles = span, .tile_count = count, .compute = COMPUTE_F32};
+ *     attention_forward(stream, o, lse, qkv, &batch, shape);
  *     …
- *     attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, tile_span, tiles, shape);
+ *     attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, &batch, shape);
  *
  * Shapes: qkv and dqkv [tokens, (heads + 2 kv_heads) * head_dim], a token's query
  * heads, key heads, value heads; o and d_o [tokens, heads * head_dim]; lse and
@@ -18,7 +19,10 @@
 #ifndef ENGINE_OPS_ATTENTION_H
 #define ENGINE_OPS_ATTENTION_H
 
+#include "engine/ops/compute.h"
 #include "engine/vk/stream.h"
+
+struct AttentionVariant;
 
 typedef struct AttentionShape {
     uint32_t heads, kv_heads; /* kv_heads divides heads    */
@@ -30,7 +34,15 @@ typedef struct AttentionTile {
     uint32_t first, count, begin, end; /* token numbers in the packed batch */
 } AttentionTile;
 
-/* Tokens per tile on this stream's device. */
+typedef struct AttentionBatch {
+    GpuSpan     tiles; /* AttentionTile [tile_count] */
+    uint32_t    tile_count;
+    ComputeType compute; /* what the products may multiply: a 16-bit type where the device has matrix units for it,
+                            else f32; sums and the softmax are f32 in any case */
+    const struct AttentionVariant *variant; /* for tests and benches (attention_variants.h); NULL: the device's own */
+} AttentionBatch;
+
+/* Tokens per tile on this stream's device, whichever kernel it takes. */
 uint32_t attention_lanes(GpuStream *stream);
 
 /* Cuts sequence s = tokens [starts[s], starts[s + 1]) into tiles,
@@ -39,12 +51,12 @@ uint32_t attention_lanes(GpuStream *stream);
 uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t sequences, uint32_t lanes);
 
 /* o, lse from qkv. */
-void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, GpuSpan tiles, uint32_t tile_count,
+void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, const AttentionBatch *batch,
                        AttentionShape shape);
 
 /* dqkv (set, not added to) from d_o and the forward's o, lse and qkv; delta is scratch
- * that ends as rowsum(d_o * o). */
+ * that ends as rowsum(d_o * o). Two dispatches. */
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
-                        GpuSpan qkv, GpuSpan tiles, uint32_t tile_count, AttentionShape shape);
+                        GpuSpan qkv, const AttentionBatch *batch, AttentionShape shape);
 
 #endif

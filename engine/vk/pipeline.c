@@ -357,23 +357,27 @@ static void statistics_text(Gpu *gpu, VkPipeline pipeline, char *text, size_t si
     }
 }
 
-int gpu_compile_all(Gpu *gpu, void (*report)(void *user, const char *kernel, const char *statistics, const char *failure), void *user)
+bool gpu_compile(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, GpuCompileReport report,
+                 void *user)
 {
-    int failures = 0;
+    Error        error            = {0};
+    char         statistics[2048] = "";
+    GpuPipeline *pipeline         = gpu_pipeline(gpu, kernel, spec, spec_count, 0, &error);
+    if (pipeline != NULL) {
+        statistics_text(gpu, pipeline->pipeline, statistics, sizeof statistics);
+    }
+    report(user, kernel, statistics, pipeline == NULL ? error.text : NULL);
+    return pipeline != NULL;
+}
+
+int gpu_compile_all(Gpu *gpu, GpuCompileReport report, void *user)
+{
+    const uint32_t spec[] = {64};
+    int            failures = 0;
     for (size_t i = 0; i < embedded_shader_count; i++) {
-        const uint32_t spec[1] = {64};
-        Error          error = {0};
-        char           statistics[2048] = "";
-        if (needs_matrices(&embedded_shaders[i]) && !gpu->info.tier.cooperative_matrix) {
-            continue;
+        if (!needs_matrices(&embedded_shaders[i]) || gpu->info.tier.cooperative_matrix) {
+            failures += !gpu_compile(gpu, embedded_shaders[i].name, spec, 1, report, user);
         }
-        GpuPipeline   *pipeline = gpu_pipeline(gpu, embedded_shaders[i].name, spec, 1, 0, &error);
-        if (pipeline == NULL) {
-            failures++;
-        } else {
-            statistics_text(gpu, pipeline->pipeline, statistics, sizeof statistics);
-        }
-        report(user, embedded_shaders[i].name, statistics, pipeline == NULL ? error.text : NULL);
     }
     return failures;
 }

@@ -113,9 +113,15 @@ bool gpu_has_kernel(const char *kernel);
 /* A number that changes with the code of the kernels whose names begin with `prefix`. */
 uint64_t gpu_kernels_hash(const char *prefix);
 
-/* Compiles every embedded shader that the device could run once with its default specialization, for
- * devices that cannot run (null devices); returns the number of failures and
- * reports each. */
-int gpu_compile_all(Gpu *gpu, void (*report)(void *user, const char *kernel, const char *statistics, const char *failure), void *user);
+/* Compiles one kernel with the specialization constants 0 to spec_count - 1, for devices that cannot run (null
+ * devices); whether it could. `statistics`: what the driver says about it, "name=value; name=value…". `failure`: why
+ * it could not be compiled, or NULL. */
+typedef void (*GpuCompileReport)(void *user, const char *kernel, const char *statistics, const char *failure);
+bool gpu_compile(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, GpuCompileReport report,
+                 void *user);
+
+/* Every embedded shader that the device could run, once, with its default specialization; returns the number of
+ * failures and reports each. */
+int gpu_compile_all(Gpu *gpu, GpuCompileReport report, void *user);
 
 #endif

@@ -83,6 +83,7 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
 static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStream *stream, int part, double *seconds, Error *error)
 {
     const AttentionShape shape = {s->heads, s->kv_heads, s->head_dim};
+    const AttentionBatch batch = {.tiles = b->tiles, .tile_count = b->tile_count};
     const uint64_t       slot_qkv = ((uint64_t)s->heads + 2 * s->kv_heads) * s->head_dim * 4;
     const double         wanted = gpu_info(bench->gpu)->type == GPU_CPU ? 2e7 : 2e10;
     const double         runs = 1 + wanted / flops_of(s, part);
@@ -90,9 +91,9 @@ static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStrea
     gpu_stream_begin(stream);
     for (uint32_t i = 0; i < repeats; i++) {
         if (part == 0) {
-            attention_forward(stream, b->o, b->lse, b->qkv, b->tiles, b->tile_count, shape);
+            attention_forward(stream, b->o, b->lse, b->qkv, &batch, shape);
         } else if (part == 1) {
-            attention_backward(stream, b->dqkv, b->delta, b->d_o, b->o, b->lse, b->qkv, b->tiles, b->tile_count, shape);
+            attention_backward(stream, b->dqkv, b->delta, b->d_o, b->o, b->lse, b->qkv, &batch, shape);
         } else {
             const KvRows rows = {.rows = s->sequences, .lengths = b->lengths, .slots = b->slots};
             attention_decode(stream, gpu_span_slice(b->o, 0, (uint64_t)s->sequences * s->heads * s->head_dim * 4), &b->cache,

@@ -1,6 +1,7 @@
 /* rlsp devices: what there is to compute on. */
 #include <stdlib.h>
 
+#include "engine/ops/attention_variants.h"
 #include "engine/ops/matmul_variants.h"
 #include "engine/vk/device.h"
 #include "rlsp/cli/args.h"
@@ -67,6 +68,22 @@ static void put_products(JsonLine *line, const GpuInfo *info)
     json_line_end(line, ']');
 }
 
+/* "attention":[{"kernel":…},…]: what a batch is computed with, per type that products may multiply. */
+static void put_attention(JsonLine *line, const GpuInfo *info)
+{
+    json_line_key(line, "attention");
+    json_line_begin(line, '[');
+    for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
+        const AttentionVariant variant = attention_choose(info, compute);
+        json_line_begin(line, '{');
+        json_line_text_field(line, "precision", compute_type_name(compute));
+        json_line_text_field(line, "kernel", variant.kernel_name);
+        json_line_text_field(line, "compute", compute_type_name(variant.compute));
+        json_line_end(line, '}');
+    }
+    json_line_end(line, ']');
+}
+
 static void put_json(JsonLine *line, const GpuInfo *info)
 {
     Feature features[FEATURES];
@@ -93,6 +110,7 @@ static void put_json(JsonLine *line, const GpuInfo *info)
     }
     json_line_end(line, '}');
     put_products(line, info);
+    put_attention(line, info);
     json_line_end(line, '}');
 }
 
@@ -133,6 +151,21 @@ static void print_products(const GpuInfo *info)
     }
 }
 
+/* The kernel for each type that products may multiply, those that are alike once. */
+static void print_attention(const GpuInfo *info)
+{
+    const char *shown = NULL;
+    printf("    attention:");
+    for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
+        const AttentionVariant variant = attention_choose(info, compute);
+        if (shown == NULL || variant.compute != COMPUTE_F32) {
+            printf("%s%s (%s)", shown != NULL ? ", " : " ", variant.kernel_name, compute_type_name(variant.compute));
+            shown = variant.kernel_name;
+        }
+    }
+    printf("\n");
+}
+
 static void print_text(const GpuInfo *info)
 {
     Feature features[FEATURES];
@@ -156,6 +189,7 @@ static void print_text(const GpuInfo *info)
         printf("%s\n", count == 0 ? "-" : "");
     }
     print_products(info);
+    print_attention(info);
     printf("    precision auto is %s\n", compute_type_name(precision_compute(PRECISION_AUTO, info)));
     if (info->unusable[0] != '\0') {
         printf("    cannot be used: %s\n", info->unusable);

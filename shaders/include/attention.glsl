@@ -2,11 +2,11 @@
 //
 // Packed qkv holds, per token, HEADS query heads, KV_HEADS key heads and KV_HEADS
 // value heads of HEAD_DIM floats. A tile is a run of consecutive tokens of one
-// sequence; an invocation owns PER_LANE of them, of one head, in registers. The
-// other side (keys for a query, queries for a key) is read at addresses that are
-// the same for all invocations, each value being used PER_LANE times. Loops over
-// it clamp the address, because CPU devices may run the body once more with no
-// invocation active.
+// sequence; an invocation owns PER_LANE of them, of one head. In the kernels for CPU
+// devices it has them in registers and reads the other side (keys for a query, queries
+// for a key) at addresses that are the same for all invocations, each value being used
+// PER_LANE times; loops over it clamp the address, because CPU devices may run the body
+// once more with no invocation active. GPUs: attention_tiles.glsl.
 //
 // A row is QUADS vec4; where head_dim is not a multiple of 4 the last ends in two
 // zeros. `at` counts pairs of floats, because such rows start at odd pairs.

@@ -23,13 +23,12 @@ layout(std430, binding = 7) readonly buffer Tiles { Tile tiles[]; };
 #define DELTA(at) delta[at]
 #endif
 
-// GPUs take dk and dv in workgroups of their own: together they need so many registers that some
-// cards spill them. The scores are then computed twice.
-layout(constant_id = 8) const bool SPLIT = true;
-
-// Of the group's keys and values: dk if `keys`, dv if `values`.
-void accumulate(uint group, const bool keys, const bool values)
+void main()
 {
+    uint group = linear_group();
+    if (group >= tile_count * KV_HEADS * PARTS) {
+        return;
+    }
     uint kv_head = group % KV_HEADS;
     Tile tile = tiles[min(group / (KV_HEADS * PARTS), tile_count - 1)]; // of no use if there is none left, but read
     uint end = tile.first + tile.count;
@@ -47,9 +46,7 @@ void accumulate(uint group, const bool keys, const bool values)
         uint at = min(first + r, last) * STRIDE;
         [[unroll]] for (uint i = 0; i < QUADS; i++) {
             k[r * QUADS + i] = OWN_QKV(at + key_at, i) * (scale * LOG2_E);
-            if (keys) {
-                v[r * QUADS + i] = OWN_QKV(at + value_at, i);
-            }
+            v[r * QUADS + i] = OWN_QKV(at + value_at, i);
             dk[r * QUADS + i] = vec4(0.0);
             dv[r * QUADS + i] = vec4(0.0);
         }
@@ -70,9 +67,7 @@ void accumulate(uint group, const bool keys, const bool values)
                 vec4 q = QKV(q_at, i), dout = D_O(row * PAIRS, i);
                 [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
                     score[r] = fma(k[r * QUADS + i], q, score[r]);
-                    if (keys) {
-                        dweight[r] = fma(v[r * QUADS + i], dout, dweight[r]);
-                    }
+                    dweight[r] = fma(v[r * QUADS + i], dout, dweight[r]);
                 }
             }
             float row_lse = LSE(row) * LOG2_E, row_delta = DELTA(row);
@@ -85,12 +80,8 @@ void accumulate(uint group, const bool keys, const bool values)
             [[unroll]] for (uint i = 0; i < QUADS; i++) {
                 vec4 q = QKV(q_at, i), dout = D_O(row * PAIRS, i);
                 [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
-                    if (keys) {
-                        dk[r * QUADS + i] = fma(vec4(dscore[r]), q, dk[r * QUADS + i]);
-                    }
-                    if (values) {
-                        dv[r * QUADS + i] = fma(vec4(weight[r]), dout, dv[r * QUADS + i]);
-                    }
+                    dk[r * QUADS + i] = fma(vec4(dscore[r]), q, dk[r * QUADS + i]);
+                    dv[r * QUADS + i] = fma(vec4(weight[r]), dout, dv[r * QUADS + i]);
                 }
             }
         }
@@ -100,28 +91,9 @@ void accumulate(uint group, const bool keys, const bool values)
             uint at = (first + r) * STRIDE;
             [[unroll]] for (uint i = 0; i < PAIRS; i++) {
                 vec4 key_quad = dk[r * QUADS + i / 2], value_quad = dv[r * QUADS + i / 2];
-                if (keys) {
-                    dqkv[at + key_at + i] = (i % 2 == 0 ? key_quad.xy : key_quad.zw) * scale;
-                }
-                if (values) {
-                    dqkv[at + value_at + i] = i % 2 == 0 ? value_quad.xy : value_quad.zw;
-                }
+                dqkv[at + key_at + i] = (i % 2 == 0 ? key_quad.xy : key_quad.zw) * scale;
+                dqkv[at + value_at + i] = i % 2 == 0 ? value_quad.xy : value_quad.zw;
             }
         }
-    }
-}
-
-void main()
-{
-    uint group = linear_group(), groups = tile_count * KV_HEADS * PARTS;
-    if (!SPLIT) {
-        if (group >= groups) {
-            return;
-        }
-        accumulate(group, true, true);
-    } else if (group < groups) {
-        accumulate(group, false, true);
-    } else if (group < 2 * groups) {
-        accumulate(group - groups, true, false);
     }
 }

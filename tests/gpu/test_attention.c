@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/ops/attention.h"
+#include "engine/ops/attention_parts.h"
 #include "tests/support/gpu_fixture.h"
 
 typedef struct Problem {
@@ -122,21 +122,25 @@ static Problem problem(AttentionShape shape, const uint32_t *starts, uint32_t se
     return p;
 }
 
-static void check(AttentionShape shape, const uint32_t *starts, uint32_t sequences, double spread)
+/* By one variant, or by the device's own. */
+static void check_as(const AttentionVariant *variant, AttentionShape shape, const uint32_t *starts, uint32_t sequences,
+                     double spread)
 {
     Problem        p    = problem(shape, starts, sequences, spread);
     const size_t   size = p.tokens * stride_of(shape), width = (size_t)shape.heads * shape.head_dim;
-    const size_t   rows   = (size_t)p.tokens * shape.heads;
-    GpuStream     *stream = fixture_stream();
-    const uint32_t lanes = attention_lanes(stream), tile_count = attention_plan(NULL, starts, sequences, lanes);
-    AttentionTile *plan = fixture_alloc(tile_count * sizeof *plan);
+    const size_t   rows       = (size_t)p.tokens * shape.heads;
+    GpuStream     *stream     = fixture_stream();
+    const uint32_t lanes      = variant != NULL ? variant->lanes : attention_lanes(stream);
+    const uint32_t tile_count = attention_plan(NULL, starts, sequences, lanes);
+    AttentionTile *plan       = fixture_alloc(tile_count * sizeof *plan);
     assert_int_equal(attention_plan(plan, starts, sequences, lanes), tile_count);
     GpuSpan tiles = fixture_words(plan, tile_count * sizeof *plan / 4), qkv = fixture_upload(p.qkv, size);
     GpuSpan d_o = fixture_upload(p.d_o, p.tokens * width), o = fixture_empty(p.tokens * width),
-            lse   = fixture_empty(rows);
-    GpuSpan delta = fixture_empty(rows), dqkv = fixture_empty(size);
-    attention_forward(stream, o, lse, qkv, tiles, tile_count, shape);
-    attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, tiles, tile_count, shape);
+            lse                = fixture_empty(rows);
+    GpuSpan              delta = fixture_empty(rows), dqkv = fixture_empty(size);
+    const AttentionBatch batch = {.tiles = tiles, .tile_count = tile_count, .variant = variant};
+    attention_forward(stream, o, lse, qkv, &batch, shape);
+    attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, &batch, shape);
     fixture_run();
     double *want = fixture_alloc(size * sizeof *want);
     reference_backward(want, &p);
@@ -147,6 +151,11 @@ static void check(AttentionShape shape, const uint32_t *starts, uint32_t sequenc
     const float *first = fixture_download(dqkv, size);
     fixture_run();
     fixture_check_same("dqkv, again", dqkv, first, size);
+}
+
+static void check(AttentionShape shape, const uint32_t *starts, uint32_t sequences, double spread)
+{
+    check_as(NULL, shape, starts, sequences, spread);
 }
 
 static const uint32_t one_token[] = {0, 1};
@@ -197,6 +206,105 @@ static void long_sequence(void **state)
     check((AttentionShape){4, 2, 24}, starts, 2, 1);
 }
 
+static AttentionVariant variant_named(const char *name)
+{
+    AttentionVariant list[ATTENTION_VARIANTS];
+    const int        count = attention_variants(gpu_info(fixture_gpu()), list);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(list[i].kernel_name, name) == 0) {
+            return list[i];
+        }
+    }
+    fail_msg("no attention kernel is called %s", name);
+    return (AttentionVariant){0};
+}
+
+static const uint32_t tiles_of_64[] = {0, 1, 2, 66, 129, 129, 336}; /* lengths 1, 1, 64, 63, 0, 207 */
+
+/* What GPUs run, on whatever device there is: every way to divide a row and a tile, over several tiles. */
+static void tiled(void **state)
+{
+    (void)state;
+    static const AttentionShape shapes[] = {{4, 1, 10}, {4, 2, 16}, {3, 1, 34}, {2, 1, 80}, {2, 1, 128}};
+    const AttentionVariant      variant  = variant_named("attention_tiled");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check_as(&variant, shapes[i], tiles_of_64, 6, 1);
+        gpu_fixture_reset(NULL);
+    }
+    check_as(&variant, (AttentionShape){1, 1, 256}, ragged, 7, 1);
+    check_as(&variant, (AttentionShape){2, 1, 64}, ragged, 7, 5);
+    check_as(&variant, (AttentionShape){2, 1, 64}, one_token, 1, 1);
+}
+
+/* A GPU gets them by itself, also one with as little shared memory as there may be. */
+static void gpus_get_tiles(void **state)
+{
+    (void)state;
+    GpuInfo *info = (GpuInfo *)(uintptr_t)gpu_info(fixture_gpu()), real = *info; /* pretended for this test */
+    info->type = GPU_DISCRETE;
+    assert_string_equal(attention_choose(info, COMPUTE_F32).kernel_name, "attention_tiled");
+    assert_int_equal(attention_lanes(fixture_stream()), ATTENTION_GPU_LANES);
+    check((AttentionShape){2, 1, 64}, tiles_of_64, 6, 1);
+    info->shared_bytes  = 16384;
+    info->max_workgroup = 128;
+    check((AttentionShape){2, 1, 64}, tiles_of_64, 6, 1);
+    check((AttentionShape){1, 1, 128}, ragged, 7, 1);
+    *info = real;
+    assert_string_equal(attention_choose(info, COMPUTE_F32).kernel_name,
+                        info->type == GPU_CPU ? "attention" : "attention_tiled");
+}
+
+/* Every head size's tiles fit every device that Vulkan allows, and cover a tile. */
+static void tilings_fit(void **state)
+{
+    (void)state;
+    static const uint32_t shared[] = {16384, 32768, 49152, 65536}, workgroups[] = {128, 256, 1024};
+    for (uint32_t i = 0; i < 4 * 3 * 3; i++) {
+        const GpuInfo info = {.shared_bytes  = shared[i % 4],
+                              .max_workgroup = workgroups[i / 4 % 3],
+                              .vendor_id     = i % 2 == 0 ? 0x1002 : 0x10de};
+        for (uint32_t head_dim = 2; head_dim <= 256; head_dim += 2) {
+            const AttentionTiling t = attention_tiling(&info, (AttentionPass)(i / 12), head_dim);
+            assert_true(attention_tiling_shared(&t, head_dim) <= info.shared_bytes);
+            assert_true(t.threads <= info.max_workgroup && t.threads == t.own / t.per_lane * t.across);
+            assert_true(t.own >= 8 && ATTENTION_GPU_LANES % t.own == 0 && t.step % 4 == 0 &&
+                        4 * t.across % t.step == 0);
+        }
+    }
+}
+
+/* The bits of a sequence's results do not depend on what else is in the batch. */
+static void tiles_keep_bits(void **state)
+{
+    (void)state;
+    static const uint32_t alone[] = {0, 150}, second[] = {0, 77, 227};
+    enum { WIDTH = 4 * 64, TOKENS = 150, BEFORE = 77 };
+    const AttentionShape   shape   = {2, 1, 64};
+    const AttentionVariant variant = variant_named("attention_tiled");
+    GpuStream             *stream  = fixture_stream();
+    double                *values  = fixture_doubles((BEFORE + TOKENS) * WIDTH, 9);
+    GpuSpan                o[2], dqkv[2];
+    for (int i = 0; i < 2; i++) {
+        const uint32_t *starts = i == 0 ? alone : second, tokens = i == 0 ? TOKENS : TOKENS + BEFORE;
+        const uint32_t  count = attention_plan(NULL, starts, 1 + i, variant.lanes);
+        AttentionTile   plan[8];
+        attention_plan(plan, starts, 1 + i, variant.lanes);
+        const AttentionBatch batch = {fixture_words(plan, count * sizeof *plan / 4), count, COMPUTE_F32, &variant};
+        const GpuSpan        qkv   = fixture_upload(values + (i == 0 ? BEFORE * WIDTH : 0), (size_t)tokens * WIDTH);
+        const GpuSpan        lse = fixture_empty(tokens * 2), delta = fixture_empty(tokens * 2);
+        const GpuSpan        d_o = fixture_upload(values + (i == 0 ? BEFORE * 128 : 0), (size_t)tokens * 128);
+        o[i]                     = fixture_empty(tokens * 128);
+        dqkv[i]                  = fixture_empty((size_t)tokens * WIDTH);
+        attention_forward(stream, o[i], lse, qkv, &batch, shape);
+        attention_backward(stream, dqkv[i], delta, d_o, o[i], lse, qkv, &batch, shape);
+    }
+    fixture_run();
+    const GpuSpan o_last = gpu_span_slice(o[1], BEFORE * 128 * 4, TOKENS * 128 * 4);
+    const GpuSpan d_last = gpu_span_slice(dqkv[1], BEFORE * WIDTH * 4, TOKENS * WIDTH * 4);
+    fixture_check_same("o", o_last, fixture_download(o[0], TOKENS * 128), TOKENS * 128);
+    fixture_check_same("dqkv", d_last, fixture_download(dqkv[0], TOKENS * WIDTH), TOKENS * WIDTH);
+}
+
 static void plan_keeps_sequences_apart(void **state)
 {
     (void)state;
@@ -224,7 +332,8 @@ static void odd_head_dim_fails(void **state)
     GpuStream *stream = fixture_stream();
     GpuSpan    span   = fixture_zeros(64);
     Error      error  = {0};
-    attention_forward(stream, span, span, span, span, 1, (AttentionShape){1, 1, 3});
+    attention_forward(stream, span, span, span, &(AttentionBatch){.tiles = span, .tile_count = 1},
+                      (AttentionShape){1, 1, 3});
     assert_int_equal(gpu_stream_run(stream, &error), STATUS_BAD_INPUT);
     assert_non_null(strstr(error.text, "head_dim"));
 }
@@ -237,6 +346,10 @@ int main(void)
         fixture_test(widest_heads),
         fixture_test(peaked_scores),
         fixture_test(long_sequence),
+        fixture_test(tiled),
+        fixture_test(gpus_get_tiles),
+        cmocka_unit_test(tilings_fit),
+        fixture_test(tiles_keep_bits),
         cmocka_unit_test(plan_keeps_sequences_apart),
         fixture_test(odd_head_dim_fails),
     };

@@ -1,6 +1,6 @@
 #!/bin/sh
-# amd_null_compile.sh COMPILE_ALL: every shader through Mesa's AMD compiler, for
-# several generations of cards, with no AMD card present.
+# amd_null_compile.sh COMPILE_ALL [KERNEL:CONSTANT,...]...: every shader (or these, with specialization constants)
+# through Mesa's AMD compiler, for several generations of cards, with no AMD card present.
 #
 # RADV_FORCE_FAMILY makes Mesa's AMD driver (22.3, as in Debian 12) offer a device
 # without hardware, which compiles pipelines but runs nothing. Prints registers
@@ -9,6 +9,7 @@
 set -u
 
 compile_all=$1
+shift
 failures=0
 compiled=0
 
@@ -28,7 +29,7 @@ fi
 for family in polaris10 vega10 navi10 navi21 gfx1100; do
     echo "== $family"
     status=0
-    RADV_FORCE_FAMILY=$family VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd "$compile_all" "Null hardware" || status=$?
+    RADV_FORCE_FAMILY=$family VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd "$compile_all" "Null hardware" "$@" || status=$?
     case $status in
     0) compiled=$((compiled + 1)) ;;
     77) ;; # no such device in this Mesa
@@ -44,4 +45,4 @@ if [ "$compiled" -eq 0 ]; then
     echo "amd_null_compile: this Mesa offers no AMD device without hardware"
     exit 77
 fi
-echo "all shaders compile for $compiled AMD families"
+echo "shaders compile for $compiled AMD families"

@@ -1,6 +1,7 @@
-/* Compiles every shader on one device and runs none of them.
+/* Compiles shaders on one device and runs none of them.
  *
- *     compile_all NAME        (a part of the device's name)
+ *     compile_all NAME                      (a part of the device's name) every shader, by default
+ *     compile_all NAME KERNEL:64,4,... ...  these, with specialization constants 0, 1, ...
  *
  * Prints a row per kernel with what the driver says about it (registers, spills,
  * instructions; VK_KHR_pipeline_executable_properties). Exit status: 0 all
@@ -51,14 +52,20 @@ static void statistic(const char *statistics, const char *name, char *value, siz
     snprintf(value, size, "%.*s", (int)strcspn(at, ";"), at);
 }
 
+typedef struct Report {
+    const char *row; /* as it was asked for; NULL: the kernel's name */
+    int         compiled;
+} Report;
+
 static void print_row(void *user, const char *kernel, const char *statistics, const char *failure)
 {
-    int *compiled = user;
+    Report *report = user;
+    kernel         = report->row != NULL ? report->row : kernel;
     if (failure != NULL) {
         printf("%-26s FAILED: %s\n", kernel, failure);
         return;
     }
-    (*compiled)++;
+    report->compiled++;
     printf("%-26s", kernel);
     for (int i = 0; i < COLUMNS; i++) {
         char value[32];
@@ -80,10 +87,26 @@ static bool is_there(const char *name)
     return false;
 }
 
+/* KERNEL:64,4,… */
+static bool compile_row(Gpu *gpu, const char *row, Report *report)
+{
+    uint32_t    spec[GPU_MAX_SPECS], count = 0;
+    char        kernel[64];
+    const char *at = strchr(row, ':');
+    snprintf(kernel, sizeof kernel, "%.*s", (int)strcspn(row, ":"), row);
+    while (at != NULL && *at != '\0' && count < GPU_MAX_SPECS) {
+        char *end;
+        spec[count++] = (uint32_t)strtoul(at + 1, &end, 10);
+        at            = end;
+    }
+    report->row = row;
+    return gpu_compile(gpu, kernel, spec, count, print_row, report);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: compile_all NAME\n");
+    if (argc < 2) {
+        fprintf(stderr, "usage: compile_all NAME [KERNEL:CONSTANT,...]...\n");
         return 2;
     }
     if (!is_there(argv[1])) {
@@ -102,10 +125,13 @@ int main(int argc, char **argv)
         printf(" %s", columns[i].title);
     }
     printf("\n");
-    int compiled = 0;
-    int failures = gpu_compile_all(gpu, print_row, &compiled);
-    printf("%d compiled, %d failed\n", compiled, failures);
+    Report report   = {0};
+    int    failures = argc == 2 ? gpu_compile_all(gpu, print_row, &report) : 0;
+    for (int i = 2; i < argc; i++) {
+        failures += !compile_row(gpu, argv[i], &report);
+    }
+    printf("%d compiled, %d failed\n", report.compiled, failures);
     fflush(stdout);
     /* The device stays open: Mesa's null device crashes when it is destroyed. */
-    _Exit(compiled > 0 && failures == 0 ? 0 : 1);
+    _Exit(report.compiled > 0 && failures == 0 ? 0 : 1);
 }

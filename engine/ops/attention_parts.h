@@ -1,0 +1,48 @@
+/* What the files of attention over packed sequences share: attention.c chooses, the others each record one kind of
+ * kernel. */
+#ifndef ENGINE_OPS_ATTENTION_PARTS_H
+#define ENGINE_OPS_ATTENTION_PARTS_H
+
+#include <math.h>
+
+#include "engine/ops/attention_variants.h"
+
+/* A forward or a backward, as in attention.h; what is not of it is empty. */
+typedef struct Attention {
+    GpuSpan        o, lse, qkv, dqkv, delta, d_o;
+    GpuSpan        tiles;
+    uint32_t       tile_count;
+    uint32_t       lanes; /* tokens of a tile at most */
+    AttentionShape shape;
+} Attention;
+
+static inline float attention_scale(AttentionShape shape)
+{
+    return (float)(1.0 / sqrt(shape.head_dim));
+}
+
+/* --- attention_lanes.c: CPU devices ---------------------------------------------------------- */
+
+uint32_t attention_lanes_of(const GpuInfo *info);
+void     attention_record_lanes_forward(GpuStream *stream, const Attention *a);
+void     attention_record_lanes_backward(GpuStream *stream, const Attention *a);
+
+/* --- attention_tiled.c: GPUs ------------------------------------------------------------------ */
+
+enum { ATTENTION_GPU_LANES = 64 }; /* tokens of a tile, for every kernel of GPUs */
+
+typedef enum AttentionPass { ATTENTION_FORWARD, ATTENTION_BACKWARD_Q, ATTENTION_BACKWARD_KV } AttentionPass;
+
+/* How a workgroup of attention_tiled*.comp divides its work; names as in shaders/include/attention_tiles.glsl. */
+typedef struct AttentionTiling {
+    uint32_t threads, own, per_lane, across, chunk, step;
+} AttentionTiling;
+
+/* The largest that fits the device. */
+AttentionTiling attention_tiling(const GpuInfo *info, AttentionPass pass, uint32_t head_dim);
+uint32_t        attention_tiling_shared(const AttentionTiling *t, uint32_t head_dim); /* bytes of shared memory */
+
+void attention_record_tiled_forward(GpuStream *stream, const Attention *a);
+void attention_record_tiled_backward(GpuStream *stream, const Attention *a);
+
+#endif

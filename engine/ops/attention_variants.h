@@ -1,0 +1,34 @@
+/* Every way in which this device could compute attention over a batch, for `rlsp devices`, benches and tests.
+ *
+ *     AttentionVariant list[ATTENTION_VARIANTS];
+ *     int              count = attention_variants(gpu_info(gpu), list);
+ *     …plan tiles of list[i].lanes tokens…
+ *     attention_forward(stream, o, lse, qkv, &(AttentionBatch){…, .variant = &list[i]}, shape); // if it lacks nothing
+ */
+#ifndef ENGINE_OPS_ATTENTION_VARIANTS_H
+#define ENGINE_OPS_ATTENTION_VARIANTS_H
+
+#include "engine/ops/attention.h"
+
+typedef enum AttentionKernel {
+    ATTENTION_LANES, /* shaders/attention.comp, attention_address.comp: an invocation owns whole tokens; CPU devices */
+    ATTENTION_TILED  /* shaders/attention_tiled.comp: tiles in shared memory; GPUs                                   */
+} AttentionKernel;
+
+typedef struct AttentionVariant {
+    const char     *kernel_name; /* of the forward's shader; static      */
+    AttentionKernel kernel;
+    ComputeType     compute;    /* what it multiplies                    */
+    uint32_t        lanes;      /* tokens of a tile                      */
+    char            lacks[120]; /* why it cannot run here; empty: it can */
+} AttentionVariant;
+
+enum { ATTENTION_VARIANTS = 4 };
+
+/* Fills the list; returns how many, at most ATTENTION_VARIANTS. */
+int attention_variants(const GpuInfo *info, AttentionVariant list[ATTENTION_VARIANTS]);
+
+/* What a batch of this compute type gets if it names no variant. */
+AttentionVariant attention_choose(const GpuInfo *info, ComputeType compute);
+
+#endif
