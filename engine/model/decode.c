@@ -188,7 +188,12 @@ static Status decoder_fill(Decoder *d, Error *error)
     d->limits.steps_per_submit = l->steps_per_submit > 0 ? l->steps_per_submit : DEFAULT_STEPS;
     d->cache                   = calloc(d->config.layers, sizeof *d->cache);
     d->host                    = malloc(((uint64_t)2 * l->max_new + 2) * l->max_requests * 4);
-    if (d->cache == NULL || d->host == NULL) {
+    d->told                    = calloc(l->max_requests, sizeof *d->told);
+    d->news                    = calloc(l->max_requests, sizeof *d->news);
+    d->news_to                 = calloc(l->max_requests, sizeof *d->news_to);
+    d->news_of                 = calloc(l->max_requests, sizeof *d->news_of);
+    if (d->cache == NULL || d->host == NULL || d->told == NULL || d->news == NULL || d->news_to == NULL ||
+        d->news_of == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "making a decoder: out of host memory");
     }
     status = decoder_panels_new(d, error);
@@ -202,16 +207,18 @@ static Status decoder_fill(Decoder *d, Error *error)
     if (d->slot_words == NULL || d->chunk_words == NULL || d->waiting == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "making a decoder: out of host memory");
     }
-    const uint64_t slots_bytes = (uint64_t)d->slot_stride * SLOT_FIELDS * 4;
-    d->host_arena =
-        gpu_arena_new(d->gpu, "decoding (host)", GPU_MEMORY_HOST, GPU_ALIGNMENT + gpu_align(slots_bytes), error);
-    d->stream = d->host_arena != NULL ? gpu_stream_new(d->gpu, error) : NULL;
-    d->chunks = d->stream != NULL ? gpu_stream_new(d->gpu, error) : NULL;
+    const uint64_t slots_bytes = (uint64_t)d->slot_stride * SLOT_FIELDS * 4, requests = (uint64_t)l->max_requests * 4;
+    d->host_arena = gpu_arena_new(d->gpu, "decoding (host)", GPU_MEMORY_HOST,
+                                  GPU_ALIGNMENT + gpu_align(slots_bytes) + 2 * gpu_align(requests), error);
+    d->stream     = d->host_arena != NULL ? gpu_stream_new(d->gpu, error) : NULL;
+    d->chunks     = d->stream != NULL ? gpu_stream_new(d->gpu, error) : NULL;
     if (d->chunks == NULL) {
         return STATUS_FAILED;
     }
     d->host_counters = gpu_arena_take(d->host_arena, 8);
     d->host_slots    = gpu_arena_take(d->host_arena, slots_bytes);
+    d->host_lengths  = gpu_arena_take(d->host_arena, requests);
+    d->host_stopped  = gpu_arena_take(d->host_arena, requests);
     return upload_rope(d, error);
 }
 
@@ -246,6 +253,10 @@ void decoder_free(Decoder *d)
         free(d->chunk_words);
         free(d->waiting);
         free(d->host);
+        free(d->told);
+        free(d->news);
+        free(d->news_to);
+        free(d->news_of);
         free(d);
     }
 }

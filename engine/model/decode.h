@@ -50,6 +50,9 @@ typedef struct DecodeInput {
      * was stopped), and fewer than the prompt has. 0 in all other cases. */
     uint32_t        kept;
     SampleOptions   sample;
+    /* Called once for every request that is finished, within a submit of its end, in any order: its tokens [count],
+     * which last until the call returns, and whether a stop token ended it. The device waits meanwhile. May be NULL. */
+    void (*finished)(void *user, uint32_t request, const int32_t *tokens, uint32_t count, bool stopped);
     /* Called after every submit, of steps or of a chunk, with the number of slots at work; may be NULL, may call
      * decoder_peek. True: stop now (what is not finished keeps length 0). */
     bool (*progress)(void *user, uint32_t active);
@@ -77,9 +80,5 @@ Status decoder_run(Decoder *decoder, const Model *model, const DecodeInput *inpu
 /* For `progress`: the tokens that request `request` has so far, into `tokens` (room for
  * limits.max_new). */
 Status decoder_peek(Decoder *decoder, uint32_t request, int32_t *tokens, uint32_t *count, Error *error);
-
-/* For `progress`: how many tokens each request of this run has come to, 0 for those that are not finished.
- * lengths [requests]. */
-Status decoder_finished(Decoder *decoder, uint32_t *lengths, Error *error);
 
 #endif

@@ -53,11 +53,16 @@ struct Decoder {
     GpuSpan      chunk;       /* u32 [ROW_FIELDS, chunk_stride], then [slots]                   */
     GpuSpan      sampled, sampled_logprob;
     GpuSpan      prompts, request_table, counters, tokens, logprobs, lengths, stopped;
-    GpuSpan      host_counters, host_slots; /* copies for the host, made at the end of a submit       */
-    uint32_t    *slot_words;                /* host: [SLOT_FIELDS, slot_stride]                               */
-    uint32_t    *chunk_words;               /* host: as `chunk`                                               */
-    uint32_t    *waiting;                   /* host: [slots], slots that are in their prompts                 */
-    uint8_t     *host;                      /* tokens, logprobs, lengths, stopped                             */
+    GpuSpan      host_counters, host_slots;  /* copies for the host, made at the end of a submit       */
+    GpuSpan      host_lengths, host_stopped; /* likewise, [requests]; where input.finished is called    */
+    uint32_t    *slot_words;                 /* host: [SLOT_FIELDS, slot_stride]                               */
+    uint32_t    *chunk_words;                /* host: as `chunk`                                               */
+    uint32_t    *waiting;                    /* host: [slots], slots that are in their prompts                 */
+    uint8_t     *host;                       /* tokens, logprobs, lengths, stopped                             */
+    bool        *told;                       /* host: [max_requests] of this run, to input.finished            */
+    GpuSpan     *news;                       /* host: [max_requests] tokens of requests that are to be told    */
+    void       **news_to;                    /* host: [max_requests] in `host`                                 */
+    uint32_t    *news_of;                    /* host: [max_requests] their requests                            */
 };
 
 static inline uint32_t *decoder_slot(const Decoder *d, uint32_t field)

@@ -82,6 +82,7 @@ static Status prepare(Decoder *d, const DecodeInput *input, Error *error)
     }
     first_requests(d, input);
     memset(d->host, 0, (size_t)n * 4);
+    memset(d->told, 0, n * sizeof *d->told);
     const struct {
         GpuSpan     to;
         const void *from;
@@ -129,6 +130,28 @@ static Status narrow(Decoder *d, uint32_t width, Error *error)
     return decoder_put_slots(d, error);
 }
 
+/* Hands on what has finished since the last submit. */
+static Status tell_finished(Decoder *d, const DecodeInput *input, Error *error)
+{
+    const uint32_t *lengths = gpu_span_map(d->host_lengths), *stopped = gpu_span_map(d->host_stopped);
+    const uint64_t  row  = (uint64_t)d->limits.max_new * 4;
+    uint32_t        news = 0;
+    for (uint32_t r = 0; r < input->requests; r++) {
+        if (lengths[r] > 0 && !d->told[r]) {
+            d->news[news]      = gpu_span_slice(d->tokens, r * row, (uint64_t)lengths[r] * 4);
+            d->news_to[news]   = d->host + r * row; /* where its tokens belong */
+            d->news_of[news++] = r;
+        }
+    }
+    const Status status = gpu_download_many(d->gpu, d->news, d->news_to, news, error);
+    for (uint32_t i = 0; i < news && status == STATUS_OK; i++) {
+        const uint32_t r = d->news_of[i];
+        d->told[r]       = true;
+        input->finished(input->user, r, d->news_to[i], lengths[r], stopped[r] != 0);
+    }
+    return status;
+}
+
 /* Runs the steps that are recorded, once. */
 static Status run_steps(Decoder *d, const DecodeInput *input, DecodeOutput *output, bool *stop, Error *error)
 {
@@ -137,7 +160,8 @@ static Status run_steps(Decoder *d, const DecodeInput *input, DecodeOutput *outp
         const uint32_t *counters = gpu_span_map(d->host_counters);
         memcpy(d->slot_words, gpu_span_map(d->host_slots), (size_t)SLOT_FIELDS * d->slot_stride * 4);
         output->steps += d->steps;
-        *stop = (input->progress != NULL && input->progress(input->user, counters[1])) || counters[1] == 0;
+        status = input->finished != NULL ? tell_finished(d, input, error) : STATUS_OK;
+        *stop  = (input->progress != NULL && input->progress(input->user, counters[1])) || counters[1] == 0;
     }
     return status;
 }
@@ -260,10 +284,4 @@ Status decoder_peek(Decoder *d, uint32_t request, int32_t *tokens, uint32_t *cou
     }
     *count = status == STATUS_OK ? generated : 0;
     return status;
-}
-
-Status decoder_finished(Decoder *d, uint32_t *lengths, Error *error)
-{
-    return gpu_download(d->gpu, gpu_span_slice(d->lengths, 0, (uint64_t)d->requests * 4), lengths,
-                        (uint64_t)d->requests * 4, error);
 }

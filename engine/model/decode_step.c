@@ -198,6 +198,10 @@ void decoder_record_steps(Decoder *d, const Model *model, const DecodeInput *inp
     }
     gpu_copy(d->stream, d->host_counters, d->counters);
     gpu_copy(d->stream, d->host_slots, d->slots);
+    if (input->finished != NULL) {
+        gpu_copy(d->stream, d->host_lengths, gpu_span_slice(d->lengths, 0, (uint64_t)input->requests * 4));
+        gpu_copy(d->stream, d->host_stopped, gpu_span_slice(d->stopped, 0, (uint64_t)input->requests * 4));
+    }
 }
 
 void decoder_record_chunk(Decoder *d, const Model *model, uint32_t n)

@@ -59,6 +59,9 @@ void *gpu_span_map(GpuSpan span);
 Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error);
 Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error);
 
+/* Many small ones in few submits: from[i].size bytes to to[i]. */
+Status gpu_download_many(Gpu *gpu, const GpuSpan *from, void *const *to, size_t count, Error *error);
+
 /* Writes bytes [first, first + count) of what is to be uploaded to `to`: a MiB at most, from a multiple of 256 bytes.
  * Called from several threads at once, in no order. `to` may be the device's own memory: it is to be written once, and not
  * read. */

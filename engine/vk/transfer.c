@@ -212,3 +212,51 @@ Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *err
     }
     return STATUS_OK;
 }
+
+/* Pieces [first, …) that fit the staging buffer together, in one submit; the first if none does. Returns how many. */
+static size_t download_some(Gpu *gpu, GpuArena *staging, const GpuSpan *from, void *const *to, size_t count,
+                            Error *error)
+{
+    uint64_t end  = 0;
+    size_t   some = 0;
+    while (some < count && end + gpu_align(from[some].size) <= STAGING_BYTES) {
+        end += gpu_align(from[some++].size);
+    }
+    if (some == 0) {
+        return gpu_download(gpu, from[0], to[0], from[0].size, error) == STATUS_OK ? 1 : 0;
+    }
+    gpu_stream_begin(gpu->transfer);
+    uint64_t at = 0;
+    for (size_t i = 0; i < some; i++, at += gpu_align(from[i - 1].size)) {
+        gpu_copy(gpu->transfer, (GpuSpan){&staging->buffer, at, from[i].size}, from[i]);
+    }
+    if (gpu_stream_run(gpu->transfer, error) != STATUS_OK) {
+        return 0;
+    }
+    at = 0;
+    for (size_t i = 0; i < some; i++, at += gpu_align(from[i - 1].size)) {
+        memcpy(to[i], (const char *)staging->buffer.mapped + at, from[i].size);
+    }
+    return some;
+}
+
+Status gpu_download_many(Gpu *gpu, const GpuSpan *from, void *const *to, size_t count, Error *error)
+{
+    for (size_t i = 0; i < count;) {
+        if (gpu->dry || from[i].buffer->mapped != NULL) {
+            const Status status = gpu_download(gpu, from[i], to[i], from[i].size, error);
+            if (status != STATUS_OK) {
+                return status;
+            }
+            i++;
+            continue;
+        }
+        GpuArena    *staging = staging_of(gpu, error);
+        const size_t some    = staging != NULL ? download_some(gpu, staging, from + i, to + i, count - i, error) : 0;
+        if (some == 0) {
+            return error->status;
+        }
+        i += some;
+    }
+    return STATUS_OK;
+}

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rlsp/eval/vote.h"
 
@@ -12,8 +11,6 @@ enum {
     TOKENS_MAX   = 8 << 20, /* that one run may generate: 64 MiB on the device, as much on the host          */
     REQUESTS_MIN = 64       /* of longer responses too: with fewer, slots would wait for the longest of few  */
 };
-
-static const double LOOK_SECONDS = 1; /* between looks for finished responses */
 
 struct EvalGenerator {
     const Model        *model;
@@ -26,9 +23,7 @@ struct EvalGenerator {
     Decoder            *decoder;
     int32_t            *prompts;       /* [room * task->prompt_tokens]        */
     uint32_t           *prompt_starts; /* [room + 1]                          */
-    uint32_t           *numbers;       /* [3, room]: streams, limits, lengths */
-    bool               *given;         /* [room] to the sink                  */
-    int32_t            *tokens;        /* [max_new] of one response           */
+    uint32_t           *numbers;       /* [2, room]: streams, limits          */
 };
 
 /* A part of a job in the decoder. */
@@ -40,17 +35,9 @@ typedef struct Part {
     uint32_t       prompt_of;
     bool           has_prompt, stopped;
     uint64_t       tokens; /* handed on so far, of the job */
-    double         looked;
-    Status         status;
+    Status         status; /* of handing on */
     Error         *error;
 } Part;
-
-static double clock_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* --- set-up ----------------------------------------------------------------------------------------------------- */
 
@@ -117,11 +104,8 @@ static Status make_decoder(EvalGenerator *generator, Gpu *gpu, uint32_t slots, E
     const size_t room = generator->room, tokens = room * generator->task->prompt_tokens;
     generator->prompts       = malloc(tokens * sizeof *generator->prompts);
     generator->prompt_starts = malloc((room + 1) * sizeof *generator->prompt_starts);
-    generator->numbers       = malloc(3 * room * sizeof *generator->numbers);
-    generator->given         = malloc(room * sizeof *generator->given);
-    generator->tokens        = malloc(generator->max_new * sizeof *generator->tokens);
-    if (generator->prompts == NULL || generator->prompt_starts == NULL || generator->numbers == NULL ||
-        generator->given == NULL || generator->tokens == NULL) {
+    generator->numbers       = malloc(2 * room * sizeof *generator->numbers);
+    if (generator->prompts == NULL || generator->prompt_starts == NULL || generator->numbers == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
     }
     const DecodeLimits limits = {.slots             = slots < generator->room ? slots : generator->room,
@@ -162,8 +146,6 @@ void eval_generator_free(EvalGenerator *generator)
         free(generator->prompts);
         free(generator->prompt_starts);
         free(generator->numbers);
-        free(generator->given);
-        free(generator->tokens);
         free(generator);
     }
 }
@@ -197,25 +179,13 @@ static Status fill_requests(Part *part)
         generator->prompt_starts[r] = at;
         generator->numbers[r]       = job->problems->list[request.problem].row * VOTE_SAMPLES_MAX + request.sample;
         generator->numbers[generator->room + r] = job->max_new;
-        generator->given[r]                     = false;
         at += part->prompt.count;
     }
     generator->prompt_starts[part->count] = at;
     return STATUS_OK;
 }
 
-static bool is_stop(const EvalGenerator *generator, int32_t id)
-{
-    for (uint32_t i = 0; i < generator->stop_count; i++) {
-        if (generator->stop_ids[i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Hands a finished response on. */
-static Status give(Part *part, uint32_t r, const int32_t *tokens, uint32_t count)
+static Status give(Part *part, uint32_t r, const int32_t *tokens, uint32_t count, bool stopped)
 {
     EvalGenerator    *generator = part->generator;
     const EvalRequest request   = part->job->requests[part->first + r];
@@ -232,9 +202,8 @@ static Status give(Part *part, uint32_t r, const int32_t *tokens, uint32_t count
                                        .text    = text,
                                        .bytes   = bytes,
                                        .tokens  = count,
-                                       .stopped = is_stop(generator, tokens[count - 1])};
+                                       .stopped = stopped};
         status                      = part->job->sink(part->job->user, &response, part->error);
-        generator->given[r]         = true;
         part->tokens += count;
     }
     free(text);
@@ -242,41 +211,19 @@ static Status give(Part *part, uint32_t r, const int32_t *tokens, uint32_t count
 }
 
 /* What has finished while the rest goes on. */
-static Status give_finished(Part *part)
+static void take_finished(void *user, uint32_t r, const int32_t *tokens, uint32_t count, bool stopped)
 {
-    EvalGenerator *generator = part->generator;
-    uint32_t      *lengths = generator->numbers + (size_t)2 * generator->room, count = 0;
-    Status         status = decoder_finished(generator->decoder, lengths, part->error);
-    for (uint32_t r = 0; r < part->count && status == STATUS_OK; r++) {
-        if (lengths[r] > 0 && !generator->given[r]) {
-            status = decoder_peek(generator->decoder, r, generator->tokens, &count, part->error);
-            status = status == STATUS_OK ? give(part, r, generator->tokens, count) : status;
-        }
+    Part *part = user;
+    if (part->status == STATUS_OK) {
+        part->status = give(part, r, tokens, count, stopped);
     }
-    return status;
 }
 
 static bool look(void *user, uint32_t running)
 {
-    Part        *part = user;
-    const double now  = clock_seconds();
-    if (now - part->looked >= LOOK_SECONDS) {
-        part->looked = now;
-        part->status = give_finished(part);
-    }
+    Part *part    = user;
     part->stopped = part->job->progress != NULL && part->job->progress(part->job->user, running, part->tokens);
     return part->stopped || part->status != STATUS_OK;
-}
-
-static Status give_rest(Part *part, const DecodeOutput *output)
-{
-    Status status = STATUS_OK;
-    for (uint32_t r = 0; r < part->count && status == STATUS_OK; r++) {
-        if (output->lengths[r] > 0 && !part->generator->given[r]) {
-            status = give(part, r, output->tokens + (size_t)r * output->max_new, output->lengths[r]);
-        }
-    }
-    return status;
 }
 
 static Status run_part(Part *part)
@@ -290,6 +237,7 @@ static Status run_part(Part *part)
                                 .stop_ids      = generator->stop_ids,
                                 .stop_count    = generator->stop_count,
                                 .sample        = part->job->sample,
+                                .finished      = take_finished,
                                 .progress      = look,
                                 .user          = part};
     DecodeOutput   output;
@@ -300,7 +248,6 @@ static Status run_part(Part *part)
         status = decoder_run(generator->decoder, generator->model, &input, &output, part->error);
     }
     status = status == STATUS_OK ? part->status : status;
-    status = status == STATUS_OK ? give_rest(part, &output) : status;
     if (status == STATUS_OK && part->stopped) {
         status = error_set(part->error, STATUS_STOPPED, "the evaluation was stopped");
     }
@@ -309,7 +256,7 @@ static Status run_part(Part *part)
 
 Status eval_generator_run(EvalGenerator *generator, const EvalJob *job, Error *error)
 {
-    Part   part   = {.generator = generator, .job = job, .looked = clock_seconds(), .error = error};
+    Part   part   = {.generator = generator, .job = job, .error = error};
     Status status = STATUS_OK;
     if (job->max_new == 0 || job->max_new > generator->max_new) {
         return error_set(error, STATUS_BAD_INPUT, "%u new tokens were asked for; there is room for 1 to %u",

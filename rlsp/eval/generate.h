@@ -44,7 +44,7 @@ typedef struct EvalJob {
     uint64_t            seed;
     SampleOptions       sample;  /* .seed is ignored */
     uint32_t            max_new; /* at most the limit */
-    /* Each response once, within a second or two of its end, in any order. An error ends the job. */
+    /* Each response once, soon after its end, in any order. An error ends the job. */
     Status (*sink)(void *user, const EvalResponse *response, Error *error);
     /* Every few steps; true: stop. Finished responses are handed on first. May be NULL. */
     bool (*progress)(void *user, uint32_t running, uint64_t tokens);

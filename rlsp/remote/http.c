@@ -239,6 +239,7 @@ void http_close(HttpClient *client)
     free(client->key);
     free(client->slots);
     free(client->jobs);
+    free(client->sent);
     free(client->shown);
     free(client->url);
     free(client);

@@ -3,9 +3,10 @@
  *     HttpOptions options = http_options_default();
  *     options.name = "reward.explore", options.url = "http://127.0.0.1:8080/v1/chat/completions";
  *     HttpClient *client = http_open(&options, &error);
- *     HttpRequest requests[2] = {{.body = a, .bytes = strlen(a)}, {.body = b, .bytes = strlen(b)}};
- *     http_start(client, requests, 2, accept, user, &error);      // returns at once; the work is on a thread
- *     …something else…
+ *     HttpRequest requests[2] = {{.body = a, .bytes = strlen(a)}};
+ *     http_begin(client, requests, 2, accept, user, &error);      // a batch; the work is on a thread
+ *     http_send(client, 0);                                       // returns at once
+ *     …requests[1] = {.body = b, .bytes = strlen(b)}, http_send(client, 1)…
  *     http_wait(client, stop, stop_user, &error);                 // requests[i].ok, .tries, .error
  *     http_close(client);
  *
@@ -49,7 +50,7 @@ typedef struct HttpOptions {
 } HttpOptions;
 
 typedef struct HttpRequest {
-    const char *body; /* JSON; the caller's, kept until http_wait */
+    const char *body; /* JSON; the caller's, from http_send to the end of http_wait */
     size_t      bytes;
 
     /* out */
@@ -77,12 +78,16 @@ HttpClient *http_open(const HttpOptions *options, Error *error);
 /* Takes back what is still running. NULL is allowed. */
 void http_close(HttpClient *client);
 
-/* Starts `count` requests; one batch at a time. The array is the client's until http_wait returns. */
-Status http_start(HttpClient *client, HttpRequest *requests, uint32_t count, HttpAccept accept, void *user,
+/* Begins a batch of up to `capacity` requests; one at a time. The array is the client's until http_wait returns, but
+ * for the bodies of requests that have not been sent. */
+Status http_begin(HttpClient *client, HttpRequest *requests, uint32_t capacity, HttpAccept accept, void *user,
                   Error *error);
 
-/* Waits for all of them. `stop` (may be NULL) is asked some 20 times a second; where it says true the requests are
- * taken back and STATUS_STOPPED is returned. Requests that failed are no error here. */
+/* Request `index` of the batch may go out, as soon as the concurrency lets it. Each one once, on any thread. */
+void http_send(HttpClient *client, uint32_t index);
+
+/* No more are sent; waits for those that were. `stop` (may be NULL) is asked some 20 times a second; where it says true
+ * the requests are taken back and STATUS_STOPPED is returned. Requests that failed are no error here. */
 Status http_wait(HttpClient *client, bool (*stop)(void *user), void *user, Error *error);
 
 /* Overwrites the key in a text that came from the server by other ways than a body. */

@@ -1,4 +1,5 @@
 /* A batch of requests on its thread: which goes out when, and what becomes of it. */
+#include <assert.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,12 +8,23 @@
 
 #include "rlsp/remote/http_parts.h"
 
-static bool is_cancelled(HttpClient *client)
+/* Takes in what was sent meanwhile. False: the batch is taken back, or done. */
+static bool take_sent(HttpClient *client)
 {
     pthread_mutex_lock(&client->mutex);
-    const bool cancelled = client->cancelled;
+    for (; client->taken_count < client->sent_count; client->taken_count++) {
+        client->jobs[client->sent[client->taken_count]].sent = true;
+        client->left++;
+    }
+    client->whole   = client->ended;
+    const bool goes = !client->cancelled && (client->left > 0 || !client->whole);
     pthread_mutex_unlock(&client->mutex);
-    return cancelled;
+    return goes;
+}
+
+static bool waits(const HttpJob *job)
+{
+    return job->sent && !job->running && !job->done;
 }
 
 static void finish_job(HttpClient *client, uint32_t index, bool ok)
@@ -88,7 +100,7 @@ static void begin_tries(HttpClient *client)
     const double now  = http_clock();
     HttpSlot    *slot = free_slot(client);
     for (uint32_t i = 0; i < client->count && slot != NULL && now >= client->gate; i++) {
-        if (client->jobs[i].done || client->jobs[i].running || now < client->jobs[i].not_before) {
+        if (!waits(&client->jobs[i]) || now < client->jobs[i].not_before) {
             continue;
         }
         if (!breaker_allows(&client->breaker, now, &slot->probe)) {
@@ -101,7 +113,7 @@ static void begin_tries(HttpClient *client)
         return;
     }
     for (uint32_t i = 0; i < client->count; i++) { /* the server has had its second chance */
-        if (!client->jobs[i].done && !client->jobs[i].running) {
+        if (waits(&client->jobs[i])) {
             snprintf(client->requests[i].error, HTTP_ERROR_BYTES,
                      "not asked, the server fails again and again; last: %.160s", client->last_error);
             finish_job(client, i, false);
@@ -114,7 +126,7 @@ static double until_next(const HttpClient *client)
 {
     double next = INFINITY;
     for (uint32_t i = 0; i < client->count; i++) {
-        if (!client->jobs[i].done && !client->jobs[i].running) {
+        if (waits(&client->jobs[i])) {
             next = fmin(next, client->jobs[i].not_before);
         }
     }
@@ -125,7 +137,7 @@ static double until_next(const HttpClient *client)
 static void *run_batch(void *user)
 {
     HttpClient *client = user;
-    while (client->left > 0 && !is_cancelled(client)) {
+    while (take_sent(client)) {
         int running = 0, queued = 0;
         begin_tries(client);
         curl_multi_perform(client->multi, &running);
@@ -140,7 +152,7 @@ static void *run_batch(void *user)
                 any = true;
             }
         }
-        if (!any && client->left > 0) {
+        if (!any && (client->left > 0 || !client->whole)) {
             const bool full = free_slot(client) == NULL; /* then only an answer changes anything */
             curl_multi_poll(client->multi, NULL, 0, full ? 1000 : (int)(1000 * until_next(client)) + 1, NULL);
         }
@@ -163,29 +175,25 @@ static void *run_batch(void *user)
 
 /* --- the caller's side ---------------------------------------------------------------- */
 
-Status http_start(HttpClient *client, HttpRequest *requests, uint32_t count, HttpAccept accept, void *user,
+Status http_begin(HttpClient *client, HttpRequest *requests, uint32_t capacity, HttpAccept accept, void *user,
                   Error *error)
 {
     if (client->started) {
         return error_set(error, STATUS_FAILED, "%s: a batch of requests is running already", client->name);
     }
-    HttpJob *jobs = calloc(count > 0 ? count : 1, sizeof *jobs);
-    if (jobs == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "%s: out of memory for %u requests", client->name, count);
-    }
     free(client->jobs);
-    client->jobs     = jobs;
-    client->requests = requests;
-    client->count = client->left = count;
-    client->accept               = accept;
-    client->user                 = user;
-    client->finished = client->cancelled = false;
-    for (uint32_t i = 0; i < count; i++) {
-        requests[i].ok       = false;
-        requests[i].tries    = 0;
-        requests[i].seconds  = 0;
-        requests[i].error[0] = '\0';
+    free(client->sent);
+    client->jobs = calloc(capacity > 0 ? capacity : 1, sizeof *client->jobs);
+    client->sent = calloc(capacity > 0 ? capacity : 1, sizeof *client->sent);
+    if (client->jobs == NULL || client->sent == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "%s: out of memory for %u requests", client->name, capacity);
     }
+    client->requests = requests;
+    client->count    = capacity;
+    client->left = client->sent_count = client->taken_count = 0;
+    client->accept                                          = accept;
+    client->user                                            = user;
+    client->whole = client->ended = client->finished = client->cancelled = false;
     sigset_t all, before; /* signals are the main thread's */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -194,6 +202,20 @@ Status http_start(HttpClient *client, HttpRequest *requests, uint32_t count, Htt
     return client->started
                ? STATUS_OK
                : error_set(error, STATUS_FAILED, "%s: no thread could be started for the requests", client->name);
+}
+
+void http_send(HttpClient *client, uint32_t index)
+{
+    HttpRequest *request = &client->requests[index];
+    request->ok          = false;
+    request->tries       = 0;
+    request->seconds     = 0;
+    request->error[0]    = '\0';
+    pthread_mutex_lock(&client->mutex);
+    assert(client->started && !client->ended && client->sent_count < client->count);
+    client->sent[client->sent_count++] = index;
+    pthread_mutex_unlock(&client->mutex);
+    curl_multi_wakeup(client->multi);
 }
 
 /* 50 ms from now, on the clock of condition variables. */
@@ -216,6 +238,8 @@ Status http_wait(HttpClient *client, bool (*stop)(void *user), void *user, Error
         return STATUS_OK;
     }
     pthread_mutex_lock(&client->mutex);
+    client->ended = true;
+    curl_multi_wakeup(client->multi);
     while (!client->finished) {
         pthread_mutex_unlock(&client->mutex);
         const bool asked = !stopped && stop != NULL && stop(user);
@@ -232,7 +256,7 @@ Status http_wait(HttpClient *client, bool (*stop)(void *user), void *user, Error
     pthread_mutex_unlock(&client->mutex);
     pthread_join(client->thread, NULL);
     client->started = false;
-    client->serial += client->count;
+    client->serial += client->sent_count;
     return stopped ? error_set(error, STATUS_STOPPED, "%s: stopped while requests were under way", client->name)
                    : STATUS_OK;
 }

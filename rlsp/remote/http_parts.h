@@ -13,7 +13,7 @@ enum { HTTP_HEADER_LIMIT = 64 << 10 }; /* bytes of an answer's headers */
 
 /* A request of the batch that runs. */
 typedef struct HttpJob {
-    bool   running, done;
+    bool   sent, running, done;
     double not_before;
 } HttpJob;
 
@@ -45,15 +45,19 @@ struct HttpClient {
     /* the batch; the thread's while it runs */
     HttpRequest *requests;
     HttpJob     *jobs;
-    uint32_t     count, left;
+    uint32_t     count, left; /* of the batch at most; sent and not done */
+    bool         whole;       /* no more will be sent                    */
     HttpAccept   accept;
     void        *user;
     char         last_error[HTTP_ERROR_BYTES];
 
     pthread_t       thread;
-    pthread_mutex_t mutex; /* for the two flags below */
+    bool            started;
+    pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t  changed;
-    bool            started, finished, cancelled;
+    bool            finished, cancelled, ended; /* ended: no more will be sent */
+    uint32_t       *sent;                       /* [count] the requests that were, in their order */
+    uint32_t        sent_count, taken_count;    /* of them, those that the thread has seen        */
 };
 
 /* What a try came to. */

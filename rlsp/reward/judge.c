@@ -1,6 +1,7 @@
 #include "rlsp/reward/judge.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,16 @@ struct Judge {
     char         model[256];
 
     /* the batch */
-    uint32_t     count, requests_count;
-    HttpRequest *requests;   /* [requests_count]                                  */
-    char       **bodies;     /* [requests_count]                                  */
-    JudgeReply  *replies;    /* [requests_count]                                  */
-    int64_t     *request_of; /* [count]: which request asks about the item; -1: none */
-    uint32_t    *item_of;    /* [requests_count]: the item that it was made for   */
+    uint32_t        count;
+    JudgeReply     *replies; /* [requests_count]; the client's thread writes them */
+    pthread_mutex_t lock;    /* of what follows                                   */
+    uint32_t        requests_count;
+    HttpRequest    *requests;   /* [requests_count]                                  */
+    char          **bodies;     /* [requests_count]                                  */
+    JudgeItem      *items;      /* [count]; problem NULL: not asked about            */
+    uint64_t       *hashes;     /* [count]                                           */
+    int64_t        *request_of; /* [count]: which request asks about the item; -1: none */
+    uint32_t       *item_of;    /* [requests_count]: the first item that it asks about */
 };
 
 static Status out_of_memory(Error *error)
@@ -68,6 +73,9 @@ Judge *judge_open(const JudgeOptions *options, Error *error)
         free(judge);
         return NULL;
     }
+    if (judge != NULL) {
+        pthread_mutex_init(&judge->lock, NULL);
+    }
     return judge;
 }
 
@@ -79,11 +87,15 @@ static void forget_batch(Judge *judge)
     free(judge->requests);
     free(judge->bodies);
     free(judge->replies);
+    free(judge->items);
+    free(judge->hashes);
     free(judge->request_of);
     free(judge->item_of);
     judge->requests   = NULL;
     judge->bodies     = NULL;
     judge->replies    = NULL;
+    judge->items      = NULL;
+    judge->hashes     = NULL;
     judge->request_of = NULL;
     judge->item_of    = NULL;
     judge->count = judge->requests_count = 0;
@@ -94,6 +106,7 @@ void judge_close(Judge *judge)
     if (judge != NULL) {
         http_close(judge->client);
         forget_batch(judge);
+        pthread_mutex_destroy(&judge->lock);
         free(judge);
     }
 }
@@ -125,32 +138,34 @@ static uint64_t hash_of(const JudgeItem *item)
 }
 
 /* The request that already asks about the same; -1: none. */
-static int64_t known_request(const Judge *judge, const JudgeItem *items, uint32_t index, const uint64_t *hashes)
+static int64_t known_request(const Judge *judge, uint32_t index)
 {
     for (uint32_t r = 0; judge->options.cache && r < judge->requests_count; r++) {
         const uint32_t other = judge->item_of[r];
-        if (hashes[other] == hashes[index] && same(&items[other], &items[index])) {
+        if (judge->hashes[other] == judge->hashes[index] && same(&judge->items[other], &judge->items[index])) {
             return r;
         }
     }
     return -1;
 }
 
-/* Makes the request of an item. */
-static bool add_request(Judge *judge, const JudgeItem *item, uint32_t index)
+/* Makes the request of an item, and sends it. */
+static Status add_request(Judge *judge, uint32_t index, Error *error)
 {
-    JsonLine line = {0};
+    const JudgeItem *item = &judge->items[index];
+    JsonLine         line = {0};
     if (judge_prompt(&judge->options.prompt, item->problem, item->problem_bytes, item->response, item->bytes, &line) ==
         NULL) {
         json_line_free(&line);
-        return false;
+        return out_of_memory(error);
     }
     const uint32_t r         = judge->requests_count++;
     judge->bodies[r]         = line.data;
     judge->requests[r]       = (HttpRequest){.body = line.data, .bytes = line.size};
     judge->item_of[r]        = index;
     judge->request_of[index] = r;
-    return true;
+    http_send(judge->client, r);
+    return STATUS_OK;
 }
 
 /* On the client's thread. */
@@ -160,37 +175,46 @@ static bool take_answer(void *user, uint32_t index, char *body, size_t bytes, ch
     return judge_reply_read(body, bytes, &judge->replies[index], why, why_size);
 }
 
-Status judge_start(Judge *judge, const JudgeItem *items, uint32_t count, Error *error)
+Status judge_begin(Judge *judge, uint32_t count, Error *error)
 {
-    const size_t n      = count > 0 ? count : 1;
-    uint64_t    *hashes = calloc(n, sizeof *hashes);
+    const size_t n = count > 0 ? count : 1;
     forget_batch(judge);
     judge->requests   = calloc(n, sizeof *judge->requests);
     judge->bodies     = calloc(n, sizeof *judge->bodies);
     judge->replies    = calloc(n, sizeof *judge->replies);
+    judge->items      = calloc(n, sizeof *judge->items);
+    judge->hashes     = calloc(n, sizeof *judge->hashes);
     judge->request_of = calloc(n, sizeof *judge->request_of);
     judge->item_of    = calloc(n, sizeof *judge->item_of);
-    bool good         = hashes != NULL && judge->requests != NULL && judge->bodies != NULL && judge->replies != NULL &&
-                judge->request_of != NULL && judge->item_of != NULL;
-    for (uint32_t i = 0; i < count && good; i++) {
-        judge->request_of[i] = -1;
-        if (items[i].problem == NULL) {
-            continue;
-        }
-        hashes[i]           = hash_of(&items[i]);
-        const int64_t known = known_request(judge, items, i, hashes);
-        if (known >= 0) {
-            judge->request_of[i] = known;
-        } else {
-            good = add_request(judge, &items[i], i);
-        }
-    }
-    free(hashes);
-    if (!good) {
+    if (judge->requests == NULL || judge->bodies == NULL || judge->replies == NULL || judge->items == NULL ||
+        judge->hashes == NULL || judge->request_of == NULL || judge->item_of == NULL) {
         return out_of_memory(error);
     }
+    for (uint32_t i = 0; i < count; i++) {
+        judge->request_of[i] = -1;
+    }
     judge->count = count;
-    return http_start(judge->client, judge->requests, judge->requests_count, take_answer, judge, error);
+    return http_begin(judge->client, judge->requests, count, take_answer, judge, error);
+}
+
+Status judge_ask(Judge *judge, uint32_t index, const JudgeItem *item, Error *error)
+{
+    const uint64_t hash   = hash_of(item);
+    Status         status = STATUS_OK;
+    pthread_mutex_lock(&judge->lock);
+    judge->items[index]  = *item;
+    judge->hashes[index] = hash;
+    const int64_t known  = known_request(judge, index);
+    if (known < 0) {
+        status = add_request(judge, index, error);
+    } else {
+        judge->request_of[index] = known;
+        if (index < judge->item_of[known]) { /* who asks first by the clock shows nowhere */
+            judge->item_of[known] = index;
+        }
+    }
+    pthread_mutex_unlock(&judge->lock);
+    return status;
 }
 
 /* --- answers ---------------------------------------------------------------------------- */

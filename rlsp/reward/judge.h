@@ -2,8 +2,9 @@
  *
  *     JudgeOptions options = {.http = http_options_default(), .prompt = {.model = "m", .max_tokens = 512}, .fallback =
  * 0.5}; options.http.name = "reward.explore", options.http.url = "http://127.0.0.1:8080/v1"; Judge *judge =
- * judge_open(&options, &error); judge_start(judge, items, count, &error);                    // returns at once
- *     …something else…
+ * judge_open(&options, &error);
+ *     judge_begin(judge, count, &error);                           // a batch of up to `count` items
+ *     judge_ask(judge, 0, &items[0], &error);                      // returns at once; and so on, as they come up
  *     judge_wait(judge, stop, user, scores, &stats, &error);       // scores[count]
  *     judge_close(judge);
  *
@@ -26,15 +27,15 @@ typedef struct JudgeOptions {
 } JudgeOptions;
 
 typedef struct JudgeItem {
-    const char *problem; /* NULL: leave this one out; its score is all zeros */
+    const char *problem;
     size_t      problem_bytes;
     const char *response;
     size_t      bytes;
 } JudgeItem;
 
 typedef struct JudgeScore {
-    bool     asked;    /* false: left out                                   */
-    bool     shared;   /* another item's grade (cache)                      */
+    bool     asked;    /* false: nobody asked; all zeros                    */
+    bool     shared;   /* the grade of an item before it (cache)            */
     bool     fallback; /* no grade came; `error` says why                   */
     double   grade;    /* in [0, 1]; the fallback where none came           */
     uint32_t tries;
@@ -61,11 +62,15 @@ Status judge_options_check(const JudgeOptions *options, Error *error);
 Judge *judge_open(const JudgeOptions *options, Error *error);
 void   judge_close(Judge *judge); /* NULL is allowed; takes back what is running */
 
-/* One batch at a time. The items' texts are not needed afterwards. */
-Status judge_start(Judge *judge, const JudgeItem *items, uint32_t count, Error *error);
+/* Begins a batch of up to `count` items; one at a time. */
+Status judge_begin(Judge *judge, uint32_t count, Error *error);
 
-/* Waits for the batch: scores [count of judge_start]. STATUS_STOPPED as http_wait. Grades that did not come are no
- * error here. */
+/* Asks about item `index` of the batch. On any thread, several at once; each index at most once, in any order, which
+ * shows in no score. The item's texts have to stay where they are until judge_wait. */
+Status judge_ask(Judge *judge, uint32_t index, const JudgeItem *item, Error *error);
+
+/* Nothing more is asked; waits for the batch: scores [count of judge_begin]. STATUS_STOPPED as http_wait. Grades that
+ * did not come are no error here. */
 Status judge_wait(Judge *judge, bool (*stop)(void *user), void *user, JudgeScore *scores, JudgeStats *stats,
                   Error *error);
 

@@ -1,6 +1,7 @@
 #include "rlsp/reward/reward_server.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,13 @@ struct RewardServer {
     RewardServerOptions options;
 
     /* the batch */
-    uint32_t     count, requests_count, per_request;
-    HttpRequest *requests; /* [requests_count] */
-    char       **bodies;   /* [requests_count] */
-    double      *rewards;  /* [count]          */
+    uint32_t          count, requests_count, per_request;
+    HttpRequest      *requests; /* [requests_count]                            */
+    char            **bodies;   /* [requests_count]                            */
+    double           *rewards;  /* [count]                                     */
+    RewardServerItem *items;    /* [count]                                     */
+    uint32_t         *missing;  /* [requests_count] items not yet given        */
+    pthread_mutex_t   lock;     /* of items and missing                        */
 };
 
 static Status out_of_memory(Error *error)
@@ -37,6 +41,7 @@ RewardServer *reward_server_open(const RewardServerOptions *options, Error *erro
         free(server);
         return NULL;
     }
+    pthread_mutex_init(&server->lock, NULL);
     return server;
 }
 
@@ -48,9 +53,13 @@ static void forget_batch(RewardServer *server)
     free(server->requests);
     free(server->bodies);
     free(server->rewards);
+    free(server->items);
+    free(server->missing);
     server->requests = NULL;
     server->bodies   = NULL;
     server->rewards  = NULL;
+    server->items    = NULL;
+    server->missing  = NULL;
     server->count = server->requests_count = 0;
 }
 
@@ -59,6 +68,7 @@ void reward_server_close(RewardServer *server)
     if (server != NULL) {
         http_close(server->client);
         forget_batch(server);
+        pthread_mutex_destroy(&server->lock);
         free(server);
     }
 }
@@ -179,7 +189,7 @@ static bool take_answer(void *user, uint32_t index, char *body, size_t bytes, ch
                              server->rewards + (size_t)index * server->per_request, why, why_size);
 }
 
-Status reward_server_start(RewardServer *server, const RewardServerItem *items, uint32_t count, Error *error)
+Status reward_server_begin(RewardServer *server, uint32_t count, Error *error)
 {
     forget_batch(server);
     const uint32_t per  = server->options.batch_size > 0 ? server->options.batch_size : count > 0 ? count : 1;
@@ -187,21 +197,39 @@ Status reward_server_start(RewardServer *server, const RewardServerItem *items, 
     server->per_request = per;
     server->requests    = calloc(n > 0 ? n : 1, sizeof *server->requests);
     server->bodies      = calloc(n > 0 ? n : 1, sizeof *server->bodies);
+    server->missing     = calloc(n > 0 ? n : 1, sizeof *server->missing);
     server->rewards     = calloc(count > 0 ? count : 1, sizeof *server->rewards);
-    if (server->requests == NULL || server->bodies == NULL || server->rewards == NULL) {
+    server->items       = calloc(count > 0 ? count : 1, sizeof *server->items);
+    if (server->requests == NULL || server->bodies == NULL || server->missing == NULL || server->rewards == NULL ||
+        server->items == NULL) {
         return out_of_memory(error);
     }
     server->count          = count;
     server->requests_count = n;
     for (uint32_t r = 0; r < n; r++) {
-        size_t bytes      = 0;
-        server->bodies[r] = make_body(items + (size_t)r * per, items_in(server, r), &bytes);
-        if (server->bodies[r] == NULL) {
-            return out_of_memory(error);
-        }
-        server->requests[r] = (HttpRequest){.body = server->bodies[r], .bytes = bytes};
+        server->missing[r] = items_in(server, r);
     }
-    return http_start(server->client, server->requests, n, take_answer, server, error);
+    return http_begin(server->client, server->requests, n, take_answer, server, error);
+}
+
+Status reward_server_ask(RewardServer *server, uint32_t index, const RewardServerItem *item, Error *error)
+{
+    const uint32_t r = index / server->per_request;
+    pthread_mutex_lock(&server->lock);
+    server->items[index] = *item;
+    const bool whole     = --server->missing[r] == 0;
+    pthread_mutex_unlock(&server->lock);
+    if (!whole) {
+        return STATUS_OK;
+    }
+    size_t bytes      = 0;
+    server->bodies[r] = make_body(server->items + (size_t)r * server->per_request, items_in(server, r), &bytes);
+    if (server->bodies[r] == NULL) {
+        return out_of_memory(error);
+    }
+    server->requests[r] = (HttpRequest){.body = server->bodies[r], .bytes = bytes};
+    http_send(server->client, r);
+    return STATUS_OK;
 }
 
 static void fill(const RewardServer *server, RewardServerScore *scores, RewardServerStats *stats)

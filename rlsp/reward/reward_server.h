@@ -3,9 +3,12 @@
  *     RewardServerOptions options = {.http = http_options_default(), .batch_size = 64, .fallback = 0};
  *     options.http.name = "reward.remote", options.http.url = "http://127.0.0.1:5000/get_reward";
  *     RewardServer *server = reward_server_open(&options, &error);
- *     reward_server_start(server, items, count, &error);
+ *     reward_server_begin(server, count, &error);                       // a batch of up to `count` items
+ *     reward_server_ask(server, 0, &items[0], &error);                  // returns at once; and so on
  *     reward_server_wait(server, stop, user, scores, &stats, &error);   // scores[count]
  *     reward_server_close(server);
+ *
+ * Items [0, batch_size) go into the first request, and so on: each goes out when the last of its items was given.
  *
  * A request is POST {"query": [prompt + response, …], "prompts": [prompt, …], "labels": [true answer or null, …]};
  * "labels" only where one is known. The answer is {"rewards": [0.5, …]}, or the list alone, or lists of one number each
@@ -49,8 +52,14 @@ typedef struct RewardServer RewardServer;
 RewardServer *reward_server_open(const RewardServerOptions *options, Error *error);
 void          reward_server_close(RewardServer *server); /* NULL is allowed */
 
-/* One batch at a time. The items' texts are not needed afterwards. */
-Status reward_server_start(RewardServer *server, const RewardServerItem *items, uint32_t count, Error *error);
+/* Begins a batch of `count` items; one at a time. */
+Status reward_server_begin(RewardServer *server, uint32_t count, Error *error);
+
+/* Item `index` of the batch. On any thread, several at once; each index once, in any order. The item's texts have to
+ * stay where they are until reward_server_wait. */
+Status reward_server_ask(RewardServer *server, uint32_t index, const RewardServerItem *item, Error *error);
+
+/* After every item was given: waits for the batch, scores [count]. STATUS_STOPPED as http_wait. */
 Status reward_server_wait(RewardServer *server, bool (*stop)(void *user), void *user, RewardServerScore *scores,
                           RewardServerStats *stats, Error *error);
 

@@ -231,7 +231,7 @@ const ConfigKey config_keys[] = {
     {"reward.remote.breaker_pause", REAL(reward.remote.server.breaker_pause, 0, 86400), "15", "seconds of that; then one request is a probe"},
     {"reward.remote.on_failure", WORD(reward.remote.server.on_failure, failures), "\"fallback\"", "where no answer comes: go on with the fallback, or stop with everything saved"},
     {"reward.remote.fallback", REAL(reward.remote.server.fallback, -1000000.0, 1000000.0), "0", "reward where no answer comes"},
-    {"reward.remote.batch_size", COUNTED(reward.remote.batch_size, 0), "0", "responses in a request (0: all of a step)"},
+    {"reward.remote.batch_size", COUNTED(reward.remote.batch_size, 0), "0", "responses in a request, which goes out when they are decoded (0: all of a step)"},
     {"reward.repetition.ngram", KEY(KEY_U32, reward.repetition_ngram, 0, 1000), "0", "repeated n-grams are looked for (0: off)"},
     {"reward.repetition.max_share", REAL(reward.repetition_max_share, 0, 1), "0.5", "share of repeated n-grams above which exploration earns nothing"},
     {"reward.clip", REAL(reward.clip, 0, 1e9), "10", "the total stays within plus and minus this (0: off)"},

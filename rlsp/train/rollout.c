@@ -109,7 +109,13 @@ void rollout_free(Rollout *rollout)
     }
 }
 
-/* Prompts of the step: [prompt_starts] into *ids, one per sequence. */
+/* Room for one sequence in rollout->ids while it is decoded; packing moves it down. */
+static uint64_t unpacked(const Rollout *rollout, uint32_t i)
+{
+    return i * (rollout->id_capacity / rollout->sequences);
+}
+
+/* Prompts of the step: [prompt_starts] into *ids, one per sequence, and to where the responses will follow them. */
 static Status make_prompts(Rollout *rollout, uint32_t step, int32_t *ids, uint32_t *prompt_starts, Error *error)
 {
     const Session *session = rollout->session;
@@ -123,23 +129,21 @@ static Status make_prompts(Rollout *rollout, uint32_t step, int32_t *ids, uint32
             return status;
         }
         memcpy(ids + prompt_starts[i], item->prompt.ids, item->prompt.count * sizeof *ids);
+        memcpy(rollout->ids + unpacked(rollout, i), item->prompt.ids, item->prompt.count * sizeof *ids);
         prompt_starts[i + 1] = prompt_starts[i] + item->prompt.count;
         rollout->prompt_tokens[i] = item->prompt.count;
     }
     return STATUS_OK;
 }
 
-/* Packs prompt and response of every sequence. */
-static void pack(Rollout *rollout, const int32_t *prompts, const uint32_t *prompt_starts, const DecodeOutput *output)
+/* Packs prompt and response of every sequence: none moves up. */
+static void pack(Rollout *rollout)
 {
     for (uint32_t i = 0; i < rollout->sequences; i++) {
-        uint32_t at = rollout->starts[i], prompt = rollout->prompt_tokens[i], tokens = output->lengths[i];
-        memcpy(rollout->ids + at, prompts + prompt_starts[i], prompt * sizeof *rollout->ids);
-        memcpy(rollout->ids + at + prompt, output->tokens + (uint64_t)i * output->max_new, tokens * sizeof *rollout->ids);
-        rollout->starts[i + 1] = at + prompt + tokens;
+        const uint32_t at = rollout->starts[i], tokens = rollout->items[i].tokens, all = rollout->prompt_tokens[i] + tokens;
+        memmove(rollout->ids + at, rollout->ids + unpacked(rollout, i), all * sizeof *rollout->ids);
+        rollout->starts[i + 1] = at + all;
         rollout->response_start[i + 1] = rollout->response_start[i] + tokens;
-        rollout->items[i].tokens = tokens;
-        rollout->items[i].truncated = output->stopped[i] == 0;
     }
 }
 
@@ -186,38 +190,67 @@ void rollout_judge(const Session *session, const RewardConfig *reward, const int
     set_score(rl, item);
 }
 
-/* Judging, on several threads. */
+/* Judging, on threads, while other responses are still being decoded. */
 typedef struct Judging {
-    Rollout *rollout;
-    Error   *errors; /* [sequences] */
+    Rollout       *rollout;
+    ParallelQueue *queue;
+    Error         *errors; /* [sequences] */
 } Judging;
 
 static void judge_one(void *user, size_t index)
 {
     const Judging *judging = user;
-    const Rollout *rollout = judging->rollout;
+    Rollout       *rollout = judging->rollout;
     const Session *session = rollout->session;
-    RolloutItem   *item = &rollout->items[index];
-    const int32_t *response = rollout->ids + rollout->starts[index] + rollout->prompt_tokens[index];
-    free(item->response);
-    item->response = NULL;
-    if (tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes, &judging->errors[index]) == STATUS_OK) {
+    const uint32_t i = (uint32_t)index;
+    RolloutItem   *item = &rollout->items[i];
+    const int32_t *response = rollout->ids + unpacked(rollout, i) + rollout->prompt_tokens[i];
+    if (tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes, &judging->errors[i]) == STATUS_OK) {
         rollout_judge(session, &rollout->reward, response, item);
+        rollout_said_ask(rollout->said, &rollout->reward, rollout->items, i);
     }
 }
 
-static Status judge(Rollout *rollout, Error *error)
+/* The decoder has a response. */
+static void take_response(void *user, uint32_t i, const int32_t *tokens, uint32_t count, bool stopped)
 {
-    Judging judging = {rollout, calloc(rollout->sequences, sizeof *judging.errors)};
-    if (judging.errors == NULL) {
-        return out_of_memory(error);
+    const Judging *judging = user;
+    Rollout       *rollout = judging->rollout;
+    memcpy(rollout->ids + unpacked(rollout, i) + rollout->prompt_tokens[i], tokens, count * sizeof *tokens);
+    rollout->items[i].tokens = count;
+    rollout->items[i].truncated = !stopped;
+    parallel_queue_add(judging->queue, i);
+}
+
+/* Decodes the responses to `prompts`, and judges each when it is there. */
+static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Error *error)
+{
+    const uint32_t n = rollout->sequences;
+    DecodeInput    input = *prompts;
+    DecodeOutput   output;
+    Judging        judging = {.rollout = rollout, .errors = calloc(n, sizeof *judging.errors)};
+    judging.queue = judging.errors != NULL ? parallel_queue_open(n, parallel_threads(), judge_one, &judging) : NULL;
+    Status status = judging.queue != NULL ? rollout_said_begin(rollout->said, error) : out_of_memory(error);
+    if (status == STATUS_OK) {
+        input.finished = take_response;
+        input.user = &judging;
+        status = decoder_run(rollout->decoder, rollout->session->policy, &input, &output, error);
     }
-    parallel_for(rollout->sequences, 1, parallel_threads(), judge_one, &judging);
-    for (uint32_t i = 0; i < rollout->sequences && error->status == STATUS_OK; i++) {
-        *error = judging.errors[i];
+    const double decoded = session_clock();
+    parallel_queue_close(judging.queue);
+    rollout->judge_seconds = session_clock() - decoded;
+    for (uint32_t i = 0; i < n && status == STATUS_OK; i++) {
+        if (judging.errors[i].status != STATUS_OK) {
+            *error = judging.errors[i];
+            status = error->status;
+        }
     }
     free(judging.errors);
-    return error->status;
+    if (status == STATUS_OK) {
+        rollout->decode_steps = output.steps;
+        pack(rollout);
+    }
+    return status;
 }
 
 Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
@@ -229,6 +262,11 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     uint32_t      *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence), *max_new = malloc(n * sizeof *max_new);
     Status         status = prompts != NULL && prompt_starts != NULL && sequence != NULL && max_new != NULL ? STATUS_OK : out_of_memory(error);
     const double   start = session_clock();
+    rollout->judge_seconds = 0.0;
+    for (uint32_t i = 0; i < n; i++) { /* of the step before */
+        free(rollout->items[i].response);
+        rollout->items[i].response = NULL;
+    }
     if (status == STATUS_OK) {
         status = make_prompts(rollout, step, prompts, prompt_starts, error);
     }
@@ -241,18 +279,9 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
                                    .stop_ids = session->stop_ids, .stop_count = session->stop_count,
                                    .sample = {.temperature = (float)rl->temperature, .top_k = rl->top_k, .top_p = (float)rl->top_p,
                                               .min_p = (float)rl->min_p, .seed = session->config.seed}};
-        DecodeOutput output;
-        status = decoder_run(rollout->decoder, session->policy, &input, &output, error);
-        if (status == STATUS_OK) {
-            pack(rollout, prompts, prompt_starts, &output);
-            rollout->decode_steps = output.steps;
-        }
+        status = decode_and_judge(rollout, &input, error);
     }
-    const double generated = session_clock();
-    rollout->generate_seconds = generated - start;
-    status = status == STATUS_OK ? judge(rollout, error) : status;
-    status = status == STATUS_OK ? rollout_said_start(rollout->said, &rollout->reward, rollout->items, error) : status;
-    rollout->judge_seconds = session_clock() - generated;
+    rollout->generate_seconds = session_clock() - start - rollout->judge_seconds;
     free(prompts);
     free(prompt_starts);
     free(sequence);

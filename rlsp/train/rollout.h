@@ -1,4 +1,5 @@
-/* Rollout: prompts drawn, responses sampled, each judged and rewarded.
+/* Rollout: prompts drawn, responses sampled, each judged and rewarded as soon as it is there, on threads, while the
+ * device decodes the others.
  *
  *     Rollout *rollout = rollout_new(session, &error);
  *     rollout_sample(rollout, step, &error);      // responses, and what can be said of them here
@@ -41,15 +42,15 @@ typedef struct Rollout {
     uint32_t    *starts;         /* [sequences + 1] into ids                           */
     uint32_t    *prompt_tokens;  /* [sequences]                                        */
     uint32_t    *response_start; /* [sequences + 1]: response tokens, counted over all */
-    uint64_t     id_capacity;
+    uint64_t     id_capacity;    /* [sequences] times the most that one can have        */
     struct RolloutSaid *said;    /* what others say                                    */
-    double       generate_seconds, judge_seconds; /* judge: waiting included            */
+    double       generate_seconds, judge_seconds; /* judge: what decoding did not hide, waiting included */
     uint64_t     decode_steps;
 } Rollout;
 
 Rollout *rollout_new(Session *session, Error *error);
 void     rollout_free(Rollout *rollout); /* NULL is allowed */
-/* Starts to ask others as well, which goes on while the caller does something else. */
+/* Asks others as well, which goes on when it returns. */
 Status   rollout_sample(Rollout *rollout, uint32_t step, Error *error);
 /* Waits for their answers. STATUS_STOPPED: the user wants an end; or rollout_unanswered: nobody answered. The
  * step can then not be used; drawn again it is the same. */

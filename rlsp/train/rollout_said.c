@@ -73,7 +73,7 @@ Status rollout_said_check(const RunConfig *config, Error *error)
 RolloutSaid *rollout_said_open(const RunConfig *config, uint32_t sequences, Error *error)
 {
     RolloutSaid *said = calloc(1, sizeof *said);
-    bool         good = said != NULL;
+    bool         good = said != NULL && (said->errors = calloc(sequences, sizeof *said->errors)) != NULL;
     if (good) {
         said->sequences    = sequences;
         said->judge_stops  = config->reward.explore.judge.on_failure == ON_FAILURE_STOP;
@@ -106,6 +106,7 @@ void rollout_said_free(RolloutSaid *said)
         reward_server_close(said->server);
         free(said->grades);
         free(said->numbers);
+        free(said->errors);
         free(said);
     }
 }
@@ -113,12 +114,9 @@ void rollout_said_free(RolloutSaid *said)
 /* --- asking ----------------------------------------------------------------------- */
 
 /* What the judge and the server are shown as the problem: a dataset's own text, or the prompt. */
-static JudgeItem judge_item(const RewardConfig *reward, const RolloutItem *item)
+static JudgeItem judge_item(const RolloutItem *item)
 {
     const TaskItem *of = item->problem.item;
-    if (!reward_wants_judge(reward, &item->reward)) {
-        return (JudgeItem){0};
-    }
     return (JudgeItem){.problem       = of != NULL ? of->problem : item->prompt.text,
                        .problem_bytes = of != NULL ? of->problem_length : item->prompt.length,
                        .response      = item->response,
@@ -134,40 +132,29 @@ static RewardServerItem server_item(const RolloutItem *item)
                               .label        = item->problem.item != NULL ? item->problem.item->answer : NULL};
 }
 
-static Status start_judge(RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items, Error *error)
+Status rollout_said_begin(RolloutSaid *said, Error *error)
 {
-    JudgeItem *list = calloc(said->sequences, sizeof *list);
-    if (list == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "judge: out of memory");
-    }
-    for (uint32_t i = 0; i < said->sequences; i++) {
-        list[i] = judge_item(reward, &items[i]);
-    }
-    const Status status = judge_start(said->judge, list, said->sequences, error);
-    free(list);
-    return status;
-}
-
-static Status start_server(RolloutSaid *said, const RolloutItem *items, Error *error)
-{
-    RewardServerItem *list = calloc(said->sequences, sizeof *list);
-    if (list == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "reward server: out of memory");
-    }
-    for (uint32_t i = 0; i < said->sequences; i++) {
-        list[i] = server_item(&items[i]);
-    }
-    const Status status = reward_server_start(said->server, list, said->sequences, error);
-    free(list);
-    return status;
-}
-
-Status rollout_said_start(RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items, Error *error)
-{
-    Status status    = said->judge != NULL ? start_judge(said, reward, items, error) : STATUS_OK;
-    status           = status == STATUS_OK && said->server != NULL ? start_server(said, items, error) : status;
+    Status status = said->judge != NULL ? judge_begin(said->judge, said->sequences, error) : STATUS_OK;
+    status = status == STATUS_OK && said->server != NULL ? reward_server_begin(said->server, said->sequences, error)
+                                                         : status;
     said->unanswered = false;
+    memset(said->errors, 0, said->sequences * sizeof *said->errors);
     return status;
+}
+
+void rollout_said_ask(RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items, uint32_t index)
+{
+    const RolloutItem *item   = &items[index];
+    Error             *error  = &said->errors[index];
+    Status             status = STATUS_OK;
+    if (said->judge != NULL && reward_wants_judge(reward, &item->reward)) {
+        const JudgeItem asked = judge_item(item);
+        status                = judge_ask(said->judge, index, &asked, error);
+    }
+    if (said->server != NULL && status == STATUS_OK) {
+        const RewardServerItem asked = server_item(item);
+        reward_server_ask(said->server, index, &asked, error);
+    }
 }
 
 /* --- answers ---------------------------------------------------------------------- */
@@ -225,7 +212,13 @@ Status rollout_said_finish(RolloutSaid *said, Session *session, const RewardConf
     if (said->judge == NULL && said->server == NULL) {
         return STATUS_OK;
     }
-    const double start  = session_clock();
+    const double start = session_clock();
+    for (uint32_t i = 0; i < said->sequences; i++) {
+        if (said->errors[i].status != STATUS_OK) {
+            *error = said->errors[i];
+            return error->status;
+        }
+    }
     const Status status = wait_all(said, session, error);
     said->wait_seconds  = session_clock() - start;
     for (uint32_t i = 0; i < said->sequences && status == STATUS_OK; i++) {

@@ -1,7 +1,8 @@
 /* RolloutSaid: what others say about a rollout's responses: a judge's grades, a reward server's numbers.
  *
  *     RolloutSaid *said = rollout_said_open(&config, sequences, &error);   // asks nobody where none is named
- *     rollout_said_start(said, reward, items, &error);                     // requests go out, on threads
+ *     rollout_said_begin(said, &error);
+ *     rollout_said_ask(said, reward, items, i);                            // as responses come; requests go out
  *     …score with the models…
  *     rollout_said_finish(said, session, reward, items, &error);           // waits; every item's reward is whole
  *     rollout_said_free(said);
@@ -28,6 +29,7 @@ typedef struct RolloutSaid {
     bool               judge_stops, server_stops; /* on_failure */
     bool               unanswered;                /* the step failed for want of an answer (on_failure "stop") */
     double             wait_seconds;              /* that training stood still for the last step              */
+    Error             *errors;                    /* [sequences] of asking                                    */
 } RolloutSaid;
 
 /* Whether the servers of a config can be asked at all: addresses, keys. STATUS_BAD_INPUT names the key. */
@@ -36,10 +38,13 @@ Status rollout_said_check(const RunConfig *config, Error *error);
 RolloutSaid *rollout_said_open(const RunConfig *config, uint32_t sequences, Error *error);
 void         rollout_said_free(RolloutSaid *said); /* NULL is allowed */
 
-/* `items` [sequences], with their responses and the parts of reward_compute. */
-Status rollout_said_start(RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items, Error *error);
+Status rollout_said_begin(RolloutSaid *said, Error *error);
 
-/* Adds what was said to items[i].reward, and points items[i].grade and .number to it (until the next start).
+/* items[index] has its response and the parts of reward_compute, and keeps its texts until rollout_said_finish. On any
+ * thread, several at once; each of the step's items once, in any order. What fails here, rollout_said_finish says. */
+void rollout_said_ask(RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items, uint32_t index);
+
+/* Adds what was said to items[i].reward, and points items[i].grade and .number to it (until the next step).
  * STATUS_STOPPED: the user wants an end, and STATUS_FAILED with `unanswered`: nobody answered; nothing of the step is
  * whole then. */
 Status rollout_said_finish(RolloutSaid *said, Session *session, const RewardConfig *reward, RolloutItem *items,

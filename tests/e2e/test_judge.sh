@@ -103,6 +103,26 @@ grep -rq "$key" "$work/good" "$work/out" "$work/err" && fail "the key is in the 
 grep -q '"key_env":[[:space:]]*"RLSP_TEST_KEY"' "$work/good/config.json" || fail "the variable's name is not in the run's config"
 cp -r "$work/good" "$work/want"
 rm -rf "$work/good"
+
+# --- a response is judged while others are still being decoded: one at a time, so its request goes out long before the last
+unserve
+rm "$work/requests"
+serve
+judged "$work/early" --set rl.decode_slots=1 --set rl.prompts_per_step=16 --set rl.minibatch_size=16 --set rl.steps=1 --set rl.max_new_tokens=120 \
+    --set rl.temperature=1.4 --set reward.explore.cache=false &
+run=$!
+first=
+while kill -0 $run 2>/dev/null; do
+    [ -n "$first" ] || ! grep -q '^POST ' "$work/requests" 2>/dev/null || first=$(date +%s%N)
+    [ "$(grep -c '^POST ' "$work/requests" 2>/dev/null)" -lt 16 ] || break
+    sleep 0.01
+done
+last=$(date +%s%N)
+wait $run || fail "early: exit code $?"
+values "$work/early" rl_step time_generate | awk -v spread=$((${last:-0} - ${first:-0})) '
+    { printf "    decoding %.2f s, requests over %.2f s of it\n", $1, spread / 1e9; if (spread / 1e9 < $1 / 5) bad = 1 } END { exit bad || NR != 1 }' ||
+    fail "early: the judge was not asked while responses were decoded"
+
 judged "$work/compat" --set reward.explore.compat=true --set reward.explore.c=20 || fail "compat: exit code $?"
 recompute "$work/compat" "compat" 0.2
 values "$work/compat" rl_step length_weighted | awk '$1 >= 0 { bad = 1 } END { exit bad || NR != 3 }' || fail "compat: no length term beside the judge"
@@ -135,7 +155,7 @@ for fault in ${RLSP_JUDGE_FAULTS:-slow 500 range drop}; do # also: bad-json nan 
     misbehaves $fault 1
 done
 stub_more="--faulty 2"
-misbehaves 429 0
+misbehaves 429 0 --set reward.explore.retries=2 # one request may get both
 stub_more=
 
 # --- a judge that is needed: the run stops with everything saved, and goes on where it was once there is an answer

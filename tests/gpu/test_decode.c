@@ -500,6 +500,58 @@ static void progress_shows_and_stops(void **state)
     decoder_free(decoder);
 }
 
+/* What was told of each request. */
+typedef struct Told {
+    uint32_t count, of[REQUESTS], submits, early;
+} Told;
+
+static void be_told(void *user, uint32_t r, const int32_t *tokens, uint32_t count, bool stopped)
+{
+    Told *told = user;
+    assert_true(r < REQUESTS && !stopped);
+    assert_int_equal(count, NEW - r % 5);
+    assert_memory_equal(tokens, expected[r], count * sizeof *tokens);
+    told->of[r]++;
+    told->count++;
+}
+
+static bool stop_told(void *user, uint32_t active)
+{
+    Told *told = user;
+    told->early += active > 0 && told->count > 0;
+    return ++told->submits == 12;
+}
+
+static void the_finished_are_told_at_once(void **state)
+{
+    (void)state;
+    Requests     requests = requests_make(NULL, REQUESTS);
+    DecodeInput  input = input_of(&requests, REQUESTS);
+    Decoder     *decoder = decoder_open(16, 3);
+    Told         told = {.submits = 100};
+    for (uint32_t r = 0; r < REQUESTS; r++) {
+        requests.max_new[r] = NEW - r % 5;
+    }
+    input.max_new = requests.max_new;
+    input.finished = be_told;
+    input.progress = stop_told;
+    input.user = &told;
+    DecodeOutput output = run(decoder, &input);
+    for (uint32_t r = 0; r < REQUESTS; r++) {
+        assert_int_equal(told.of[r], 1);
+        expect_tokens(&output, r, r, NEW - r % 5, "after it was told");
+    }
+    assert_true(told.early > 3); /* looks at which some were known and others at work */
+
+    told = (Told){0}; /* stopped after 12 submits */
+    output = run(decoder, &input);
+    assert_in_range(told.count, 10, REQUESTS - 10);
+    for (uint32_t r = 0; r < REQUESTS; r++) {
+        assert_int_equal(told.of[r], output.lengths[r] > 0);
+    }
+    decoder_free(decoder);
+}
+
 static void bad_input_is_an_error(void **state)
 {
     (void)state;
@@ -572,6 +624,7 @@ int main(void)
                                        fixture_test(stop_tokens_end_a_request),
                                        fixture_test(the_context_ends_a_request),
                                        fixture_test(progress_shows_and_stops),
+                                       fixture_test(the_finished_are_told_at_once),
                                        fixture_test(bad_input_is_an_error)};
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -214,10 +214,42 @@ static void a_buffer_of_several_allocations(void **state)
     separate.gpu = whole;
 }
 
+/* Small pieces share a trip through the staging buffer; one that is larger than it goes alone. */
+static void many_pieces_come_back(void **state)
+{
+    (void)state;
+    const uint64_t sizes[] = {4, 300, 9 * MIB, 9 * MIB + 4, 8, 17 * MIB, 12, 256};
+    enum { PIECES = sizeof sizes / sizeof *sizes };
+    Error     error = {0};
+    GpuArena *arena = gpu_arena_new(separate.gpu, "test", GPU_MEMORY_DEVICE, 40 * MIB, &error);
+    GpuSpan   from[PIECES];
+    void     *to[PIECES];
+    assert_non_null(arena);
+    for (uint32_t i = 0; i < PIECES; i++) {
+        Asked asked = {.fail_at = UINT64_MAX, .salt = i};
+        from[i]     = gpu_arena_take(arena, sizes[i]);
+        to[i]       = malloc(sizes[i] + 4);
+        assert_non_null(to[i]);
+        memset((char *)to[i] + sizes[i], 0x5a, 4);
+        assert_int_equal(gpu_upload_from(separate.gpu, from[i], source, &asked, &error), STATUS_OK);
+    }
+    assert_int_equal(gpu_download_many(separate.gpu, from, to, PIECES, &error), STATUS_OK);
+    for (uint32_t i = 0; i < PIECES; i++) {
+        for (uint64_t w = 0; w < sizes[i] / 4; w++) {
+            assert_int_equal(((uint32_t *)to[i])[w], word_at(w, i));
+        }
+        assert_int_equal(((uint32_t *)to[i])[sizes[i] / 4], 0x5a5a5a5a);
+        free(to[i]);
+    }
+    assert_int_equal(gpu_download_many(separate.gpu, from, to, 0, &error), STATUS_OK);
+    gpu_arena_free(arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_source_fills_a_span), cmocka_unit_test(a_failing_source_is_reported),
-        cmocka_unit_test(rows_have_two_parts), cmocka_unit_test(a_buffer_of_several_allocations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_source_fills_a_span),
+                                       cmocka_unit_test(a_failing_source_is_reported),
+                                       cmocka_unit_test(rows_have_two_parts), cmocka_unit_test(many_pieces_come_back),
+                                       cmocka_unit_test(a_buffer_of_several_allocations)};
     return cmocka_run_group_tests(tests, open_separate, close_separate);
 }

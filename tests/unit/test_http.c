@@ -64,14 +64,25 @@ static HttpOptions quick(void)
 
 static const char body[] = "{\"query\": [\"a\\nb\\nc\\nd\"], \"prompts\": [\"a\\n\"]}";
 
+static void begin(Talk *talk, uint32_t count)
+{
+    assert_int_equal(http_begin(talk->client, talk->requests, count, accept_rewards, talk, &talk->error), STATUS_OK);
+}
+
+static void send_on(Talk *talk, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++) {
+        talk->requests[i] = (HttpRequest){.body = body, .bytes = strlen(body)};
+        http_send(talk->client, i);
+    }
+}
+
 static void ask(Talk *talk, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        talk->requests[i] = (HttpRequest){.body = body, .bytes = strlen(body)};
-    }
     const double start = now();
     talk->accepted     = 0;
-    assert_int_equal(http_start(talk->client, talk->requests, count, accept_rewards, talk, &talk->error), STATUS_OK);
+    begin(talk, count);
+    send_on(talk, 0, count);
     talk->status  = http_wait(talk->client, NULL, NULL, &talk->error);
     talk->seconds = now() - start;
 }
@@ -355,12 +366,10 @@ static void a_batch_is_taken_back_at_once(void **state)
     HttpOptions options = quick();
     options.timeout     = 60;
     meet(&talk, &(StubOptions){.fault = STUB_SLOW, .seconds = 30, .faulty = 8}, options);
-    for (uint32_t i = 0; i < MANY; i++) {
-        talk.requests[i] = (HttpRequest){.body = body, .bytes = strlen(body)};
-    }
     double start = now(), end = start + 0.2;
-    assert_int_equal(http_start(talk.client, talk.requests, MANY, accept_rewards, &talk, &talk.error), STATUS_OK);
-    assert_int_equal(http_start(talk.client, talk.requests, MANY, accept_rewards, &talk, &talk.error), STATUS_FAILED);
+    begin(&talk, MANY);
+    send_on(&talk, 0, MANY);
+    assert_int_equal(http_begin(talk.client, talk.requests, MANY, accept_rewards, &talk, &talk.error), STATUS_FAILED);
     talk.error = (Error){0};
     assert_int_equal(http_wait(talk.client, after_a_while, &end, &talk.error), STATUS_STOPPED);
     assert_true(now() - start < 2);
@@ -369,9 +378,37 @@ static void a_batch_is_taken_back_at_once(void **state)
     assert_int_equal(talk.accepted, 4);
     /* closing takes back as well */
     start = now();
-    assert_int_equal(http_start(talk.client, talk.requests, 4, accept_rewards, &talk, NULL), STATUS_OK);
+    begin(&talk, 4);
+    send_on(&talk, 0, 2);
     part(&talk);
     assert_true(now() - start < 2);
+}
+
+/* Answers come while more requests are still being made, in whatever order these come, and not all have to. */
+static void requests_go_out_one_by_one(void **state)
+{
+    (void)state;
+    static const struct timespec pause = {.tv_nsec = 400000000};
+    Talk                         talk;
+    meet(&talk, &(StubOptions){0}, quick());
+    begin(&talk, MANY);
+    send_on(&talk, 5, 6);
+    nanosleep(&pause, NULL);
+    assert_int_equal(stub_requests(talk.server), 1);
+    send_on(&talk, 0, 3);
+    nanosleep(&pause, NULL);
+    assert_int_equal(stub_requests(talk.server), 4);
+    const double start = now();
+    assert_int_equal(http_wait(talk.client, NULL, NULL, &talk.error), STATUS_OK);
+    assert_true(now() - start < 0.2); /* they are there already */
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_int_equal(talk.requests[i].ok, i < 3 || i == 5);
+        assert_int_equal(talk.requests[i].tries, i < 3 || i == 5);
+    }
+    begin(&talk, 3); /* a batch of none */
+    assert_int_equal(http_wait(talk.client, NULL, NULL, &talk.error), STATUS_OK);
+    assert_int_equal(stub_requests(talk.server), 4);
+    part(&talk);
 }
 
 /* --- what is refused ------------------------------------------------------------------- */
@@ -427,6 +464,7 @@ int main(void)
         cmocka_unit_test(the_breaker_opens_probes_and_closes),
         cmocka_unit_test(pauses_grow_differ_and_repeat),
         cmocka_unit_test(a_batch_is_taken_back_at_once),
+        cmocka_unit_test(requests_go_out_one_by_one),
         cmocka_unit_test(bad_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

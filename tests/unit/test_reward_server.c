@@ -72,12 +72,13 @@ static RewardServer *open_server(StubServer *stub, uint32_t batch_size)
 
 static void ask(RewardServer *server, const char *label, RewardServerScore scores[ITEMS], RewardServerStats *stats)
 {
-    RewardServerItem items[ITEMS];
-    Error            error = {0};
-    for (int i = 0; i < ITEMS; i++) {
-        items[i] = (RewardServerItem){"p\n", responses[i], 2, strlen(responses[i]), i == 1 ? label : NULL};
+    Error error = {0};
+    assert_int_equal(reward_server_begin(server, ITEMS, &error), STATUS_OK);
+    for (uint32_t i = 0; i < ITEMS; i++) { /* as they may come: not in order */
+        const uint32_t         at   = (i * 3 + 2) % ITEMS;
+        const RewardServerItem item = {"p\n", responses[at], 2, strlen(responses[at]), at == 1 ? label : NULL};
+        assert_int_equal(reward_server_ask(server, at, &item, &error), STATUS_OK);
     }
-    assert_int_equal(reward_server_start(server, items, ITEMS, &error), STATUS_OK);
     assert_int_equal(reward_server_wait(server, NULL, NULL, scores, stats, &error), STATUS_OK);
 }
 
