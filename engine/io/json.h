@@ -101,9 +101,6 @@ Status json_integer(const cJSON *value, const char *file, const char *what, int6
 Status json_get_choice(const JsonObject *object, const char *key, JsonNeed need, const char *const *choices,
                        size_t count, uint32_t *index, Error *error);
 
-/* Fails if the object has a key that is not among `known`, naming the nearest that is. */
-Status json_check_keys(const JsonObject *object, const char *const *known, size_t count, Error *error);
-
 /* The nearest of `known` to `word` by edit distance, or NULL if none is near. */
 const char *json_nearest(const char *word, const char *const *known, size_t count);
 

@@ -320,20 +320,3 @@ const char *json_nearest(const char *word, const char *const *known, size_t coun
     return nearest;
 }
 
-Status json_check_keys(const JsonObject *object, const char *const *known, size_t count, Error *error)
-{
-    for (const cJSON *member = object->json == NULL ? NULL : object->json->child; member != NULL;
-         member              = member->next) {
-        bool found = false;
-        for (size_t i = 0; i < count && !found; i++) {
-            found = strcmp(member->string, known[i]) == 0;
-        }
-        if (!found) {
-            const char *nearest = json_nearest(member->string, known, count);
-            return nearest == NULL
-                       ? json_fail(object, member->string, error, "there is no such key")
-                       : json_fail(object, member->string, error, "there is no such key; did you mean '%s'?", nearest);
-        }
-    }
-    return STATUS_OK;
-}

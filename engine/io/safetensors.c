@@ -207,15 +207,6 @@ const Safetensor *safetensors_find(const SafetensorsSet *set, const char *name)
     return set->count == 0 ? NULL : bsearch(&key, set->tensors, set->count, sizeof key, compare_names);
 }
 
-const char *safetensors_metadata(const SafetensorsSet *set, const char *key)
-{
-    if (set->file_count == 0) {
-        return NULL;
-    }
-    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(set->files[0].header, "__metadata__");
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, key));
-}
-
 static const char *shape_text(uint32_t rank, const uint64_t *shape, char *out, size_t size)
 {
     size_t used = (size_t)snprintf(out, size, "[");

@@ -78,9 +78,8 @@ SafetensorsSet *safetensors_open(const char *path, Error *error);
 void            safetensors_close(SafetensorsSet *set); /* NULL is allowed; ends all its tensors */
 
 size_t            safetensors_count(const SafetensorsSet *set);
-const Safetensor *safetensors_at(const SafetensorsSet *set, size_t index);          /* sorted by name */
-const Safetensor *safetensors_find(const SafetensorsSet *set, const char *name);    /* NULL: not there */
-const char       *safetensors_metadata(const SafetensorsSet *set, const char *key); /* of the first file; or NULL */
+const Safetensor *safetensors_at(const SafetensorsSet *set, size_t index);       /* sorted by name */
+const Safetensor *safetensors_find(const SafetensorsSet *set, const char *name); /* NULL: not there */
 
 /* The tensor `name`, whose dtype must be one of F32, BF16, F16 and whose shape must
  * be as given; NULL with an error that says what was found and wanted. */
@@ -104,21 +103,19 @@ Status safetensor_to_i64(const Safetensor *tensor, int64_t *out, uint64_t first,
  * which writes values [first, first + count) to `out` when they are needed, so
  * that weights can come from the device a piece at a time, in order. */
 typedef struct SafetensorsEntry {
-    const char  *name;
-    Dtype        dtype;
-    uint32_t     rank;
-    uint64_t     shape[SAFETENSORS_MAX_RANK];
-    const void  *data;
-    const float *f32;
+    const char              *name;
+    Dtype                    dtype;
+    uint32_t                 rank;
+    uint64_t                 shape[SAFETENSORS_MAX_RANK];
+    const void              *data;
+    const float             *f32;
     const struct Safetensor *from;
     Status (*read_f32)(void *context, uint64_t first, uint64_t count, float *out, Error *error);
     void *context;
 } SafetensorsEntry;
 
-/* Writes one file. `metadata` is a list of key, value, key, value, …, NULL (or NULL
- * for none); "format": "pt" is always there, as transformers wants it. */
-Status safetensors_write(const char *path, const SafetensorsEntry *entries, size_t count, const char *const *metadata,
-                         Error *error);
+/* Writes one file. Its metadata are "format": "pt", as transformers wants it. */
+Status safetensors_write(const char *path, const SafetensorsEntry *entries, size_t count, Error *error);
 
 /* Of a file, where nothing else is asked for: the hub's own. */
 #define SAFETENSORS_SHARD_BYTES ((uint64_t)5 << 30)
@@ -127,6 +124,6 @@ Status safetensors_write(const char *path, const SafetensorsEntry *entries, size
  * `shard_bytes`, model-00001-of-0000N.safetensors … and the index; removes the
  * other kind if an earlier write left it there. */
 Status safetensors_write_model(const char *directory, const SafetensorsEntry *entries, size_t count,
-                               const char *const *metadata, uint64_t shard_bytes, Error *error);
+                               uint64_t shard_bytes, Error *error);
 
 #endif

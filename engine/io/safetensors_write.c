@@ -49,22 +49,17 @@ static bool add_entry(cJSON *header, const SafetensorsEntry *entry, uint64_t beg
     return fine && add_number(offsets, begin) && add_number(offsets, begin + bytes_of(entry));
 }
 
-static bool add_metadata(cJSON *header, const char *const *metadata)
+/* As transformers wants it. */
+static bool add_metadata(cJSON *header)
 {
-    cJSON *object = cJSON_AddObjectToObject(header, "__metadata__");
-    bool   fine   = cJSON_AddStringToObject(object, "format", "pt") != NULL;
-    for (size_t i = 0; metadata != NULL && metadata[i] != NULL; i += 2) {
-        fine = fine && cJSON_AddStringToObject(object, metadata[i], metadata[i + 1]) != NULL;
-    }
-    return fine;
+    return cJSON_AddStringToObject(cJSON_AddObjectToObject(header, "__metadata__"), "format", "pt") != NULL;
 }
 
 /* The JSON of the header, padded with spaces to a multiple of 8 bytes; NULL if out of memory. */
-static char *header_text(const SafetensorsEntry *const *entries, size_t count, const char *const *metadata,
-                         size_t *length)
+static char *header_text(const SafetensorsEntry *const *entries, size_t count, size_t *length)
 {
     cJSON   *header = cJSON_CreateObject();
-    bool     fine   = header != NULL && add_metadata(header, metadata);
+    bool     fine   = header != NULL && add_metadata(header);
     uint64_t begin  = 0;
     for (size_t i = 0; i < count && fine; i++) {
         fine = add_entry(header, entries[i], begin);
@@ -196,8 +191,7 @@ static const SafetensorsEntry **by_width(const SafetensorsEntry *entries, size_t
     return sorted;
 }
 
-Status safetensors_write(const char *path, const SafetensorsEntry *entries, size_t count, const char *const *metadata,
-                         Error *error)
+Status safetensors_write(const char *path, const SafetensorsEntry *entries, size_t count, Error *error)
 {
     Status status = check_entries(path, entries, count, error);
     if (status != STATUS_OK) {
@@ -205,7 +199,7 @@ Status safetensors_write(const char *path, const SafetensorsEntry *entries, size
     }
     size_t                   length = 0;
     const SafetensorsEntry **sorted = by_width(entries, count);
-    char                    *header = sorted == NULL ? NULL : header_text(sorted, count, metadata, &length);
+    char                    *header = sorted == NULL ? NULL : header_text(sorted, count, &length);
     if (header == NULL) {
         free(sorted);
         return out_of_memory(path, error);
@@ -256,9 +250,8 @@ static size_t shard_length(const SafetensorsEntry *entries, size_t count, size_t
     return end - first;
 }
 
-static Status write_shards(const char *directory, const SafetensorsEntry *entries, size_t count,
-                           const char *const *metadata, uint64_t shard_bytes, uint64_t total, cJSON *index,
-                           Error *error)
+static Status write_shards(const char *directory, const SafetensorsEntry *entries, size_t count, uint64_t shard_bytes,
+                           uint64_t total, cJSON *index, Error *error)
 {
     size_t shards = 0;
     for (size_t i = 0; i < count; i += shard_length(entries, count, i, shard_bytes)) {
@@ -276,8 +269,8 @@ static Status write_shards(const char *directory, const SafetensorsEntry *entrie
         char   name[80];
         snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", shard, shards);
         char *path = path_join(directory, name);
-        status     = path == NULL ? out_of_memory(directory, error)
-                                  : safetensors_write(path, entries + first, length, metadata, error);
+        status =
+            path == NULL ? out_of_memory(directory, error) : safetensors_write(path, entries + first, length, error);
         free(path);
         for (size_t i = first; i < first + length && status == STATUS_OK; i++) {
             if (cJSON_AddStringToObject(map, entries[i].name, name) == NULL) {
@@ -295,7 +288,7 @@ static Status write_shards(const char *directory, const SafetensorsEntry *entrie
 }
 
 Status safetensors_write_model(const char *directory, const SafetensorsEntry *entries, size_t count,
-                               const char *const *metadata, uint64_t shard_bytes, Error *error)
+                               uint64_t shard_bytes, Error *error)
 {
     Status   status = check_entries(directory, entries, count, error);
     uint64_t total  = 0;
@@ -307,14 +300,13 @@ Status safetensors_write_model(const char *directory, const SafetensorsEntry *en
     }
     if (total <= shard_bytes) {
         char *path = path_join(directory, "model.safetensors");
-        status =
-            path == NULL ? out_of_memory(directory, error) : safetensors_write(path, entries, count, metadata, error);
+        status     = path == NULL ? out_of_memory(directory, error) : safetensors_write(path, entries, count, error);
         free(path);
         return status == STATUS_OK ? remove_in(directory, "model.safetensors.index.json", error) : status;
     }
     cJSON *index = cJSON_CreateObject();
     status       = index == NULL ? out_of_memory(directory, error)
-                                 : write_shards(directory, entries, count, metadata, shard_bytes, total, index, error);
+                                 : write_shards(directory, entries, count, shard_bytes, total, index, error);
     cJSON_Delete(index);
     /* Readers prefer the single file: an old one would hide the new shards. */
     return status == STATUS_OK ? remove_in(directory, "model.safetensors", error) : status;

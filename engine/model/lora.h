@@ -94,7 +94,4 @@ void lora_forward(GpuStream *stream, const Lora *lora, uint32_t layer, ModelMatr
 void lora_backward(GpuStream *stream, const Lora *lora, GpuSpan gradients, uint32_t layer, ModelMatrix group,
                    GpuSpan dx, GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch);
 
-/* Whether any matrix of the group has an adapter. */
-bool lora_has_group(const Lora *lora, ModelMatrix group);
-
 #endif

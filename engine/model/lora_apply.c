@@ -33,11 +33,6 @@ static Group group_of(const Lora *lora, ModelMatrix group)
     return g;
 }
 
-bool lora_has_group(const Lora *lora, ModelMatrix group)
-{
-    return group_of(lora, group).count > 0;
-}
-
 static GpuSpan floats_of(GpuSpan range, uint64_t offset, uint64_t floats)
 {
     return gpu_span_slice(range, offset * 4, floats * 4);

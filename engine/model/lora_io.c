@@ -353,7 +353,7 @@ static Status save_value_head(const Lora *lora, const char *directory, Error *er
                                           .shape    = {1},
                                           .read_f32 = read_source,
                                           .context  = &sources[1]}};
-    const Status status = path != NULL ? safetensors_write(path, entries, 2, NULL, error) : out_of_memory(error);
+    const Status status = path != NULL ? safetensors_write(path, entries, 2, error) : out_of_memory(error);
     free(path);
     return status;
 }
@@ -388,7 +388,7 @@ Status lora_save(const Lora *lora, const char *directory, const char *base, Erro
         count++;
     }
     status = status == STATUS_OK ? write_config(&lora->config, config, base, error) : status;
-    status = status == STATUS_OK ? safetensors_write(weights, entries, count, NULL, error) : status;
+    status = status == STATUS_OK ? safetensors_write(weights, entries, count, error) : status;
     if (status == STATUS_OK && lora->value_head) {
         status = save_value_head(lora, directory, error);
     }

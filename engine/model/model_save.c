@@ -48,7 +48,7 @@ Status model_save(const Model *model, const char *directory, Dtype dtype, Error 
         status = model_config_write(&model->config, path, error);
     }
     if (status == STATUS_OK) {
-        status = safetensors_write_model(directory, entries, model->tensor_count, NULL, SAFETENSORS_SHARD_BYTES, error);
+        status = safetensors_write_model(directory, entries, model->tensor_count, SAFETENSORS_SHARD_BYTES, error);
     }
     free(entries);
     free(sources);

@@ -93,30 +93,6 @@ static uint32_t *words_for(const Weight *w, uint64_t rows, uint32_t **scales, Er
     return words;
 }
 
-/* Rows of a weight that come from f32 values on the host, [rows, columns]. */
-typedef struct Values {
-    const Weight *weight;
-    const float  *values;
-} Values;
-
-/* GpuRowSource of them. */
-static Status round_values(void *context, uint64_t first, uint64_t rows, void *data, void *scales, Error *error)
-{
-    const Values *from = context;
-    (void)error;
-    quantize_rows(from->weight->format, from->values + first * from->weight->columns, rows, from->weight->columns, data,
-                  scales);
-    return STATUS_OK;
-}
-
-Status weight_write(Gpu *gpu, const Weight *w, uint64_t first_row, uint64_t rows, const float *values, Error *error)
-{
-    Values  from = {w, values};
-    GpuSpan data, scales;
-    row_spans(w, first_row, rows, &data, &scales);
-    return gpu_upload_rows(gpu, data, scales, rows, round_values, &from, error);
-}
-
 Status weight_read(Gpu *gpu, const Weight *w, uint64_t first_row, uint64_t rows, float *values, Error *error)
 {
     GpuSpan   data, scales;

@@ -43,9 +43,7 @@ void weights_place(Weight *matrices, uint32_t first, uint32_t last, GpuArena *ar
  * time, so that no more of it is on the host. */
 Status weight_load(Gpu *gpu, const Weight *weight, uint64_t first_row, const Safetensor *source, Error *error);
 
-/* values [rows, columns] to rows [first_row, …) of a weight of any format, and back. */
-Status weight_write(Gpu *gpu, const Weight *weight, uint64_t first_row, uint64_t rows, const float *values,
-                    Error *error);
+/* Rows [first_row, …) of a weight of any format as values [rows, columns]. */
 Status weight_read(Gpu *gpu, const Weight *weight, uint64_t first_row, uint64_t rows, float *values, Error *error);
 
 #endif

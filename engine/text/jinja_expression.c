@@ -115,7 +115,7 @@ JinjaNode *jinja_parse_loop_source(JinjaParser *parser)
     return list_or_one(parser, jinja_parse_or(parser));
 }
 
-JinjaNode *jinja_parse_primary(JinjaParser *parser)
+static JinjaNode *parse_primary(JinjaParser *parser)
 {
     const JinjaToken *token = parser->token;
     if (parser->failed) {
@@ -238,7 +238,7 @@ static JinjaNode *postfix(JinjaParser *parser, JinjaNode *node)
             member->a    = node;
             member->name = parser->token->string;
             if (member->kind == JINJA_ITEM) {
-                member->b = jinja_parse_primary(parser);
+                member->b = parse_primary(parser);
             } else {
                 jinja_expect(parser, JINJA_T_NAME, NULL);
             }
@@ -303,7 +303,7 @@ static JinjaNode *test(JinjaParser *parser, JinjaNode *what)
     if (accept_operator(parser, "(")) {
         arguments(parser, node);
     } else if (at_test_argument(parser)) {
-        jinja_append(parser, node, postfix(parser, jinja_parse_primary(parser)));
+        jinja_append(parser, node, postfix(parser, parse_primary(parser)));
     }
     node = jinja_node_done(parser, node);
     if (negated && node != NULL) {
@@ -346,7 +346,7 @@ JinjaNode *jinja_parse_unary(JinjaParser *parser, bool with_filter)
     } else if (accept_operator(parser, "+")) {
         node = jinja_parse_unary(parser, false);
     } else {
-        node = postfix(parser, jinja_parse_primary(parser));
+        node = postfix(parser, parse_primary(parser));
     }
     parser->depth--;
     if (at_operator(parser, "**")) {

@@ -10,6 +10,8 @@
 #define TEMPLATE_LIMIT ((size_t)1 << 20) /* bytes; real ones have 10 kB at most */
 #define TREE_LIMIT     ((size_t)256 << 20)
 
+static JinjaNode *parse_body(JinjaParser *parser, const char *const *ends);
+
 void *jinja_parse_fail(JinjaParser *parser, const char *format, ...)
 {
     char    text[400];
@@ -90,10 +92,10 @@ static JinjaNode *parse_for(JinjaParser *parser)
     }
     block_end(parser);
     parser->loops++;
-    node->body = jinja_parse_body(parser, ends);
+    node->body = parse_body(parser, ends);
     parser->loops--;
     if (jinja_accept(parser, JINJA_T_NAME, "else") && block_end(parser)) {
-        node->otherwise = jinja_parse_body(parser, end);
+        node->otherwise = parse_body(parser, end);
     }
     return closing(parser, "endfor") ? jinja_node_done(parser, node) : NULL;
 }
@@ -108,11 +110,11 @@ static JinjaNode *parse_if(JinjaParser *parser)
     }
     node->a = jinja_parse_list(parser);
     block_end(parser);
-    node->body = jinja_parse_body(parser, ends);
+    node->body = parse_body(parser, ends);
     if (jinja_accept(parser, JINJA_T_NAME, "elif")) {
         node->otherwise = parse_if(parser);
     } else if (jinja_accept(parser, JINJA_T_NAME, "else") && block_end(parser)) {
-        node->otherwise = jinja_parse_body(parser, end);
+        node->otherwise = parse_body(parser, end);
     }
     parser->depth--;
     return jinja_node_done(parser, node);
@@ -134,7 +136,7 @@ static JinjaNode *parse_set(JinjaParser *parser)
     if (!block_end(parser)) {
         return NULL;
     }
-    node->body = jinja_parse_body(parser, end);
+    node->body = parse_body(parser, end);
     return closing(parser, "endset") ? jinja_node_done(parser, node) : NULL;
 }
 
@@ -167,7 +169,7 @@ static JinjaNode *parse_macro(JinjaParser *parser)
     block_end(parser);
     const uint32_t loops = parser->loops;
     parser->loops        = 0; /* a macro in a loop cannot leave the loop */
-    node->body           = jinja_parse_body(parser, end);
+    node->body           = parse_body(parser, end);
     parser->loops        = loops;
     return closing(parser, "endmacro") ? jinja_node_done(parser, node) : NULL;
 }
@@ -188,7 +190,7 @@ static JinjaNode *parse_generation(JinjaParser *parser)
     JinjaNode               *node  = jinja_node(parser, JINJA_GENERATION);
     block_end(parser);
     if (node != NULL) {
-        node->body = jinja_parse_body(parser, end);
+        node->body = parse_body(parser, end);
     }
     return closing(parser, "endgeneration") ? jinja_node_done(parser, node) : NULL;
 }
@@ -237,7 +239,7 @@ static bool at_end(const JinjaParser *parser, const char *const *ends)
 }
 
 /* Text, prints and statements up to one of `ends`, whose "{%" is read; NULL-terminated, empty: up to the end. */
-JinjaNode *jinja_parse_body(JinjaParser *parser, const char *const *ends)
+static JinjaNode *parse_body(JinjaParser *parser, const char *const *ends)
 {
     JinjaNode  *first = NULL;
     JinjaNode **link  = &first;
@@ -303,7 +305,7 @@ JinjaTemplate *jinja_parse(const char *text, size_t bytes, const char *name, Err
     }
     if (!parser.failed) {
         parser.token   = tokens;
-        template->body = jinja_parse_body(&parser, none);
+        template->body = parse_body(&parser, none);
     }
     if (parser.failed) {
         jinja_free(template);

@@ -2,6 +2,8 @@
 
 #include "rlsp/math/parser.h"
 
+static int parse_product(Parser *parser);
+
 int parser_fail(Parser *parser, MathStatus status)
 {
     if (parser->status == MATH_OK) {
@@ -97,7 +99,7 @@ int parse_sum(Parser *parser)
     }
 }
 
-int parse_product(Parser *parser)
+static int parse_product(Parser *parser)
 {
     int product = parse_factor(parser);
     while (parser->status == MATH_OK) {

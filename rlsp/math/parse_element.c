@@ -66,7 +66,8 @@ static bool take_factor(Parser *parser, MathUnit *unit, int *ahead, int *sign)
     return known || (token.roman && power == 1 && math_unit_word(unit, token.text, token.length));
 }
 
-int parse_unit(Parser *parser, int value)
+/* What follows a value: a unit, or nothing. */
+static int parse_unit(Parser *parser, int value)
 {
     MathUnit unit  = {0};
     int      ahead = 1, sign = 1;

@@ -3,6 +3,8 @@
 
 #include "rlsp/math/parser.h"
 
+static int parse_primary(Parser *parser);
+
 bool parser_at_factor(const Parser *parser)
 {
     switch (parser->at->type) {
@@ -289,7 +291,7 @@ static int leaf(Parser *parser, MathKind kind)
     return math_tree_node(parser->tree, kind);
 }
 
-int parse_primary(Parser *parser)
+static int parse_primary(Parser *parser)
 {
     MathTree *tree = parser->tree;
     switch (parser->at->type) {

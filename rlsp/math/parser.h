@@ -21,16 +21,13 @@ void parser_leave(Parser *parser);
 bool parser_take(Parser *parser, MathTokenType type); /* steps over a token of this type */
 
 int parse_sum(Parser *parser);
-int parse_product(Parser *parser);
 int parse_factor(Parser *parser);
-int parse_primary(Parser *parser);
 int parse_argument(Parser *parser); /* {…} or what TeX takes without braces: a single digit of a number */
 int parse_group(Parser *parser);    /* {…}, with \over */
 int parse_function(Parser *parser);
 int parse_brackets(Parser *parser); /* ( [ \{ < | floor ceiling */
 int parse_matrix(Parser *parser);
 int parse_element(Parser *parser);
-int parse_unit(Parser *parser, int value); /* what follows a value: a unit, or nothing */
 
 bool parser_at_factor(const Parser *parser); /* whether a factor may follow without a sign */
 bool parser_at_unit(const Parser *parser);

@@ -22,7 +22,7 @@ MathOptions math_options_default(void)
     return (MathOptions){.rounded_digits = 6};
 }
 
-const char *math_reason_text(MathReason reason)
+static const char *reason_text(MathReason reason)
 {
     static const char *const texts[MATH_REASON_COUNT] = {"correct",
                                                          "wrong value",
@@ -38,7 +38,7 @@ static void say(MathVerdict *verdict, MathReason reason, const char *rule)
 {
     verdict->code    = reason;
     verdict->correct = reason == MATH_CORRECT;
-    verdict->reason  = math_reason_text(reason);
+    verdict->reason  = reason_text(reason);
     verdict->rule    = rule;
 }
 

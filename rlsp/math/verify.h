@@ -48,8 +48,6 @@ MathOptions math_options_default(void);
 void math_verify(const char *gold, size_t gold_length, const char *answer, size_t length, const MathOptions *options,
                  MathVerdict *verdict);
 
-const char *math_reason_text(MathReason reason);
-
 /* How a reference is read. */
 typedef enum MathGold {
     MATH_GOLD_VALUE, /* an expression, a list, a set, …                         */

@@ -7,7 +7,7 @@
 
 #include "rlsp/task/expression.h"
 
-const char *const task_special_pieces[TASK_SPECIAL_COUNT] = {"<pad>", "<bos>", "<eos>"};
+static const char *const special_pieces[TASK_SPECIAL_COUNT] = {"<pad>", "<bos>", "<eos>"};
 
 void task_draw_numbers(Random *random, uint32_t count, uint32_t max, int64_t *numbers)
 {
@@ -186,7 +186,7 @@ void task_trace_finish(const char *response, size_t length, const Boxes *boxes, 
 bool task_piece_of(const char *const *pieces, size_t count, uint32_t last, size_t index, char out[TASK_PIECE_BYTES])
 {
     if (index < TASK_SPECIAL_COUNT) {
-        snprintf(out, TASK_PIECE_BYTES, "%s", task_special_pieces[index]);
+        snprintf(out, TASK_PIECE_BYTES, "%s", special_pieces[index]);
         return true;
     }
     index -= TASK_SPECIAL_COUNT;

@@ -36,6 +36,4 @@ void task_trace_finish(const char *response, size_t length, const Boxes *boxes, 
 /* Token `index` of a table: specials, `pieces` (count), integers 0..last. */
 bool task_piece_of(const char *const *pieces, size_t count, uint32_t last, size_t index, char out[TASK_PIECE_BYTES]);
 
-extern const char *const task_special_pieces[TASK_SPECIAL_COUNT];
-
 #endif

@@ -169,7 +169,8 @@ bool demo_chance(Random *random, double p)
     return random_uniform(random) < p;
 }
 
-void demo_for_problem(const Task *task, const TaskConfig *config, const DemoMix *mix, DemoKind kind,
+/* For a given problem, which a task drew (so it can be solved). */
+static void demo_for_problem(const Task *task, const TaskConfig *config, const DemoMix *mix, DemoKind kind,
                       const Problem *problem, Random *random, Demo *demo)
 {
     memset(demo, 0, sizeof *demo);

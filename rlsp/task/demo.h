@@ -86,8 +86,4 @@ float    demo_weight_at(const Demo *demo, uint32_t response_byte);
 void demo_draw(const Task *task, const TaskConfig *config, const DemoMix *mix, DemoKind kind, Random *random,
                Demo *demo);
 
-/* The same for a given problem, which a task drew (so it can be solved). */
-void demo_for_problem(const Task *task, const TaskConfig *config, const DemoMix *mix, DemoKind kind,
-                      const Problem *problem, Random *random, Demo *demo);
-
 #endif

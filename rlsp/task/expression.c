@@ -83,7 +83,8 @@ static Value value_product(int64_t an, int64_t ad, int64_t bn, int64_t bd)
     return value_reduced(n, d);
 }
 
-Value value_apply(char op, Value a, Value b)
+/* a op b, exactly. */
+static Value value_apply(char op, Value a, Value b)
 {
     if (a.state != VALUE_EXACT || b.state != VALUE_EXACT) {
         return value_failed(a.state != VALUE_EXACT ? a.state : b.state);

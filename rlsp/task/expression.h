@@ -50,9 +50,7 @@ bool expression_value_is(const Expression *expression, int64_t integer);
 /* The leaves are these numbers, each as often as it is listed, in any order. */
 bool expression_uses(const Expression *expression, const int64_t *numbers, uint32_t count);
 
-/* a op b, exactly. */
 Value value_of(int64_t integer);
-Value value_apply(char op, Value a, Value b);
 bool  value_equal(Value a, Value b);
 
 /* Reads digits at text[*position], which moves past them. False: no digit, or more

@@ -42,20 +42,6 @@ static double repeated_share(const uint64_t *units, size_t count, uint32_t n)
     return (double)repeats / (double)grams;
 }
 
-double repetition_of_tokens(const int32_t *ids, size_t count, uint32_t n)
-{
-    uint64_t *units = malloc((count + 1) * sizeof *units);
-    if (units == NULL) {
-        return -1;
-    }
-    for (size_t i = 0; i < count; i++) {
-        units[i] = mix((uint64_t)(uint32_t)ids[i] + 1);
-    }
-    double share = repeated_share(units, count, n);
-    free(units);
-    return share;
-}
-
 static bool is_space(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v';

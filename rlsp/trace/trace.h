@@ -109,7 +109,6 @@ void trace_words(const char *text, size_t length, uint32_t counts[TRACE_WORDS_CO
  * n of 6 words is one line of a built-in task's search, so that the fixed words of
  * honest misses ("Not 53. Go back. Try") are no repetition. Allocates up to 40 bytes
  * per word; -1 when out of memory. */
-double repetition_of_tokens(const int32_t *ids, size_t count, uint32_t n);
 double repetition_of_words(const char *text, size_t length, uint32_t n);
 
 /* --- for the detectors of the tasks ------------------------------------------ */

@@ -103,7 +103,7 @@ static Status copy_model(const Export *e, Error *error)
         }
     }
     if (status == STATUS_OK) {
-        status = safetensors_write_model(e->partial, entries, count, NULL, e->what->shard_bytes, error);
+        status = safetensors_write_model(e->partial, entries, count, e->what->shard_bytes, error);
     }
     const Dtype dtype = count > 0 ? entries[0].dtype : DTYPE_F32;
     free(entries);

@@ -134,7 +134,7 @@ Status learner_save(const Learner *learner, const char *path, Error *error)
                                    {.name = "step", .dtype = DTYPE_I64, .rank = 0, .data = &steps},
                                    {.name = "loss_scale", .dtype = DTYPE_I64, .rank = 0, .data = &scale},
                                    {.name = "loss_scale_steps", .dtype = DTYPE_I64, .rank = 0, .data = &clean}};
-    return safetensors_write(path, entries, learner->scale.growth_interval > 0 ? 5 : 3, NULL, error);
+    return safetensors_write(path, entries, learner->scale.growth_interval > 0 ? 5 : 3, error);
 }
 
 static Status load_moment(Learner *learner, const SafetensorsSet *set, const char *name, GpuSpan span, float *piece, Error *error)

@@ -116,9 +116,6 @@ void     session_close(Session *session); /* NULL is allowed */
 /* Runs the stages. STATUS_STOPPED after a stop request, with everything saved. */
 Status session_train(Session *session, Error *error);
 
-/* Whether the user wants an end: by a signal or by a command. */
-bool session_stopping(const Session *session);
-
 typedef enum SessionSave {
     SAVE_DUE,               /* as the config says */
     SAVE_ASKED,             /* as the user says: a run that is resumed here forgets that it was, so that its events repeat an unbroken run's */

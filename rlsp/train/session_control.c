@@ -9,7 +9,8 @@
 /* Seconds asleep before the stop flag, which wakes nobody, is looked at again. */
 static const double nap = 0.25;
 
-bool session_stopping(const Session *session)
+/* Whether the user wants an end: by a signal or by a command. */
+static bool stopping(const Session *session)
 {
     return session->wishes.stop || (session->options.stop != NULL && *session->options.stop != 0);
 }
@@ -67,13 +68,13 @@ static void read_wishes(Session *session)
 bool session_wants_end(Session *session)
 {
     read_wishes(session);
-    return session_stopping(session);
+    return stopping(session);
 }
 
 /* A run that nobody could wake does not sleep. */
 static bool pausing(const Session *session)
 {
-    return session->wishes.pause && !session->wishes.alone && !session_stopping(session);
+    return session->wishes.pause && !session->wishes.alone && !stopping(session);
 }
 
 /* --- between steps ---------------------------------------------------------------- */
@@ -111,7 +112,7 @@ static Status sample_all(Session *session, Error *error)
         wishes->sample_step = session->step;
         wishes->sampled = 0;
     }
-    for (uint32_t i = 0; i < wishes->sample_count && status == STATUS_OK && !session_stopping(session); i++) {
+    for (uint32_t i = 0; i < wishes->sample_count && status == STATUS_OK && !stopping(session); i++) {
         status = session_sample(session, wishes->samples[i], wishes->sampled++, error);
         if (status == STATUS_OK) {
             events_notice(session->events, "sampled the prompt after step %llu", (unsigned long long)session->step);
@@ -151,7 +152,7 @@ static void sleep_on(Session *session)
 
 static void say_awake(Session *session)
 {
-    if (!session_stopping(session)) {
+    if (!stopping(session)) {
         say(session, session->wishes.alone ? "resumed: the dashboard has gone" : "resumed");
     }
     session->wishes.pause = false;
@@ -171,7 +172,7 @@ Status session_between_steps(Session *session, const SessionPlace *place, Error 
         }
         say_awake(session);
     }
-    if (status != STATUS_OK || !session_stopping(session)) {
+    if (status != STATUS_OK || !stopping(session)) {
         return status;
     }
     if (!session->saved || session->saved_step != session->step) {
@@ -195,5 +196,5 @@ bool session_attend(void *user, uint32_t done, uint32_t all)
         }
         say_awake(session);
     }
-    return session_stopping(session);
+    return stopping(session);
 }

@@ -66,7 +66,7 @@ int main(int argc, char **argv)
                                             .read_f32 = fill,
                                             .context  = t};
     }
-    if (safetensors_write_model(argv[2], entries, model->tensor_count, NULL, SAFETENSORS_SHARD_BYTES, &error) != STATUS_OK) {
+    if (safetensors_write_model(argv[2], entries, model->tensor_count, SAFETENSORS_SHARD_BYTES, &error) != STATUS_OK) {
         return fail(&error);
     }
     printf("%s: %llu parameters, %s\n", argv[2], (unsigned long long)model_parameter_count(model), names[type]);

@@ -47,9 +47,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         }
     }
-    if (set != NULL) {
-        safetensors_metadata(set, "format");
-    }
     safetensors_close(set);
     return 0;
 }

@@ -105,7 +105,7 @@ static void rewrite(const char *left_out, const char *reshaped, const char *adde
     if (added != NULL) {
         entries[count++] = (SafetensorsEntry){.name = added, .dtype = DTYPE_F32, .rank = 1, .shape = {1}, .f32 = &zero};
     }
-    assert_int_equal(safetensors_write(inside("adapter_model.safetensors"), entries, count, NULL, &error), STATUS_OK);
+    assert_int_equal(safetensors_write(inside("adapter_model.safetensors"), entries, count, &error), STATUS_OK);
     free(entries);
     safetensors_close(set);
 }

@@ -180,7 +180,7 @@ static void write_weights(const char *without, const char *extra, const char *re
     start_from("tiny-llama");
     snprintf(path, sizeof path, "%s/model.safetensors", directory);
     unlink(path);
-    assert_int_equal(safetensors_write(path, entries, written, NULL, &error), STATUS_OK);
+    assert_int_equal(safetensors_write(path, entries, written, &error), STATUS_OK);
     free(entries);
     safetensors_close(set);
 }

@@ -9,7 +9,7 @@ enum { CTRL_C = 3, CTRL_L = 12, WHEEL_LINES = 3 };
 /* Keys that work from anywhere, for the trace viewer and for the curves. */
 static const char trace_keys[] = "[]f/nNvLgG", curve_keys[] = "ys+-0rmMe";
 
-void dashboard_focus(Dashboard *dashboard, Pane pane)
+static void focus(Dashboard *dashboard, Pane pane)
 {
     dashboard->focus = pane;
     if (pane <= PANE_HEALTH) {
@@ -45,7 +45,7 @@ static bool send_to(Dashboard *dashboard, Pane pane, TerminalKey key)
 {
     const bool taken = pane_key(dashboard, pane, key);
     if (taken && (dashboard->layout.panes[pane].width == 0 || pane_captures(dashboard, pane))) {
-        dashboard_focus(dashboard, pane);
+        focus(dashboard, pane);
     }
     return taken;
 }
@@ -75,7 +75,7 @@ static bool mouse_key(Dashboard *dashboard, TerminalKey key)
     if (key.code == KEY_CODE_CLICK) {
         const Pane pane = layout_pane_at(&dashboard->layout, key.x, key.y);
         if (pane != PANE_COUNT) {
-            dashboard_focus(dashboard, pane);
+            focus(dashboard, pane);
         }
         return true;
     }
@@ -91,7 +91,7 @@ static bool mouse_key(Dashboard *dashboard, TerminalKey key)
 static bool screen_key(Dashboard *dashboard, int code)
 {
     if (code >= '1' && code < '1' + PANE_COUNT) {
-        dashboard_focus(dashboard, (Pane)(code - '1'));
+        focus(dashboard, (Pane)(code - '1'));
         return true;
     }
     switch (code) {
@@ -102,8 +102,8 @@ static bool screen_key(Dashboard *dashboard, int code)
         return true;
     case KEY_CODE_F2:
     case 'O': dashboard->overlay = OVERLAY_OPTIONS; return true;
-    case KEY_CODE_TAB: dashboard_focus(dashboard, (dashboard->focus + 1) % PANE_COUNT); return true;
-    case KEY_CODE_BACK_TAB: dashboard_focus(dashboard, (dashboard->focus + PANE_COUNT - 1) % PANE_COUNT); return true;
+    case KEY_CODE_TAB: focus(dashboard, (dashboard->focus + 1) % PANE_COUNT); return true;
+    case KEY_CODE_BACK_TAB: focus(dashboard, (dashboard->focus + PANE_COUNT - 1) % PANE_COUNT); return true;
     case 'z': dashboard->maximised = !dashboard->maximised; return true;
     case KEY_CODE_ESCAPE: dashboard->maximised = false; return true;
     case ' ':

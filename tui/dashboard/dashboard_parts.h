@@ -104,7 +104,6 @@ void dashboard_reopen_terminal(Dashboard *dashboard);
 
 /* dashboard_keys.c */
 void dashboard_key(Dashboard *dashboard, TerminalKey key);
-void dashboard_focus(Dashboard *dashboard, Pane pane);
 
 /* dashboard_draw.c */
 void dashboard_draw(Dashboard *dashboard); /* all of it, into the canvas */

@@ -39,7 +39,8 @@ static bool run_has(const History *run, HistoryKind kind, const char *name)
     return isfinite(history_last(run, kind, name));
 }
 
-bool curves_have(const PaneCurves *pane, HistoryKind kind, const char *name)
+/* Whether any run has a finite value of it. */
+static bool curves_have(const PaneCurves *pane, HistoryKind kind, const char *name)
 {
     for (int r = 0; r < pane->run_count; r++) {
         if (run_has(pane->runs[r], kind, name)) {

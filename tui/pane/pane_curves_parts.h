@@ -51,8 +51,6 @@ typedef struct Curve {
 } Curve;
 
 int curves_collect(const PaneCurves *pane, Curve curves[CURVES_MAX]);
-/* Whether any run has a finite value of it. */
-bool curves_have(const PaneCurves *pane, HistoryKind kind, const char *name);
 /* The set that is shown now, and its member with several runs. */
 const CurveSet *curves_set(const PaneCurves *pane, int *member);
 void            curves_toggle(PaneCurves *pane, HistoryKind kind, const char *name);

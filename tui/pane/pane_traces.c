@@ -110,7 +110,8 @@ void pane_sync(PaneTraces *pane)
     }
 }
 
-size_t pane_rank(PaneTraces *pane)
+/* Of the current trace, from 1. */
+static size_t rank_of(PaneTraces *pane)
 {
     if (pane->index == NO_TRACE) {
         return 0;
@@ -327,7 +328,7 @@ void pane_traces_title(PaneTraces *pane, Glyphs glyphs, char *out, size_t size)
     pane_sync(pane);
     trace_filter_text(&pane->filter, filter, sizeof filter);
     bool filtered = pane->filter.require != 0 || pane->filter.forbid != 0;
-    snprintf(out, size, "traces %zu/%zu%s%s%s", pane_rank(pane), pane->matching,
+    snprintf(out, size, "traces %zu/%zu%s%s%s", rank_of(pane), pane->matching,
              pane->follow && pane->matching > 0 ? " newest" : "",
              !filtered                ? ""
              : glyphs == GLYPHS_ASCII ? " - "

@@ -52,12 +52,10 @@ struct PaneTraces {
 void   pane_sync(PaneTraces *pane);                               /* takes in what changed in the history */
 void   pane_select(PaneTraces *pane, size_t index);               /* NO_TRACE: nothing                    */
 size_t pane_find_offset(const PaneTraces *pane, uint64_t offset); /* NO_TRACE: not there     */
-size_t pane_rank(PaneTraces *pane);                               /* of the current trace, from 1         */
 bool   pane_load(PaneTraces *pane); /* the card of the current trace, with its matches     */
 bool   pane_passes(const PaneTraces *pane, size_t index);
 
 /* pane_traces_search.c */
-void search_start(PaneTraces *pane, bool forward); /* from the trace shown, which counts */
 void search_again(PaneTraces *pane, bool forward); /* n, N                               */
 void search_stop(PaneTraces *pane);
 bool search_key(PaneTraces *pane, int code); /* while its line is typed */

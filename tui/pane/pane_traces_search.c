@@ -35,7 +35,8 @@ static void search_others(PaneTraces *pane, bool forward)
     pane->search.total   = count - 1;
 }
 
-void search_start(PaneTraces *pane, bool forward)
+/* From the trace shown, which counts. */
+static void search_start(PaneTraces *pane, bool forward)
 {
     if (pane->index == NO_TRACE || !pane_load(pane)) {
         search_others(pane, forward);

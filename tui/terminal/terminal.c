@@ -129,12 +129,6 @@ Colours terminal_colours(const Terminal *terminal)
     return terminal->caps.colours;
 }
 
-int terminal_descriptor(const Terminal *terminal)
-{
-    (void)terminal;
-    return INPUT;
-}
-
 /* --- showing ------------------------------------------------------------------------- */
 
 void terminal_show(Terminal *terminal, const Canvas *canvas)

@@ -74,7 +74,6 @@ void      terminal_close(Terminal *terminal); /* NULL is allowed */
 void    terminal_size(const Terminal *terminal, int *width, int *height);
 Glyphs  terminal_glyphs(const Terminal *terminal);
 Colours terminal_colours(const Terminal *terminal);
-int     terminal_descriptor(const Terminal *terminal); /* of its input, for poll() */
 
 /* The next key; KEY_CODE_NONE after `timeout_ms` without one. Ctrl-C is 3. */
 TerminalKey terminal_read(Terminal *terminal, int timeout_ms);
