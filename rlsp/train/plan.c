@@ -158,8 +158,10 @@ Status run_plan(const RunConfig *config, const GpuInfo *info, RunPlan *plan, Err
     Planning p      = {.session = session, .plan = plan, .evaluates = config->task.kind == TASK_KIND_JSONL};
     session->config = *config;
     /* Judges take no memory of the device, and need not be there. */
-    session->config.reward.explore.kind = EXPLORE_KIND_NONE;
-    session->config.reward.remote.mode  = REMOTE_KIND_NONE;
+    if (config->reward.explore.kind == EXPLORE_KIND_JUDGE) {
+        session->config.reward.explore.kind = EXPLORE_KIND_NONE;
+    }
+    session->config.reward.remote.mode = REMOTE_KIND_NONE;
     session->gpu    = gpu_open_dry(info, error);
     session->stream = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
     Status status   = session->stream != NULL ? open_task(&p, error) : error->status;
