@@ -106,7 +106,7 @@ Status model_copy(Model *to, const Model *from, Error *error);
 /* model_load_frozen, and the adapter of a PEFT directory on it; `adapter` NULL: none. */
 Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, WeightFormat weights, Error *error);
 
-/* STATUS_BAD_INPUT for a directory that holds an adapter and no model: the text says how to name both. */
+/* STATUS_BAD_INPUT for what is no directory, or holds an adapter alone or a run's models: the text says what to name. */
 Status model_check_directory(const char *directory, Error *error);
 
 /* What the products of a model that does not share its base are computed in; f32 at first. Adapters on it follow if they

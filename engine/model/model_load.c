@@ -166,7 +166,10 @@ Model *model_load(Gpu *gpu, const char *directory, bool value_head, Error *error
 Model *model_load_frozen(Gpu *gpu, const char *directory, bool value_head, WeightFormat weights, Error *error)
 {
     ModelConfig config;
-    char       *path = path_join(directory, "config.json");
+    if (model_check_directory(directory, error) != STATUS_OK) {
+        return NULL;
+    }
+    char *path = path_join(directory, "config.json");
     if (path == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
         return NULL;

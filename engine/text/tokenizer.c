@@ -46,7 +46,9 @@ Tokenizer *tokenizer_open(const char *path, Error *error)
         return NULL;
     }
     Tokenizer *tokenizer = NULL;
-    if (file_read(inside, FILE_LIMIT, &text, &bytes, error) == STATUS_OK) {
+    if (file_is_directory(path) && !file_exists(inside)) {
+        error_set(error, STATUS_BAD_INPUT, "%s is not there; copy it from the model that this one was made from", inside);
+    } else if (file_read(inside, FILE_LIMIT, &text, &bytes, error) == STATUS_OK) {
         tokenizer = tokenizer_parse(text, bytes, inside, error);
         free(text);
     }

@@ -93,6 +93,9 @@ static Status open_policy(Planning *p, Error *error)
         config->adapter.kind == ADAPTER_LORA ? (WeightFormat)config->model.weights : WEIGHT_F32;
     if (config->model.path[0] != '\0') {
         session->policy = model_load_frozen(session->gpu, config->model.path, shared, weights, error);
+        if (session->policy == NULL) {
+            error_prefix(error, "model.path");
+        }
     } else {
         const ModelConfig model = session_init_config(session);
         session->policy         = model_new(session->gpu, &model, shared, error);

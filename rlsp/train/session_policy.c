@@ -43,6 +43,9 @@ static Status open_weights(Session *session, Error *error)
             model_load_frozen(session->gpu, adapter ? base : session->checkpoint_path, shared, weights, error);
     } else if (model->path[0] != 0) {
         session->policy = model_load_frozen(session->gpu, model->path, shared, weights, error);
+        if (session->policy == NULL) {
+            error_prefix(error, "model.path");
+        }
     } else {
         const ModelConfig config = session_init_config(session);
         const ModelInit   init   = {model->init.embedding_std, model->init.linear_scale, model->init.residual_scale};

@@ -47,10 +47,13 @@ Status session_open_tokenizer(Session *session, Error *error)
     }
     if (status == STATUS_OK) {
         session->tokenizer = tokenizer_open(session->tokenizer_directory, error);
-        status             = session->tokenizer != NULL
-                                 ? task_instance_prepare(session->task, session->tokenizer, session->tokenizer_directory,
-                                                         model->chat_template, error)
-                                 : error->status;
+        if (session->tokenizer == NULL && from == model->path && from[0] != 0) {
+            error_prefix(error, "model.path");
+        }
+        status = session->tokenizer != NULL
+                     ? task_instance_prepare(session->task, session->tokenizer, session->tokenizer_directory,
+                                             model->chat_template, error)
+                     : error->status;
     }
     return status;
 }

@@ -128,6 +128,14 @@ if [ "$(id -u)" -ne 0 ]; then
     said "a read-only directory" 1 $? "$work/closed"
 fi
 
+# --- a run where a model is wanted, a model without its tokenizer
+"$rlsp" generate --model "$work/data" --prompt 1 >"$work/out" 2>"$work/err"
+said "a run as a model" 2 $? "$work/data is a run" "$work/data/checkpoints/best"
+mkdir "$work/bare" && cp "$models/tiny-llama/config.json" "$models/tiny-llama/"*.safetensors "$work/bare"
+"$rlsp" generate --model "$work/bare" --prompt 1 >"$work/out" 2>"$work/err"
+said "no tokenizer" 2 $? "$work/bare/tokenizer.json is not there" "copy it"
+refused "a model that is not there" "model.path: there is no directory $work/none" --set "model.path=$work/none" --set model.tokenizer=task
+
 # --- damaged checkpoints
 smoke "$work/whole" || fail "the run to damage"
 cp -r "$work/whole" "$work/hurt"

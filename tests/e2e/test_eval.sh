@@ -22,7 +22,7 @@ expect 2 "" "unexpected argument" --model "$work" --task countdown extra
 expect 2 "" "--protocol says" --model "$work" --task countdown --protocol --temperature 1
 expect 2 "" "--temperature \"warm\"" --model "$work" --task countdown --temperature warm
 expect 2 "" "--problems" --model "$work" --task countdown --problems 0
-expect 2 "" "none: No such file" --model "$work/none" --task countdown
+expect 2 "" "no directory $work/none" --model "$work/none" --task countdown
 
 "$rlsp" devices >/dev/null 2>&1 || { echo "test_eval: no device, the rest is left out"; exit $((failures > 0)); }
 [ -x "$maker" ] || { echo "FAILED: $maker is not built"; exit 1; }
