@@ -77,8 +77,9 @@ void main()
             below += segment_mass[i];
         }
         // Every subgroup walks that segment, a token per invocation. Should the sum not pass
-        // the target there (rounding), it is the segment's last token with any mass.
-        uint  width = min(gl_SubgroupSize, gl_WorkGroupSize.x);
+        // the target there (rounding), it is the segment's last token with any mass. gl_SubgroupSize would not do: a
+        // device may run fewer invocations together than it says (Intel says 32 and runs 8 or 16).
+        uint  width = subgroupMax(gl_SubgroupInvocationID) + 1;
         uint  last = min((owner + 1) * length, vocab);
         bool  passed = false;
         for (uint first = owner * length; first < last && !passed; first += width) {

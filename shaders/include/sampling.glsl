@@ -45,6 +45,8 @@ float row_largest(uint base)
     return workgroup_max(largest);
 }
 
+shared uint lowest_scratch[256]; // not floats: small tokens would be denormal ones, which a device may flush to 0
+
 // Lowest token whose z is `largest`; NO_TOKEN if there is none (a row of -infinity).
 uint row_argmax(uint base, float largest)
 {
@@ -56,11 +58,11 @@ uint row_argmax(uint base, float largest)
     if (gl_NumSubgroups > 1) {
         barrier();
         if (subgroupElect()) {
-            reduce4_scratch[gl_SubgroupID].x = uintBitsToFloat(lowest);
+            lowest_scratch[gl_SubgroupID] = lowest;
         }
         barrier();
         for (uint i = 0; i < gl_NumSubgroups; i++) {
-            lowest = min(lowest, floatBitsToUint(reduce4_scratch[i].x));
+            lowest = min(lowest, lowest_scratch[i]);
         }
     }
     return lowest;
