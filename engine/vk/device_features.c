@@ -132,10 +132,11 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
     info->min_subgroup = info->max_subgroup = info->subgroup_size;
     if (tier->subgroup_size_control) {
         vkGetPhysicalDeviceProperties2(physical, &properties);
-        if (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) {
-            info->min_subgroup = sizes.minSubgroupSize;
-            info->max_subgroup = sizes.maxSubgroupSize;
-        }
+        tier->subgroup_size_control = sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+    }
+    if (tier->subgroup_size_control) {
+        info->min_subgroup = sizes.minSubgroupSize;
+        info->max_subgroup = sizes.maxSubgroupSize;
     }
     bool has_bf16 = false;
     (void)has_bf16, (void)instance;

@@ -262,7 +262,9 @@ void main()
             stage ^= 1;
         }
     }
-    if (tile_row + TILE_M <= m && tile_column + TILE_N <= n && (epilogue & ADD_BIAS) == 0) {
+    // The unit reads and writes rows that start at multiples of 16 bytes.
+    const bool aligned = ((c0 | ldc | c_plane | ((epilogue & ADD_MATRIX) != 0 ? add0 : 0)) & 3) == 0;
+    if (aligned && tile_row + TILE_M <= m && tile_column + TILE_N <= n && (epilogue & ADD_BIAS) == 0) {
         [[unroll]] for (uint i = 0; i < DOWN * ACROSS; i++) {
             write_whole(sums[i], tile_row + part_row + i / ACROSS * M, tile_column + part_column + i % ACROSS * N);
         }
