@@ -7,51 +7,82 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Index of the first memory type in `allowed` with all `flags`, or UINT32_MAX. */
-static uint32_t memory_type(const Gpu *gpu, uint32_t allowed, VkMemoryPropertyFlags flags)
+/* The types of memory that suit, best first. Where memory is unified, that of another heap will do when one is full: some
+ * integrated GPUs call a few hundred MiB their own and the rest the host's. */
+static int memory_types(const Gpu *gpu, GpuMemoryKind kind, uint32_t allowed, uint32_t types[VK_MAX_MEMORY_TYPES])
 {
-    for (uint32_t i = 0; i < gpu->memory.memoryTypeCount; i++) {
-        if ((allowed & (1u << i)) && (gpu->memory.memoryTypes[i].propertyFlags & flags) == flags) {
-            return i;
+    enum {
+        LOCAL  = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
+        HOST   = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+        CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT
+    };
+    static const VkMemoryPropertyFlags host[]    = {HOST | CACHED, HOST};
+    static const VkMemoryPropertyFlags unified[] = {LOCAL | HOST | CACHED, LOCAL | HOST, LOCAL, HOST | CACHED, HOST};
+    static const VkMemoryPropertyFlags own[]     = {LOCAL};
+    const bool                         shared    = gpu->info.tier.unified_memory;
+    const VkMemoryPropertyFlags *const flags     = kind == GPU_MEMORY_HOST ? host : shared ? unified : own;
+    const int                          wishes    = kind == GPU_MEMORY_HOST ? 2 : shared ? 5 : 1;
+    int                                count     = 0;
+    uint32_t                           taken     = 0;
+    for (int w = 0; w < wishes; w++) {
+        for (uint32_t i = 0; i < gpu->memory.memoryTypeCount; i++) {
+            if ((allowed & ~taken & (1u << i)) && (gpu->memory.memoryTypes[i].propertyFlags & flags[w]) == flags[w]) {
+                types[count++] = i;
+                taken |= 1u << i;
+                break;
+            }
         }
     }
-    return UINT32_MAX;
+    return count;
 }
 
-static uint32_t choose_memory_type(const Gpu *gpu, GpuMemoryKind kind, uint32_t allowed)
+/* Device-local bytes that are free now, other programs' counted too; 0 where the driver does not tell. */
+static uint64_t free_now(const Gpu *gpu)
 {
-    const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-    const VkMemoryPropertyFlags host  = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    uint32_t                    type;
-    if (kind == GPU_MEMORY_HOST) {
-        type = memory_type(gpu, allowed, host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-        return type != UINT32_MAX ? type : memory_type(gpu, allowed, host);
-    }
-    if (gpu->info.tier.unified_memory) {
-        type = memory_type(gpu, allowed, local | host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-        if (type == UINT32_MAX) {
-            type = memory_type(gpu, allowed, local | host);
-        }
-        if (type != UINT32_MAX) {
-            return type;
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 memory = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                                .pNext = &budget};
+    uint64_t                          most   = 0;
+    if (gpu->info.tier.memory_budget) {
+        vkGetPhysicalDeviceMemoryProperties2(gpu->physical, &memory);
+        for (uint32_t i = 0; i < memory.memoryProperties.memoryHeapCount; i++) {
+            const uint64_t left = budget.heapBudget[i] > budget.heapUsage[i] ? budget.heapBudget[i] - budget.heapUsage[i] : 0;
+            const bool     local = memory.memoryProperties.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT;
+            most                 = local && left > most ? left : most;
         }
     }
-    type = memory_type(gpu, allowed, local);
-    return type != UINT32_MAX ? type : memory_type(gpu, allowed, 0);
+    return most;
 }
 
 static Status out_of_memory(Gpu *gpu, const char *name, uint64_t bytes, VkResult result, Error *error)
 {
-    char           once[80] = "";
-    const uint64_t most     = gpu->info.max_allocation_bytes;
+    char           once[80] = "", left[48] = "";
+    const uint64_t most = gpu->info.max_allocation_bytes, is_free = free_now(gpu);
+    if (result == VK_ERROR_DEVICE_LOST) {
+        return gpu_error(gpu, result, "allocating memory", error);
+    }
     if (bytes > most && !gpu->info.tier.sparse_memory) {
         snprintf(once, sizeof once, ", of which it need not give more than %.1f MiB at once", (double)most / 1048576.0);
     }
+    if (is_free > 0) {
+        snprintf(left, sizeof left, "; %.1f MiB are free", (double)is_free / 1048576.0);
+    }
     return error_set(error, STATUS_OUT_OF_MEMORY,
-                     "device %d (%s): cannot allocate %.1f MiB for %s (%s); %.1f MiB are in use of %.1f MiB%s: use a "
-                     "smaller batch or model, or \"recompute\": \"block\"",
+                     "device %d (%s): cannot allocate %.1f MiB for %s (%s); %.1f MiB are in use of %.1f MiB%s%s: use a "
+                     "smaller batch or model, or \"recompute\": \"block\"; 'rlsp plan' says what a run takes",
                      gpu->info.index, gpu->info.name, (double)bytes / 1048576.0, name, gpu_result_text(result),
-                     (double)gpu->memory_used / 1048576.0, (double)gpu->info.memory_bytes / 1048576.0, once);
+                     (double)gpu->memory_used / 1048576.0, (double)gpu->info.memory_bytes / 1048576.0, once, left);
+}
+
+static void free_memory(GpuBuffer *buffer)
+{
+    for (uint32_t i = 0; i < buffer->memory_count; i++) {
+        vkFreeMemory(buffer->gpu->device, buffer->memory[i], NULL);
+    }
+    free(buffer->memory);
+    buffer->memory       = NULL;
+    buffer->memory_count = 0;
 }
 
 void gpu_buffer_close(GpuBuffer *buffer)
@@ -61,10 +92,7 @@ void gpu_buffer_close(GpuBuffer *buffer)
         vkUnmapMemory(gpu->device, buffer->memory[0]);
     }
     vkDestroyBuffer(gpu->device, buffer->buffer, NULL);
-    for (uint32_t i = 0; i < buffer->memory_count; i++) {
-        vkFreeMemory(gpu->device, buffer->memory[i], NULL);
-    }
-    free(buffer->memory);
+    free_memory(buffer);
 }
 
 /* On a CPU device the buffer is plain memory: in large pages it is filled several times as fast (a page fault each
@@ -89,9 +117,7 @@ static VkResult allocate(GpuBuffer *buffer, uint64_t bytes, uint64_t piece, uint
                                        .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
     const uint64_t            count = (bytes + piece - 1) / piece;
     buffer->memory                  = count < UINT32_MAX ? calloc((size_t)count, sizeof *buffer->memory) : NULL;
-    VkResult result                 = buffer->memory == NULL ? VK_ERROR_OUT_OF_HOST_MEMORY
-                                      : type == UINT32_MAX   ? VK_ERROR_OUT_OF_DEVICE_MEMORY
-                                                             : VK_SUCCESS;
+    VkResult result                 = buffer->memory == NULL ? VK_ERROR_OUT_OF_HOST_MEMORY : VK_SUCCESS;
     for (uint64_t done = 0; done < bytes && result == VK_SUCCESS; done += piece) {
         VkMemoryAllocateInfo info = {.sType           = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                                      .pNext           = buffer->gpu->info.tier.buffer_address ? &flags : NULL,
@@ -147,16 +173,24 @@ Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryK
     }
     VkMemoryRequirements needs;
     vkGetBufferMemoryRequirements(gpu->device, buffer->buffer, &needs);
-    const uint32_t type  = choose_memory_type(gpu, kind, needs.memoryTypeBits);
+    uint32_t       types[VK_MAX_MEMORY_TYPES], type = 0;
+    const int      count = memory_types(gpu, kind, needs.memoryTypeBits, types);
     const uint64_t whole = gpu->info.max_allocation_bytes / needs.alignment * needs.alignment;
     const uint64_t piece = !several ? needs.size : whole > 0 ? whole : needs.alignment;
-    result               = allocate(buffer, needs.size, piece, type);
+    result               = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    for (int i = 0; i < count && result == VK_ERROR_OUT_OF_DEVICE_MEMORY; i++) {
+        free_memory(buffer);
+        type   = types[i];
+        result = allocate(buffer, needs.size, piece, type);
+    }
     if (result == VK_SUCCESS) {
         result = several ? bind_pieces(buffer, needs.size, piece)
                          : vkBindBufferMemory(gpu->device, buffer->buffer, buffer->memory[0], 0);
     }
-    VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    if (result == VK_SUCCESS && !several && (gpu->memory.memoryTypes[type].propertyFlags & host) == host &&
+    const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+                                flags = gpu->memory.memoryTypes[type].propertyFlags;
+    buffer->slow_to_read              = kind == GPU_MEMORY_DEVICE && (flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT) == 0;
+    if (result == VK_SUCCESS && !several && (flags & host) == host &&
         (kind == GPU_MEMORY_HOST || gpu->info.tier.unified_memory)) {
         result = vkMapMemory(gpu->device, buffer->memory[0], 0, VK_WHOLE_SIZE, 0, &buffer->mapped);
     }

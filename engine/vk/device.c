@@ -1,6 +1,7 @@
 /* The life of a device. */
 #include "engine/vk/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,12 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
     if (options->max_allocation_bytes > 0 && options->max_allocation_bytes < gpu->info.max_allocation_bytes) {
         gpu->info.max_allocation_bytes = options->max_allocation_bytes;
     }
+    if (options->as_gpu) {
+        gpu->info.type      = GPU_DISCRETE;
+        gpu->info.driver_id = 0;
+        snprintf(gpu->info.driver, sizeof gpu->info.driver, "taken for a GPU");
+    }
+    gpu_budget_open(gpu, options->submit_seconds);
     gpu->info.tier.unified_memory = gpu->info.tier.unified_memory && !options->separate_memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);
     result = device_create(gpu);
@@ -119,6 +126,11 @@ void gpu_close(Gpu *gpu)
     }
     gpu_instance_destroy(gpu->instance, gpu->messenger);
     free(gpu);
+}
+
+void gpu_lose(Gpu *gpu)
+{
+    gpu->lost = true;
 }
 
 const GpuInfo *gpu_info(const Gpu *gpu)

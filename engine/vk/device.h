@@ -75,6 +75,8 @@ typedef struct GpuOptions {
     /* For tests, which have no small or discrete device at hand: */
     uint64_t max_binding_bytes; /* binds at most so much at once, a multiple of 256; 0: what the device can */
     uint64_t max_allocation_bytes; /* allocates at most so much at once, 16 MiB or more; 0: what the device can */
+    double   submit_seconds;       /* cuts work into submissions that are guessed to take so long; 0: as the device needs */
+    bool     as_gpu;            /* kernels, workgroups and submissions of a GPU, also on a CPU device */
     bool     separate_memory;   /* copies through a staging buffer also where memory is unified             */
 } GpuOptions;
 
@@ -99,6 +101,9 @@ bool gpu_is_dry(const Gpu *gpu);
 
 /* A discrete GPU with so much memory and the limits and features that such ones commonly have, for planning. */
 GpuInfo gpu_info_typical(uint64_t memory_bytes);
+
+/* For tests: from here on every submission and copy fails as it does on a device that the driver lost. */
+void gpu_lose(Gpu *gpu);
 
 const GpuInfo *gpu_info(const Gpu *gpu);
 /* Sets one of info's choices. What was recorded or planned before may not fit it: for a device that was just opened. */

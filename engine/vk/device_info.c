@@ -106,6 +106,25 @@ static void memory_of(GpuInfo *info, VkPhysicalDevice physical, bool budget)
     }
 }
 
+/* What the kernels take of a device, in words; NULL: it has all of it. */
+static const char *lacks(const VkPhysicalDeviceLimits *limits)
+{
+    if (limits->maxComputeWorkGroupInvocations < 256 || limits->maxComputeWorkGroupSize[0] < 256) {
+        return "its workgroups have fewer than 256 invocations";
+    }
+    if (limits->maxComputeSharedMemorySize < 32768) {
+        return "its workgroups share less than 32 KiB of memory";
+    }
+    if (limits->maxStorageBufferRange < (128u << 20)) {
+        return "it binds less than 128 MiB at once";
+    }
+    if (limits->maxPerStageDescriptorStorageBuffers < GPU_STORAGE_BUFFERS ||
+        limits->maxDescriptorSetStorageBuffers < GPU_STORAGE_BUFFERS) {
+        return "its kernels see fewer than 10 buffers at once";
+    }
+    return NULL;
+}
+
 void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical)
 {
     memset(c, 0, sizeof *c);
@@ -178,9 +197,8 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
         snprintf(info->unusable, sizeof info->unusable, "it has no compute queue");
     } else if (!tier->subgroup_arithmetic) {
         snprintf(info->unusable, sizeof info->unusable, "its compute shaders lack subgroup arithmetic");
-    } else if (info->max_workgroup < 256 || info->shared_bytes < 32768 || info->max_binding_bytes < (128u << 20)) {
-        snprintf(info->unusable, sizeof info->unusable,
-                 "its limits are below workgroups of 256, 32 KiB shared memory or 128 MiB bindings");
+    } else if (lacks(&plain.limits) != NULL) {
+        snprintf(info->unusable, sizeof info->unusable, "%s", lacks(&plain.limits));
     }
     free(extensions.items);
 }

@@ -26,15 +26,18 @@ const char *gpu_result_text(VkResult result)
 
 Status gpu_error(Gpu *gpu, VkResult result, const char *what, Error *error)
 {
-    Status status = STATUS_FAILED;
+    Status      status = STATUS_FAILED;
+    const char *advice = "";
     if (result == VK_ERROR_DEVICE_LOST) {
         status    = STATUS_DEVICE_LOST;
+        advice    = "; start again: what was saved is whole, and 'rlsp train --resume RUN' goes on from there";
         gpu->lost = true;
     } else if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) {
         status = STATUS_OUT_OF_MEMORY;
+        advice = "; see what a run takes with 'rlsp plan'";
     }
-    return error_set(error, status, "%s: %s on device %d (%s): %s (%d)", what, "Vulkan call failed", gpu->info.index,
-                     gpu->info.name, gpu_result_text(result), (int)result);
+    return error_set(error, status, "%s: %s on device %d (%s): %s (%d)%s", what, "Vulkan call failed", gpu->info.index,
+                     gpu->info.name, gpu_result_text(result), (int)result, advice);
 }
 
 /* --- instance ---------------------------------------------------------- */

@@ -54,6 +54,9 @@ struct Gpu {
     const char  *owner; /* of arenas to come */
     uint64_t     largest_bytes; /* of an arena so far, and its name */
     char         largest_name[64];
+    double     submit_seconds; /* a command buffer is to take no longer, by guess */
+    double     pace;           /* seconds that a run took over what was guessed, lately */
+    bool       pace_learns;
     GpuStream *transfer, *transfer_next; /* for uploads, downloads and zeroing; the second is made when first needed */
     GpuArena  *staging;                  /* made when first needed */
 
@@ -80,6 +83,7 @@ struct GpuBuffer {
     uint64_t        bytes;
     uint64_t        address; /* 0 where addresses are not supported */
     void           *mapped;  /* NULL: not host-visible, or several */
+    bool            slow_to_read; /* mapped past the host's caches: a copy to cached memory is much faster */
 };
 
 struct GpuArena {
@@ -112,7 +116,7 @@ typedef struct GpuExtensions {
     uint32_t               count;
 } GpuExtensions;
 
-enum { GPU_MAX_DEVICES = 32 };
+enum { GPU_MAX_DEVICES = 32, GPU_STORAGE_BUFFERS = 10 /* that a kernel has at most: decode_advance */ };
 
 GpuExtensions gpu_extensions(VkPhysicalDevice physical);
 bool          gpu_has_extension(const GpuExtensions *list, const char *name);
@@ -153,6 +157,14 @@ const char *gpu_result_text(VkResult result);
 /* Turns a failed VkResult into an Error: device loss and out-of-memory get their
  * own status. `what` says what was being done. */
 Status gpu_error(Gpu *gpu, VkResult result, const char *what, Error *error);
+
+/* budget.c: the guesses by which a recording is cut. `seconds`: of GpuOptions. Of a device that is not cut for, nothing
+ * below is asked. */
+void   gpu_budget_open(Gpu *gpu, double seconds);
+bool   gpu_budget_cuts(const Gpu *gpu);
+double gpu_guess_seconds(const Gpu *gpu, double flops, double bytes); /* at pace 1 */
+void   gpu_pace_learn(Gpu *gpu, double guessed, double seconds);      /* a run's: at pace 1, and by the clock */
+GpuGroups gpu_budget_cut(GpuGroups groups, uint32_t pieces);          /* into how many parts, along each axis */
 
 /* profile.c: what a timed kernel is said to do, between timestamps 2 i and 2 i + 1 of its run; kernel NULL: all of a
  * section. */

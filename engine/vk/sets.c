@@ -145,14 +145,19 @@ static bool add_pool(GpuSets *sets, Error *error)
 
 static VkDescriptorSet allocate(GpuSets *sets, VkDescriptorSetLayout layout, Error *error)
 {
-    while (sets->pool_current < sets->pool_count || add_pool(sets, error)) {
+    for (bool fresh = false; sets->pool_current < sets->pool_count || (fresh = add_pool(sets, error));) {
         VkDescriptorSetAllocateInfo info = {.sType              = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
                                             .descriptorPool     = sets->pools[sets->pool_current],
                                             .descriptorSetCount = 1,
                                             .pSetLayouts        = &layout};
         VkDescriptorSet             set;
-        if (vkAllocateDescriptorSets(sets->gpu->device, &info, &set) == VK_SUCCESS) {
+        const VkResult result = vkAllocateDescriptorSets(sets->gpu->device, &info, &set);
+        if (result == VK_SUCCESS) {
             return set;
+        }
+        if (fresh) { /* not for want of room */
+            gpu_error(sets->gpu, result, "recording commands", error);
+            return VK_NULL_HANDLE;
         }
         sets->pool_current++; /* full: the next pool */
     }

@@ -1,7 +1,15 @@
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "engine/vk/stream_parts.h"
+
+static double clock_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
 
 Gpu *gpu_stream_gpu(GpuStream *stream) { return stream->gpu; }
 
@@ -113,6 +121,7 @@ static void command_begin(GpuStream *stream)
     }
     stream->command_count++;
     stream->dispatch_count = 0;
+    stream->seconds        = 0;
     /* Earlier submissions, and what the host wrote, come first. */
     stream_barrier(stream, STREAM_STAGES | VK_PIPELINE_STAGE_HOST_BIT, STREAM_WRITES | VK_ACCESS_HOST_WRITE_BIT,
                    STREAM_STAGES, STREAM_ACCESS);
@@ -146,13 +155,18 @@ void gpu_stream_begin(GpuStream *stream)
     gpu_sets_reset(&stream->sets);
     stream->command_count = 0;
     stream->timed_count = stream->untimed = 0;
-    stream->flops = 0;
+    stream->flops = stream->guessed = 0;
     stream->state = STREAM_RECORDING;
     command_begin(stream);
     if (stream->queries != VK_NULL_HANDLE && stream->error.status == STATUS_OK) {
         vkCmdResetQueryPool(stream_commands(stream), stream->queries, 0, 2 * STREAM_TIMED);
     }
     stream_section_begin(stream, "other");
+}
+
+uint32_t gpu_stream_submissions(const GpuStream *stream)
+{
+    return stream->command_count;
 }
 
 /* --- running ------------------------------------------------------------------ */
@@ -180,6 +194,9 @@ Status gpu_stream_submit(GpuStream *stream, Error *error)
     if (status != STATUS_OK || stream->gpu->dry) {
         return status;
     }
+    if (stream->gpu->lost) { /* for good: nothing more may be asked of it */
+        return gpu_error(stream->gpu, VK_ERROR_DEVICE_LOST, "submitting work", error);
+    }
     assert(stream->state == STREAM_READY);
     VkSubmitInfo *submits = calloc(stream->command_count, sizeof *submits);
     if (submits == NULL) {
@@ -198,7 +215,8 @@ Status gpu_stream_submit(GpuStream *stream, Error *error)
     if (result != VK_SUCCESS) {
         return gpu_error(stream->gpu, result, "submitting work", error);
     }
-    stream->state = STREAM_PENDING;
+    stream->submitted = clock_now();
+    stream->state     = STREAM_PENDING;
     return STATUS_OK;
 }
 
@@ -228,6 +246,7 @@ Status gpu_stream_wait(GpuStream *stream, Error *error)
     if (result != VK_SUCCESS) {
         return gpu_error(stream->gpu, result, "waiting for work", error);
     }
+    gpu_pace_learn(stream->gpu, stream->guessed, clock_now() - stream->submitted);
     if (stream->timed_count > 0) {
         profile_collect(stream);
     }

@@ -12,8 +12,8 @@
  * Recording functions return nothing: the first error sticks to the stream and
  * is returned by gpu_stream_end / gpu_stream_run. Barriers are put in by the
  * stream where a dispatch touches what an earlier one wrote (or writes what it
- * read); the callers never think of them. A long recording is cut into several
- * submissions so that no single one holds the device for long.
+ * read); the callers never think of them. A long recording, and a long dispatch too, is cut into several
+ * submissions so that no single one holds the device for long: by what flops and bytes suggest (budget.c).
  */
 #ifndef ENGINE_VK_STREAM_H
 #define ENGINE_VK_STREAM_H
@@ -69,7 +69,7 @@ typedef struct GpuDispatch {
     const void *push;                    /* copied now                            */
     uint32_t    push_size;               /* bytes, multiple of 4, at most 128     */
     GpuGroups   groups;                  /* any of them 0: nothing is recorded    */
-    double      flops;                   /* for --profile: see GpuProfileRow; 0: gpu_stream_flops's */
+    double      flops;                   /* for --profile and for cutting: see GpuProfileRow; 0: gpu_stream_flops's */
     double      bytes;                   /* likewise, where it touches a part of what it binds;
                                             0: all that is bound; GPU_UNKNOWN      */
 } GpuDispatch;
@@ -84,7 +84,7 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch);
 void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from);     /* from.size bytes           */
 void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value); /* span.size a multiple of 4 */
 
-/* For --profile: flops of each of the next dispatches that does not know its own (attention: lengths lie on the
+/* For --profile and for cutting: flops of each of the next dispatches that does not know its own (attention: lengths lie on the
  * device), until it is called with 0. */
 void gpu_stream_flops(GpuStream *stream, double flops);
 
@@ -98,6 +98,9 @@ Status gpu_stream_end(GpuStream *stream, Error *error);    /* recording is compl
 Status gpu_stream_submit(GpuStream *stream, Error *error); /* starts it; ends it first if needed */
 Status gpu_stream_wait(GpuStream *stream, Error *error);   /* until the last submit is done  */
 Status gpu_stream_run(GpuStream *stream, Error *error);    /* end + submit + wait            */
+
+/* Into how many submissions the recording was cut; 0 on a device that is only planned for. */
+uint32_t gpu_stream_submissions(const GpuStream *stream);
 
 Gpu *gpu_stream_gpu(GpuStream *stream);
 

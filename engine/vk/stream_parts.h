@@ -29,6 +29,9 @@ struct GpuStream {
     Hazard   hazards[STREAM_HAZARDS];
     uint32_t hazard_count;
     uint32_t dispatch_count; /* in the current command buffer */
+    double   seconds;        /* that it takes, by guess at the device's pace */
+    double   guessed;        /* that all of them take, at pace 1 */
+    double   submitted;      /* when, by the clock */
 
     VkQueryPool queries; /* with gpu->timing */
     const char *section; /* that is being recorded */
@@ -61,5 +64,9 @@ void stream_next_commands(GpuStream *stream);
 /* A section of the recording (gpu_stream_section) from here on, and its end. */
 void stream_section_begin(GpuStream *stream, const char *section);
 void stream_section_end(GpuStream *stream);
+
+/* Makes room in the current command buffer for work of so many guessed seconds (at pace 1), or goes on to the next.
+ * false: it cannot, and the stream's error says why. */
+bool stream_budget(GpuStream *stream, double seconds);
 
 #endif

@@ -1,11 +1,14 @@
 /* What is recorded into a stream's command buffers: dispatches, copies and fills, the barriers between them, and the
  * times that a profile takes. */
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "engine/vk/stream_parts.h"
 
-enum { DISPATCHES_PER_SUBMIT = 256 }; /* on a GPU, so that no submission holds it for long */
+enum { DISPATCHES_PER_SUBMIT = 256 }; /* on a GPU: guesses of small ones are the worst */
+
+static const uint64_t COPY_BYTES = (uint64_t)1 << 30; /* of one command: a copy of a whole model's memory takes seconds */
 
 GpuGroups gpu_groups(uint64_t items, uint32_t per_group)
 {
@@ -80,6 +83,24 @@ void stream_section_end(GpuStream *stream)
     }
 }
 
+/* --- submissions --------------------------------------------------------------- */
+
+bool stream_budget(GpuStream *stream, double seconds)
+{
+    const Gpu *gpu = stream->gpu;
+    if (!gpu_budget_cuts(gpu)) {
+        return true;
+    }
+    const double takes = seconds * gpu->pace;
+    if (stream->dispatch_count >= DISPATCHES_PER_SUBMIT ||
+        (stream->seconds > 0 && stream->seconds + takes > gpu->submit_seconds)) {
+        stream_next_commands(stream);
+    }
+    stream->seconds += takes;
+    stream->guessed += seconds;
+    return stream->error.status == STATUS_OK;
+}
+
 /* --- commands ------------------------------------------------------------------ */
 
 /* Puts in a barrier if an access touches what is pending, then notes it. */
@@ -109,6 +130,17 @@ static bool dispatch_fits(GpuStream *stream, const GpuDispatch *dispatch, const 
         const GpuBind *bind = &dispatch->bind[i];
         if (bind->kind == GPU_BIND_ADDRESS) {
             continue;
+        }
+        /* A bug of the caller's, which most devices would let pass. CPU devices are few, and kernels for them know theirs. */
+        const VkPhysicalDeviceLimits *limits = &gpu->limits;
+        const uint64_t                alignment = gpu->info.type != GPU_CPU        ? GPU_ALIGNMENT
+                                                  : bind->kind == GPU_BIND_TEXEL ? limits->minTexelBufferOffsetAlignment
+                                                                                 : limits->minStorageBufferOffsetAlignment;
+        if (bind->span.offset % alignment != 0) {
+            error_set(&stream->error, STATUS_FAILED,
+                      "kernel '%s', binding %u starts at byte %ju, where not every device can bind", dispatch->kernel, i,
+                      (uintmax_t)bind->span.offset);
+            return false;
         }
         if (bind->kind == GPU_BIND_STORAGE && bind->span.size > gpu->limits.maxStorageBufferRange) {
             error_set(&stream->error, STATUS_FAILED,
@@ -146,6 +178,76 @@ void gpu_stream_section(GpuStream *stream, const char *section)
     }
 }
 
+/* What a dispatch needs to be recorded, in one part or several. */
+typedef struct Recorded {
+    const GpuDispatch *dispatch;
+    const GpuPipeline *pipeline;
+    VkDescriptorSet    set;
+    const Hazard      *accesses;
+    uint32_t           count; /* of accesses */
+    double             flops, bytes;
+} Recorded;
+
+/* `share` of the dispatch: the workgroups from `base` on. The parts of a dispatch need no barriers between them. */
+static void record_part(GpuStream *stream, const Recorded *r, GpuGroups base, GpuGroups groups, double share, bool first)
+{
+    const GpuDispatch *dispatch = r->dispatch;
+    const double bytes = r->bytes >= 0 ? r->bytes : gpu_bound_bytes(dispatch); /* unknown: it reads no more than all */
+    const uint32_t before = stream->command_count;
+    if (stream->error.status != STATUS_OK ||
+        !stream_budget(stream, share * gpu_guess_seconds(stream->gpu, r->flops, bytes))) {
+        return;
+    }
+    if (first || stream->command_count != before) {
+        hazards_add(stream, r->accesses, r->count);
+    }
+    VkCommandBuffer commands = stream_commands(stream);
+    const bool      timed    = kernel_begin(stream);
+    vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, r->pipeline->pipeline);
+    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, r->pipeline->layout, 0, 1, &r->set, 0, NULL);
+    if (dispatch->push_size > 0) {
+        vkCmdPushConstants(commands, r->pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, dispatch->push_size,
+                           dispatch->push);
+    }
+    if (share < 1) {
+        vkCmdDispatchBase(commands, base.x, base.y, base.z, groups.x, groups.y, groups.z);
+    } else {
+        vkCmdDispatch(commands, groups.x, groups.y, groups.z);
+    }
+    if (timed) {
+        kernel_end(stream, r->pipeline->shader->name, share * r->flops, r->bytes >= 0 ? share * r->bytes : r->bytes);
+    }
+    stream->dispatch_count++;
+}
+
+static uint32_t begin_of(uint32_t count, uint32_t parts, uint32_t part)
+{
+    return (uint32_t)((uint64_t)count * part / parts);
+}
+
+static void record_parts(GpuStream *stream, const Recorded *r)
+{
+    const Gpu      *gpu = stream->gpu;
+    const GpuGroups all = r->dispatch->groups;
+    GpuGroups       cut = {1, 1, 1};
+    if (gpu_budget_cuts(gpu)) {
+        const double bytes  = r->bytes >= 0 ? r->bytes : gpu_bound_bytes(r->dispatch);
+        const double pieces = gpu->pace * gpu_guess_seconds(gpu, r->flops, bytes) / gpu->submit_seconds;
+        cut                 = gpu_budget_cut(all, pieces < 1 ? 1 : pieces < 4096 ? (uint32_t)ceil(pieces) : 4096);
+    }
+    const double whole = (double)all.x * all.y * all.z;
+    for (uint32_t z = 0; z < cut.z; z++) {
+        for (uint32_t y = 0; y < cut.y; y++) {
+            for (uint32_t x = 0; x < cut.x; x++) {
+                const GpuGroups base = {begin_of(all.x, cut.x, x), begin_of(all.y, cut.y, y), begin_of(all.z, cut.z, z)};
+                const GpuGroups some = {begin_of(all.x, cut.x, x + 1) - base.x, begin_of(all.y, cut.y, y + 1) - base.y,
+                                        begin_of(all.z, cut.z, z + 1) - base.z};
+                record_part(stream, r, base, some, (double)some.x * some.y * some.z / whole, x + y + z == 0);
+            }
+        }
+    }
+}
+
 void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
 {
     if (stream->gpu->dry || stream->error.status != STATUS_OK || dispatch->groups.x == 0 || dispatch->groups.y == 0 ||
@@ -156,12 +258,6 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
                                          dispatch->subgroup, &stream->error);
     if (pipeline == NULL || !dispatch_fits(stream, dispatch, pipeline)) {
         return;
-    }
-    if (stream->dispatch_count >= DISPATCHES_PER_SUBMIT && stream->gpu->info.type != GPU_CPU) {
-        stream_next_commands(stream);
-        if (stream->error.status != STATUS_OK) {
-            return;
-        }
     }
     VkDescriptorSet set = gpu_sets_find(&stream->sets, pipeline, dispatch, &stream->error);
     if (set == VK_NULL_HANDLE) {
@@ -174,22 +270,14 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
         accesses[count] =
             (Hazard){bind->span.buffer->buffer, bind->span.offset, bind->span.offset + bind->span.size, bind->access};
     }
-    hazards_add(stream, accesses, count);
-
-    VkCommandBuffer commands = stream_commands(stream);
-    const bool      timed    = kernel_begin(stream);
-    vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->pipeline);
-    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, &set, 0, NULL);
-    if (dispatch->push_size > 0) {
-        vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, dispatch->push_size,
-                           dispatch->push);
-    }
-    vkCmdDispatch(commands, dispatch->groups.x, dispatch->groups.y, dispatch->groups.z);
-    if (timed) {
-        kernel_end(stream, pipeline->shader->name, dispatch->flops > 0 ? dispatch->flops : stream->flops,
-                   dispatch->bytes != 0 ? dispatch->bytes : gpu_bound_bytes(dispatch));
-    }
-    stream->dispatch_count++;
+    Recorded recorded = {.dispatch = dispatch,
+                         .pipeline = pipeline,
+                         .set      = set,
+                         .accesses = accesses,
+                         .count    = count,
+                         .flops    = dispatch->flops > 0 ? dispatch->flops : stream->flops,
+                         .bytes    = dispatch->bytes != 0 ? dispatch->bytes : gpu_bound_bytes(dispatch)};
+    record_parts(stream, &recorded);
 }
 
 void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
@@ -198,14 +286,21 @@ void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
         return;
     }
     assert(to.size >= from.size);
-    const Hazard accesses[2] = {{to.buffer->buffer, to.offset, to.offset + from.size, GPU_WRITE},
-                                {from.buffer->buffer, from.offset, from.offset + from.size, GPU_READ}};
-    hazards_add(stream, accesses, 2);
-    VkBufferCopy region = {.srcOffset = from.offset, .dstOffset = to.offset, .size = from.size};
-    const bool   timed  = kernel_begin(stream);
-    vkCmdCopyBuffer(stream_commands(stream), from.buffer->buffer, to.buffer->buffer, 1, &region);
-    if (timed) {
-        kernel_end(stream, "copy", 0, 2 * (double)from.size);
+    for (uint64_t done = 0; done < from.size; done += COPY_BYTES) {
+        const uint64_t size = from.size - done < COPY_BYTES ? from.size - done : COPY_BYTES;
+        const uint64_t at = to.offset + done, source = from.offset + done;
+        if (!stream_budget(stream, gpu_guess_seconds(stream->gpu, 0, 2 * (double)size))) {
+            return;
+        }
+        const Hazard accesses[2] = {{to.buffer->buffer, at, at + size, GPU_WRITE},
+                                    {from.buffer->buffer, source, source + size, GPU_READ}};
+        hazards_add(stream, accesses, 2);
+        VkBufferCopy region = {.srcOffset = source, .dstOffset = at, .size = size};
+        const bool   timed  = kernel_begin(stream);
+        vkCmdCopyBuffer(stream_commands(stream), from.buffer->buffer, to.buffer->buffer, 1, &region);
+        if (timed) {
+            kernel_end(stream, "copy", 0, 2 * (double)size);
+        }
     }
 }
 
@@ -214,11 +309,17 @@ void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value)
     if (stream->gpu->dry || stream->error.status != STATUS_OK) {
         return;
     }
-    const Hazard access = {span.buffer->buffer, span.offset, span.offset + span.size, GPU_WRITE};
-    hazards_add(stream, &access, 1);
-    const bool timed = kernel_begin(stream);
-    vkCmdFillBuffer(stream_commands(stream), span.buffer->buffer, span.offset, span.size, value);
-    if (timed) {
-        kernel_end(stream, "fill", 0, (double)span.size);
+    for (uint64_t done = 0; done < span.size; done += COPY_BYTES) {
+        const uint64_t size = span.size - done < COPY_BYTES ? span.size - done : COPY_BYTES, at = span.offset + done;
+        if (!stream_budget(stream, gpu_guess_seconds(stream->gpu, 0, (double)size))) {
+            return;
+        }
+        const Hazard access = {span.buffer->buffer, at, at + size, GPU_WRITE};
+        hazards_add(stream, &access, 1);
+        const bool timed = kernel_begin(stream);
+        vkCmdFillBuffer(stream_commands(stream), span.buffer->buffer, at, size, value);
+        if (timed) {
+            kernel_end(stream, "fill", 0, (double)size);
+        }
     }
 }

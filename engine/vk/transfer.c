@@ -19,6 +19,12 @@ static GpuArena *staging_of(Gpu *gpu, Error *error)
     return gpu->staging;
 }
 
+/* What mapped memory of a lost device holds may be anything, and must not come into a checkpoint. */
+static Status check_alive(Gpu *gpu, const char *what, Error *error)
+{
+    return gpu->lost ? gpu_error(gpu, VK_ERROR_DEVICE_LOST, what, error) : STATUS_OK;
+}
+
 /* Takes what a real one would have taken. */
 static Status dry_upload(Gpu *gpu, Error *error)
 {
@@ -130,6 +136,9 @@ Status gpu_upload_rows(Gpu *gpu, GpuSpan data, GpuSpan scales, uint64_t rows, Gp
     if (gpu->dry) {
         return dry_upload(gpu, error);
     }
+    if (check_alive(gpu, "copying to the device", error) != STATUS_OK) {
+        return STATUS_DEVICE_LOST;
+    }
     Filling f = {.source      = source,
                  .context     = context,
                  .rows        = rows,
@@ -178,6 +187,9 @@ Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error 
     if (gpu->dry) {
         return dry_upload(gpu, error);
     }
+    if (check_alive(gpu, "copying to the device", error) != STATUS_OK) {
+        return STATUS_DEVICE_LOST;
+    }
     if (to.buffer->mapped != NULL) {
         memcpy(gpu_span_map(to), from, bytes);
         return STATUS_OK;
@@ -192,7 +204,10 @@ Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *err
         memset(to, 0, bytes);
         return STATUS_OK;
     }
-    if (from.buffer->mapped != NULL) {
+    if (check_alive(gpu, "copying from the device", error) != STATUS_OK) {
+        return STATUS_DEVICE_LOST;
+    }
+    if (from.buffer->mapped != NULL && !from.buffer->slow_to_read) {
         memcpy(to, gpu_span_map(from), bytes);
         return STATUS_OK;
     }

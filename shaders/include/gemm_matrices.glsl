@@ -12,8 +12,9 @@ const bool A_VECTORS = (OPERANDS & 4) != 0, B_VECTORS = (OPERANDS & 8) != 0; // 
 // of them at a time, and share them in a cache.
 uvec2 tile_in_order()
 {
-    const uint across = gl_NumWorkGroups.x, linear = gl_WorkGroupID.y * across + gl_WorkGroupID.x;
-    const uint block = linear / (8 * across), down = min(gl_NumWorkGroups.y - 8 * block, 8);
+    const uint across = (n + TILE_N - 1) / TILE_N, rows = (m + TILE_M - 1) / TILE_M; // also of a dispatch in parts
+    const uint linear = gl_WorkGroupID.y * across + gl_WorkGroupID.x;
+    const uint block = linear / (8 * across), down = min(rows - 8 * block, 8);
     const uint in_block = linear - block * 8 * across;
     return uvec2(8 * block + in_block % down, in_block / down);
 }

@@ -24,11 +24,14 @@ int gpu_fixture_open(void **state)
     const char *validate = getenv("RLSP_TEST_VALIDATE");
     Error       error    = {0};
     const char *binding = getenv("RLSP_TEST_BINDING"), *separate = getenv("RLSP_TEST_SEPARATE_MEMORY"),
-               *allocation = getenv("RLSP_TEST_ALLOCATION");
+               *allocation = getenv("RLSP_TEST_ALLOCATION"), *submit = getenv("RLSP_TEST_SUBMIT"),
+               *as_gpu = getenv("RLSP_TEST_AS_GPU");
     GpuOptions  options  = {.select            = getenv("RLSP_TEST_DEVICE"),
                             .validate          = !validate || strcmp(validate, "0") != 0,
                             .max_binding_bytes = binding ? strtoull(binding, NULL, 10) : 0,
                             .max_allocation_bytes = allocation ? strtoull(allocation, NULL, 10) : 0,
+                            .submit_seconds    = submit ? strtod(submit, NULL) : 0,
+                            .as_gpu            = as_gpu && strcmp(as_gpu, "1") == 0,
                             .separate_memory   = separate && strcmp(separate, "1") == 0};
     fixture.gpu          = gpu_open(&options, &error);
     if (fixture.gpu) {

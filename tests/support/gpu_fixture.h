@@ -20,8 +20,10 @@
  *
  * The device is RLSP_TEST_DEVICE (an index or part of a name) or the best one;
  * validation is on unless RLSP_TEST_VALIDATE=0, and gpu_fixture_close fails if
- * the layer said anything. RLSP_TEST_BINDING=BYTES and RLSP_TEST_SEPARATE_MEMORY=1 make it
- * a device that binds less at once, or has memory of its own (GpuOptions). Host memory
+ * the layer said anything. RLSP_TEST_AS_GPU=1 gives a CPU device the kernels and workgroups of
+ * a GPU, of several subgroups each; RLSP_TEST_BINDING=BYTES, RLSP_TEST_SUBMIT=SECONDS and
+ * RLSP_TEST_SEPARATE_MEMORY=1 make it a device that binds less at once, whose work is cut into short submissions, or that
+ * has memory of its own (GpuOptions). Host memory
  * from the fixture and device spans live until the test ends.
  */
 #ifndef TESTS_SUPPORT_GPU_FIXTURE_H
