@@ -16,9 +16,11 @@ layout(constant_id = 3) const uint REG = 4;
 #include "weights.glsl"
 #include "rounding.glsl"
 layout(constant_id = 5) const uint COMPUTE = 0; // A and W's values are rounded to it
+layout(constant_id = 6) const bool A_HALVES = false; // A holds numbers of that type, two to a word
 
 layout(std430, binding = 0) buffer C { float c[]; };
 layout(std430, binding = 1) readonly buffer A { float a[]; };
+layout(std430, binding = 1) readonly buffer AWords { uint a_words[]; };
 layout(std430, binding = 2) readonly buffer Add { float add[]; };
 layout(std430, binding = 3) readonly buffer Bias { float bias[]; };
 layout(push_constant) uniform Push {
@@ -35,6 +37,11 @@ const uint PITCH = TILE + 1;
 shared float tile_a[STEP * PITCH]; // [k][row]
 shared float tile_b[STEP * PITCH]; // [k][column]
 
+float a_at(uint i)
+{
+    return A_HALVES ? compute_value(COMPUTE, half_of(a_words[i >> 1], i)) : compute_rounded(COMPUTE, a[i]);
+}
+
 void main()
 {
     const uint id = gl_LocalInvocationID.x, threads = SIDE * SIDE;
@@ -49,7 +56,7 @@ void main()
             const uint kk = e % STEP, i = e / STEP;
             float value = 0.0;
             if (row0 + i < m && k0 + kk < k) {
-                value = compute_rounded(COMPUTE, a[a0 + (row0 + i) * lda + k0 + kk]);
+                value = a_at(a0 + (row0 + i) * lda + k0 + kk);
             }
             tile_a[kk * PITCH + i] = value;
         }

@@ -6,9 +6,12 @@
 #include "common.glsl"
 #include "reduce.glsl"
 #include "units.glsl"
+#include "rounding.glsl"
+layout(constant_id = 3) const uint STORED = 0; // ComputeType of y; halves where it is not f32
 
 layout(std430, binding = 0) writeonly buffer Y { float y[]; };
 layout(std430, binding = 0) writeonly buffer Y4 { vec4 y4[]; };
+layout(std430, binding = 0) writeonly buffer Y2 { uvec2 y2[]; };
 layout(std430, binding = 1) writeonly buffer Rstd { float rstd[]; }; // [rows]
 layout(std430, binding = 2) readonly buffer X { float x[]; };
 layout(std430, binding = 2) readonly buffer X4 { vec4 x4[]; };
@@ -40,7 +43,7 @@ void main()
     float inverse = inversesqrt(sum / float(width * UNIT) + eps);
     for (uint i = lane; i < width; i += gl_WorkGroupSize.x) {
         vec4 value = LOAD(x_texels, x4, x, base + i) * inverse * LOAD(w_texels, w4, w, i);
-        STORE(y4, y, base + i, value)
+        STORE_AS(STORED, y2, y4, y, base + i, value)
     }
     if (lane == 0) {
         rstd[row] = inverse;

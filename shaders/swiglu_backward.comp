@@ -4,9 +4,12 @@
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "units.glsl"
+#include "rounding.glsl"
+layout(constant_id = 3) const uint STORED = 0; // ComputeType of dgate_up; halves where it is not f32
 
 layout(std430, binding = 0) writeonly buffer DGateUp { float dgate_up[]; }; // [tokens, 2 ff]: gate, then up
 layout(std430, binding = 0) writeonly buffer DGateUp4 { vec4 dgate_up4[]; };
+layout(std430, binding = 0) writeonly buffer DGateUp2 { uvec2 dgate_up2[]; };
 layout(std430, binding = 1) readonly buffer DAct { float dact[]; }; // [tokens, ff]
 layout(std430, binding = 1) readonly buffer DAct4 { vec4 dact4[]; };
 layout(std430, binding = 2) readonly buffer GateUp { float gate_up[]; }; // [tokens, 2 ff]
@@ -29,7 +32,7 @@ void main()
         vec4 d = LOAD(dact_texels, dact4, dact, token * ff + i);
         vec4 sigmoid = 1.0 / (1.0 + exp(-gate));
         vec4 dgate = d * up * sigmoid * (1.0 + gate * (1.0 - sigmoid)), dup = d * gate * sigmoid;
-        STORE(dgate_up4, dgate_up, at, dgate)
-        STORE(dgate_up4, dgate_up, at + ff, dup)
+        STORE_AS(STORED, dgate_up2, dgate_up4, dgate_up, at, dgate)
+        STORE_AS(STORED, dgate_up2, dgate_up4, dgate_up, at + ff, dup)
     }
 }

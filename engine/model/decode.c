@@ -26,6 +26,13 @@ static uint32_t larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+/* Activations that products read. */
+static TypedSpan plan_typed(Planner *planner, ComputeType compute, uint64_t rows, uint32_t width)
+{
+    const ComputeType stored = typed_storage(compute, width);
+    return (TypedSpan){plan(planner, rows * width / (stored == COMPUTE_F32 ? 1 : 2)), stored};
+}
+
 /* The most that any product, or the attention, of a step or a chunk asks for, in bytes. */
 static uint64_t scratch_bytes(const Decoder *d)
 {
@@ -51,12 +58,12 @@ static void plan_all(Planner *p, Decoder *d)
     const uint64_t cache = kv_bytes(gpu_transfer_stream(d->gpu), l->slots, d->cache_length, decoder_attention(d)) / 4;
     d->x                 = plan(p, n * c->hidden_size);
     d->x_next            = plan(p, n * c->hidden_size);
-    d->norm              = plan(p, n * c->hidden_size);
+    d->norm              = plan_typed(p, c->compute, n, c->hidden_size);
     d->rstd              = plan(p, n * (c->heads + c->kv_heads));
     d->qkv               = plan(p, n * (q + 2 * kv));
     d->attention         = plan(p, n * q);
     d->gate_up           = plan(p, n * 2 * c->intermediate_size);
-    d->activation        = plan(p, n * c->intermediate_size);
+    d->activation        = plan_typed(p, c->compute, n, c->intermediate_size);
     d->logits            = plan(p, slots * c->vocab_size);
     d->scratch           = plan(p, scratch_bytes(d) / 4 + 1);
     if (l->lora_rank > 0) {

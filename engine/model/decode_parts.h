@@ -44,7 +44,8 @@ struct Decoder {
     GpuArena    *arena, *host_arena, *panels_arena;
     GpuSpan     *panels; /* [model_matrix_count] of the run's model, for its products; buffer NULL: not packed */
     GpuStream   *stream, *chunks; /* steps; a chunk of prompts                                        */
-    GpuSpan      x, x_next, norm, rstd, qkv, attention, gate_up, activation; /* [max_rows, …]         */
+    GpuSpan      x, x_next, rstd, qkv, attention, gate_up; /* [max_rows, …]                          */
+    TypedSpan    norm, activation;                         /* of them, what products read            */
     GpuSpan      logits;  /* [slots, vocab], least_rows if that is more                     */
     GpuSpan      scratch; /* for the products, or for the attention                         */
     LoraScratch  lora;

@@ -31,7 +31,7 @@ static GpuSpan row_field(const Decoder *d, uint32_t field, uint32_t rows)
 }
 
 static void adapter_step(Decoder *d, const DecodeRows *rows, const Model *model, uint32_t layer, ModelMatrix group,
-                         GpuSpan y, GpuSpan x)
+                         GpuSpan y, TypedSpan x)
 {
     if (model->lora != NULL) {
         lora_forward(rows->stream, model->lora, layer, group, y, x, rows->cache.rows, &d->lora);
@@ -57,7 +57,8 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
     weight_matmul(s,
                   &(Matmul){.layout    = MATMUL_NT,
                             .c         = d->qkv,
-                            .a         = d->norm,
+                            .a         = d->norm.span,
+                            .a_halves  = typed_halves(d->norm),
                             .bias      = c->qkv_bias ? model_span(p, layer->qkv_bias, qkv) : (GpuSpan){0},
                             .m         = n,
                             .n         = qkv,
@@ -70,8 +71,10 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
     if (c->qk_norm) {
         const RmsnormRows q_rows = {n * c->heads, c->head_dim, c->heads, qkv, 0};
         const RmsnormRows k_rows = {n * c->kv_heads, c->head_dim, c->kv_heads, qkv, q};
-        rmsnorm_forward(s, d->qkv, d->rstd, d->qkv, model_span(p, layer->q_norm, c->head_dim), q_rows, c->rms_norm_eps);
-        rmsnorm_forward(s, d->qkv, d->rstd, d->qkv, model_span(p, layer->k_norm, c->head_dim), k_rows, c->rms_norm_eps);
+        rmsnorm_forward(s, typed_f32(d->qkv), d->rstd, d->qkv, model_span(p, layer->q_norm, c->head_dim), q_rows,
+                        c->rms_norm_eps);
+        rmsnorm_forward(s, typed_f32(d->qkv), d->rstd, d->qkv, model_span(p, layer->k_norm, c->head_dim), k_rows,
+                        c->rms_norm_eps);
     }
     kv_append(s, &d->cache[l], d->qkv, d->rope, &rows->cache, decoder_attention(d));
     if (last) {
@@ -90,13 +93,14 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .workspace = d->scratch,
                             .panels    = layer_panels(d, l, MATRIX_O)},
                   model_matrix(model, l, MATRIX_O));
-    adapter_step(d, rows, model, l, MATRIX_O, d->x_next, d->attention);
+    adapter_step(d, rows, model, l, MATRIX_O, d->x_next, typed_f32(d->attention));
     rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h),
                     c->rms_norm_eps);
     weight_matmul(s,
                   &(Matmul){.layout    = MATMUL_NT,
                             .c         = d->gate_up,
-                            .a         = d->norm,
+                            .a         = d->norm.span,
+                            .a_halves  = typed_halves(d->norm),
                             .m         = n,
                             .n         = 2 * ff,
                             .k         = h,
@@ -109,7 +113,8 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
     weight_matmul(s,
                   &(Matmul){.layout    = MATMUL_NT,
                             .c         = d->x,
-                            .a         = d->activation,
+                            .a         = d->activation.span,
+                            .a_halves  = typed_halves(d->activation),
                             .add       = d->x_next,
                             .m         = n,
                             .n         = h,
@@ -131,7 +136,8 @@ static void head_step(Decoder *d, const Model *model, const SampleOptions *sampl
     weight_matmul(d->stream,
                   &(Matmul){.layout    = MATMUL_NT,
                             .c         = d->logits,
-                            .a         = d->norm,
+                            .a         = d->norm.span,
+                            .a_halves  = typed_halves(d->norm),
                             .m         = n,
                             .n         = c->vocab_size,
                             .k         = h,

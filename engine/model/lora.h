@@ -17,8 +17,8 @@
 #define ENGINE_MODEL_LORA_H
 
 #include "engine/model/matrices.h"
+#include "engine/ops/typed_span.h"
 #include "engine/vk/memory.h"
-#include "engine/vk/stream.h"
 
 enum { LORA_ALL = (1 << PROJECTIONS) - 1, LORA_MAX_RANK = 4096, LORA_WIDEST_GROUP = 3 };
 
@@ -86,12 +86,13 @@ typedef struct LoraScratch {
 uint64_t lora_products_bytes(GpuStream *stream, const ModelConfig *model, uint32_t rank, uint32_t tokens,
                              bool backward);
 
-/* y [tokens, outputs of the group] += scale B (A x), x [tokens, in]. */
-void lora_forward(GpuStream *stream, const Lora *lora, uint32_t layer, ModelMatrix group, GpuSpan y, GpuSpan x,
+/* y [tokens, outputs of the group] += scale B (A x), x [tokens, in]. Halves, here and below, are of the model's compute
+ * type. */
+void lora_forward(GpuStream *stream, const Lora *lora, uint32_t layer, ModelMatrix group, GpuSpan y, TypedSpan x,
                   uint32_t tokens, const LoraScratch *scratch);
 
 /* From dy to the gradients of A and B, which are added to, and dx, which is added to unless its buffer is NULL. */
 void lora_backward(GpuStream *stream, const Lora *lora, GpuSpan gradients, uint32_t layer, ModelMatrix group,
-                   GpuSpan dx, GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch);
+                   GpuSpan dx, TypedSpan dy, TypedSpan x, uint32_t tokens, const LoraScratch *scratch);
 
 #endif

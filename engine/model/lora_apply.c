@@ -39,9 +39,14 @@ static GpuSpan floats_of(GpuSpan range, uint64_t offset, uint64_t floats)
 }
 
 /* Columns [column, column + width) of a [tokens, stride] matrix. */
+static TypedSpan typed_columns_of(TypedSpan matrix, uint32_t column, uint32_t width, uint32_t stride, uint32_t tokens)
+{
+    return typed_slice(matrix, column, (uint64_t)(tokens - 1) * stride + width);
+}
+
 static GpuSpan columns_of(GpuSpan matrix, uint32_t column, uint32_t width, uint32_t stride, uint32_t tokens)
 {
-    return floats_of(matrix, column, (uint64_t)(tokens - 1) * stride + width);
+    return typed_columns_of(typed_f32(matrix), column, width, stride, tokens).span;
 }
 
 static const LoraPlace *places_of(const Lora *lora, uint32_t layer)
@@ -50,15 +55,16 @@ static const LoraPlace *places_of(const Lora *lora, uint32_t layer)
 }
 
 /* h [tokens, count * rank] = scale A x of the whole group. */
-static void down(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan x, uint32_t tokens,
+static void down(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, TypedSpan x, uint32_t tokens,
                  const LoraScratch *scratch)
 {
     const uint32_t width = g->count * lora->config.rank;
     matmul(s, &(Matmul){.layout    = MATMUL_NT,
                         .compute   = lora->model.compute,
                         .c         = floats_of(scratch->h, 0, (uint64_t)tokens * width),
-                        .a         = x,
+                        .a         = x.span,
                         .b         = floats_of(lora->parameters, places[g->member[0]].a, (uint64_t)width * g->in),
+                        .a_halves  = typed_halves(x),
                         .m         = tokens,
                         .n         = width,
                         .k         = g->in,
@@ -81,7 +87,7 @@ static bool has_room(GpuStream *s, const Lora *lora, const LoraScratch *scratch)
 }
 
 /* y += scale B (A x) of all members. */
-static void add_outputs(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan y, GpuSpan x,
+static void add_outputs(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan y, TypedSpan x,
                         uint32_t tokens, const LoraScratch *scratch)
 {
     const uint32_t rank = lora->config.rank, ldh = g->count * rank;
@@ -104,18 +110,19 @@ static void add_outputs(GpuStream *s, const Lora *lora, const LoraPlace *places,
 
 /* The gradients of A and B of all members; leaves scratch->dh, the gradient of A x. */
 static void add_gradients(GpuStream *s, const Lora *lora, const LoraPlace *places, const Group *g, GpuSpan gradients,
-                          GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch)
+                          TypedSpan dy, TypedSpan x, uint32_t tokens, const LoraScratch *scratch)
 {
     const uint32_t rank = lora->config.rank, ldh = g->count * rank;
     const GpuSpan  dh = floats_of(scratch->dh, 0, (uint64_t)tokens * ldh);
     down(s, lora, places, g, x, tokens, scratch); /* scaled, and so B's gradient is scale dyᵀ (A x) */
     for (uint32_t i = 0; i < g->count; i++) {
-        const GpuSpan  dyi = columns_of(dy, g->column[i], g->out[i], g->width, tokens);
-        const uint64_t b = places[g->member[i]].b, b_floats = (uint64_t)g->out[i] * rank;
+        const TypedSpan dyi = typed_columns_of(dy, g->column[i], g->out[i], g->width, tokens);
+        const uint64_t  b = places[g->member[i]].b, b_floats = (uint64_t)g->out[i] * rank;
         matmul(s, &(Matmul){.layout     = MATMUL_TN,
                             .compute    = lora->model.compute,
                             .c          = floats_of(gradients, b, b_floats),
-                            .a          = dyi,
+                            .a          = dyi.span,
+                            .a_halves   = typed_halves(dyi),
                             .b          = columns_of(scratch->h, i * rank, rank, ldh, tokens),
                             .accumulate = true,
                             .m          = g->out[i],
@@ -127,7 +134,8 @@ static void add_gradients(GpuStream *s, const Lora *lora, const LoraPlace *place
         matmul(s, &(Matmul){.layout    = MATMUL_NN,
                             .compute   = lora->model.compute,
                             .c         = columns_of(scratch->dh, i * rank, rank, ldh, tokens),
-                            .a         = dyi,
+                            .a         = dyi.span,
+                            .a_halves  = typed_halves(dyi),
                             .b         = floats_of(lora->parameters, b, b_floats),
                             .m         = tokens,
                             .n         = rank,
@@ -141,7 +149,8 @@ static void add_gradients(GpuStream *s, const Lora *lora, const LoraPlace *place
                         .compute    = lora->model.compute,
                         .c          = floats_of(gradients, places[g->member[0]].a, (uint64_t)ldh * g->in),
                         .a          = dh,
-                        .b          = x,
+                        .b          = x.span,
+                        .b_halves   = typed_halves(x),
                         .accumulate = true,
                         .m          = ldh,
                         .n          = g->in,
@@ -187,7 +196,7 @@ static DropoutMask mask_of(const LoraDropout *dropout, uint32_t layer, Projectio
 }
 
 /* The member's input, into scratch->dropped. */
-static GpuSpan drop(GpuStream *s, const Group *one, GpuSpan x, uint32_t tokens, const DropoutMask *mask,
+static GpuSpan drop(GpuStream *s, const Group *one, TypedSpan x, uint32_t tokens, const DropoutMask *mask,
                     const LoraScratch *scratch)
 {
     const GpuSpan dropped = floats_of(scratch->dropped, 0, (uint64_t)tokens * one->in);
@@ -197,7 +206,7 @@ static GpuSpan drop(GpuStream *s, const Group *one, GpuSpan x, uint32_t tokens, 
 
 /* --- a group */
 
-void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, ModelMatrix group, GpuSpan y, GpuSpan x,
+void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, ModelMatrix group, GpuSpan y, TypedSpan x,
                   uint32_t tokens, const LoraScratch *scratch)
 {
     const Group      g      = group_of(lora, group);
@@ -212,12 +221,12 @@ void lora_forward(GpuStream *s, const Lora *lora, uint32_t layer, ModelMatrix gr
     for (uint32_t i = 0; i < g.count; i++) {
         const Group       one  = member_of(&g, i);
         const DropoutMask mask = mask_of(&scratch->dropout, layer, g.member[i]);
-        add_outputs(s, lora, places, &one, y, drop(s, &one, x, tokens, &mask, scratch), tokens, scratch);
+        add_outputs(s, lora, places, &one, y, typed_f32(drop(s, &one, x, tokens, &mask, scratch)), tokens, scratch);
     }
 }
 
 void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t layer, ModelMatrix group, GpuSpan dx,
-                   GpuSpan dy, GpuSpan x, uint32_t tokens, const LoraScratch *scratch)
+                   TypedSpan dy, TypedSpan x, uint32_t tokens, const LoraScratch *scratch)
 {
     const Group      g      = group_of(lora, group);
     const LoraPlace *places = places_of(lora, layer);
@@ -235,7 +244,7 @@ void lora_backward(GpuStream *s, const Lora *lora, GpuSpan gradients, uint32_t l
         const Group       one     = member_of(&g, i);
         const DropoutMask mask    = mask_of(&scratch->dropout, layer, g.member[i]);
         const GpuSpan     dropped = drop(s, &one, x, tokens, &mask, scratch);
-        add_gradients(s, lora, places, &one, gradients, dy, dropped, tokens, scratch);
+        add_gradients(s, lora, places, &one, gradients, dy, typed_f32(dropped), tokens, scratch);
         if (dx.buffer != NULL) {
             input_gradient(s, lora, places, &one, dropped, false, tokens, scratch);
             dropout_backward(s, dx, dropped, tokens, one.in, &mask);

@@ -51,7 +51,7 @@ static RmsnormRows head_rows(const ModelConfig *c, uint32_t tokens, bool k)
 
 /* y += what the group's adapters make of x. */
 static void adapter_forward(GpuStream *s, const Workspace *work, const Model *model, uint32_t layer, ModelMatrix group, GpuSpan y,
-                            GpuSpan x, uint32_t tokens)
+                            TypedSpan x, uint32_t tokens)
 {
     if (model->lora != NULL) {
         lora_forward(s, model->lora, layer, group, y, x, tokens, &work->lora);
@@ -70,15 +70,15 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT,
                                .c = c->qk_norm ? a->qkv_raw : a->qkv,
-                               .a = work->norm,
+                               .a = work->norm.span, .a_halves = typed_halves(work->norm),
                                .bias = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
                                .m = t, .n = w.qkv, .k = w.d,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_QKV));
     adapter_forward(s, work, model, l, MATRIX_QKV, c->qk_norm ? a->qkv_raw : a->qkv, work->norm, t);
     if (c->qk_norm) {
         gpu_copy(s, head_of(a->qkv, (uint64_t)t * w.qkv), head_of(a->qkv_raw, (uint64_t)t * w.qkv));
-        rmsnorm_forward(s, a->qkv, a->q_rstd, a->qkv_raw, model_span(p, layer->q_norm, c->head_dim), head_rows(c, t, false), c->rms_norm_eps);
-        rmsnorm_forward(s, a->qkv, a->k_rstd, a->qkv_raw, model_span(p, layer->k_norm, c->head_dim), head_rows(c, t, true), c->rms_norm_eps);
+        rmsnorm_forward(s, typed_f32(a->qkv), a->q_rstd, a->qkv_raw, model_span(p, layer->q_norm, c->head_dim), head_rows(c, t, false), c->rms_norm_eps);
+        rmsnorm_forward(s, typed_f32(a->qkv), a->k_rstd, a->qkv_raw, model_span(p, layer->k_norm, c->head_dim), head_rows(c, t, true), c->rms_norm_eps);
     }
     rope_forward(s, a->qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
     gpu_stream_flops(s, attention_flops(c, batch, 2));
@@ -87,7 +87,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     gpu_stream_flops(s, 0);
     weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->middle, .a = a->attention, .add = x, .m = t, .n = w.d, .k = w.q,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_O));
-    adapter_forward(s, work, model, l, MATRIX_O, a->middle, a->attention, t);
+    adapter_forward(s, work, model, l, MATRIX_O, a->middle, typed_f32(a->attention), t);
 }
 
 /* next = middle + mlp(norm(middle)). */
@@ -100,14 +100,16 @@ static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model,
     const BlockActivations *a = &work->blocks[l];
     const GpuSpan           p = model->parameters;
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
-    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm, .m = t, .n = 2 * w.ff, .k = w.d,
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = a->gate_up, .a = work->norm.span, .a_halves = typed_halves(work->norm),
+                               .m = t, .n = 2 * w.ff, .k = w.d,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_GATE_UP));
     adapter_forward(s, work, model, l, MATRIX_GATE_UP, a->gate_up, work->norm, t);
     if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
         return;
     }
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
-    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation, .add = a->middle, .m = t, .n = w.d, .k = w.ff,
+    weight_matmul(s, &(Matmul){.layout = MATMUL_NT, .c = next, .a = work->activation.span, .a_halves = typed_halves(work->activation),
+                               .add = a->middle, .m = t, .n = w.d, .k = w.ff,
                                .workspace = work->scratch}, model_matrix(model, l, MATRIX_DOWN));
     adapter_forward(s, work, model, l, MATRIX_DOWN, next, work->activation, t);
 }
@@ -122,7 +124,7 @@ void transformer_forward(GpuStream *s, Workspace *work, const Model *model, cons
         mlp_block_forward(s, work, model, batch, l, work->residual[l + 1]);
     }
     rows_gather(s, work->rows_hidden, work->residual[c->layers], batch->row_index, batch->rows, d);
-    rmsnorm_forward(s, work->rows_norm, work->rows_rstd, work->rows_hidden, model_span(model->parameters, model->final_norm, d),
+    rmsnorm_forward(s, typed_f32(work->rows_norm), work->rows_rstd, work->rows_hidden, model_span(model->parameters, model->final_norm, d),
                     rmsnorm_rows(batch->rows, d), c->rms_norm_eps);
     work->d_started = false;
     work->has_logits = false;
@@ -140,10 +142,11 @@ typedef struct Backward {
 } Backward;
 
 /* dW += dyᵀ x over the tokens, W at `at`; nothing if W is frozen. */
-static void weight_gradient(const Backward *b, uint64_t at, GpuSpan dy, GpuSpan x, uint32_t out, uint32_t in)
+static void weight_gradient(const Backward *b, uint64_t at, TypedSpan dy, TypedSpan x, uint32_t out, uint32_t in)
 {
     if (b->model->lora == NULL) {
-        matmul(b->s, &(Matmul){.layout = MATMUL_TN, .compute = b->model->config.compute, .c = model_span(b->g, at, (uint64_t)out * in), .a = dy, .b = x, .accumulate = true,
+        matmul(b->s, &(Matmul){.layout = MATMUL_TN, .compute = b->model->config.compute, .c = model_span(b->g, at, (uint64_t)out * in),
+                               .a = dy.span, .b = x.span, .a_halves = typed_halves(dy), .b_halves = typed_halves(x), .accumulate = true,
                                .m = out, .n = in, .k = b->tokens, .workspace = b->work->scratch});
     }
 }
@@ -157,7 +160,7 @@ static void norm_weight_gradient(const Backward *b, uint64_t at, GpuSpan dy, Gpu
 }
 
 /* The gradients of the group's adapters, and what they add to dx (buffer NULL: not wanted). */
-static void adapter_backward(const Backward *b, ModelMatrix group, GpuSpan dx, GpuSpan dy, GpuSpan x)
+static void adapter_backward(const Backward *b, ModelMatrix group, GpuSpan dx, TypedSpan dy, TypedSpan x)
 {
     if (b->model->lora != NULL) {
         lora_backward(b->s, b->model->lora, b->g, b->layer, group, dx, dy, x, b->tokens, &b->work->lora);
@@ -165,10 +168,10 @@ static void adapter_backward(const Backward *b, ModelMatrix group, GpuSpan dx, G
 }
 
 /* dx = dy W. */
-static void input_gradient(const Backward *b, GpuSpan dx, GpuSpan dy, ModelMatrix matrix)
+static void input_gradient(const Backward *b, GpuSpan dx, TypedSpan dy, ModelMatrix matrix)
 {
     const Weight *weight = model_matrix(b->model, b->layer, matrix);
-    weight_matmul(b->s, &(Matmul){.layout = MATMUL_NN, .c = dx, .a = dy, .m = b->tokens, .n = weight->columns, .k = weight->rows,
+    weight_matmul(b->s, &(Matmul){.layout = MATMUL_NN, .c = dx, .a = dy.span, .a_halves = typed_halves(dy), .m = b->tokens, .n = weight->columns, .k = weight->rows,
                                   .workspace = b->work->scratch}, weight);
 }
 
@@ -183,10 +186,10 @@ static void mlp_block_backward(const Backward *b)
     const ModelLayer       *layer = &b->model->layers[b->layer];
     const BlockActivations *a = &work->blocks[b->layer];
     const GpuSpan           p = b->model->parameters, dx = work->d_residual;
-    input_gradient(b, work->d_activation, dx, MATRIX_DOWN);
+    input_gradient(b, work->d_activation, typed_f32(dx), MATRIX_DOWN);
     swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
-    weight_gradient(b, layer->down, dx, work->activation, w.d, w.ff);
-    adapter_backward(b, MATRIX_DOWN, work->d_activation, dx, work->activation);
+    weight_gradient(b, layer->down, typed_f32(dx), work->activation, w.d, w.ff);
+    adapter_backward(b, MATRIX_DOWN, work->d_activation, typed_f32(dx), work->activation);
     swiglu_backward(s, work->d_gate_up, work->d_activation, a->gate_up, t, w.ff);
     rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
     weight_gradient(b, layer->gate_up, work->d_gate_up, work->norm, 2 * w.ff, w.d);
@@ -223,9 +226,9 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     const ModelLayer       *layer = &b->model->layers[b->layer];
     const BlockActivations *a = &work->blocks[b->layer];
     const GpuSpan           p = b->model->parameters, dx = work->d_residual, x = work->residual[b->layer];
-    weight_gradient(b, layer->o, dx, a->attention, w.d, w.q);
-    input_gradient(b, work->d_attention, dx, MATRIX_O);
-    adapter_backward(b, MATRIX_O, work->d_attention, dx, a->attention);
+    weight_gradient(b, layer->o, typed_f32(dx), typed_f32(a->attention), w.d, w.q);
+    input_gradient(b, work->d_attention, typed_f32(dx), MATRIX_O);
+    adapter_backward(b, MATRIX_O, work->d_attention, typed_f32(dx), typed_f32(a->attention));
     gpu_stream_flops(s, attention_flops(c, batch, 5) / 2); /* in two kernels */
     const AttentionBatch tiles = attention_batch(c, batch);
     attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, &tiles,
@@ -239,13 +242,13 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
         columns_sum(s, model_span(b->g, layer->qkv_bias, w.qkv), work->d_qkv, t, w.qkv, work->scratch);
     }
     rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d), c->rms_norm_eps);
-    weight_gradient(b, layer->qkv, work->d_qkv, work->norm, w.qkv, w.d);
+    weight_gradient(b, layer->qkv, typed_f32(work->d_qkv), work->norm, w.qkv, w.d);
     if (b->layer == 0 && b->model->lora != NULL) { /* nothing below is trained */
-        adapter_backward(b, MATRIX_QKV, (GpuSpan){0}, work->d_qkv, work->norm);
+        adapter_backward(b, MATRIX_QKV, (GpuSpan){0}, typed_f32(work->d_qkv), work->norm);
         return;
     }
-    input_gradient(b, work->d_norm, work->d_qkv, MATRIX_QKV);
-    adapter_backward(b, MATRIX_QKV, work->d_norm, work->d_qkv, work->norm);
+    input_gradient(b, work->d_norm, typed_f32(work->d_qkv), MATRIX_QKV);
+    adapter_backward(b, MATRIX_QKV, work->d_norm, typed_f32(work->d_qkv), work->norm);
     norm_weight_gradient(b, layer->input_norm, work->d_norm, x, a->rstd1, rmsnorm_rows(t, w.d));
     rmsnorm_backward(s, dx, work->d_norm, x, model_span(p, layer->input_norm, w.d), a->rstd1, rmsnorm_rows(t, w.d), true);
 }

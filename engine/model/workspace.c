@@ -24,6 +24,13 @@ static GpuSpan plan(Planner *planner, uint64_t floats)
     return planner->arenas != NULL ? gpu_arena_take(planner->arenas[planner->part], floats * 4) : (GpuSpan){0};
 }
 
+/* Activations that products read, of rows that are multiples of `width`. */
+static TypedSpan plan_typed(Planner *planner, ComputeType compute, uint32_t width, uint64_t elements)
+{
+    const ComputeType stored = typed_storage(compute, width);
+    return (TypedSpan){plan(planner, stored == COMPUTE_F32 ? elements : (elements + 1) / 2), stored};
+}
+
 static BlockActivations plan_block(Planner *p, const Workspace *w)
 {
     const ModelConfig *c = &w->config;
@@ -83,8 +90,8 @@ static void plan_all(Planner *p, Workspace *w)
         bool own = l == 0 || (w->backward && w->recompute == KEEP_ACTIVATIONS);
         w->blocks[l] = own ? plan_block(p, w) : w->blocks[0];
     }
-    w->norm = plan(p, t * d);
-    w->activation = plan(p, t * ff);
+    w->norm = plan_typed(p, c->compute, c->hidden_size, t * d);
+    w->activation = plan_typed(p, c->compute, c->intermediate_size, t * ff);
     w->rope = plan(p, rope_table_bytes(w->rope_positions, c->head_dim) / 4);
     p->part = WORKSPACE_HEAD;
     w->rows_hidden = plan(p, r * d);
@@ -103,7 +110,7 @@ static void plan_all(Planner *p, Workspace *w)
         w->d_qkv = plan(p, t * qkv);
         w->d_attention = plan(p, t * q);
         w->d_delta = plan(p, t * c->heads);
-        w->d_gate_up = plan(p, t * 2 * ff);
+        w->d_gate_up = plan_typed(p, c->compute, c->intermediate_size, t * 2 * ff);
         w->d_activation = plan(p, t * ff);
     }
 }

@@ -46,8 +46,9 @@ typedef struct Workspace {
     LoraScratch       lora;      /* for adapters; rank 0: none was planned */
     GpuSpan          *residual;  /* [layers + 1] of [tokens, hidden]: before each layer, after the last */
     BlockActivations *blocks;    /* [layers], or all the same one */
-    GpuSpan           norm, activation;                        /* [tokens, hidden], [tokens, intermediate] */
-    GpuSpan           d_residual, d_norm, d_qkv, d_attention, d_delta, d_gate_up, d_activation;
+    TypedSpan         norm, activation;                        /* [tokens, hidden], [tokens, intermediate] */
+    GpuSpan           d_residual, d_norm, d_qkv, d_attention, d_delta, d_activation;
+    TypedSpan         d_gate_up;                               /* [tokens, 2 intermediate] */
     GpuSpan           rows_hidden, rows_norm, rows_rstd, d_rows; /* [rows, hidden] of the head      */
     GpuSpan           logits;     /* [chunk_rows, vocab]                                            */
     GpuSpan           scratch;    /* reductions and split products                                  */

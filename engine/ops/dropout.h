@@ -9,7 +9,7 @@
 #ifndef ENGINE_OPS_DROPOUT_H
 #define ENGINE_OPS_DROPOUT_H
 
-#include "engine/vk/stream.h"
+#include "engine/ops/typed_span.h"
 
 typedef struct DropoutMask {
     float    rate; /* of what is dropped, in [0, 1) */
@@ -17,8 +17,9 @@ typedef struct DropoutMask {
     uint32_t step, row;
 } DropoutMask;
 
-/* f32 [tokens, width], up to 2^32 elements; y may be x. */
-void dropout_forward(GpuStream *stream, GpuSpan y, GpuSpan x, uint32_t tokens, uint32_t width, const DropoutMask *mask);
+/* f32 [tokens, width], up to 2^32 elements; y may be x. x may be halves if 4 divides the width, and then is not y. */
+void dropout_forward(GpuStream *stream, GpuSpan y, TypedSpan x, uint32_t tokens, uint32_t width,
+                     const DropoutMask *mask);
 void dropout_backward(GpuStream *stream, GpuSpan dx, GpuSpan dy, uint32_t tokens, uint32_t width,
                       const DropoutMask *mask);
 

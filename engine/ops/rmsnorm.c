@@ -1,5 +1,7 @@
 #include "engine/ops/rmsnorm.h"
 
+#include <assert.h>
+
 #include "engine/ops/columns.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/units.h"
@@ -25,21 +27,23 @@ static RmsnormRows in_units(RmsnormRows rows, Units units)
     return rows;
 }
 
-void rmsnorm_forward(GpuStream *stream, GpuSpan y, GpuSpan rstd, GpuSpan x, GpuSpan weight, RmsnormRows rows, float eps)
+void rmsnorm_forward(GpuStream *stream, TypedSpan y, GpuSpan rstd, GpuSpan x, GpuSpan weight, RmsnormRows rows,
+                     float eps)
 {
     const Units units = row_units(stream, rows, x);
+    assert(!typed_halves(y) || units.size == 4);
     const struct {
         RmsnormRows rows;
         float       eps;
     } push = {in_units(rows, units), eps};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "rmsnorm",
-                                        .spec       = {group_for(stream, rows.width), units.size, units.texels},
-                                        .spec_count = 3,
-                                        .bind       = {gpu_write(y), gpu_write(rstd), gpu_read(x), gpu_read(weight),
-                                                       texels_bind(x, units.texels), texels_bind(weight, units.texels)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(rows.rows, 1)});
+                                        .spec       = {group_for(stream, rows.width), units.size, units.texels, y.type},
+                                        .spec_count = 4,
+                                        .bind      = {gpu_write(y.span), gpu_write(rstd), gpu_read(x), gpu_read(weight),
+                                                      texels_bind(x, units.texels), texels_bind(weight, units.texels)},
+                                        .push      = &push,
+                                        .push_size = sizeof push,
+                                        .groups    = gpu_groups(rows.rows, 1)});
 }
 
 void rmsnorm_backward(GpuStream *stream, GpuSpan dx, GpuSpan dy, GpuSpan x, GpuSpan weight, GpuSpan rstd,

@@ -60,10 +60,18 @@ static Weight weight_slice(const Weight *w, uint32_t first, uint32_t count)
     return slice;
 }
 
-/* The floats of rows [first, first + rows) of a matrix, `width` of them each, `stride` apart, from `column` on. */
+/* Rows [first, first + rows) of a matrix of elements of `size` bytes, `width` of them each, `stride` apart, from
+ * `column` on. */
+static GpuSpan elements(GpuSpan matrix, uint64_t size, uint64_t first, uint64_t rows, uint64_t column, uint64_t width,
+                        uint64_t stride)
+{
+    return gpu_span_slice(matrix, (first * stride + column) * size, ((rows - 1) * stride + width) * size);
+}
+
+/* The same of floats. */
 static GpuSpan part(GpuSpan matrix, uint64_t first, uint64_t rows, uint64_t column, uint64_t width, uint64_t stride)
 {
-    return gpu_span_slice(matrix, (first * stride + column) * 4, ((rows - 1) * stride + width) * 4);
+    return elements(matrix, 4, first, rows, column, width, stride);
 }
 
 /* The part of a product that rows [first, first + count) of the weight make. */
@@ -82,7 +90,7 @@ static Matmul piece_of(const Matmul *p, uint32_t first, uint32_t count)
         return piece;
     }
     piece.k = count;
-    piece.a = part(p->a, 0, p->m, first, count, p->lda);
+    piece.a = elements(p->a, a_size(p), 0, p->m, first, count, p->lda);
     if (first > 0) { /* the first piece brought in the rest */
         piece.accumulate  = true;
         piece.add.buffer  = NULL;
@@ -129,7 +137,7 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
     const uint32_t reg = 4, tile = cpu ? 32 : 64, side = tile / reg;
     const uint32_t epilogue = matmul_epilogue(p);
     uint32_t       before[4];
-    const GpuSpan  c = matmul_bindable(p->c, 4, &before[0]), a = matmul_bindable(p->a, 4, &before[1]);
+    const GpuSpan  c = matmul_bindable(p->c, 4, &before[0]), a = matmul_bindable(p->a, a_size(p), &before[1]);
     const GpuSpan  add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[2]);
     const GpuSpan  bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[3]);
     const uint32_t push[12] = {p->m,
@@ -144,9 +152,9 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
                                before[1],
                                before[2],
                                before[3]};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_weight",
-                                        .spec       = {side * side, p->layout, tile, reg, w->format, p->compute},
-                                        .spec_count = 6,
+    gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_weight",
+                                        .spec = {side * side, p->layout, tile, reg, w->format, p->compute, p->a_halves},
+                                        .spec_count = 7,
                                         .flops      = 2.0 * p->m * p->n * p->k,
                                         .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(a),
                                                  gpu_read(add), gpu_read(bias), gpu_read(w->data), gpu_read(w->scales)},
@@ -190,7 +198,7 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
     for (uint32_t row = 0; row < p->m; row += step) {
         Matmul piece = *p;
         piece.m      = p->m - row < step ? p->m - row : step;
-        piece.a      = part(p->a, row, piece.m, 0, p->k, p->lda);
+        piece.a      = elements(p->a, a_size(p), row, piece.m, 0, p->k, p->lda);
         piece.c      = part(p->c, row, piece.m, 0, p->n, p->ldc);
         if (p->add.buffer != NULL) {
             piece.add = part(p->add, row, piece.m, 0, p->n, p->ldc);

@@ -21,4 +21,12 @@ layout(constant_id = 2) const bool TEXELS = false;
         floats[at] = (value).x;                                                                                        \
     }
 
+// The same into halves of a type (rounding.glsl), if that is not f32; then UNIT is 4.
+#define STORE_AS(type, pairs, quads, floats, at, value)                                                                \
+    if (type != COMPUTE_F32) {                                                                                         \
+        pairs[at] = uvec2(compute_bits(type, (value).x) | compute_bits(type, (value).y) << 16,                         \
+                          compute_bits(type, (value).z) | compute_bits(type, (value).w) << 16);                        \
+    } else                                                                                                             \
+        STORE(quads, floats, at, value)
+
 #endif

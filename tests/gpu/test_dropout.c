@@ -6,6 +6,7 @@
 #include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 
+#include "engine/io/quantize.h"
 #include "engine/ops/dropout.h"
 #include "engine/random.h"
 
@@ -31,7 +32,7 @@ static void check(uint32_t tokens, uint32_t width, DropoutMask mask)
     const GpuSpan x_span = fixture_upload(x, count), y_span = fixture_upload(dx, count),
                   dx_span = fixture_upload(dx, count);
     GpuStream *stream     = fixture_stream();
-    dropout_forward(stream, y_span, x_span, tokens, width, &mask);
+    dropout_forward(stream, y_span, typed_f32(x_span), tokens, width, &mask);
     dropout_backward(stream, dx_span, x_span, tokens, width, &mask);
     fixture_run();
     const float *y = fixture_download(y_span, count), *sum = fixture_download(dx_span, count);
@@ -48,6 +49,31 @@ static void check(uint32_t tokens, uint32_t width, DropoutMask mask)
     const double share  = (double)dropped / (double)count,
                  spread = sqrt((double)mask.rate * (1.0 - (double)mask.rate) / (double)count);
     assert_true(fabs(share - (double)mask.rate) <= 5.0 * spread);
+}
+
+/* Of halves it makes what it makes of the same numbers as floats. */
+static void takes_halves(void **state)
+{
+    (void)state;
+    enum { TOKENS = 9, WIDTH = 20, COUNT = TOKENS * WIDTH };
+    const DropoutMask mask = {.rate = 0.3f, .seed = 3, .step = 1, .row = 2};
+    for (ComputeType type = COMPUTE_BF16; type <= COMPUTE_F16; type++) {
+        double   values[COUNT];
+        float    floats[COUNT];
+        uint32_t words[COUNT / 2 + 4];
+        for (int i = 0; i < COUNT; i++) {
+            values[i] = i / 8.0 - 3; /* which both types have */
+            floats[i] = (float)values[i];
+        }
+        quantize_rows(type == COMPUTE_BF16 ? WEIGHT_BF16 : WEIGHT_F16, floats, 1, COUNT, words, NULL);
+        const GpuSpan   y = fixture_empty(COUNT), same = fixture_empty(COUNT), x = fixture_upload(values, COUNT);
+        const TypedSpan halves = {fixture_words(words, COUNT / 2), type};
+        GpuStream      *stream = fixture_stream();
+        dropout_forward(stream, y, typed_f32(x), TOKENS, WIDTH, &mask);
+        dropout_forward(stream, same, halves, TOKENS, WIDTH, &mask);
+        fixture_run();
+        fixture_check_same(compute_type_name(type), same, fixture_download(y, COUNT), COUNT);
+    }
 }
 
 static void masks_are_those_of_the_host(void **state)
@@ -82,7 +108,7 @@ static void masks_differ(void **state)
     }
     for (size_t m = 0; m < MASKS; m++) {
         const GpuSpan y = fixture_upload(ones, COUNT);
-        dropout_forward(fixture_stream(), y, y, TOKENS, WIDTH, &masks[m]); /* in place */
+        dropout_forward(fixture_stream(), y, typed_f32(y), TOKENS, WIDTH, &masks[m]); /* in place */
         fixture_run();
         got[m] = fixture_download(y, COUNT);
     }
@@ -102,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fixture_test(masks_are_those_of_the_host),
         fixture_test(masks_differ),
+        fixture_test(takes_halves),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -84,7 +84,7 @@ static void check(RmsnormRows r, size_t tokens)
     GpuSpan workspace = fixture_empty(rmsnorm_workspace_bytes(r) / sizeof(float));
 
     GpuStream *stream = fixture_stream();
-    rmsnorm_forward(stream, in_place, rstd_span, in_place, weight, r, (float)eps);
+    rmsnorm_forward(stream, typed_f32(in_place), rstd_span, in_place, weight, r, (float)eps);
     rmsnorm_backward(stream, added, dy, x, weight, rstd_span, r, true);
     rmsnorm_backward_weight(stream, gdweight, dy, x, rstd_span, r, workspace);
     rmsnorm_backward(stream, dy, dy, x, weight, rstd_span, r, false);
@@ -107,6 +107,24 @@ static void check(RmsnormRows r, size_t tokens)
         dweight[c] += dweight_base[c];
     }
     fixture_check("dweight", gdweight, dweight, r.width, 4e-6);
+}
+
+/* Halves are the floats rounded. */
+static void writes_halves(void **state)
+{
+    (void)state;
+    enum { ROWS = 7, WIDTH = 100, SIZE = ROWS * WIDTH };
+    const RmsnormRows rows = rmsnorm_rows(ROWS, WIDTH);
+    const GpuSpan     x = fixture_upload(fixture_doubles(SIZE, 1), SIZE), y = fixture_empty(SIZE),
+                  weight = fixture_upload(fixture_doubles(WIDTH, 2), WIDTH), rstd = fixture_empty(ROWS);
+    for (ComputeType type = COMPUTE_BF16; type <= COMPUTE_F16; type++) {
+        const TypedSpan halves = {fixture_empty(SIZE / 2), type};
+        GpuStream      *stream = fixture_stream();
+        rmsnorm_forward(stream, typed_f32(y), rstd, x, weight, rows, (float)eps);
+        rmsnorm_forward(stream, halves, rstd, x, weight, rows, (float)eps);
+        fixture_run();
+        fixture_check_halves("y", halves, fixture_download(y, SIZE), SIZE);
+    }
 }
 
 static void whole_rows(void **state)
@@ -137,6 +155,7 @@ static void heads_in_qkv(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(whole_rows), fixture_test(many_rows), fixture_test(heads_in_qkv)};
+    const struct CMUnitTest tests[] = {fixture_test(writes_halves), fixture_test(whole_rows), fixture_test(many_rows),
+                                       fixture_test(heads_in_qkv)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

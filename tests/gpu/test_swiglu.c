@@ -52,9 +52,9 @@ static void check(uint32_t tokens, uint32_t ff, double spread)
     GpuSpan    gate_up = fixture_upload(p.gate_up, 2 * size), dact = fixture_upload(p.dact, size);
     GpuSpan    gact = fixture_empty(size), gd = fixture_empty(2 * size);
     GpuStream *stream = fixture_stream();
-    swiglu_forward(stream, gact, gate_up, tokens, ff);
-    swiglu_backward(stream, gd, dact, gate_up, tokens, ff);
-    swiglu_backward(stream, gate_up, dact, gate_up, tokens, ff);
+    swiglu_forward(stream, typed_f32(gact), gate_up, tokens, ff);
+    swiglu_backward(stream, typed_f32(gd), dact, gate_up, tokens, ff);
+    swiglu_backward(stream, typed_f32(gate_up), dact, gate_up, tokens, ff);
     fixture_run();
     /* A handful of roundings, and an exp that Vulkan allows (3 + 2|x|) ulp. */
     fixture_check("act", gact, act, size, 3e-6);
@@ -71,6 +71,27 @@ static void odd_shapes(void **state)
     check(3, 1030, 1);
 }
 
+/* Halves are the floats rounded. */
+static void writes_halves(void **state)
+{
+    (void)state;
+    enum { TOKENS = 5, FF = 36, SIZE = TOKENS * FF };
+    const GpuSpan gate_up = fixture_upload(fixture_doubles(2 * SIZE, 1), 2 * SIZE),
+                  dact    = fixture_upload(fixture_doubles(SIZE, 2), SIZE);
+    const GpuSpan act = fixture_empty(SIZE), d = fixture_empty(2 * SIZE);
+    for (ComputeType type = COMPUTE_BF16; type <= COMPUTE_F16; type++) {
+        const TypedSpan act_halves = {fixture_empty(SIZE / 2), type}, d_halves = {fixture_empty(SIZE), type};
+        GpuStream      *stream = fixture_stream();
+        swiglu_forward(stream, typed_f32(act), gate_up, TOKENS, FF);
+        swiglu_forward(stream, act_halves, gate_up, TOKENS, FF);
+        swiglu_backward(stream, typed_f32(d), dact, gate_up, TOKENS, FF);
+        swiglu_backward(stream, d_halves, dact, gate_up, TOKENS, FF);
+        fixture_run();
+        fixture_check_halves("act", act_halves, fixture_download(act, SIZE), SIZE);
+        fixture_check_halves("dgate_up", d_halves, fixture_download(d, 2 * SIZE), 2 * SIZE);
+    }
+}
+
 static void large_gates_stay_finite(void **state)
 {
     (void)state;
@@ -79,6 +100,7 @@ static void large_gates_stay_finite(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(odd_shapes), fixture_test(large_gates_stay_finite)};
+    const struct CMUnitTest tests[] = {fixture_test(odd_shapes), fixture_test(writes_halves),
+                                       fixture_test(large_gates_stay_finite)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

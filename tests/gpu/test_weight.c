@@ -51,6 +51,17 @@ static void round_doubles(double *values, size_t count, ComputeType compute)
     }
 }
 
+static GpuSpan upload_halves(const double *values, size_t count, ComputeType compute)
+{
+    uint32_t *words  = fixture_alloc((count / 8 + 1) * 16);
+    float    *floats = fixture_alloc(count * sizeof *floats);
+    for (size_t i = 0; i < count; i++) {
+        floats[i] = (float)values[i];
+    }
+    quantize_rows(compute == COMPUTE_BF16 ? WEIGHT_BF16 : WEIGHT_F16, floats, 1, (uint32_t)count, words, NULL);
+    return fixture_words(words, (count + 1) / 2);
+}
+
 /* The kernel that all products of a test take; NULL: the device's choice. */
 static const MatmulVariant *forced;
 
@@ -63,8 +74,10 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
     double        *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(n, 5),
            *want         = fixture_alloc(c_size * sizeof *want);
     Weight        weight = random_weight(format, t->rows, t->columns, &values);
-    const GpuSpan a_span = fixture_upload(a, (size_t)t->m * lda);
-    weight.compute       = compute;
+    const bool    halves = compute != COMPUTE_F32 && t->m % 2 == 1;
+    const GpuSpan a_span =
+        halves ? upload_halves(a, (size_t)t->m * lda, compute) : fixture_upload(a, (size_t)t->m * lda);
+    weight.compute = compute;
     round_doubles(values, (size_t)t->rows * t->columns, compute);
     round_doubles(a, (size_t)t->m * lda, compute);
     for (uint32_t i = 0; i < t->m; i++) {
@@ -81,6 +94,7 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
     Matmul     p         = {.layout     = layout,
                             .c          = fixture_upload(before, c_size),
                             .a          = a_span,
+                            .a_halves   = halves,
                             .variant    = forced,
                             .accumulate = t->accumulate,
                             .m          = t->m,
@@ -98,10 +112,10 @@ static void check(WeightFormat format, MatmulLayout layout, const Case *t, Compu
     weight_matmul(stream, &p, &weight);
     fixture_run();
     char name[200];
-    snprintf(name, sizeof name, "%s in %s%s, layout %d, m %u, weight %u x %u, pad %u%s%s%s%s",
+    snprintf(name, sizeof name, "%s in %s%s%s, layout %d, m %u, weight %u x %u, pad %u%s%s%s%s",
              weight_format_name(format), compute_type_name(compute), forced != NULL ? " on matrix units" : "",
-             (int)layout, t->m, t->rows, t->columns, t->pad, t->bias ? " bias" : "", t->add ? " add" : "",
-             t->accumulate ? " accumulate" : "", p.workspace.buffer != NULL ? " workspace" : "");
+             halves ? ", A halves" : "", (int)layout, t->m, t->rows, t->columns, t->pad, t->bias ? " bias" : "",
+             t->add ? " add" : "", t->accumulate ? " accumulate" : "", p.workspace.buffer != NULL ? " workspace" : "");
     fixture_check(name, once, want, c_size, 3e-6);
     fixture_check_same(name, again, fixture_download(once, c_size), c_size);
 }

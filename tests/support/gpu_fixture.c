@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/io/quantize.h"
 #include "engine/random.h"
 
 enum { ARENA_BYTES = 192 << 20, MAX_BLOCKS = 512 };
@@ -228,6 +229,22 @@ void fixture_check_same(const char *name, GpuSpan a, const float *want, size_t c
     for (size_t i = 0; i < count; i++) {
         if (memcmp(&got[i], &want[i], sizeof *got) != 0) {
             fail_msg("%s: element %zu of %zu is %.9g, was %.9g", name, i, count, (double)got[i], (double)want[i]);
+        }
+    }
+}
+
+void fixture_check_halves(const char *name, TypedSpan halves, const float *want, size_t count)
+{
+    uint32_t    *rounded = fixture_alloc((count / 8 + 1) * 16);
+    const size_t words   = (count + 1) / 2;
+    const float *got     = fixture_download(halves.span, words);
+    quantize_rows(halves.type == COMPUTE_BF16 ? WEIGHT_BF16 : WEIGHT_F16, want, 1, (uint32_t)count, rounded, NULL);
+    for (size_t i = 0; i < words; i++) {
+        uint32_t word;
+        memcpy(&word, &got[i], sizeof word);
+        if (word != rounded[i]) {
+            fail_msg("%s: %s %zu and the next of %zu are %08x, wanted %08x", name, compute_type_name(halves.type), 2 * i,
+                     count, word, rounded[i]);
         }
     }
 }

@@ -37,6 +37,7 @@
 
 #include <cmocka.h>
 
+#include "engine/ops/typed_span.h"
 #include "engine/vk/device.h"
 #include "engine/vk/memory.h"
 #include "engine/vk/stream.h"
@@ -48,8 +49,8 @@ int gpu_fixture_reset(void **state); /* before and after each test: forgets span
 #define fixture_test(function) cmocka_unit_test_setup_teardown(function, gpu_fixture_reset, gpu_fixture_reset)
 
 Gpu       *fixture_gpu(void);
-GpuStream *fixture_stream(void); /* begun, empty                                        */
-void       fixture_run(void);    /* gpu_stream_run; the test fails with its error text  */
+GpuStream *fixture_stream(void);   /* begun, empty                                        */
+void       fixture_run(void);      /* gpu_stream_run; the test fails with its error text  */
 double     fixture_time(int runs); /* ends the recording; seconds of the fastest of `runs` runs after one to warm up */
 
 /* Host memory, zeroed, freed when the test ends. */
@@ -75,6 +76,9 @@ void fixture_check(const char *name, GpuSpan span, const double *want, size_t co
 
 /* Fails unless both spans hold the same bits. */
 void fixture_check_same(const char *name, GpuSpan a, const float *want, size_t count);
+
+/* Fails unless the halves are those floats rounded to their type. */
+void fixture_check_halves(const char *name, TypedSpan halves, const float *want, size_t count);
 
 /* Compares gradient[i] with the central difference of loss(user) in
  * parameters[i], for every i (or `fixture_gradient_samples` spread ones if there
