@@ -27,7 +27,7 @@ void logits_statistics(GpuStream *stream, GpuSpan logprob, GpuSpan entropy, GpuS
         LogitsPush push  = {first_row + row, count, vocab, 1.0f / temperature};
         gpu_dispatch(stream,
                      &(GpuDispatch){.kernel     = "logits_statistics",
-                                    .spec       = {ops_group_row(stream)},
+                                    .spec       = {ops_group_long_row(stream, vocab, 2)},
                                     .spec_count = 1,
                                     .bind       = {gpu_write(logprob), gpu_write(entropy), gpu_write(lse),
                                                    gpu_read(ops_row_slice(logits, row, count, vocab)), gpu_read(targets)},
@@ -47,7 +47,7 @@ void logits_backward(GpuStream *stream, GpuSpan logits, GpuSpan lse, GpuSpan ent
         LogitsPush push  = {first_row + row, count, vocab, 1.0f / temperature};
         gpu_dispatch(stream,
                      &(GpuDispatch){.kernel     = "logits_backward",
-                                    .spec       = {ops_group_row(stream), has_entropy},
+                                    .spec       = {ops_group_long_row(stream, vocab, 1), has_entropy},
                                     .spec_count = 2,
                                     .bind = {gpu_read_write(ops_row_slice(logits, row, count, vocab)), gpu_read(lse),
                                              gpu_read(has_entropy ? entropy : lse), gpu_read(targets),

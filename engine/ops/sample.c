@@ -1,5 +1,6 @@
 #include "engine/ops/sample.h"
 
+#include "engine/ops/ops.h"
 #include "engine/ops/pieces.h"
 
 typedef struct SamplePush {
@@ -8,21 +9,24 @@ typedef struct SamplePush {
     uint32_t seed_low, seed_high;
 } SamplePush;
 
-/* Vocabularies up to this are one subgroup's work: the reductions then need no shared memory. */
-enum { SMALL_VOCAB = 1024 };
-
-static uint32_t group_size(GpuStream *stream, uint32_t vocab)
-{
-    uint32_t group    = ops_group_row(stream);
-    uint32_t subgroup = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
-    return vocab <= SMALL_VOCAB && subgroup >= 4 && subgroup < group ? subgroup : group;
-}
-
 static bool is_filtered(const SampleOptions *options, uint32_t vocab)
 {
     bool top_k = options->top_k > 0 && options->top_k < vocab;
     bool top_p = options->top_p > 0 && options->top_p < 1;
     return options->temperature > 0 && (top_k || top_p || options->min_p > 0);
+}
+
+/* Times that a row is gone over: once for each cut of a filter's search (in five, of 2^31), and a few more. */
+enum { SEARCHES = 2 * 15 + 5, PLAIN = 3 };
+
+/* Vocabularies up to this are one subgroup's work: the reductions then need no shared memory. */
+enum { SMALL_VOCAB = 1024 };
+
+static uint32_t group_size(GpuStream *stream, uint32_t vocab, bool filtered)
+{
+    uint32_t group    = ops_group_long_row(stream, vocab, filtered ? SEARCHES : PLAIN);
+    uint32_t subgroup = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    return vocab <= SMALL_VOCAB && subgroup >= 4 && subgroup < group ? subgroup : group;
 }
 
 static SamplePush push_constants(const SampleOptions *options, uint32_t vocab)
@@ -58,17 +62,17 @@ void sample_tokens(GpuStream *stream, GpuSpan token, GpuSpan logprob, GpuSpan fi
         push.first_slot = slot;
         push.slots      = slots - slot < step ? slots - slot : step;
         /* without filtered_logprob its binding is never written; another buffer holds the place */
-        gpu_dispatch(stream,
-                     &(GpuDispatch){.kernel = "sample",
-                                    .spec   = {group_size(stream, vocab), is_filtered(options, vocab), has_filtered},
-                                    .spec_count = 3,
-                                    .bind       = {gpu_write(token), gpu_write(logprob),
-                                                   gpu_write(has_filtered ? filtered_logprob : logprob),
-                                                   gpu_read(ops_row_slice(logits, slot, push.slots, vocab)),
-                                                   gpu_read(sequence), gpu_read(position)},
-                                    .push       = &push,
-                                    .push_size  = sizeof push,
-                                    .groups     = gpu_groups(push.slots, 1)});
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "sample",
+                                            .spec       = {group_size(stream, vocab, is_filtered(options, vocab)),
+                                                           is_filtered(options, vocab), has_filtered},
+                                            .spec_count = 3,
+                                            .bind       = {gpu_write(token), gpu_write(logprob),
+                                                           gpu_write(has_filtered ? filtered_logprob : logprob),
+                                                           gpu_read(ops_row_slice(logits, slot, push.slots, vocab)),
+                                                           gpu_read(sequence), gpu_read(position)},
+                                            .push       = &push,
+                                            .push_size  = sizeof push,
+                                            .groups     = gpu_groups(push.slots, 1)});
     }
 }
 
@@ -81,7 +85,8 @@ void sample_probabilities(GpuStream *stream, GpuSpan probability, GpuSpan keep, 
         push.first_slot = slot;
         push.slots      = slots - slot < step ? slots - slot : step;
         gpu_dispatch(stream, &(GpuDispatch){.kernel     = "sample_probabilities",
-                                            .spec       = {group_size(stream, vocab), is_filtered(options, vocab)},
+                                            .spec       = {group_size(stream, vocab, is_filtered(options, vocab)),
+                                                           is_filtered(options, vocab)},
                                             .spec_count = 2,
                                             .bind = {gpu_write(ops_row_slice(probability, slot, push.slots, vocab)),
                                                      gpu_write(ops_row_slice(keep, slot, push.slots, vocab)),

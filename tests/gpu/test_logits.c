@@ -32,7 +32,7 @@ typedef struct Case {
 
 static const Case cases[] = {
     {0, 5, 141, 1, 4},    {3, 7, 29, 0.7f, 3}, {64, 2, 5003, 1.8f, 5},
-    {0, 3, 151936, 1, 3}, {1, 4, 1, 1, 1},     {0, 4, 300, 0.25f, 30},
+    {0, 3, 151936, 1, 3}, {1, 4, 1, 1, 1}, {0, 1, 600000, 1, 1},     {0, 4, 300, 0.25f, 30},
 };
 
 static void statistics_and_gradient(void **state)

@@ -2,6 +2,7 @@
  * the draws against an inverse CDF in float64. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/ops/sample.h"
@@ -147,6 +148,47 @@ static void draws_are_the_inverse_cdf(void **state)
     check_draws(2, (SampleOptions){.temperature = 1, .seed = 8}, 1);
 }
 
+static int largest_first(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+/* Of as many tokens as Qwen has: the k largest are kept, or as few of the largest as reach p. */
+static void filters_of_a_large_vocabulary(void **state)
+{
+    (void)state;
+    enum { VOCAB = 151936, KEPT = 50 };
+    double *logits = fixture_doubles(VOCAB, 77), *sorted = fixture_alloc(VOCAB * sizeof *sorted), all = 0, some = 0;
+    memcpy(sorted, logits, VOCAB * sizeof *sorted);
+    qsort(sorted, VOCAB, sizeof *sorted, largest_first);
+    for (int i = 0; i < VOCAB; i++) {
+        all += exp(sorted[i]);
+    }
+    for (int by_count = 0; by_count < 2; by_count++) {
+        const SampleOptions options     = {.temperature = 1, .top_k = by_count ? KEPT : 0, .top_p = by_count ? 1 : 0.9f};
+        GpuSpan             probability = fixture_empty(VOCAB), keep = fixture_empty(VOCAB);
+        sample_probabilities(fixture_stream(), probability, keep, fixture_upload(logits, VOCAB), &options, 1, VOCAB);
+        fixture_run();
+        const uint32_t *kept  = (const uint32_t *)(const void *)fixture_download(keep, VOCAB);
+        uint32_t        count = 0;
+        some                  = 0;
+        for (uint32_t j = 0; j < VOCAB; j++) {
+            count += kept[j];
+            some += kept[j] ? exp(logits[j]) : 0;
+        }
+        print_message("  %u kept, %.6f of the mass\n", count, some / all);
+        for (uint32_t j = 0; j < VOCAB; j++) {
+            assert_int_equal(kept[j], logits[j] >= sorted[count - 1]);
+        }
+        if (by_count) {
+            assert_int_equal(count, KEPT);
+        } else {
+            assert_true(fabs(some / all - 0.9) < 1e-4);
+        }
+    }
+}
+
 /* 20,000 draws from one distribution: chi-square within its 1e-6 quantile. */
 static void frequencies(void **state)
 {
@@ -255,7 +297,7 @@ static void greedy_and_broken_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(filters_match_pytorch), fixture_test(draws_are_the_inverse_cdf),
+    const struct CMUnitTest tests[] = {fixture_test(filters_match_pytorch), fixture_test(draws_are_the_inverse_cdf), fixture_test(filters_of_a_large_vocabulary),
                                        fixture_test(frequencies), fixture_test(slot_does_not_matter),
                                        fixture_test(greedy_and_broken_rows)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
