@@ -2,20 +2,11 @@
 # Runs with a LoRA adapter: SFT and RL train it and leave the base alone, a run that is killed and resumed repeats an
 # unbroken one bit for bit, and what is exported gives the log-probabilities that the adapter gives on its base.
 # usage: test_adapter.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
+. "$2/tests/support/e2e.sh"
 run_id=
-trap '[ -z "$run_id" ] || kill -9 "$run_id" 2>/dev/null; rm -rf "$work"' EXIT
-failures=0
+at_exit() { [ -z "$run_id" ] || kill -9 "$run_id" 2>/dev/null; }
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
-
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_adapter: no device, left out"; exit 0; }
+need_device
 
 train() { # DIRECTORY EXTRA…
     directory=$1
@@ -24,9 +15,6 @@ train() { # DIRECTORY EXTRA…
         --set model.init.hidden_size=16 --set model.init.intermediate_size=32 --set 'sft.phases.*.batch_size=4' \
         --set 'sft.phases.*.steps=2' --set rl.max_new_tokens=12 --set eval.problems=4 "$@" >"$work/out" 2>"$work/err" </dev/null
 }
-
-# values EVENT FIELD: one per event, of the run in $run
-values() { grep "\"event\":\"$1\"" "$run/events.jsonl" | sed -E "s/.*\"$2\":([^,}]*).*/\1/"; }
 
 # --- a base to work on: a whole model
 train "$work/whole" --set 'stages=["sft"]' --set eval.problems=0 || fail "the base: exit code $?"
@@ -162,5 +150,4 @@ refused "dropout of no adapter" 2 "'adapter.dropout'" "$rlsp" config "$source/co
 [ -e "$work/x" ] && fail "a refused export left something"
 refused "a resumed run whose base has gone" 2 "$work/base" sh -c 'mv "$1" "$1.away"; "$2" train --resume "$3" --batch; code=$?; mv "$1.away" "$1"; exit $code' - "$work/base" "$rlsp" "$work/rl"
 
-[ $failures -eq 0 ] && echo "test_adapter: all passed"
-exit $((failures > 0))
+finish

@@ -2,18 +2,8 @@
 # rlsp train with wrong options, configs, data, models, devices and directories: one clear line, the right
 # exit code, nothing left behind that stands in the way, nothing lost that was saved.
 # usage: test_bad_input.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
+. "$2/tests/support/e2e.sh"
 models=$source/tests/data/parity/models
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -2 "$work/err" 2>/dev/null
-}
 
 . "$source/tests/support/smoke.sh"
 
@@ -61,7 +51,7 @@ said "no run to resume" 2 $? "$work/none is no run directory"
 "$rlsp" train --resume "$work/none" --set seed=2 >"$work/out" 2>"$work/err"
 said "resume with another config" 2 $? "--resume alone"
 
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_bad_input: no device, the rest is left out"; exit $((failures > 0)); }
+need_device
 
 # --- devices, models, sizes
 refused "a device number that is not there" "99" --device 99
@@ -146,5 +136,4 @@ echo '{"step":' >"$work/hurt/checkpoints/last/checkpoint.json"
 "$rlsp" train --resume "$work/hurt" --batch >"$work/out" 2>"$work/err"
 said "a cut checkpoint.json" 2 $? "checkpoint.json"
 
-[ $failures -eq 0 ] && echo "test_bad_input: all passed"
-exit $((failures > 0))
+finish

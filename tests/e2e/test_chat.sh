@@ -1,35 +1,15 @@
 #!/bin/sh
 # Conversations from outside: rlsp tokenize with messages, rlsp generate --chat.
 # usage: test_chat.sh path/to/rlsp source-directory
-rlsp=$1
-parity=$2/tests/data/parity
+. "$2/tests/support/e2e.sh"
+. "$source/tests/support/tmux.sh"
+parity=$source/tests/data/parity
 case $rlsp in
 /*) ;;
 *) rlsp=$PWD/$rlsp ;;
 esac
-work=$(mktemp -d) || exit 1
-. "$2/tests/support/tmux.sh"
-trap 'tm kill-server 2>/dev/null; rm -rf "$work"' EXIT
+at_exit() { tm kill-server 2>/dev/null; }
 trap 'exit 1' HUP INT TERM
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    head -3 "$work/err"
-}
-
-# run EXIT-CODE WORD-IN-STDERR ARGUMENTS…, reading $work/in; stdout is left in $work/out
-run() {
-    code=$1 word=$2
-    shift 2
-    "$rlsp" "$@" <"$work/in" >"$work/out" 2>"$work/err"
-    found=$?
-    [ $found -eq "$code" ] || fail "rlsp $*: exit code $found, wanted $code"
-    [ "$code" -eq 0 ] && { [ ! -s "$work/err" ] || fail "rlsp $*: stderr is not empty"; return; }
-    grep -qF -e "$word" "$work/err" || fail "rlsp $*: no \"$word\" on stderr"
-    [ "$(wc -l <"$work/err")" -eq 1 ] || fail "rlsp $*: not one line on stderr"
-}
 
 # Every conversation of the reference: ids and text.
 for style in qwen2-style llama3-style; do
@@ -82,7 +62,7 @@ run 2 "are for --chat" generate --model "$model" --prompt a --system b
 run 2 "name=value" generate --model "$model" --chat --prompt a --chat-set b
 run 2 "none.jinja" generate --model "$model" --chat --prompt a --chat-template "$work/none.jinja"
 
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_chat: no device, the rest is left out"; exit $((failures > 0)); }
+need_device
 
 # One answer: the same ids as by way of tokenize.
 run 0 "" generate --model "$model" --chat --system "be brief" --prompt "hello there" --temperature 0 --max-new 12 --json
@@ -116,5 +96,4 @@ tm send-keys C-c
 tm send-keys C-d
 await "the end" seen 'left with 0'
 
-[ $failures -eq 0 ] && echo "test_chat: all well"
-exit $((failures > 0))
+finish

@@ -2,20 +2,11 @@
 # Commands to a running trainer: pause, resume, checkpoint, sample, stop; and --detach. A run that was paused, saved,
 # sampled and stopped, and resumed, comes to the same events, traces and parameters as an unbroken one, bit for bit.
 # usage: test_control.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
+. "$2/tests/support/e2e.sh"
 run_id=
-trap '[ -z "$run_id" ] || kill -9 "$run_id" 2>/dev/null; rm -rf "$work"' EXIT
-failures=0
+at_exit() { [ -z "$run_id" ] || kill -9 "$run_id" 2>/dev/null; }
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
-
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_control: no device, left out"; exit 0; }
+need_device
 
 # --- options that cannot be
 "$rlsp" train --config "$source/configs/countdown-smoke.json" --out "$work/x" --control 77 >"$work/out" 2>"$work/err" && fail "a closed descriptor is taken"
@@ -271,5 +262,4 @@ same "$work/f" "$work/a" "detached"
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "--detach with a device that is not there says more than one line"
 [ -z "$(ls "$work/g" 2>/dev/null)" ] || fail "--detach that failed left something"
 
-[ $failures -eq 0 ] && echo "test_control: all passed"
-exit $((failures > 0))
+finish

@@ -1,29 +1,8 @@
 #!/bin/sh
 # rlsp generate and rlsp score from outside, on the parity models.
 # usage: test_generate.sh path/to/rlsp source-directory
-rlsp=$1
-models=$2/tests/data/parity/models
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    head -3 "$work/err"
-}
-
-# run EXIT-CODE WORD-IN-STDERR ARGUMENTS…, reading $work/in; stdout is left in $work/out
-run() {
-    code=$1 word=$2
-    shift 2
-    "$rlsp" "$@" <"$work/in" >"$work/out" 2>"$work/err"
-    found=$?
-    [ $found -eq "$code" ] || fail "rlsp $*: exit code $found, wanted $code"
-    [ "$code" -eq 0 ] && { [ ! -s "$work/err" ] || fail "rlsp $*: stderr is not empty"; return; }
-    grep -qF -e "$word" "$work/err" || fail "rlsp $*: no \"$word\" on stderr"
-    [ "$(wc -l <"$work/err")" -eq 1 ] || fail "rlsp $*: not one line on stderr"
-}
+. "$2/tests/support/e2e.sh"
+models=$source/tests/data/parity/models
 
 # What the reference has under a key for each greedy continuation, a line each: list MODEL KEY
 list() {
@@ -63,7 +42,7 @@ run 0 "" generate --model "$llama" --ids
 run 0 "" score --model "$llama"
 [ -s "$work/out" ] && fail "nothing in, something out"
 
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_generate: no device, the rest is left out"; exit $((failures > 0)); }
+need_device
 
 # Greedy continuations and their log-probabilities are the reference's.
 for model in tiny-llama tiny-qwen3; do
@@ -102,5 +81,4 @@ run 0 "" generate --model "$llama" --prompt Buffer --max-new 6 --n 3 --json
 [ "$(sort -u "$work/out" | wc -l)" -eq 3 ] || fail "--n 3 gives no three samples"
 grep -q '"stopped":' "$work/out" || fail "--json does not say whether it stopped"
 
-[ $failures -eq 0 ] && echo "test_generate: all passed"
-exit $((failures > 0))
+finish

@@ -2,23 +2,14 @@
 # A judge and a reward server in training: what is paid is what was said and logged, the key stays out of the run,
 # and whatever the server does the run goes on, or stops with everything saved, as the config says.
 # usage: test_judge.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
+. "$2/tests/support/e2e.sh"
 stub=$(dirname "$rlsp")/stub_judge
-work=$(mktemp -d) || exit 1
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
-failures=0
+at_exit() { [ -z "$server" ] || kill "$server" 2>/dev/null; }
 key=sk-never-to-be-seen-4711
 export no_proxy=127.0.0.1
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
-
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_judge: no device, left out"; exit 0; }
+need_device
 [ -x "$stub" ] || { echo "test_judge: no stub_judge beside rlsp, left out"; exit 0; }
 
 # serve ARGUMENTS…: a stub server; its URL in $url, its port in $port
@@ -287,5 +278,4 @@ grep -q "$key" "$work/err" && fail "a key that was mistaken for a name is printe
 refused "reward.remote.endpoint" --set reward.remote.mode=total
 refused "no place for it" --set reward.remote.mode=total --set "reward.remote.endpoint=$url" --set reward.explore.compat=true
 
-[ $failures -eq 0 ] && echo "test_judge: all passed"
-exit $((failures > 0))
+finish

@@ -2,21 +2,12 @@
 # A jsonl task from end to end: problems of a file, posed by a chat template, judged by the math verifier; a resumed run
 # repeats an unbroken one; traces hold what was asked and why it was judged so; bad files and settings are refused.
 # usage: test_math.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
+. "$2/tests/support/e2e.sh"
 pid=
 exec_train=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$work"' EXIT
-failures=0
+at_exit() { [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; }
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
-
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_math: no device, left out"; exit 0; }
+need_device
 all=$source/tests/data/math/arithmetic.jsonl
 
 # Six problems, learnt by heart, so that there are right answers: "Wait: \boxed{…}".
@@ -146,5 +137,4 @@ refused 2 "task.max_prompt_tokens" --set task.max_prompt_tokens=5
 refused 2 "task.data" --set task.data=
 refused 2 "context" --set rl.max_new_tokens=32760
 
-[ $failures -eq 0 ] && echo "test_math: all passed"
-exit $((failures > 0))
+finish

@@ -1,18 +1,9 @@
 #!/bin/sh
 # rlsp plot on the recorded run: pictures, metrics, bad input.
 # usage: test_plot.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
+. "$2/tests/support/e2e.sh"
 run=$source/tests/data/run-recorded
-work=$(mktemp -d) || exit 1
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    head -5 "$work/out" "$work/err" 2>/dev/null
-}
+at_exit() { chmod -R u+w "$work"; }
 
 plot() { # ARGUMENTS…; exit code in $code
     "$rlsp" plot "$@" >"$work/out" 2>"$work/err" </dev/null
@@ -142,5 +133,4 @@ refused 1 "$work/no/bad.png" "$run" -o "$work/no/bad.png"
 { "$rlsp" plot "$run" --list 2>"$work/err"; echo $? >"$work/code"; } | head -1 >"$work/out"
 [ "$(cat "$work/code")" -eq 0 ] && [ ! -s "$work/err" ] || fail "--list | head"
 
-[ $failures -eq 0 ] && echo "test_plot: all passed"
-exit $((failures > 0))
+finish

@@ -2,20 +2,11 @@
 # A run that is killed at any moment, or stopped, and resumed repeats an unbroken one: the same events and
 # traces (but for the clock), the same parameters and optimizer state, bit for bit.
 # usage: test_resume.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
+. "$2/tests/support/e2e.sh"
 run_id=
-trap '[ -z "$run_id" ] || kill -9 "$run_id" 2>/dev/null; rm -rf "$work"' EXIT
-failures=0
+at_exit() { [ -z "$run_id" ] || kill -9 "$run_id" 2>/dev/null; }
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
-
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_resume: no device, left out"; exit 0; }
+need_device
 
 # 4 SFT steps in two phases, 4 RL steps, a checkpoint after each, all kept.
 new_run() { # DIRECTORY EXTRA…
@@ -192,5 +183,4 @@ finish
 [ "$code" -eq 0 ] || fail "resumed in f16: exit code $code"
 same_as_unbroken "$work/d" "killed in f16"
 
-[ $failures -eq 0 ] && echo "test_resume: all passed"
-exit $((failures > 0))
+finish

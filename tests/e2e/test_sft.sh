@@ -3,19 +3,9 @@
 # what `rlsp score` gives the tokens that `rlsp tokenize --labels` marks, so that nothing else is learnt; the loss falls; a
 # run that is killed repeats an unbroken one; steps fill up to a number of tokens; bad lines are told by their number.
 # usage: test_sft.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
+. "$2/tests/support/e2e.sh"
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
-
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_sft: no device, left out"; exit 0; }
+need_device
 
 models=$source/tests/data/parity/models
 
@@ -157,5 +147,4 @@ grep -q 'pairs.jsonl:1: needs "ids", "messages", "text", or "prompt" and "comple
 train tiny-qwen2 "$work/refused" --set sft.check_data=sample
 [ $? = 2 ] || fail "a sample without max_length: exit code not 2"
 
-[ $failures = 0 ] && echo "test_sft: all passed"
-exit $((failures > 0))
+finish

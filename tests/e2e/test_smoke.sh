@@ -2,22 +2,10 @@
 # The smoke configs run every stage, and so do the forms of reinforcement learning that they leave out;
 # what the events say is whole and sane.
 # usage: test_smoke.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
+. "$2/tests/support/e2e.sh"
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -2 "$work/err" 2>/dev/null
-}
+need_device
 
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_smoke: no device, left out"; exit 0; }
-
-# values EVENT FIELD: one per event, of the run in $run
-values() { grep "\"event\":\"$1\"" "$run/events.jsonl" | sed -E "s/.*\"$2\":([^,}]*).*/\1/"; }
 # all WHAT EVENT FIELD AWK-CONDITION on x: there are such events, and it holds for each
 all() {
     values "$2" "$3" | awk "{ x = \$1; n++; if (\$1 == \"null\" || !($4)) bad = 1 } END { exit bad || n == 0 }" || fail "$1: $3 of $2: $(values "$2" "$3" | tr '\n' ' ')"
@@ -94,5 +82,4 @@ variant "shared critic, truncated masked" --set model.critic=shared --set rl.tru
 some "shared critic" rl_step value_loss "x > 0" # a step whose responses are all truncated is masked whole
 values rl_step value | tail -1 | grep -qx 0 && fail "shared critic: the value head did not learn while the actor was frozen"
 
-[ $failures -eq 0 ] && echo "test_smoke: all passed"
-exit $((failures > 0))
+finish

@@ -1,18 +1,9 @@
 #!/bin/sh
 # rlsp traces on the recorded run: lists, filters, colours, the page, JSON; bad input; a reader that stops early.
 # usage: test_traces.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
+. "$2/tests/support/e2e.sh"
 run=$source/tests/data/run-recorded
-work=$(mktemp -d) || exit 1
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    head -5 "$work/out" "$work/err" 2>/dev/null
-}
+at_exit() { chmod -R u+w "$work"; }
 
 traces() { # ARGUMENTS…; exit code in $code
     "$rlsp" traces "$@" >"$work/out" 2>"$work/err" </dev/null
@@ -170,5 +161,4 @@ for form in "" --ansi "--html -" --json; do
     grep -qE "Sanitizer|cannot write" "$work/err" && fail "traces $form | head: not silent"
 done
 
-[ $failures -eq 0 ] && echo "test_traces: all passed"
-exit $((failures > 0))
+finish

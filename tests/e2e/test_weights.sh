@@ -2,17 +2,7 @@
 # --weights and model.weights: a base frozen in each format is scored, trained on with an adapter, resumed and exported;
 # what is trained in full refuses.
 # usage: test_weights.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
+. "$2/tests/support/e2e.sh"
 
 # --- told before a device is started
 refused() { # WORD COMMAND…
@@ -28,7 +18,7 @@ refused "model.weights" "$rlsp" train --config "$source/configs/countdown-smoke.
 refused "model.weights" "$rlsp" train --config "$source/configs/countdown-smoke.json" --out "$work/no" --batch --set model.weights=int2 --set adapter.kind=lora
 [ -e "$work/no" ] && fail "a refused run left a folder"
 
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_weights: no device, the rest is left out"; exit $((failures > 0)); }
+need_device
 
 # --- score: f32 files are f32 unless told otherwise
 printf '{"ids":[1,5,9,20,7,3]}\n{"ids":[2,30,31,4]}\n' >"$work/ids"
@@ -61,5 +51,4 @@ cmp -s "$work/a/checkpoints/step-000006/adapter_model.safetensors" "$work/b/chec
     fail "a resumed run on an int4 base is another: $(ls "$work/a/checkpoints" "$work/b/checkpoints" | tr '\n' ' ')"
 "$rlsp" export "$work/a" --out "$work/merged" >"$work/out" 2>"$work/err" || fail "exporting: exit code $?"
 
-[ $failures -eq 0 ] && echo "test_weights: all passed"
-exit $((failures > 0))
+finish
