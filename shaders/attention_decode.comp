@@ -7,17 +7,21 @@
 #include "common.glsl"
 #include "attention.glsl"
 #include "reduce.glsl"
+#include "rounding.glsl"
 
 layout(constant_id = 8) const uint SEGMENT = 512;
 layout(constant_id = 9) const bool PARTS_OUT = false;
+layout(constant_id = 10) const uint CACHED = 0; // ComputeType of the cache; of 16 bits: a pair is a word
 
 layout(std430, binding = 0) writeonly buffer O { float o[]; };           // [rows, HEADS, HEAD_DIM], or parts
 layout(std430, binding = 1) readonly buffer Qkv2 { vec2 qkv2[]; };       // [rows, STRIDE]
 layout(std430, binding = 1) readonly buffer Qkv4 { vec4 qkv4[]; };
 layout(std430, binding = 2) readonly buffer K2 { vec2 k2[]; };           // [slots, KV_HEADS, max_length, PAIRS]
 layout(std430, binding = 2) readonly buffer K4 { vec4 k4[]; };
+layout(std430, binding = 2) readonly buffer KWords { uint k_words[]; };
 layout(std430, binding = 3) readonly buffer V2 { vec2 v2[]; };           // the same
 layout(std430, binding = 3) readonly buffer V4 { vec4 v4[]; };
+layout(std430, binding = 3) readonly buffer VWords { uint v_words[]; };
 layout(std430, binding = 4) readonly buffer Lengths { uint lengths[]; }; // [rows]; 0: idle
 layout(std430, binding = 5) readonly buffer Slots { uint slots[]; };     // [rows]
 layout(binding = 6) uniform textureBuffer qkv_texels;
@@ -29,6 +33,17 @@ layout(push_constant) uniform Push
     uint  first_row, rows, max_length, first_slot, slot_count, segments;
     float scale;
 };
+
+vec2 two(uint word)
+{
+    return CACHED == COMPUTE_BF16 ? vec2(uintBitsToFloat(word << 16), uintBitsToFloat(word & 0xffff0000u)) : unpackHalf2x16(word);
+}
+
+// Quad i of the row of the cache at pair `at`. The cache of 16 bits is never read as texels.
+#define CACHE_QUAD(texels, quads, pairs, words, at, i)                                                                 \
+    (CACHED == COMPUTE_F32 ? ROW_QUAD(texels, quads, pairs, at, i)                                                     \
+                           : vec4(two(words[(at) + 2 * (i)]),                                                          \
+                                  2 * (i) + 1 < PAIRS ? two(words[(at) + 2 * (i) + 1]) : vec2(0.0)))
 
 const uint MERGED = 8;
 const uint PART_STRIDE = gl_WorkGroupSize.x + 1;
@@ -67,7 +82,7 @@ void main()
         uint at = base + min(key, end - 1) * PAIRS;
         vec4 product = vec4(0.0);
         [[unroll]] for (uint i = 0; i < QUADS; i++) {
-            product = fma(q[i], ROW_QUAD(k_texels, k4, k2, at, i), product);
+            product = fma(q[i], CACHE_QUAD(k_texels, k4, k2, k_words, at, i), product);
         }
         float score = key < end ? sum4(product) : NEVER;
         float grown = max(largest, score);
@@ -75,7 +90,7 @@ void main()
         largest = grown;
         total = total * shrink + weight;
         [[unroll]] for (uint i = 0; i < QUADS; i++) {
-            sum[i] = fma(vec4(weight), ROW_QUAD(v_texels, v4, v2, at, i), sum[i] * shrink);
+            sum[i] = fma(vec4(weight), CACHE_QUAD(v_texels, v4, v2, v_words, at, i), sum[i] * shrink);
         }
     }
     float whole_largest = workgroup_max(largest), share = exp2(largest - whole_largest);

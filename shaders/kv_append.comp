@@ -5,19 +5,23 @@
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "units.glsl"
+#include "rounding.glsl"
 
 layout(constant_id = 3) const uint HEADS = 4;
 layout(constant_id = 4) const uint KV_HEADS = 4;
 layout(constant_id = 5) const uint HALF = 4;        // head_dim / 2, in units
 layout(constant_id = 6) const uint KEY_BLOCK = 1;   // see kv_cache.glsl
 layout(constant_id = 7) const bool SHARED = false;  // a row has several slots
+layout(constant_id = 8) const uint CACHED = 0;      // ComputeType of the cache; of 16 bits: two to a word, KEY_BLOCK 1
 
 layout(std430, binding = 0) buffer Qkv { float qkv[]; }; // [rows, (HEADS + 2 KV_HEADS) 2 HALF]
 layout(std430, binding = 0) buffer Qkv4 { vec4 qkv4[]; };
 layout(std430, binding = 1) writeonly buffer K { float k_cache[]; };
 layout(std430, binding = 1) writeonly buffer K4 { vec4 k_cache4[]; };
+layout(std430, binding = 1) writeonly buffer KWords { uint k_words[]; };
 layout(std430, binding = 2) writeonly buffer V { float v_cache[]; };
 layout(std430, binding = 2) writeonly buffer V4 { vec4 v_cache4[]; };
+layout(std430, binding = 2) writeonly buffer VWords { uint v_words[]; };
 layout(std430, binding = 3) readonly buffer Lengths { uint lengths[]; };  // [rows]; 0: idle
 layout(std430, binding = 4) readonly buffer Slots { uint slots[]; };      // [rows]
 layout(std430, binding = 5) readonly buffer Table { vec2 table[]; };      // [positions, head_dim / 2] cos, sin
@@ -61,6 +65,33 @@ void store_key(uint slot, uint head, uint position, uint unit, vec4 value)
     }
 }
 
+// Float `i` of the head at float `head` of qkv, rotated; the table's row starts at `angle`.
+float rotated(uint head, uint angle, uint i)
+{
+    const uint half_dim = HEAD_DIM / 2, pair = i % half_dim;
+    vec2  turn = table[angle + pair];
+    float low = qkv[head + pair], high = qkv[head + pair + half_dim];
+    return i < half_dim ? low * turn.x - high * turn.y : high * turn.x + low * turn.y;
+}
+
+// Two neighbours a time; all in floats, not units.
+void store_words(uint row, uint keys, uint values, uint angle, uint position, uint begin, uint end)
+{
+    for (uint i = gl_LocalInvocationID.x; i < KV_HEADS * (HEAD_DIM / 2); i += gl_WorkGroupSize.x) {
+        uint head = i / (HEAD_DIM / 2), word = i % (HEAD_DIM / 2), key = keys + head * HEAD_DIM;
+        uint k = compute_bits(CACHED, rotated(key, angle, 2 * word)) | compute_bits(CACHED, rotated(key, angle, 2 * word + 1)) << 16;
+        uint v = compute_bits(CACHED, qkv[values + 2 * i]) | compute_bits(CACHED, qkv[values + 2 * i + 1]) << 16;
+        for (uint t = begin; t < end; t++) {
+            uint slot = (SHARED ? targets[t] : slots[row]) - first_slot;
+            if (slot < slot_count) {
+                uint to = ((slot * KV_HEADS + head) * max_length + position) * (HEAD_DIM / 2) + word;
+                k_words[to] = k;
+                v_words[to] = v;
+            }
+        }
+    }
+}
+
 void main()
 {
     uint row = linear_group();
@@ -84,6 +115,10 @@ void main()
     }
     uint keys = base + HEADS * 2 * HALF, values = keys + KV_HEADS * 2 * HALF;
     uint begin = SHARED ? target_starts[row] : 0, end = SHARED ? target_ends[row] : 1;
+    if (CACHED != COMPUTE_F32) {
+        store_words(row, keys * UNIT, values * UNIT, angle * UNIT, position, begin, end);
+        return;
+    }
     for (uint i = gl_LocalInvocationID.x; i < KV_HEADS * HALF; i += gl_WorkGroupSize.x) {
         uint head = i / HALF, unit = i % HALF, at = head * 2 * HALF + unit;
         vec4 cosine, sine;

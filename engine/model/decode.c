@@ -55,17 +55,18 @@ static void plan_all(Planner *p, Decoder *d)
     const DecodeLimits *l = &d->limits;
     const uint64_t      n = d->max_rows, slots = larger(l->slots, d->least_rows);
     const uint64_t      q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
-    const uint64_t cache = kv_bytes(gpu_transfer_stream(d->gpu), l->slots, d->cache_length, decoder_attention(d)) / 4;
-    d->x                 = plan(p, n * c->hidden_size);
-    d->x_next            = plan(p, n * c->hidden_size);
-    d->norm              = plan_typed(p, c->compute, n, c->hidden_size);
-    d->rstd              = plan(p, n * (c->heads + c->kv_heads));
-    d->qkv               = plan(p, n * (q + 2 * kv));
-    d->attention         = plan(p, n * q);
-    d->gate_up           = plan(p, n * 2 * c->intermediate_size);
-    d->activation        = plan_typed(p, c->compute, n, c->intermediate_size);
-    d->logits            = plan(p, slots * c->vocab_size);
-    d->scratch           = plan(p, scratch_bytes(d) / 4 + 1);
+    const uint64_t      cache =
+        kv_bytes(gpu_transfer_stream(d->gpu), l->slots, d->cache_length, decoder_attention(d), l->cache) / 4;
+    d->x          = plan(p, n * c->hidden_size);
+    d->x_next     = plan(p, n * c->hidden_size);
+    d->norm       = plan_typed(p, c->compute, n, c->hidden_size);
+    d->rstd       = plan(p, n * (c->heads + c->kv_heads));
+    d->qkv        = plan(p, n * (q + 2 * kv));
+    d->attention  = plan(p, n * q);
+    d->gate_up    = plan(p, n * 2 * c->intermediate_size);
+    d->activation = plan_typed(p, c->compute, n, c->intermediate_size);
+    d->logits     = plan(p, slots * c->vocab_size);
+    d->scratch    = plan(p, scratch_bytes(d) / 4 + 1);
     if (l->lora_rank > 0) {
         d->lora.h = plan(p, n * LORA_WIDEST_GROUP * l->lora_rank);
         d->lora.products =
@@ -73,7 +74,7 @@ static void plan_all(Planner *p, Decoder *d)
         d->lora.rank = l->lora_rank;
     }
     for (uint32_t i = 0; i < c->layers; i++) {
-        d->cache[i] = (KvLayer){plan(p, cache), plan(p, cache), l->slots, d->cache_length};
+        d->cache[i] = (KvLayer){plan(p, cache), plan(p, cache), l->slots, d->cache_length, l->cache};
     }
     d->rope            = plan(p, rope_table_bytes(d->cache_length, c->head_dim) / 4);
     d->slots           = plan(p, (uint64_t)d->slot_stride * SLOT_FIELDS);
@@ -119,8 +120,8 @@ static Status shape_slots(Decoder *d, Error *error)
     d->slot_stride                  = stride_of(larger(l->slots, d->least_rows));
     d->chunk_stride                 = stride_of(d->chunk_rows);
     d->width                        = l->slots;
-    d->cache_length                 = kv_max_length(l->max_length, decoder_attention(d));
-    if (kv_bytes(gpu_transfer_stream(d->gpu), 1, d->cache_length, decoder_attention(d)) == 0) {
+    d->cache_length                 = kv_max_length(l->max_length, decoder_attention(d), l->cache);
+    if (kv_bytes(gpu_transfer_stream(d->gpu), 1, d->cache_length, decoder_attention(d), l->cache) == 0) {
         return error_set(error, STATUS_FAILED,
                          "decoding: the keys of a sequence of %u tokens are more than the device binds at once (%.0f "
                          "MiB); use shorter sequences",

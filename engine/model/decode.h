@@ -21,35 +21,36 @@
 typedef struct Decoder Decoder;
 
 typedef struct DecodeLimits {
-    uint32_t slots;            /* sequences at once; 0: 256, fewer if there are fewer requests
-                                  or the device's memory does not hold them             */
-    uint32_t max_length;       /* prompt + completion, tokens; within the model's context */
-    uint32_t max_requests;     /* of one run                                       */
-    uint32_t max_prompt_tokens;/* of all prompts of one run together               */
-    uint32_t max_new;          /* tokens generated per request, at most            */
-    uint32_t steps_per_submit; /* 0: 16                                            */
-    uint32_t lora_rank;        /* largest rank of an adapter; 0: models without one */
-    bool     few_rows;         /* with up to MATMUL_FEW_ROWS slots, steps may take GPUs' products for few rows: faster,
-                                  but rounded otherwise than chunks and than decoders of more slots. A token then
-                                  depends, by that rounding, on how much of its prompt was read in chunks, too;
-                                  the same run still gives the same tokens                                */
+    uint32_t slots;                /* sequences at once; 0: 256, fewer if there are fewer requests
+                                      or the device's memory does not hold them             */
+    uint32_t    max_length;        /* prompt + completion, tokens; within the model's context */
+    uint32_t    max_requests;      /* of one run                                       */
+    uint32_t    max_prompt_tokens; /* of all prompts of one run together               */
+    uint32_t    max_new;           /* tokens generated per request, at most            */
+    uint32_t    steps_per_submit;  /* 0: 16                                            */
+    uint32_t    lora_rank;         /* largest rank of an adapter; 0: models without one */
+    ComputeType cache;             /* of keys and values; 16 bits are half the memory, rounded as they are stored */
+    bool        few_rows; /* with up to MATMUL_FEW_ROWS slots, steps may take GPUs' products for few rows: faster,
+                             but rounded otherwise than chunks and than decoders of more slots. A token then
+                             depends, by that rounding, on how much of its prompt was read in chunks, too;
+                             the same run still gives the same tokens                                */
 } DecodeLimits;
 
 typedef struct DecodeInput {
-    const int32_t  *prompts;        /* all prompts, one after another                  */
-    const uint32_t *prompt_starts;  /* [requests + 1]                                  */
-    const uint32_t *sequence;       /* [requests] names the random stream of each       */
-    const uint32_t *max_new;        /* [requests], or NULL: the decoder's limit         */
+    const int32_t  *prompts;       /* all prompts, one after another                  */
+    const uint32_t *prompt_starts; /* [requests + 1]                                  */
+    const uint32_t *sequence;      /* [requests] names the random stream of each       */
+    const uint32_t *max_new;       /* [requests], or NULL: the decoder's limit         */
     uint32_t        requests;
-    const int32_t  *stop_ids;       /* at most 8                                       */
+    const int32_t  *stop_ids; /* at most 8                                       */
     uint32_t        stop_count;
     bool            ignore_stop;
     /* Of one request alone: so many of its first tokens are the same as in the decoder's last run, which was of one
      * request and of this model with these weights, so that their keys and values are still there; only the rest is
      * computed. At most as many as that run has read (its prompt and all it generated but the last token; less if it
      * was stopped), and fewer than the prompt has. 0 in all other cases. */
-    uint32_t        kept;
-    SampleOptions   sample;
+    uint32_t      kept;
+    SampleOptions sample;
     /* Called once for every request that is finished, within a submit of its end, in any order: its tokens [count],
      * which last until the call returns, and whether a stop token ended it. The device waits meanwhile. May be NULL. */
     void (*finished)(void *user, uint32_t request, const int32_t *tokens, uint32_t count, bool stopped);
@@ -61,12 +62,12 @@ typedef struct DecodeInput {
 
 /* Owned by the decoder, until its next run. */
 typedef struct DecodeOutput {
-    uint32_t        max_new;  /* row stride                                                    */
-    const int32_t  *tokens;   /* [requests, max_new], stop token included                      */
-    const float    *logprobs; /* [requests, max_new] at the sampling temperature, before filters */
-    const uint32_t *lengths;  /* [requests] tokens generated, stop token included              */
-    const uint32_t *stopped;  /* [requests] 1: ended by a stop token; 0: cut off at the limit  */
-    uint64_t        steps;    /* decode steps that were run                                    */
+    uint32_t        max_new;     /* row stride                                                    */
+    const int32_t  *tokens;      /* [requests, max_new], stop token included                      */
+    const float    *logprobs;    /* [requests, max_new] at the sampling temperature, before filters */
+    const uint32_t *lengths;     /* [requests] tokens generated, stop token included              */
+    const uint32_t *stopped;     /* [requests] 1: ended by a stop token; 0: cut off at the limit  */
+    uint64_t        steps;       /* decode steps that were run                                    */
     uint64_t        prompt_rows; /* tokens of prompts that were read in chunks, those of equal prompts once */
 } DecodeOutput;
 

@@ -25,18 +25,20 @@ static bool shape_ok(GpuStream *stream, AttentionShape shape)
     return true;
 }
 
-/* Whether the device is one that attention_decode_lanes.comp is for: as gemm_lanes.comp, lavapipe of Mesa 24 on. */
-static bool use_lanes(GpuStream *stream, AttentionShape shape)
+/* Whether the device and the cache are such as attention_decode_lanes.comp is for: as gemm_lanes.comp, lavapipe of Mesa
+ * 24 on; f32. */
+static bool use_lanes(GpuStream *stream, const KvLayer *cache, AttentionShape shape)
 {
     const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
     const uint32_t lanes = info->subgroup_size;
-    return texels_lavapipe(stream) >= 24 && info->tier.buffer_address && (lanes == 4 || lanes == 8 || lanes == 16) &&
-           shape.head_dim % lanes == 0;
+    return cache->type == COMPUTE_F32 && texels_lavapipe(stream) >= 24 && info->tier.buffer_address &&
+           (lanes == 4 || lanes == 8 || lanes == 16) && shape.head_dim % lanes == 0;
 }
 
-static uint64_t kv_width(AttentionShape shape)
+/* Bytes of the keys of a token. */
+static uint64_t kv_row(AttentionShape shape, ComputeType type)
 {
-    return (uint64_t)shape.kv_heads * shape.head_dim;
+    return (uint64_t)shape.kv_heads * shape.head_dim * (type == COMPUTE_F32 ? 4 : 2);
 }
 
 static uint32_t ceil_div(uint32_t a, uint32_t b)
@@ -46,26 +48,26 @@ static uint32_t ceil_div(uint32_t a, uint32_t b)
 
 /* --- the cache ------------------------------------------------------------------------ */
 
-uint32_t kv_max_length(uint32_t wanted, AttentionShape shape)
+uint32_t kv_max_length(uint32_t wanted, AttentionShape shape, ComputeType type)
 {
     uint32_t length = ceil_div(wanted, KEY_BLOCK) * KEY_BLOCK;
-    while (length * kv_width(shape) * 4 % GPU_ALIGNMENT != 0) { /* a slot starts where every device can bind */
+    while (length * kv_row(shape, type) % GPU_ALIGNMENT != 0) { /* a slot starts where every device can bind */
         length += KEY_BLOCK;
     }
     return length;
 }
 
 /* Slots that one binding holds; indices are 32 bits. */
-static uint32_t slots_per_piece(GpuStream *stream, uint32_t max_length, AttentionShape shape)
+static uint32_t slots_per_piece(GpuStream *stream, uint32_t max_length, AttentionShape shape, ComputeType type)
 {
     const uint64_t most  = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes,
                    limit = most < UINT32_MAX ? most : UINT32_MAX;
-    return (uint32_t)(limit / (max_length * kv_width(shape) * 4));
+    return (uint32_t)(limit / (max_length * kv_row(shape, type)));
 }
 
-uint64_t kv_bytes(GpuStream *stream, uint32_t slots, uint32_t max_length, AttentionShape shape)
+uint64_t kv_bytes(GpuStream *stream, uint32_t slots, uint32_t max_length, AttentionShape shape, ComputeType type)
 {
-    return slots_per_piece(stream, max_length, shape) > 0 ? slots * max_length * kv_width(shape) * 4 : 0;
+    return slots_per_piece(stream, max_length, shape, type) > 0 ? slots * max_length * kv_row(shape, type) : 0;
 }
 
 /* The slots of a cache that are bound together. */
@@ -76,15 +78,16 @@ typedef struct Piece {
 
 static Piece piece_at(GpuStream *stream, const KvLayer *cache, uint32_t first, AttentionShape shape)
 {
-    const uint32_t most = slots_per_piece(stream, cache->max_length, shape), left = cache->slots - first;
-    Piece          p = {.first = first, .count = most < left ? most : left};
+    const uint32_t most = slots_per_piece(stream, cache->max_length, shape, cache->type), left = cache->slots - first;
+    const uint64_t slot = cache->max_length * kv_row(shape, cache->type);
+    Piece          p    = {.first = first, .count = most < left ? most : left};
     if (p.count == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
                         "attention: the keys of one sequence are more than the device binds at once");
         return p;
     }
-    p.k = ops_row_slice(cache->k, first, p.count, cache->max_length * kv_width(shape));
-    p.v = ops_row_slice(cache->v, first, p.count, cache->max_length * kv_width(shape));
+    p.k = gpu_span_slice(cache->k, first * slot, p.count * slot);
+    p.v = gpu_span_slice(cache->v, first * slot, p.count * slot);
     return p;
 }
 
@@ -108,8 +111,9 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
             &(GpuDispatch){
                 .kernel     = "kv_append",
                 .spec       = {ops_group_row(stream), units.size, texels, shape.heads, shape.kv_heads,
-                               shape.head_dim / 2 / units.size, use_lanes(stream, shape) ? KEY_BLOCK : 1, shared},
-                .spec_count = 8,
+                               shape.head_dim / 2 / units.size, use_lanes(stream, cache, shape) ? KEY_BLOCK : 1, shared,
+                               (uint32_t)cache->type},
+                .spec_count = 9,
                 .bind       = {gpu_read_write(qkv), gpu_write(piece.k), gpu_write(piece.v), gpu_read(rows->lengths),
                                gpu_read(rows->slots), gpu_read(rope), gpu_read(shared ? rows->begins : rows->slots),
                                gpu_read(shared ? rows->ends : rows->slots), gpu_read(shared ? rows->targets : rows->slots),
@@ -196,8 +200,8 @@ static void record_pieces(GpuStream *stream, const Rows *r, const KvLayer *cache
         if (piece.count == 0) {
             return;
         }
-        const bool texels = texels_for_rows(stream) && shape.head_dim % 4 == 0 && texels_fit(stream, piece.k) &&
-                            texels_fit(stream, qkv);
+        const bool texels = cache->type == COMPUTE_F32 && texels_for_rows(stream) && shape.head_dim % 4 == 0 &&
+                            texels_fit(stream, piece.k) && texels_fit(stream, qkv);
         const struct {
             uint32_t first_row, rows, max_length, first_slot, slot_count, segments;
             float    scale;
@@ -205,8 +209,8 @@ static void record_pieces(GpuStream *stream, const Rows *r, const KvLayer *cache
         gpu_dispatch(stream,
                      &(GpuDispatch){.kernel = "attention_decode",
                                     .spec = {ops_group_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim, 1, 1,
-                                             1, texels, SEGMENT, r->parts},
-                                    .spec_count = 10,
+                                             1, texels, SEGMENT, r->parts, (uint32_t)cache->type},
+                                    .spec_count = 11,
                                     .bind       = {gpu_write(r->o), gpu_read(qkv), gpu_read(piece.k), gpu_read(piece.v),
                                                    gpu_read(rows->lengths), gpu_read(rows->slots), texels_bind(qkv, texels),
                                                    texels_bind(piece.k, texels), texels_bind(piece.v, texels)},
@@ -242,7 +246,7 @@ void attention_decode(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpa
     if (!shape_ok(stream, shape)) {
         return;
     }
-    const bool     lanes    = use_lanes(stream, shape);
+    const bool     lanes    = use_lanes(stream, cache, shape);
     const uint32_t segments = ceil_div(cache->max_length, SEGMENT);
     const uint64_t row = parts_bytes(segments, shape), fit = segments > 1 ? workspace.size / row : rows->rows;
     const uint32_t step = fit < rows->rows ? (uint32_t)fit : rows->rows;

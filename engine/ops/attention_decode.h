@@ -16,11 +16,13 @@
 #define ENGINE_OPS_ATTENTION_DECODE_H
 
 #include "engine/ops/attention.h"
+#include "engine/ops/compute.h"
 
 /* The cache of one layer, kv_bytes of each. Their order inside is the device's own (shaders/kv_append.comp). */
 typedef struct KvLayer {
-    GpuSpan  k, v; /* [slots, max_length, kv_heads * head_dim] f32 */
-    uint32_t slots, max_length;
+    GpuSpan     k, v; /* [slots, max_length, kv_heads * head_dim] of `type` */
+    uint32_t    slots, max_length;
+    ComputeType type; /* of 16 bits: keys (rotated) and values are rounded as they are stored; all else is f32 */
 } KvLayer;
 
 typedef struct KvRows {
@@ -34,8 +36,8 @@ typedef struct KvRows {
 
 /* The smallest max_length >= `wanted` that this device takes, and what follows for the slots: how many bytes the
  * keys (or the values) of `slots` slots are. 0 bytes: not even one slot can be bound. */
-uint32_t kv_max_length(uint32_t wanted, AttentionShape shape);
-uint64_t kv_bytes(GpuStream *stream, uint32_t slots, uint32_t max_length, AttentionShape shape);
+uint32_t kv_max_length(uint32_t wanted, AttentionShape shape, ComputeType type);
+uint64_t kv_bytes(GpuStream *stream, uint32_t slots, uint32_t max_length, AttentionShape shape, ComputeType type);
 
 /* qkv [rows, (heads + 2 kv_heads) * head_dim]: rotates the query heads in place and stores the rotated key heads and
  * the value heads at position lengths[r] - 1. `rope` is a table of at least that many positions (rope.h). */

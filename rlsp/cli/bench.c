@@ -123,7 +123,7 @@ int cli_bench(int argc, char **argv)
     int64_t          sequences = 256, prompt = 0, new_tokens = 0;
     int64_t          batch = 0, length = 0, lora = 0;
     const char      *device = NULL, *what = NULL, *model = NULL, *shape = NULL;
-    int              weights = WEIGHT_F32, compute = COMPUTE_F32, given = 0;
+    int              weights = WEIGHT_F32, compute = COMPUTE_F32, cache = COMPUTE_F32, given = 0;
     const ArgsOption options[] = {
         {.name = "model", .type = ARGS_TEXT, .value = &model, .placeholder = "M", .help = "train, decode, ppo: tiny (1 M parameters, the default), small (6 M), 1b, 8b (Llama's shapes), a config.json, or a model's directory"},
         {.name = "shape", .type = ARGS_TEXT, .value = &shape, .placeholder = "D,L,H,K,F,V", .help = "instead of a model: width, layers, heads, key/value heads, feed-forward, vocabulary"},
@@ -132,6 +132,7 @@ int cli_bench(int argc, char **argv)
         {.name = "weights", .type = ARGS_CHOICE, .value = &weights, .placeholder = "F", .help = "of a directory's matrices, for decode and --lora: f32, bf16, f16, int8, int4", .choices = weights_names},
         {.name = "precision", .type = ARGS_CHOICE, .value = &compute, .placeholder = "P", .help = "train, decode, ppo: what matrix products multiply: f32, bf16 or f16; sums are f32 (f32)", .choices = compute_type_names},
         {.name = "lora", .type = ARGS_INTEGER, .value = &lora, .placeholder = "RANK", .help = "train, ppo: adapters of this rank on all matrices of a frozen model", .min = 1, .max = LORA_MAX_RANK},
+        {.name = "kv-cache", .type = ARGS_CHOICE, .value = &cache, .placeholder = "T", .help = "decode: " CLI_KV_CACHE_HELP, .choices = compute_type_names},
         {.name = "recompute", .type = ARGS_FLAG, .value = &bench.recompute, .help = "train: keep no activations of a block, compute them again"},
         {.name = "seconds", .type = ARGS_REAL, .value = &bench.seconds, .placeholder = "S", .help = "measure at least so long (5)", .min = 0.01, .max = 3600},
         {.name = "sequences", .type = ARGS_INTEGER, .value = &sequences, .placeholder = "N", .help = "decode, ppo: sequences at once (256)", .min = 1, .max = 4096},
@@ -180,6 +181,7 @@ int cli_bench(int argc, char **argv)
     bench.weights = (WeightFormat)weights;
     bench.lora_rank = (uint32_t)lora;
     bench.compute = (ComputeType)compute;
+    bench.cache = (ComputeType)cache;
     bench.sequences = (uint32_t)sequences;
     bench.prompt = prompt > 0 ? (uint32_t)prompt : kind->prompt;
     bench.new_tokens = new_tokens > 0 ? (uint32_t)new_tokens : kind->new_tokens;

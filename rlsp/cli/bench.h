@@ -34,6 +34,7 @@ typedef struct Bench {
     BenchModel   model;
     WeightFormat weights;   /* of the model's matrices                       */
     ComputeType  compute;   /* what its products multiply                    */
+    ComputeType  cache;     /* decode: of keys and values                    */
     uint32_t     lora_rank; /* train: an adapter on the frozen model; 0: all  */
     bool         recompute; /* train: blocks again in the backward            */
     double       seconds;   /* measure at least so long                       */

@@ -38,8 +38,8 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
     const uint64_t q = (uint64_t)s->heads * s->head_dim, kv = (uint64_t)s->kv_heads * s->head_dim;
     const uint64_t qkv = tokens * (q + 2 * kv) * 4, o = tokens * q * 4, rows = (uint64_t)tokens * s->heads * 4;
     const AttentionShape shape = {s->heads, s->kv_heads, s->head_dim};
-    const uint32_t length = kv_max_length(s->length, shape);
-    const uint64_t cache = kv_bytes(stream, s->sequences, length, shape), workspace = attention_decode_workspace(s->sequences, length, shape);
+    const uint32_t length = kv_max_length(s->length, shape, COMPUTE_F32);
+    const uint64_t cache = kv_bytes(stream, s->sequences, length, shape, COMPUTE_F32), workspace = attention_decode_workspace(s->sequences, length, shape);
     uint32_t *starts = malloc(3 * ((size_t)s->sequences + 1) * sizeof *starts), *lengths = starts + s->sequences + 1;
     uint32_t *slots = lengths + s->sequences + 1;
     if (starts == NULL) {
@@ -66,7 +66,7 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
         b->lse = gpu_arena_take(b->arena, rows);
         b->delta = gpu_arena_take(b->arena, rows);
         b->tiles = gpu_arena_take(b->arena, tiles);
-        b->cache = (KvLayer){gpu_arena_take(b->arena, cache), gpu_arena_take(b->arena, cache), s->sequences, length};
+        b->cache = (KvLayer){gpu_arena_take(b->arena, cache), gpu_arena_take(b->arena, cache), s->sequences, length, COMPUTE_F32};
         b->lengths = gpu_arena_take(b->arena, s->sequences * 4);
         b->slots = gpu_arena_take(b->arena, s->sequences * 4);
         b->workspace = gpu_arena_take(b->arena, workspace + 4);

@@ -111,6 +111,7 @@ Status bench_decode(Bench *bench, Error *error)
                                    .max_prompt_tokens = bench->sequences * bench->prompt,
                                    .max_new           = bench->new_tokens,
                                    .steps_per_submit  = bench->new_tokens < 16 ? 1 : 0,
+                                   .cache             = bench->cache,
                                    .few_rows          = true};
     Model             *model    = bench_model_new(bench, length, error);
     Decoder           *decoder  = model != NULL ? decoder_new(bench->gpu, &model->config, &limits, error) : NULL;

@@ -24,6 +24,7 @@ int cli_plot(int argc, char **argv);
 /* The help of --weights (weights_names). */
 /* Of the option --precision of generate, score and eval, whose values are compute_type_names. */
 #define CLI_PRECISION_HELP "what the model's matrix products multiply: f32, bf16 or f16; sums are f32 (f32)"
+#define CLI_KV_CACHE_HELP "of keys and values: f32, or bf16 or f16, rounded, in half the memory (f32)"
 #define CLI_WEIGHTS_HELP "of the model on the device, rounded when loaded: f32, bf16, f16, int8, int4, or auto, as its files are (auto)"
 
 /* Flushes stdout; 0, or 1 with a message if it could not be written (a full disk;

@@ -118,6 +118,7 @@ static Status make_room(Conversation *c, uint32_t tokens, Error *error)
                                  .max_new           = setup->max_new,
                                  .steps_per_submit  = STREAM_STEPS,
                                  .lora_rank         = setup->model->lora != NULL ? setup->model->lora->config.rank : 0,
+                                 .cache             = setup->cache,
                                  .few_rows          = true};
     c->decoder                = decoder_new(setup->gpu, setup->config, &limits, error);
     c->length                 = length;

@@ -24,6 +24,7 @@ typedef struct ConversationSetup {
     const int32_t      *stops;
     uint32_t            stop_count;
     uint32_t            max_new; /* tokens of an answer at most */
+    ComputeType         cache;   /* of keys and values (DecodeLimits) */
     SampleOptions       sample;
 } ConversationSetup;
 

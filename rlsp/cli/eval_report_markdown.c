@@ -120,6 +120,7 @@ static void say_settings(FILE *out, const EvalReport *report)
     row_number(out, "seed", (double)s->seed);
     row(out, "precision of the weights", s->precision);
     row(out, "precision of the products", s->products != NULL ? s->products : "f32");
+    row(out, "precision of keys and values", s->kv_cache != NULL ? s->kv_cache : "f32");
     row(out, "device", s->device);
     row(out, "rlsp", s->version);
     for (int c = 0; c < report->count; c++) {

@@ -139,6 +139,15 @@ static Status open_problems(EvalRun *run, Error *error)
     return status == STATUS_OK ? sum_prompts(run, error) : status;
 }
 
+/* --resume: the type that was named then, unless another is asked for now. Its name; NULL: f32. */
+static const char *as_begun(const char *name, int *type)
+{
+    for (int c = COMPUTE_BF16; name != NULL && *type == COMPUTE_F32 && c <= COMPUTE_F16; c++) {
+        *type = strcmp(name, compute_type_names[c]) == 0 ? c : COMPUTE_F32;
+    }
+    return *type != COMPUTE_F32 ? compute_type_names[*type] : NULL;
+}
+
 Status eval_run_open(EvalRun *run, Error *error)
 {
     EvalSettings *settings = &run->settings;
@@ -156,10 +165,8 @@ Status eval_run_open(EvalRun *run, Error *error)
     if (settings->precision != NULL && settings->weights == WEIGHTS_AS_STORED) { /* --resume: as it was begun */
         settings->weights = (int)weight_format_find(settings->precision);
     }
-    for (int c = COMPUTE_BF16; settings->products != NULL && settings->compute == COMPUTE_F32 && c <= COMPUTE_F16; c++) {
-        settings->compute = strcmp(settings->products, compute_type_names[c]) == 0 ? c : COMPUTE_F32;
-    }
-    settings->products   = settings->compute != COMPUTE_F32 ? compute_type_names[settings->compute] : NULL;
+    settings->products   = as_begun(settings->products, &settings->compute);
+    settings->kv_cache   = as_begun(settings->kv_cache, &settings->cache);
     WeightFormat weights = (WeightFormat)settings->weights;
     status               = status == STATUS_OK ? model_resolve_weights(settings->model, &weights, error) : status;
     settings->weights    = (int)weights;
@@ -284,7 +291,8 @@ static Status generate_all(EvalRun *run, EvalRequest *requests, Error *error)
     const uint64_t            missing   = run->records->responses - run->records->done;
     const EvalGeneratorLimits limits    = {.requests = missing < UINT32_MAX ? (uint32_t)missing : UINT32_MAX,
                                            .max_new  = (uint32_t)settings->max_new,
-                                           .slots    = (uint32_t)run->slots};
+                                           .slots    = (uint32_t)run->slots,
+                                           .cache    = (ComputeType)settings->cache};
     Status                    status    = open_device(run, error);
     EvalGenerator            *generator = status == STATUS_OK
                                               ? eval_generator_new(run->gpu, run->model, run->tokenizer, run->task, &limits, error)

@@ -64,6 +64,7 @@ static const Setting settings_table[] = {
     {"resamples", SETTING_WHOLE, AT(resamples), NULL},
     {"precision", SETTING_TEXT, AT(precision), "--weights"},
     {"products", SETTING_TEXT, AT(products), "--precision"},
+    {"kv_cache", SETTING_TEXT, AT(kv_cache), "--kv-cache"},
     {"device", SETTING_TEXT, AT(device), "the device"},
     {"version", SETTING_TEXT, AT(version), NULL},
 };

@@ -39,6 +39,8 @@ typedef struct EvalSettings {
     int         weights;                      /* WeightFormat, or WEIGHTS_AS_STORED */
     const char *products; /* the name of `compute`; NULL: f32                         */
     int         compute;  /* ComputeType                                              */
+    const char *kv_cache; /* the name of `cache`; NULL: f32                           */
+    int         cache;    /* ComputeType of keys and values                           */
     cJSON      *root;
 } EvalSettings;
 

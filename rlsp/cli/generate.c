@@ -25,7 +25,7 @@ typedef struct Options {
     const char *chat_template, *system;
     ArgsList    chat_set;
     int         weights; /* WeightFormat */
-    int         compute; /* ComputeType */
+    int         compute, cache; /* ComputeType: of products, of keys and values */
 } Options;
 
 /* One run of the command. */
@@ -253,6 +253,7 @@ static Status generate_all(Generation *g, Error *error)
                                  .max_new = max_new,
                                  .steps_per_submit = streamed ? STREAM_STEPS : 0,
                                  .lora_rank = model_lora_rank(g->model),
+                                 .cache = (ComputeType)g->options.cache,
                                  .few_rows = true};
     g->decoder = decoder_new(g->gpu, &g->config, &limits, error);
     g->tokens = malloc((size_t)max_new * sizeof *g->tokens);
@@ -312,6 +313,7 @@ static Status converse(Generation *g, Error *error)
                                      .stops = g->stops,
                                      .stop_count = g->options.ignore_eos ? 0 : g->stop_count,
                                      .max_new = (uint32_t)g->options.max_new,
+                                     .cache = (ComputeType)g->options.cache,
                                      .sample = sample_options(&g->options)};
     return conversation_run(&setup, error);
 }
@@ -364,6 +366,7 @@ int cli_generate(int argc, char **argv)
         {.name = "adapter", .type = ARGS_TEXT, .value = &o->adapter, .placeholder = "DIR", .help = "a PEFT adapter (LoRA) of that model"},
         {.name = "weights", .type = ARGS_CHOICE, .value = &o->weights, .placeholder = "W", .help = CLI_WEIGHTS_HELP, .choices = weights_names},
         {.name = "precision", .type = ARGS_CHOICE, .value = &o->compute, .placeholder = "P", .help = CLI_PRECISION_HELP, .choices = compute_type_names},
+        {.name = "kv-cache", .type = ARGS_CHOICE, .value = &o->cache, .placeholder = "T", .help = CLI_KV_CACHE_HELP, .choices = compute_type_names},
         {.name = "prompt", .type = ARGS_TEXT, .value = &o->prompt, .placeholder = "S", .help = "the text to continue; else stdin, byte for byte"},
         {.name = "ids", .type = ARGS_FLAG, .value = &o->ids, .help = "token ids: a line {\"ids\": […]} in, the new ones out"},
         {.name = "chat", .type = ARGS_FLAG, .value = &o->chat, .help = "a conversation: the prompt is a user's message; without --prompt one line each, Ctrl-D ends"},

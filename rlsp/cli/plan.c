@@ -107,6 +107,9 @@ static void list_changes(Request *request)
     if (sft && config->sft.tokens_per_micro_batch != 1) {
         add_change(request, "sft.tokens_per_micro_batch=1");
     }
+    if (rl && config->model.kv_cache != PRECISION_BF16 && config->model.kv_cache != PRECISION_F16) {
+        add_change(request, "model.kv_cache=bf16"); /* rounds what is sampled from */
+    }
     for (uint32_t slots = 128; slots >= 4; slots /= 2) {
         if (config->rl.decode_slots == 0 || slots < config->rl.decode_slots) {
             add_change(request, "rl.decode_slots=%u", slots);

@@ -99,7 +99,7 @@ static uint32_t requests_at_once(const EvalGeneratorLimits *limits)
     return limits->requests < room ? limits->requests : room;
 }
 
-static Status make_decoder(EvalGenerator *generator, Gpu *gpu, uint32_t slots, Error *error)
+static Status make_decoder(EvalGenerator *generator, Gpu *gpu, const EvalGeneratorLimits *asked, Error *error)
 {
     const size_t room = generator->room, tokens = room * generator->task->prompt_tokens;
     generator->prompts       = malloc(tokens * sizeof *generator->prompts);
@@ -108,12 +108,13 @@ static Status make_decoder(EvalGenerator *generator, Gpu *gpu, uint32_t slots, E
     if (generator->prompts == NULL || generator->prompt_starts == NULL || generator->numbers == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
     }
-    const DecodeLimits limits = {.slots             = slots < generator->room ? slots : generator->room,
+    const DecodeLimits limits = {.slots             = asked->slots < generator->room ? asked->slots : generator->room,
                                  .max_length        = generator->task->prompt_tokens + generator->max_new,
                                  .max_requests      = generator->room,
                                  .max_prompt_tokens = (uint32_t)tokens,
                                  .max_new           = generator->max_new,
-                                 .lora_rank         = model_lora_rank(generator->model)};
+                                 .lora_rank         = model_lora_rank(generator->model),
+                                 .cache             = asked->cache};
     generator->decoder        = decoder_new(gpu, &generator->model->config, &limits, error);
     return generator->decoder != NULL ? STATUS_OK : error->status;
 }
@@ -132,7 +133,7 @@ EvalGenerator *eval_generator_new(Gpu *gpu, const Model *model, const Tokenizer 
     generator->max_new   = limits->max_new;
     generator->room      = requests_at_once(limits);
     choose_stops(generator);
-    if (check(generator, error) != STATUS_OK || make_decoder(generator, gpu, limits->slots, error) != STATUS_OK) {
+    if (check(generator, error) != STATUS_OK || make_decoder(generator, gpu, limits, error) != STATUS_OK) {
         eval_generator_free(generator);
         return NULL;
     }

@@ -18,9 +18,10 @@
 typedef struct EvalGenerator EvalGenerator;
 
 typedef struct EvalGeneratorLimits {
-    uint32_t requests; /* of a job, about: smaller jobs take less memory        */
-    uint32_t max_new;  /* tokens per response                                   */
-    uint32_t slots;    /* responses at once; 0: as many as fit, up to 256       */
+    uint32_t    requests; /* of a job, about: smaller jobs take less memory        */
+    uint32_t    max_new;  /* tokens per response                                   */
+    uint32_t    slots;    /* responses at once; 0: as many as fit, up to 256       */
+    ComputeType cache;    /* of keys and values (DecodeLimits) */
 } EvalGeneratorLimits;
 
 typedef struct EvalRequest {

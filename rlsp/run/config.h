@@ -96,6 +96,7 @@ typedef struct RunModel {
     char chat_template[RUN_PATH_SIZE]; /* "": the tokenizer's own; "chatml", "llama3", or a file with a template */
     RunModelInit init;
     RunCritic    critic;
+    RunPrecision kv_cache; /* of keys and values while decoding */
     int          weights; /* WeightFormat (engine/model/weights.h) of the matrices, auto: WEIGHTS_AS_STORED */
 } RunModel;
 

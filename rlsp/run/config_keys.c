@@ -61,6 +61,7 @@ const ConfigKey config_keys[] = {
     {"model.chat_template", PATH_OR(model.chat_template, templates), "\"\"", "how conversations are written out: empty: the tokenizer's own; chatml, llama3, or a file with a Jinja template"},
     {"model.critic", WORD(model.critic, critics), "\"separate\"", "separate: a second copy of the model; shared: a value head on the actor"},
     {"model.weights", WORD(model.weights, weights_names), "\"auto\"", "of the model's matrices on the device; with an adapter auto is as the files are, and int8 and int4 are rounded when loaded; what is trained in full is f32"},
+    {"model.kv_cache", WORD(model.kv_cache, precisions), "\"auto\"", "of keys and values while responses are decoded: bf16 and f16 are half the memory, and round what is sampled from, not what is learnt from; auto is as precision on GPUs, and f32 on CPU devices"},
     {"model.init.hidden_size", COUNTED(model.init.hidden_size, 8), "96", "width of the residual stream"},
     {"model.init.layers", KEY(KEY_U32, model.init.layers, 1, 1000), "4", "blocks"},
     {"model.init.heads", KEY(KEY_U32, model.init.heads, 1, 1000), "4", "query heads"},

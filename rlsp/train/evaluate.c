@@ -88,7 +88,8 @@ DecodeLimits evaluator_decode_limits(const EvalLimits *limits, const TaskInstanc
                           .max_requests      = limits->max_requests,
                           .max_prompt_tokens = limits->max_requests * task->prompt_tokens,
                           .max_new           = limits->max_new,
-                          .lora_rank         = limits->lora_rank};
+                          .lora_rank         = limits->lora_rank,
+                          .cache             = limits->cache};
 }
 
 static Status make_decoder(Evaluator *evaluator, Gpu *gpu, const ModelConfig *config, Error *error)

@@ -24,6 +24,7 @@ typedef struct EvalLimits {
     uint32_t max_new;      /* tokens per response                                                  */
     uint32_t slots;        /* 0: the decoder's own                                                 */
     uint32_t lora_rank;    /* of the models' adapters, at most; 0: none                            */
+    ComputeType cache;     /* of keys and values (DecodeLimits)                                    */
     Decoder *decoder;      /* the caller's, with room for evaluator_decode_limits; NULL: its own   */
 } EvalLimits;
 

@@ -13,7 +13,7 @@ static bool multiplies_bf16(const GpuInfo *info)
     return false;
 }
 
-ComputeType precision_compute(RunPrecision precision, const GpuInfo *info)
+static ComputeType named(RunPrecision precision, ComputeType automatic)
 {
     switch (precision) {
     case PRECISION_F32: return COMPUTE_F32;
@@ -21,5 +21,15 @@ ComputeType precision_compute(RunPrecision precision, const GpuInfo *info)
     case PRECISION_F16: return COMPUTE_F16;
     case PRECISION_AUTO: break;
     }
-    return multiplies_bf16(info) ? COMPUTE_BF16 : COMPUTE_F32;
+    return automatic;
+}
+
+ComputeType precision_compute(RunPrecision precision, const GpuInfo *info)
+{
+    return named(precision, multiplies_bf16(info) ? COMPUTE_BF16 : COMPUTE_F32);
+}
+
+ComputeType precision_kv_cache(RunPrecision kv_cache, ComputeType compute, const GpuInfo *info)
+{
+    return named(kv_cache, info->type != GPU_CPU ? compute : COMPUTE_F32);
 }

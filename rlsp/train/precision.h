@@ -10,4 +10,7 @@
  * kernels for it, else f32. bf16 and f16 work on every device. */
 ComputeType precision_compute(RunPrecision precision, const GpuInfo *info);
 
+/* What `model.kv_cache` comes to where products multiply `compute`: "auto" is the same on GPUs, f32 on CPU devices. */
+ComputeType precision_kv_cache(RunPrecision kv_cache, ComputeType compute, const GpuInfo *info);
+
 #endif

@@ -63,7 +63,8 @@ Rollout *rollout_new(Session *session, Error *error)
                                  .max_prompt_tokens = n * prompt,
                                  .max_new = rl->max_new_tokens,
                                  .steps_per_submit = rl->decode_steps_per_submit,
-                                 .lora_rank = model_lora_rank(session->policy)};
+                                 .lora_rank = model_lora_rank(session->policy),
+                                 .cache = session_kv_cache(session)};
     rollout->items = calloc(n, sizeof *rollout->items);
     rollout->starts = calloc((size_t)n + 1, sizeof *rollout->starts);
     rollout->prompt_tokens = calloc(n, sizeof *rollout->prompt_tokens);

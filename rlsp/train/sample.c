@@ -34,7 +34,7 @@ static Status generate(Session *session, const int32_t *ids, uint32_t count, uin
     }
     const uint32_t     room = context - count, max_new = rl->max_new_tokens < room ? rl->max_new_tokens : room;
     const DecodeLimits limits = {.slots = 1, .max_length = count + max_new, .max_requests = 1, .max_prompt_tokens = count, .max_new = max_new,
-                                 .lora_rank = model_lora_rank(session->policy), .few_rows = true};
+                                 .lora_rank = model_lora_rank(session->policy), .cache = session_kv_cache(session), .few_rows = true};
     *decoder = decoder_new(session->gpu, &session->policy->config, &limits, error);
     if (*decoder == NULL) {
         return error->status;

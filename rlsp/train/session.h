@@ -143,6 +143,9 @@ ModelConfig session_init_config(const Session *session);
 Status     session_open_evaluator(Session *session, Error *error);
 EvalLimits session_eval_limits(const Session *session);
 
+/* What `model.kv_cache` comes to; session->policy is there. */
+ComputeType session_kv_cache(const Session *session);
+
 /* For rollouts: makes session->decoder, with room for this run's evaluations too. Theirs, if it is wide enough for them;
  * else NULL. And its end, with the evaluator's. */
 Decoder *session_open_decoder(Session *session, const DecodeLimits *rollouts, Error *error);

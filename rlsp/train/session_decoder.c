@@ -1,4 +1,5 @@
 /* One decoder for the rollouts and the evaluations of an RL stage, which take turns: one cache of keys and values. */
+#include "rlsp/train/precision.h"
 #include "rlsp/train/session.h"
 
 static uint32_t larger(uint32_t a, uint32_t b)
@@ -15,7 +16,13 @@ static DecodeLimits both(const DecodeLimits *a, const DecodeLimits *b)
                           .max_prompt_tokens = larger(a->max_prompt_tokens, b->max_prompt_tokens),
                           .max_new           = larger(a->max_new, b->max_new),
                           .steps_per_submit  = a->steps_per_submit,
-                          .lora_rank         = larger(a->lora_rank, b->lora_rank)};
+                          .lora_rank         = larger(a->lora_rank, b->lora_rank),
+                          .cache             = a->cache};
+}
+
+ComputeType session_kv_cache(const Session *session)
+{
+    return precision_kv_cache(session->config.model.kv_cache, session->policy->config.compute, gpu_info(session->gpu));
 }
 
 Decoder *session_open_decoder(Session *session, const DecodeLimits *rollouts, Error *error)
@@ -44,7 +51,7 @@ Decoder *session_shared_decoder(const Session *session, const DecodeLimits *want
     const bool          fits = wanted->slots <= has->slots && wanted->max_length <= has->max_length &&
                       wanted->max_requests <= has->max_requests &&
                       wanted->max_prompt_tokens <= has->max_prompt_tokens && wanted->max_new <= has->max_new &&
-                      wanted->lora_rank <= has->lora_rank;
+                      wanted->lora_rank <= has->lora_rank && wanted->cache == has->cache;
     return fits ? session->decoder : NULL;
 }
 

@@ -37,7 +37,8 @@ EvalLimits session_eval_limits(const Session *session)
     return (EvalLimits){.max_requests = eval_requests(session),
                         .max_new      = eval_new_tokens(&session->config),
                         .slots        = session->config.rl.decode_slots,
-                        .lora_rank    = model_lora_rank(session->policy)};
+                        .lora_rank    = model_lora_rank(session->policy),
+                        .cache        = session_kv_cache(session)};
 }
 
 Status session_open_evaluator(Session *session, Error *error)

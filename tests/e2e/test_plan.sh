@@ -50,6 +50,15 @@ for config in "$top"/configs/*.json; do
     "$program" plan --config "$config" --memory 24 >/dev/null || fail "$config: no plan"
 done
 
+# A cache of 16 bits is half of it, and one of the changes that are named.
+plan=$("$program" plan --config "$top/configs/llama-3.1-8b-math-lora-24gb.json" --memory 24 --set model.path="$shapes" --set model.kv_cache=f32 --json)
+half=$("$program" plan --config "$top/configs/llama-3.1-8b-math-lora-24gb.json" --memory 24 --set model.path="$shapes" --set model.kv_cache=f16 --json)
+full=$(value "$plan" peak_bytes) less=$(value "$half" peak_bytes)
+cache=$((16 * 32 * 2 * (1024 + 2048) * 8 * 128 * 4)) # slots, layers, keys and values, tokens of a sequence, their heads, f32
+[ $((full - less)) -eq $((cache / 2)) ] || fail "a cache of 16 bits takes $((full - less)) bytes off the peak, not $((cache / 2))"
+plan=$("$program" plan --config "$top/configs/llama-3.1-8b-math-lora-24gb.json" --memory 12 --set model.path="$shapes" --set model.kv_cache=f32 --json)
+case $plan in *model.kv_cache=bf16*) ;; *) fail "model.kv_cache is not among the changes: $plan" ;; esac
+
 # On this device, as text.
 "$program" plan --config "$top/configs/countdown-smoke.json" | grep -q '^It fits: ' || fail "the smallest config does not fit this machine"
 

@@ -171,16 +171,18 @@ finish
 [ "$code" -eq 0 ] || fail "resumed after Ctrl-C: exit code $code"
 same_as_unbroken "$work/c" "stopped"
 
-# --- f16: the loss scale and its count go on as well
+# --- f16, keys and values too: the loss scale and its count go on as well, and what is learnt from is not what was rounded
 unbroken=$work/half
-start new_run "$work/half" --set precision=f16
+start new_run "$work/half" --set precision=f16 --set model.kv_cache=f16
 finish
 [ "$code" -eq 0 ] || fail "the unbroken run in f16: exit code $code"
-start new_run "$work/d" --set precision=f16
+start new_run "$work/d" --set precision=f16 --set model.kv_cache=f16
 kill_when "in f16, after a checkpoint in RL" exists "$work/d/checkpoints/step-000006"
 start resume "$work/d"
 finish
 [ "$code" -eq 0 ] || fail "resumed in f16: exit code $code"
 same_as_unbroken "$work/d" "killed in f16"
+sed -n 's/.*"event":"rl_step".*"ratio_first":\([^,]*\),.*/\1/p' "$work/d/events.jsonl" | awk '$1 == 1 { ones++ } $1 != 1 && $1 != 0 { bad = 1 } END { exit bad || ones == 0 }' || # 0: the critic's warm-up
+    fail "f16: the first ratio is not 1"
 
 finish

@@ -17,6 +17,7 @@ typedef struct Problem {
     uint32_t        tokens, stride, width, max_length;
     double         *qkv, *o;
     GpuSpan         rope;
+    ComputeType     type; /* of the cache */
 } Problem;
 
 static const uint32_t slot_of[SLOTS] = {3, 0, 4, 1, 2};
@@ -69,12 +70,12 @@ static void reference(Problem *p)
     }
 }
 
-static Problem problem(AttentionShape shape, const uint32_t *starts, uint32_t longest)
+static Problem problem_of(AttentionShape shape, const uint32_t *starts, uint32_t longest, ComputeType type)
 {
-    Problem p    = {.shape = shape, .starts = starts, .tokens = starts[SLOTS]};
+    Problem p    = {.shape = shape, .starts = starts, .tokens = starts[SLOTS], .type = type};
     p.stride     = (shape.heads + 2 * shape.kv_heads) * shape.head_dim;
     p.width      = shape.heads * shape.head_dim;
-    p.max_length = kv_max_length(longest, shape);
+    p.max_length = kv_max_length(longest, shape, type);
     p.qkv        = fixture_doubles((size_t)p.tokens * p.stride, 1);
     p.o          = fixture_alloc((size_t)p.tokens * p.width * sizeof *p.o);
     float *table = fixture_alloc(rope_table_bytes(p.max_length, shape.head_dim));
@@ -84,12 +85,18 @@ static Problem problem(AttentionShape shape, const uint32_t *starts, uint32_t lo
     return p;
 }
 
+static Problem problem(AttentionShape shape, const uint32_t *starts, uint32_t longest)
+{
+    return problem_of(shape, starts, longest, COMPUTE_F32);
+}
+
 static KvLayer cache_new(const Problem *p)
 {
-    const uint64_t floats = kv_bytes(fixture_stream(), SLOTS, p->max_length, p->shape) / 4;
-    assert_true(floats >= (uint64_t)SLOTS * p->max_length * p->shape.kv_heads * p->shape.head_dim);
+    const uint64_t words  = kv_bytes(fixture_stream(), SLOTS, p->max_length, p->shape, p->type) / 4;
+    const uint64_t halves = (uint64_t)SLOTS * p->max_length * p->shape.kv_heads * p->shape.head_dim;
+    assert_int_equal(words, p->type == COMPUTE_F32 ? halves : halves / 2);
     fixture_run();
-    return (KvLayer){fixture_empty(floats), fixture_empty(floats), SLOTS, p->max_length}; /* NaN: must never be read */
+    return (KvLayer){fixture_empty(words), fixture_empty(words), SLOTS, p->max_length, p->type}; /* NaN: never read */
 }
 
 /* A sequence's tokens [first, end), or an idle row where they are none. */
@@ -134,9 +141,13 @@ static void run_rows(const Problem *p, const KvLayer *cache, const Span *spans, 
 
 static void expect_right(const Problem *p, const float *got, const char *what)
 {
-    const double error = fixture_error(got, p->o, (size_t)p->tokens * p->width);
-    if (!(error <= 4e-6)) {
-        fail_msg("%s: relative error %g", what, error);
+    /* Keys and values of 8 and 11 bits are off by 2^-8 and 2^-11 of themselves at most, by a third of it in the mean:
+     * so are results that are means of values, and scores that are sums of products. */
+    static const double most[]  = {[COMPUTE_F32] = 4e-6, [COMPUTE_BF16] = 0x1p-8, [COMPUTE_F16] = 0x1p-11};
+    static const double least[] = {[COMPUTE_F32] = 0, [COMPUTE_BF16] = 0x1p-12, [COMPUTE_F16] = 0x1p-15};
+    const double        error   = fixture_error(got, p->o, (size_t)p->tokens * p->width);
+    if (!(error <= most[p->type] && error >= least[p->type])) {
+        fail_msg("%s, %s: relative error %g", what, compute_type_name(p->type), error);
     }
 }
 
@@ -173,9 +184,9 @@ static void run_in_chunks(const Problem *p, const KvLayer *cache, uint32_t chunk
 
 static const uint32_t ragged[SLOTS + 1] = {0, 1, 30, 70, 77, 95};
 
-static void check_shape(AttentionShape shape)
+static void check_shape_of(AttentionShape shape, ComputeType type)
 {
-    Problem      p      = problem(shape, ragged, 40);
+    Problem      p      = problem_of(shape, ragged, 40, type);
     const size_t floats = (size_t)p.tokens * p.width;
     float       *one = fixture_alloc(floats * sizeof *one), *many = fixture_alloc(floats * sizeof *many);
     KvLayer      cache = cache_new(&p);
@@ -186,6 +197,22 @@ static void check_shape(AttentionShape shape)
     expect_right(&p, many, "in chunks");
     assert_memory_equal(one, many, floats * sizeof *one);
     gpu_fixture_reset(NULL);
+}
+
+static void check_shape(AttentionShape shape)
+{
+    check_shape_of(shape, COMPUTE_F32);
+}
+
+static void caches_of_16_bits(void **state)
+{
+    (void)state;
+    for (ComputeType type = COMPUTE_BF16; type <= COMPUTE_F16; type++) {
+        check_shape_of((AttentionShape){4, 2, 24}, type);
+        check_shape_of((AttentionShape){3, 3, 10}, type);
+        check_shape_of((AttentionShape){4, 1, 64}, type);
+        check_shape_of((AttentionShape){4, 2, 128}, type);
+    }
 }
 
 static void shapes(void **state)
@@ -219,7 +246,7 @@ static void long_sequences(void **state)
     assert_true(attention_decode_workspace(1, p.max_length, shape) > 0);
     run_in_chunks(&p, &cache, 400, got);
     expect_right(&p, got, "long");
-    p.max_length = kv_max_length(512, shape); /* no segments; the first 512 tokens of every sequence */
+    p.max_length = kv_max_length(512, shape, COMPUTE_F32); /* no segments; the first 512 tokens of every sequence */
     assert_int_equal(attention_decode_workspace(1, p.max_length, shape), 0);
     cache = cache_new(&p);
     for (uint32_t s = 0; s < SLOTS; s++) {
@@ -232,12 +259,11 @@ static void long_sequences(void **state)
 }
 
 /* One prompt stored in several slots at once; the slots then go on alone. */
-static void equal_beginnings(void **state)
+static void check_equal_beginnings(ComputeType type)
 {
-    (void)state;
     const AttentionShape shape = {4, 2, 32};
     enum { PROMPT = 21 };
-    Problem      p      = problem(shape, ragged, 40);
+    Problem      p      = problem_of(shape, ragged, 40, type);
     const size_t floats = (size_t)p.tokens * p.width;
     float       *want = fixture_alloc(floats * sizeof *want), *got = fixture_alloc(floats * sizeof *got);
     KvLayer      cache  = cache_new(&p);
@@ -272,29 +298,45 @@ static void equal_beginnings(void **state)
     assert_memory_equal(got + at, want + at, (size_t)(40 - PROMPT) * p.width * sizeof *got);
 }
 
-/* A device that binds the keys of two slots at once. */
-static void a_cache_in_pieces(void **state)
+static void equal_beginnings(void **state)
 {
     (void)state;
+    check_equal_beginnings(COMPUTE_F32);
+    gpu_fixture_reset(NULL);
+    check_equal_beginnings(COMPUTE_BF16);
+}
+
+/* A device that binds the keys of two slots at once. */
+static void check_pieces(ComputeType type)
+{
     uint64_t *limit = (uint64_t *)(uintptr_t)&gpu_info(fixture_gpu())->max_binding_bytes; /* pretended for this test */
     const uint64_t       was    = *limit;
     const AttentionShape shape  = {4, 2, 24};
-    Problem              p      = problem(shape, ragged, 40);
+    Problem              p      = problem_of(shape, ragged, 40, type);
     const size_t         floats = (size_t)p.tokens * p.width;
     float               *got    = fixture_alloc(floats * sizeof *got);
-    *limit                      = 2 * (uint64_t)p.max_length * 48 * 4 + 100;
+    *limit                      = 2 * (uint64_t)p.max_length * 48 * (type == COMPUTE_F32 ? 4 : 2) + 100;
     KvLayer cache               = cache_new(&p);
     run_in_chunks(&p, &cache, 13, got);
     *limit = 100;
-    assert_int_equal(kv_bytes(fixture_stream(), 1, p.max_length, shape), 0);
+    assert_int_equal(kv_bytes(fixture_stream(), 1, p.max_length, shape, type), 0);
     fixture_run();
     *limit = was;
     expect_right(&p, got, "pieces");
 }
 
+static void a_cache_in_pieces(void **state)
+{
+    (void)state;
+    check_pieces(COMPUTE_F32);
+    gpu_fixture_reset(NULL);
+    check_pieces(COMPUTE_F16);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(shapes), fixture_test(widest_heads), fixture_test(long_sequences),
+    const struct CMUnitTest tests[] = {fixture_test(shapes),           fixture_test(caches_of_16_bits),
+                                       fixture_test(widest_heads),     fixture_test(long_sequences),
                                        fixture_test(equal_beginnings), fixture_test(a_cache_in_pieces)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

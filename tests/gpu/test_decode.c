@@ -1,5 +1,6 @@
 /* The decoder on a small random model: a token depends on (seed, sequence, position) and never on slots, order,
  * neighbours or how the cache is bound. */
+#include <math.h>
 #include <string.h>
 
 #include "tests/support/decode_fixture.h"
@@ -129,10 +130,57 @@ static void few_slots_of_a_gpu(void **state)
     decoder_free(decoder);
 }
 
+/* How far the log-probabilities of tokens that are the same, after the same, are off at most; *same: how many requests
+ * have the same tokens. */
+static double farthest(const DecodeOutput *output, const DecodeOutput *from_f32, uint32_t *same)
+{
+    double most = 0;
+    *same       = 0;
+    for (uint32_t r = 0; r < DECODE_REQUESTS; r++) {
+        uint32_t i = r * DECODE_NEW;
+        for (; i < (r + 1) * DECODE_NEW && output->tokens[i] == from_f32->tokens[i]; i++) {
+            most = fmax(most, fabs((double)output->logprobs[i] - (double)from_f32->logprobs[i]));
+        }
+        *same += i == (r + 1) * DECODE_NEW;
+    }
+    return most;
+}
+
+/* A cache of 16 bits rounds keys and values by up to 2^-8 and 2^-11 of themselves. Logits of up to 10 after two layers,
+ * whose matrices enlarge by half, are off by 10 of that and a few times more; most greedy responses stay the same. And
+ * what slots and chunks do not change in f32 they do not change here. */
+static void a_cache_of_16_bits(void **state)
+{
+    (void)state;
+    const DecodeRequests requests = decode_requests(NULL, DECODE_REQUESTS);
+    DecodeInput          input    = decode_input(&requests, DECODE_REQUESTS);
+    input.sample.temperature      = 0;
+    Decoder     *exact            = decode_fixture_decoder(64, 7);
+    DecodeOutput from_f32         = decode_run(exact, &input);
+    for (ComputeType cache = COMPUTE_BF16; cache <= COMPUTE_F16; cache++) {
+        Decoder     *wide = decode_fixture_decoder_of(cache, 64, 7), *narrow = decode_fixture_decoder_of(cache, 3, 16);
+        DecodeOutput a = decode_run(wide, &input), b = decode_run(narrow, &input);
+        uint32_t     same;
+        assert_memory_equal(a.tokens, b.tokens, DECODE_REQUESTS * DECODE_NEW * sizeof *a.tokens);
+        assert_memory_equal(a.logprobs, b.logprobs, DECODE_REQUESTS * DECODE_NEW * sizeof *a.logprobs);
+        const double off = farthest(&a, &from_f32, &same);
+        print_message("    %s: %u of %u greedy responses as with f32, log-probabilities off by up to %.2g\n",
+                      compute_type_name(cache), same, DECODE_REQUESTS, off);
+        assert_true(off > 0 && off < 40 * (cache == COMPUTE_BF16 ? 0x1p-8 : 0x1p-11));
+        assert_true(same >= (cache == COMPUTE_BF16 ? DECODE_REQUESTS / 2 : DECODE_REQUESTS * 4 / 5));
+        decoder_free(wide);
+        decoder_free(narrow);
+    }
+    decoder_free(exact);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(samples_vary), fixture_test(slots_do_not_matter),
+    const struct CMUnitTest tests[] = {fixture_test(samples_vary),
+                                       fixture_test(slots_do_not_matter),
                                        fixture_test(order_and_neighbours_do_not_matter),
-                                       fixture_test(a_cache_in_pieces), fixture_test(few_slots_of_a_gpu)};
+                                       fixture_test(a_cache_in_pieces),
+                                       fixture_test(few_slots_of_a_gpu),
+                                       fixture_test(a_cache_of_16_bits)};
     return cmocka_run_group_tests(tests, decode_fixture_open, decode_fixture_close);
 }

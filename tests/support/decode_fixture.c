@@ -37,20 +37,26 @@ DecodeRequests decode_requests(const uint32_t *order, uint32_t count)
     return requests;
 }
 
-Decoder *decode_fixture_decoder(uint32_t slots, uint32_t steps)
+Decoder *decode_fixture_decoder_of(ComputeType cache, uint32_t slots, uint32_t steps)
 {
     const DecodeLimits limits  = {.slots             = slots,
                                   .max_length        = DECODE_LENGTH,
                                   .max_requests      = DECODE_REQUESTS,
                                   .max_prompt_tokens = DECODE_REQUESTS * DECODE_PROMPT_MAX,
                                   .max_new           = DECODE_NEW,
-                                  .steps_per_submit  = steps};
+                                  .steps_per_submit  = steps,
+                                  .cache             = cache};
     Error              error   = {0};
     Decoder           *decoder = decoder_new(fixture_gpu(), &decode_config, &limits, &error);
     if (decoder == NULL) {
         fail_msg("%s", error.text);
     }
     return decoder;
+}
+
+Decoder *decode_fixture_decoder(uint32_t slots, uint32_t steps)
+{
+    return decode_fixture_decoder_of(COMPUTE_F32, slots, steps);
 }
 
 DecodeInput decode_input(const DecodeRequests *requests, uint32_t count)

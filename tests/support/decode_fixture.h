@@ -31,6 +31,7 @@ DecodeInput decode_input(const DecodeRequests *requests, uint32_t count); /* tem
 
 /* Each fails the test on an error. */
 Decoder     *decode_fixture_decoder(uint32_t slots, uint32_t steps);
+Decoder     *decode_fixture_decoder_of(ComputeType cache, uint32_t slots, uint32_t steps);
 DecodeOutput decode_run(Decoder *decoder, const DecodeInput *input);
 
 /* What all requests give with seed 77, the yardstick of the tests. */
