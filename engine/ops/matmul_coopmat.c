@@ -20,12 +20,12 @@ static const CoopmatRow table[] = {
      NVIDIA,
      16,
      32,
-     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}}},
+     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}, {16, 64, 16, 16, 64, 2}}},
     {"AMD, RDNA3 and later",
      AMD,
      16,
      64,
-     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}}},
+     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}, {16, 64, 16, 16, 64, 2}}},
     {"Intel, Xe2", INTEL, 8, 16, {{128, 128, 16, 32, 32, 1}, {64, 64, 16, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
     {"lavapipe", MESA, 8, 8, {{32, 32, 16, 8, 16, 1}, {16, 16, 8, 8, 16, 2}}}, /* compiles soon */
     {"any", 0, 0, 0, {{64, 64, 32, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
@@ -185,7 +185,7 @@ bool coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
         if (s.type == type && s.workgroup == 256 && s.workgroup <= info->max_workgroup) {
             coopmat->shape    = s;
             coopmat->subgroup = info->subgroup_size;
-            for (int j = 0; j < COOPMAT_SIZES; j++) {
+            for (int j = 0; j < COOPMAT_SIZES && tiles[j].tile_m > 0; j++) {
                 if (tiles[j].tile_m % s.m == 0 && tiles[j].tile_n % s.n == 0 && tiles[j].step % s.k == 0) {
                     coopmat->tiles[coopmat->count++] = tiles[j];
                 }

@@ -26,7 +26,7 @@ typedef struct CoopmatTiles {
 enum { A_HALVES = 1, B_HALVES = 2, A_VECTORS = 4, B_VECTORS = 8 };
 
 /* What a device's matrix units take, and the tiles that suit it, from large to small. */
-enum { COOPMAT_SIZES = 3, COOPMAT_STEP = 64 }; /* every step divides COOPMAT_STEP */
+enum { COOPMAT_SIZES = 4, COOPMAT_STEP = 64 }; /* every step divides COOPMAT_STEP */
 typedef struct Coopmat {
     const char  *name; /* of the row of the table; static */
     GpuMatrix    shape;
@@ -121,7 +121,7 @@ MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m
                          MatmulChoice choice, uint32_t enough);
 
 /* The place in `tiles`, from large to small, of what is chosen: the next smaller ones of which there are `enough` with
- * the slices, unless the choice is exact. */
+ * the slices, and which do not compute rows (columns) in vain that smaller ones would not, unless the choice is exact. */
 uint32_t matmul_choice_size(MatmulChoice choice, const CoopmatTiles *tiles, uint32_t count, uint32_t enough,
                             uint32_t slices, uint32_t m, uint32_t n);
 

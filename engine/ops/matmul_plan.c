@@ -39,13 +39,24 @@ const CoopmatTiles matmul_tiled_tiles[TILED_SIZES] = {
     {.tile_m = 64, .tile_n = 64, .part_m = 4, .part_n = 4, .step = 16, .stages = 1},
     {.tile_m = 32, .tile_n = 32, .part_m = 4, .part_n = 4, .step = 16, .stages = 1}};
 
+static uint64_t tiles_of(const CoopmatTiles *t, uint32_t m, uint32_t n)
+{
+    return (uint64_t)ceil_div(m, t->tile_m) * ceil_div(n, t->tile_n);
+}
+
 uint32_t matmul_choice_size(MatmulChoice choice, const CoopmatTiles *tiles, uint32_t count, uint32_t enough,
                             uint32_t slices, uint32_t m, uint32_t n)
 {
     uint32_t i = choice.size < count ? choice.size : 0;
-    while (!choice.exact && i + 1 < count &&
-           (uint64_t)ceil_div(m, tiles[i].tile_m) * ceil_div(n, tiles[i].tile_n) * slices < enough) {
-        i++;
+    for (; !choice.exact && i + 1 < count; i++) {
+        const CoopmatTiles *t = &tiles[i], *next = &tiles[i + 1];
+        const bool          covers = (m <= next->tile_m && next->tile_m < t->tile_m) ||
+                            (n <= next->tile_n && next->tile_n < t->tile_n); /* the other operand is still read once */
+        const bool more = tiles_of(t, m, n) * slices < enough && tiles_of(next, m, n) > tiles_of(t, m, n) &&
+                          next->tile_n <= t->tile_n;
+        if (!covers && !more) {
+            break;
+        }
     }
     return i;
 }
@@ -53,10 +64,10 @@ uint32_t matmul_choice_size(MatmulChoice choice, const CoopmatTiles *tiles, uint
 static MatmulPlan plan_tiled(const GpuInfo *info, MatmulChoice choice, MatmulLayout layout, uint32_t m, uint32_t n,
                              uint32_t k)
 {
-    const bool         cpu   = info->type == GPU_CPU;
-    const uint32_t     usual = cpu ? 2 : 1; /* CPU devices: half the code to compile. Slices do not depend on the choice */
-    const MatmulChoice take  = choice.given ? choice : (MatmulChoice){.exact = true, .size = usual};
-    MatmulPlan         plan  = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
+    const bool     cpu   = info->type == GPU_CPU;
+    const uint32_t usual = cpu ? 2 : 1; /* CPU devices: half the code to compile. Slices do not depend on the choice */
+    const MatmulChoice take = choice.given ? choice : (MatmulChoice){.exact = true, .size = usual};
+    MatmulPlan         plan = {.kernel = KERNEL_TILED, .tile_k = 16, .k_main = k, .k_pass = k};
     plan.tile_m = plan.tile_n = matmul_tiled_tiles[usual].tile_m;
     matmul_plan_split(&plan, cpu ? 16 : 512, layout, m, n);
     plan.size   = matmul_choice_size(take, matmul_tiled_tiles, TILED_SIZES, cpu ? 4 : 96, plan.slices, m, n);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/ops/matmul_variants.h"
+#include "engine/ops/matmul_parts.h"
 #include "tests/support/gpu_fixture.h"
 
 typedef struct Case {
@@ -451,6 +451,25 @@ static void packed_or_not_is_same(void **state)
     }
 }
 
+/* Tiles that a product takes by itself: enough of them, and none with rows or columns that nobody asked for. */
+static void takes_tiles_that_fit(void **state)
+{
+    static const CoopmatTiles tiles[] = {{.tile_m = 128, .tile_n = 128},
+                                         {.tile_m = 64, .tile_n = 64},
+                                         {.tile_m = 32, .tile_n = 32},
+                                         {.tile_m = 16, .tile_n = 64}};
+    static const struct {
+        uint32_t m, n, size;
+    } want[] = {{2048, 28672, 0}, {100, 28672, 0}, {64, 28672, 1}, {30, 28672, 2}, {16, 28672, 3},
+                {1, 128, 3},      {2048, 40, 2},   {2048, 32, 2},  {256, 1024, 2}};
+    (void)state;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        assert_int_equal(matmul_choice_size((MatmulChoice){0}, tiles, 4, 96, 1, want[i].m, want[i].n), want[i].size);
+        assert_int_equal(
+            matmul_choice_size((MatmulChoice){.exact = true, .size = 1}, tiles, 4, 96, 1, want[i].m, want[i].n), 1);
+    }
+}
+
 static void nothing_for_nothing(void **state)
 {
     (void)state;
@@ -468,7 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {fixture_test(every_layout),          fixture_test(of_16_bits),
                                        fixture_test(rounds_to_nearest),     fixture_test(rows_do_not_meet),
                                        fixture_test(packed_or_not_is_same), fixture_test(stays_inside),
-                                       fixture_test(nothing_for_nothing),   fixture_test(on_matrix_units),
-                                       fixture_test(tiles_do_not_show)};
+                                       fixture_test(nothing_for_nothing),   fixture_test(takes_tiles_that_fit),
+                                       fixture_test(on_matrix_units),       fixture_test(tiles_do_not_show)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
