@@ -14,7 +14,7 @@ layout(std430, binding = 3) readonly buffer Tiles { Tile tiles[]; };
 
 void main()
 {
-    if (!find_own(false)) {
+    if (!find_own(linear_group(), false)) {
         return;
     }
     float largest[PER_LANE], total[PER_LANE]; // of the totals, the invocation's part

@@ -20,7 +20,7 @@ layout(std430, binding = 5) readonly buffer Tiles { Tile tiles[]; };
 
 void main()
 {
-    if (!find_own(true)) {
+    if (!find_own(linear_group(), true)) {
         return;
     }
     clear_sums();

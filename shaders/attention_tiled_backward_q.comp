@@ -21,7 +21,7 @@ layout(std430, binding = 6) readonly buffer Tiles { Tile tiles[]; };
 
 void main()
 {
-    if (!find_own(false)) {
+    if (!find_own(linear_group(), false)) {
         return;
     }
     float row_lse[PER_LANE], row_delta[PER_LANE];

@@ -1,33 +1,53 @@
 /* Attention over packed sequences: the plan of a batch, and which kernel computes it. */
 #include "engine/ops/attention.h"
 
+#include <stdio.h>
+
 #include "engine/ops/attention_parts.h"
 
-static const char *const kernel_names[] = {[ATTENTION_LANES] = "attention", [ATTENTION_TILED] = "attention_tiled"};
-
-static AttentionVariant variant_of(const GpuInfo *info, AttentionKernel kernel)
+static AttentionVariant variant_of(const GpuInfo *info, AttentionKernel kernel, ComputeType compute)
 {
-    return (AttentionVariant){.kernel_name = kernel_names[kernel],
+    const char *name = kernel == ATTENTION_LANES   ? "attention"
+                       : kernel == ATTENTION_TILED ? "attention_tiled"
+                                                   : attention_coopmat_kernel(ATTENTION_FORWARD, compute);
+    return (AttentionVariant){.kernel_name = name,
                               .kernel      = kernel,
+                              .compute     = kernel == ATTENTION_COOPMAT ? compute : COMPUTE_F32,
                               .lanes = kernel == ATTENTION_LANES ? attention_lanes_of(info) : ATTENTION_GPU_LANES};
 }
 
 int attention_variants(const GpuInfo *info, AttentionVariant list[ATTENTION_VARIANTS])
 {
-    list[0] = variant_of(info, ATTENTION_LANES);
-    list[1] = variant_of(info, ATTENTION_TILED);
-    return 2;
+    list[0] = variant_of(info, ATTENTION_LANES, COMPUTE_F32);
+    list[1] = variant_of(info, ATTENTION_TILED, COMPUTE_F32);
+    list[2] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_F16);
+    list[3] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_BF16);
+    for (int i = 2; i < ATTENTION_VARIANTS; i++) {
+        AttentionVariant *variant = &list[i];
+        if (!gpu_has_kernel(variant->kernel_name)) {
+            snprintf(variant->lacks, sizeof variant->lacks, "not in this build: its glslc does not know the extension");
+        } else if (!attention_takes_coopmat(info, variant->compute, 16)) {
+            snprintf(variant->lacks, sizeof variant->lacks, "the device multiplies no matrices of %s with sums in f32",
+                     compute_type_name(variant->compute));
+        }
+    }
+    return ATTENTION_VARIANTS;
 }
 
-AttentionVariant attention_choose(const GpuInfo *info, ComputeType compute)
+AttentionVariant attention_choose(const GpuInfo *info, ComputeType compute, uint32_t head_dim)
 {
-    (void)compute;
-    return variant_of(info, info->type == GPU_CPU ? ATTENTION_LANES : ATTENTION_TILED);
+    const bool matrices = compute != COMPUTE_F32 && attention_takes_coopmat(info, compute, head_dim);
+    return variant_of(info,
+                      info->type == GPU_CPU ? ATTENTION_LANES
+                      : matrices            ? ATTENTION_COOPMAT
+                                            : ATTENTION_TILED,
+                      compute);
 }
 
 uint32_t attention_lanes(GpuStream *stream)
 {
-    return attention_choose(gpu_info(gpu_stream_gpu(stream)), COMPUTE_F32).lanes;
+    const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
+    return info->type == GPU_CPU ? attention_lanes_of(info) : ATTENTION_GPU_LANES;
 }
 
 uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t sequences, uint32_t lanes)
@@ -56,22 +76,23 @@ static bool shape_ok(GpuStream *stream, AttentionShape shape)
     return true;
 }
 
-static AttentionVariant variant_for(GpuStream *stream, const AttentionBatch *batch)
+static AttentionVariant variant_for(GpuStream *stream, const AttentionBatch *batch, AttentionShape shape)
 {
     return batch->variant != NULL ? *batch->variant
-                                  : attention_choose(gpu_info(gpu_stream_gpu(stream)), batch->compute);
+                                  : attention_choose(gpu_info(gpu_stream_gpu(stream)), batch->compute, shape.head_dim);
 }
 
 void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, const AttentionBatch *batch,
                        AttentionShape shape)
 {
-    const AttentionVariant variant = variant_for(stream, batch);
+    const AttentionVariant variant = variant_for(stream, batch, shape);
     const Attention        a       = {.o          = o,
                                       .lse        = lse,
                                       .qkv        = qkv,
                                       .tiles      = batch->tiles,
                                       .tile_count = batch->tile_count,
                                       .lanes      = variant.lanes,
+                                      .compute    = variant.compute,
                                       .shape      = shape};
     if (!shape_ok(stream, shape)) {
         return;
@@ -79,13 +100,14 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, c
     switch (variant.kernel) {
     case ATTENTION_LANES: attention_record_lanes_forward(stream, &a); break;
     case ATTENTION_TILED: attention_record_tiled_forward(stream, &a); break;
+    case ATTENTION_COOPMAT: attention_record_coopmat_forward(stream, &a); break;
     }
 }
 
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
                         GpuSpan qkv, const AttentionBatch *batch, AttentionShape shape)
 {
-    const AttentionVariant variant = variant_for(stream, batch);
+    const AttentionVariant variant = variant_for(stream, batch, shape);
     const Attention        a       = {.o          = o,
                                       .lse        = lse,
                                       .qkv        = qkv,
@@ -95,6 +117,7 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
                                       .tiles      = batch->tiles,
                                       .tile_count = batch->tile_count,
                                       .lanes      = variant.lanes,
+                                      .compute    = variant.compute,
                                       .shape      = shape};
     if (!shape_ok(stream, shape)) {
         return;
@@ -102,5 +125,6 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
     switch (variant.kernel) {
     case ATTENTION_LANES: attention_record_lanes_backward(stream, &a); break;
     case ATTENTION_TILED: attention_record_tiled_backward(stream, &a); break;
+    case ATTENTION_COOPMAT: attention_record_coopmat_backward(stream, &a); break;
     }
 }

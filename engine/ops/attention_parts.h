@@ -12,7 +12,8 @@ typedef struct Attention {
     GpuSpan        o, lse, qkv, dqkv, delta, d_o;
     GpuSpan        tiles;
     uint32_t       tile_count;
-    uint32_t       lanes; /* tokens of a tile at most */
+    uint32_t       lanes;   /* tokens of a tile at most      */
+    ComputeType    compute; /* what the products multiply    */
     AttentionShape shape;
 } Attention;
 
@@ -44,5 +45,23 @@ uint32_t        attention_tiling_shared(const AttentionTiling *t, uint32_t head_
 
 void attention_record_tiled_forward(GpuStream *stream, const Attention *a);
 void attention_record_tiled_backward(GpuStream *stream, const Attention *a);
+
+/* --- attention_coopmat.c: GPUs with matrix units, 16-bit types ---------------------------------- */
+
+/* How a workgroup of attention_coopmat*.comp divides its work: the device's shape, the tokens that it owns, and its
+ * subgroups' size. */
+typedef struct AttentionMatrices {
+    uint32_t m, n, k, own, subgroup, threads;
+} AttentionMatrices;
+
+/* The largest that fits the device; false: it has no matrix units for the type, or they do not take such heads. */
+bool     attention_matrices(const GpuInfo *info, ComputeType compute, AttentionPass pass, uint32_t head_dim,
+                            AttentionMatrices *t);
+uint32_t attention_matrices_shared(const AttentionMatrices *t, AttentionPass pass, uint32_t head_dim); /* bytes */
+
+const char *attention_coopmat_kernel(AttentionPass pass, ComputeType compute); /* static */
+
+void attention_record_coopmat_forward(GpuStream *stream, const Attention *a);
+void attention_record_coopmat_backward(GpuStream *stream, const Attention *a);
 
 #endif

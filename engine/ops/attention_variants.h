@@ -11,8 +11,9 @@
 #include "engine/ops/attention.h"
 
 typedef enum AttentionKernel {
-    ATTENTION_LANES, /* shaders/attention.comp, attention_address.comp: an invocation owns whole tokens; CPU devices */
-    ATTENTION_TILED  /* shaders/attention_tiled.comp: tiles in shared memory; GPUs                                   */
+    ATTENTION_LANES,  /* shaders/attention.comp, attention_address.comp: an invocation owns whole tokens; CPU devices */
+    ATTENTION_TILED,  /* shaders/attention_tiled.comp: tiles in shared memory; GPUs                                   */
+    ATTENTION_COOPMAT /* shaders/attention_coopmat.comp: 16-bit types on a GPU's matrix units                        */
 } AttentionKernel;
 
 typedef struct AttentionVariant {
@@ -28,7 +29,10 @@ enum { ATTENTION_VARIANTS = 4 };
 /* Fills the list; returns how many, at most ATTENTION_VARIANTS. */
 int attention_variants(const GpuInfo *info, AttentionVariant list[ATTENTION_VARIANTS]);
 
-/* What a batch of this compute type gets if it names no variant. */
-AttentionVariant attention_choose(const GpuInfo *info, ComputeType compute);
+/* Whether attention_coopmat takes heads of this size here, forward and backward: both are of one kind. */
+bool attention_takes_coopmat(const GpuInfo *info, ComputeType compute, uint32_t head_dim);
+
+/* What a batch of this compute type gets, with heads of this size, if it names no variant. */
+AttentionVariant attention_choose(const GpuInfo *info, ComputeType compute, uint32_t head_dim);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/ops/attention_decode.h"
+#include "engine/ops/attention_variants.h"
 #include "rlsp/cli/bench.h"
 
 typedef struct Shape {
@@ -80,10 +81,11 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
     return status;
 }
 
-static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStream *stream, int part, double *seconds, Error *error)
+static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStream *stream, int part,
+                        const AttentionVariant *variant, double *seconds, Error *error)
 {
     const AttentionShape shape = {s->heads, s->kv_heads, s->head_dim};
-    const AttentionBatch batch = {.tiles = b->tiles, .tile_count = b->tile_count};
+    const AttentionBatch batch = {.tiles = b->tiles, .tile_count = b->tile_count, .variant = variant};
     const uint64_t       slot_qkv = ((uint64_t)s->heads + 2 * s->kv_heads) * s->head_dim * 4;
     const double         wanted = gpu_info(bench->gpu)->type == GPU_CPU ? 2e7 : 2e10;
     const double         runs = 1 + wanted / flops_of(s, part);
@@ -105,12 +107,13 @@ static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStrea
     return status;
 }
 
-static void report(Bench *bench, const Shape *s, int part, double seconds)
+static void report(Bench *bench, const Shape *s, int part, const char *kernel, double seconds)
 {
     const double tokens = part == 2 ? s->sequences : (double)s->sequences * s->length;
     if (bench->json) {
         json_line_begin(&bench->line, '{');
         json_line_text_field(&bench->line, "part", part_names[part]);
+        json_line_text_field(&bench->line, "kernel", kernel);
         json_line_number_field(&bench->line, "sequences", s->sequences);
         json_line_number_field(&bench->line, "length", s->length);
         json_line_number_field(&bench->line, "heads", s->heads);
@@ -120,8 +123,8 @@ static void report(Bench *bench, const Shape *s, int part, double seconds)
         json_line_number_field(&bench->line, "tokens_per_second", tokens / seconds);
         json_line_end(&bench->line, '}');
     } else {
-        printf("%5u x %-5u %3u/%-3u %4u   %-9s %10.2f %14.0f\n", s->sequences, s->length, s->heads, s->kv_heads, s->head_dim,
-               part_names[part], flops_of(s, part) * 1e-9 / seconds, tokens / seconds);
+        printf("%5u x %-5u %3u/%-3u %4u   %-9s %10.2f %14.0f   %s\n", s->sequences, s->length, s->heads, s->kv_heads,
+               s->head_dim, part_names[part], flops_of(s, part) * 1e-9 / seconds, tokens / seconds, kernel);
     }
 }
 
@@ -130,11 +133,21 @@ static Status shape_run(Bench *bench, const Shape *s, Error *error)
     GpuStream *stream = gpu_stream_new(bench->gpu, error);
     Buffers    b = {0};
     Status     status = stream != NULL ? buffers_open(bench, s, stream, &b, error) : error->status;
-    for (int part = 0; part < PARTS && status == STATUS_OK; part++) {
+    AttentionVariant list[ATTENTION_VARIANTS];
+    const GpuInfo   *info  = gpu_info(bench->gpu);
+    const int        count = attention_variants(info, list);
+    for (int i = 0; i < count * (PARTS - 1) + 1 && status == STATUS_OK; i++) {
+        const int               part = i / count; /* decoding, the last, has no variants */
+        const AttentionVariant *v    = &list[i % count];
+        const bool other_kind = (v->kernel == ATTENTION_LANES) != (info->type == GPU_CPU);
+        const bool too_large  = v->kernel == ATTENTION_COOPMAT && !attention_takes_coopmat(info, v->compute, s->head_dim);
+        if (part < PARTS - 1 && (v->lacks[0] != '\0' || other_kind || too_large)) {
+            continue;
+        }
         double seconds = 1;
-        status = part_time(bench, s, &b, stream, part, &seconds, error);
+        status = part_time(bench, s, &b, stream, part, v, &seconds, error);
         if (status == STATUS_OK) {
-            report(bench, s, part, seconds);
+            report(bench, s, part, part < PARTS - 1 ? v->kernel_name : "attention_decode", seconds);
         }
     }
     gpu_stream_free(stream);
@@ -149,7 +162,7 @@ Status bench_attention(Bench *bench, Error *error)
         json_line_key(&bench->line, "shapes");
         json_line_begin(&bench->line, '[');
     } else {
-        printf("%5s   %-5s %-7s %4s   %-9s %10s %14s\n", "seqs", "long", "heads", "dim", "", "GFLOP/s", "tokens/s");
+        printf("%5s   %-5s %-7s %4s   %-9s %10s %14s   %s\n", "seqs", "long", "heads", "dim", "", "GFLOP/s", "tokens/s", "kernel");
     }
     gpu_profile_reset(bench->gpu);
     for (int i = 0; i < SHAPES && status == STATUS_OK; i++) {

@@ -9,7 +9,10 @@
 #include "rlsp/run/json_line.h"
 #include "rlsp/train/precision.h"
 
-enum { DEVICES_MAX = 64 };
+enum {
+    DEVICES_MAX = 64,
+    COMMON_HEAD = 128 /* head size of most large models */
+};
 
 /* What a tier is made of, in the order it is shown. */
 typedef struct Feature {
@@ -74,7 +77,7 @@ static void put_attention(JsonLine *line, const GpuInfo *info)
     json_line_key(line, "attention");
     json_line_begin(line, '[');
     for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
-        const AttentionVariant variant = attention_choose(info, compute);
+        const AttentionVariant variant = attention_choose(info, compute, COMMON_HEAD);
         json_line_begin(line, '{');
         json_line_text_field(line, "precision", compute_type_name(compute));
         json_line_text_field(line, "kernel", variant.kernel_name);
@@ -157,7 +160,7 @@ static void print_attention(const GpuInfo *info)
     const char *shown = NULL;
     printf("    attention:");
     for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
-        const AttentionVariant variant = attention_choose(info, compute);
+        const AttentionVariant variant = attention_choose(info, compute, COMMON_HEAD);
         if (shown == NULL || variant.compute != COMPUTE_F32) {
             printf("%s%s (%s)", shown != NULL ? ", " : " ", variant.kernel_name, compute_type_name(variant.compute));
             shown = variant.kernel_name;

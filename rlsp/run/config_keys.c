@@ -50,7 +50,7 @@ const ConfigKey config_keys[] = {
     {"name", TEXT(name), NULL, "name of the run and of its directory under runs/ (not given: the config file's name)"},
     {"seed", KEY(KEY_U64, seed, 0, 9007199254740991.0), "1", "of everything random"},
     {"device", KEY(KEY_TEXT_OR_INDEX, device, 0, 0), "\"\"", "empty: the best; a number: that index of `rlsp devices`; else part of a name"},
-    {"precision", WORD(precision, precisions), "\"auto\"", "what the model's matrix products multiply: bf16 or f16 (with a loss scale) are mixed precision, whose parameters, sums, norms, attention, losses and optimizer stay f32; auto is bf16 on a GPU that multiplies bf16 matrices, else f32"},
+    {"precision", WORD(precision, precisions), "\"auto\"", "what the model's matrix products (on matrix units attention's too) multiply: bf16 or f16 (with a loss scale) are mixed precision, whose parameters, sums, norms, softmax, losses and optimizer stay f32; auto is bf16 on a GPU that multiplies bf16 matrices, else f32"},
     {"kernels", WORD(kernels, kernels), "\"auto\"", "which kernels multiply matrices: table: those known to suit such devices; probe: those that are fastest on this one, measured once and kept; auto: probe on GPUs, table on CPU devices"},
     {"optimizer.memory", WORD(optimizer.memory, optimizer_memories), "\"device\"", "host: AdamW's moments lie in the host's memory; slower steps, the same results"},
     {"recompute", WORD(recompute, recomputes), "\"none\"", "block: keep only block inputs and compute the rest again in backward"},

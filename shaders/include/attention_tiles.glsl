@@ -12,18 +12,12 @@
 // are the same whatever else is in the batch.
 #ifndef ATTENTION_TILES_GLSL
 #define ATTENTION_TILES_GLSL
-#include "common.glsl"
 #include "attention.glsl"
+#include "common.glsl"
 
 layout(constant_id = 8) const uint ACROSS = 16; // invocations that share a row: 8 or 16
 layout(constant_id = 9) const uint CHUNK = 8;   // quads
 layout(constant_id = 10) const uint STEP = 16;  // tokens, a multiple of 4 that divides OTHER
-
-layout(push_constant) uniform Push
-{
-    uint  tile_count;
-    float scale;
-};
 
 const uint THREADS = gl_WorkGroupSize.x;
 const uint OWN = THREADS / ACROSS * PER_LANE, OTHER = 4 * ACROSS;
@@ -36,50 +30,16 @@ const uint CHUNKS = (OWN + OTHER) * PITCH, STEPS = OWN * WEIGHT_PITCH + STEP * Q
 shared vec4  staged[CHUNKS > STEPS ? CHUNKS : STEPS];
 shared float parts[OWN * ACROSS]; // of a sum or maximum over a row: one per invocation
 
-// What is read: see quad_of.
-const uint QUERY = 0, KEY = 1, VALUE = 2, OUTPUT_GRADIENT = 3;
+#include "attention_workgroup.glsl"
 
-// What the workgroup is about: see find_own.
-uint head, kv_head;       // among the query and the key heads; of kernels that own keys, main sets `head`
-uint own_first, own_last; // tokens, both inclusive
-uint begin, end;          // of the sequence
-uint y, x;                // of the invocation
+uint y = gl_LocalInvocationID.x / ACROSS, x = gl_LocalInvocationID.x % ACROSS;
 
 // What an invocation sums up, in as many SETS as the including shader says; functions are told which by a literal.
 vec4 score[SETS * PER_LANE];     // component j of own row r: with token `block` + 4 x + j
 vec4 sums[SETS * PER_LANE * WIDE]; // quads x + w ACROSS of own row r
 
-// Quad i of the row at pair `at` of a buffer seen as vec4 and vec2.
-#define ROW_OF(quads, pairs, at, i)                                                                                    \
-    (WHOLE ? quads[(at) / 2 + (i)]                                                                                     \
-           : vec4(pairs[(at) + 2 * (i)], 2 * (i) + 1 < PAIRS ? pairs[(at) + 2 * (i) + 1] : vec2(0.0)))
-
-// And writes it, nothing behind the row's end.
-#define WRITE_QUAD(pairs, at, i, quad)                                                                                 \
-    if (2 * (i) < PAIRS) {                                                                                             \
-        pairs[(at) + 2 * (i)] = (quad).xy;                                                                             \
-    }                                                                                                                  \
-    if (2 * (i) + 1 < PAIRS) {                                                                                         \
-        pairs[(at) + 2 * (i) + 1] = (quad).zw;                                                                         \
-    }
-
 uint own_row(uint r) { return y * PER_LANE + r; }
 uint own_token(uint r) { return own_first + own_row(r); }
-
-// Quad i of a token's row; 0 behind its end. `which` is a literal.
-vec4 quad_of(const uint which, uint token, uint i)
-{
-    if (i >= QUADS) {
-        return vec4(0.0);
-    }
-#ifdef HAS_OUTPUT_GRADIENT
-    if (which == OUTPUT_GRADIENT) {
-        return ROW_OF(do4, do2, (token * HEADS + head) * PAIRS, i);
-    }
-#endif
-    const uint at = which == QUERY ? head * PAIRS : which == KEY ? KEYS + kv_head * PAIRS : VALUES + kv_head * PAIRS;
-    return ROW_OF(qkv4, qkv2, token * STRIDE + at, i);
-}
 
 void clear_sums()
 {
@@ -185,27 +145,6 @@ float largest_of_parts(uint r)
         largest = max(largest, parts[own_row(r) * ACROSS + i]);
     }
     return largest;
-}
-
-// Finds what is the workgroup's; false: nothing. `own_keys`: it owns tokens of a key head, else of a query head.
-bool find_own(const bool own_keys)
-{
-    const uint heads = own_keys ? KV_HEADS : HEADS, group = linear_group(), per_tile = heads * PARTS;
-    if (group >= tile_count * per_tile) {
-        return false;
-    }
-    // The longest jobs first: a query sees what is before it, a key is seen by what is after it.
-    const uint i = group / per_tile;
-    const Tile tile = tiles[own_keys ? i : tile_count - 1 - i];
-    kv_head = own_keys ? group % heads : group % heads / GROUP;
-    head = own_keys ? kv_head * GROUP : group % heads;
-    own_first = tile.first + group / heads % PARTS * OWN;
-    own_last = min(own_first + OWN, tile.first + tile.count) - 1;
-    begin = tile.begin;
-    end = tile.end;
-    y = gl_LocalInvocationID.x / ACROSS;
-    x = gl_LocalInvocationID.x % ACROSS;
-    return own_first < tile.first + tile.count;
 }
 
 #endif

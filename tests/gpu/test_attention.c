@@ -145,9 +145,11 @@ static void check_as(const AttentionVariant *variant, AttentionShape shape, cons
     double *want = fixture_alloc(size * sizeof *want);
     reference_backward(want, &p);
     /* Scores are sums of head_dim products, their error grows with their size. */
-    fixture_check("o", o, p.o, p.tokens * width, 3e-6 * fmax(1, spread * spread));
-    fixture_check("lse", lse, p.lse, rows, 3e-6);
-    fixture_check("dqkv", dqkv, want, size, 6e-6 * fmax(1, spread * spread));
+    const ComputeType compute = variant != NULL ? variant->compute : COMPUTE_F32;
+    const double      unit    = compute == COMPUTE_BF16 ? 0x1p-8 : compute == COMPUTE_F16 ? 0x1p-11 : 3e-6;
+    fixture_check("o", o, p.o, p.tokens * width, unit * fmax(1, spread * spread));
+    fixture_check("lse", lse, p.lse, rows, unit);
+    fixture_check("dqkv", dqkv, want, size, 2 * unit * fmax(1, spread * spread));
     const float *first = fixture_download(dqkv, size);
     fixture_run();
     fixture_check_same("dqkv, again", dqkv, first, size);
@@ -236,21 +238,53 @@ static void tiled(void **state)
     check_as(&variant, (AttentionShape){2, 1, 64}, one_token, 1, 1);
 }
 
+/* On matrix units, against the float64 of what was not rounded: heads whose rows are padded or not, several tiles.
+ * Larger heads take lavapipe a minute or more to compile; they were checked by hand (SPEED.md). */
+static void matrix_units(const char *name)
+{
+    static const AttentionShape shapes[] = {{4, 1, 10}, {4, 2, 16}, {1, 1, 24}};
+    const AttentionVariant      variant  = variant_named(name);
+    if (variant.lacks[0] != '\0') {
+        print_message("%s: %s\n", name, variant.lacks);
+        skip();
+    }
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check_as(&variant, shapes[i], tiles_of_64, 6, 1);
+        gpu_fixture_reset(NULL);
+    }
+}
+
+static void matrix_units_f16(void **state)
+{
+    (void)state;
+    matrix_units("attention_coopmat");
+}
+
+static void matrix_units_bf16(void **state)
+{
+    (void)state;
+    matrix_units("attention_coopmat_bf16");
+}
+
 /* A GPU gets them by itself, also one with as little shared memory as there may be. */
 static void gpus_get_tiles(void **state)
 {
     (void)state;
     GpuInfo *info = (GpuInfo *)(uintptr_t)gpu_info(fixture_gpu()), real = *info; /* pretended for this test */
     info->type = GPU_DISCRETE;
-    assert_string_equal(attention_choose(info, COMPUTE_F32).kernel_name, "attention_tiled");
+    assert_string_equal(attention_choose(info, COMPUTE_F32, 64).kernel_name, "attention_tiled");
     assert_int_equal(attention_lanes(fixture_stream()), ATTENTION_GPU_LANES);
     check((AttentionShape){2, 1, 64}, tiles_of_64, 6, 1);
+    const bool matrices = variant_named("attention_coopmat").lacks[0] == '\0';
+    assert_string_equal(attention_choose(info, COMPUTE_F16, 64).kernel_name,
+                        matrices ? "attention_coopmat" : "attention_tiled");
+    assert_string_equal(attention_choose(info, COMPUTE_F16, 256).kernel_name, "attention_tiled"); /* too large for it */
     info->shared_bytes  = 16384;
     info->max_workgroup = 128;
     check((AttentionShape){2, 1, 64}, tiles_of_64, 6, 1);
     check((AttentionShape){1, 1, 128}, ragged, 7, 1);
     *info = real;
-    assert_string_equal(attention_choose(info, COMPUTE_F32).kernel_name,
+    assert_string_equal(attention_choose(info, COMPUTE_F32, 64).kernel_name,
                         info->type == GPU_CPU ? "attention" : "attention_tiled");
 }
 
@@ -263,10 +297,20 @@ static void tilings_fit(void **state)
         const GpuInfo info = {.shared_bytes  = shared[i % 4],
                               .max_workgroup = workgroups[i / 4 % 3],
                               .vendor_id     = i % 2 == 0 ? 0x1002 : 0x10de};
+        GpuInfo       card = info; /* with matrix units, if the build has kernels for them */
+        card.tier          = (GpuTier){.cooperative_matrix = true, .subgroup_size_control = true};
+        card.min_subgroup = card.max_subgroup = card.subgroup_size = i % 2 == 0 ? 64 : 32;
+        card.matrices[card.matrix_count++] = (GpuMatrix){GPU_MATRIX_F16, i / 12 == 1 ? 8 : 16, 16, 16, 0};
         for (uint32_t head_dim = 2; head_dim <= 256; head_dim += 2) {
             const AttentionTiling t = attention_tiling(&info, (AttentionPass)(i / 12), head_dim);
             assert_true(attention_tiling_shared(&t, head_dim) <= info.shared_bytes);
             assert_true(t.threads <= info.max_workgroup && t.threads == t.own / t.per_lane * t.across);
+            AttentionMatrices matrices;
+            if (attention_matrices(&card, COMPUTE_F16, (AttentionPass)(i / 12), head_dim, &matrices)) {
+                assert_true(attention_matrices_shared(&matrices, (AttentionPass)(i / 12), head_dim) <=
+                            card.shared_bytes);
+                assert_true(matrices.threads <= card.max_workgroup && ATTENTION_GPU_LANES % matrices.own == 0);
+            }
             assert_true(t.own >= 8 && ATTENTION_GPU_LANES % t.own == 0 && t.step % 4 == 0 &&
                         4 * t.across % t.step == 0);
         }
@@ -274,35 +318,53 @@ static void tilings_fit(void **state)
 }
 
 /* The bits of a sequence's results do not depend on what else is in the batch. */
-static void tiles_keep_bits(void **state)
+static void keeps_bits(const char *name, uint32_t head_dim)
 {
-    (void)state;
-    static const uint32_t alone[] = {0, 150}, second[] = {0, 77, 227};
-    enum { WIDTH = 4 * 64, TOKENS = 150, BEFORE = 77 };
-    const AttentionShape   shape   = {2, 1, 64};
-    const AttentionVariant variant = variant_named("attention_tiled");
-    GpuStream             *stream  = fixture_stream();
-    double                *values  = fixture_doubles((BEFORE + TOKENS) * WIDTH, 9);
-    GpuSpan                o[2], dqkv[2];
-    for (int i = 0; i < 2; i++) {
-        const uint32_t *starts = i == 0 ? alone : second, tokens = i == 0 ? TOKENS : TOKENS + BEFORE;
-        const uint32_t  count = attention_plan(NULL, starts, 1 + i, variant.lanes);
-        AttentionTile   plan[8];
-        attention_plan(plan, starts, 1 + i, variant.lanes);
+    static const uint32_t starts[2][3] = {{0, 150}, {0, 77, 227}};
+    enum { TOKENS = 150, BEFORE = 77, HEADS = 2 };
+    const AttentionShape   shape = {HEADS, 1, head_dim};
+    const uint32_t         width = (uint32_t)stride_of(shape), out = HEADS * head_dim;
+    const AttentionVariant variant = variant_named(name);
+    if (variant.lacks[0] != '\0') {
+        print_message("%s: %s\n", name, variant.lacks);
+        skip();
+    }
+    GpuStream *stream = fixture_stream();
+    double    *values = fixture_doubles((size_t)(BEFORE + TOKENS) * width, 9);
+    GpuSpan    o[2], dqkv[2];
+    for (uint32_t i = 0; i < 2; i++) { /* alone, and behind another */
+        const uint32_t tokens = starts[i][1 + i], first = tokens - TOKENS;
+        const uint32_t count = attention_plan(NULL, starts[i], 1 + i, variant.lanes);
+        AttentionTile  plan[32];
+        assert_true(count <= sizeof plan / sizeof *plan);
+        attention_plan(plan, starts[i], 1 + i, variant.lanes);
         const AttentionBatch batch = {fixture_words(plan, count * sizeof *plan / 4), count, COMPUTE_F32, &variant};
-        const GpuSpan        qkv   = fixture_upload(values + (i == 0 ? BEFORE * WIDTH : 0), (size_t)tokens * WIDTH);
-        const GpuSpan        lse = fixture_empty(tokens * 2), delta = fixture_empty(tokens * 2);
-        const GpuSpan        d_o = fixture_upload(values + (i == 0 ? BEFORE * 128 : 0), (size_t)tokens * 128);
-        o[i]                     = fixture_empty(tokens * 128);
-        dqkv[i]                  = fixture_empty((size_t)tokens * WIDTH);
+        const GpuSpan        qkv   = fixture_upload(values + (size_t)(BEFORE - first) * width, (size_t)tokens * width);
+        const GpuSpan        d_o   = fixture_upload(values + (size_t)(BEFORE - first) * out, (size_t)tokens * out);
+        const GpuSpan        lse = fixture_empty(tokens * HEADS), delta = fixture_empty(tokens * HEADS);
+        o[i]    = fixture_empty((size_t)tokens * out);
+        dqkv[i] = fixture_empty((size_t)tokens * width);
         attention_forward(stream, o[i], lse, qkv, &batch, shape);
         attention_backward(stream, dqkv[i], delta, d_o, o[i], lse, qkv, &batch, shape);
     }
     fixture_run();
-    const GpuSpan o_last = gpu_span_slice(o[1], BEFORE * 128 * 4, TOKENS * 128 * 4);
-    const GpuSpan d_last = gpu_span_slice(dqkv[1], BEFORE * WIDTH * 4, TOKENS * WIDTH * 4);
-    fixture_check_same("o", o_last, fixture_download(o[0], TOKENS * 128), TOKENS * 128);
-    fixture_check_same("dqkv", d_last, fixture_download(dqkv[0], TOKENS * WIDTH), TOKENS * WIDTH);
+    const size_t  o_size = (size_t)TOKENS * out, d_size = (size_t)TOKENS * width;
+    const GpuSpan o_last = gpu_span_slice(o[1], (uint64_t)BEFORE * out * 4, o_size * 4);
+    const GpuSpan d_last = gpu_span_slice(dqkv[1], (uint64_t)BEFORE * width * 4, d_size * 4);
+    fixture_check_same("o", o_last, fixture_download(o[0], o_size), o_size);
+    fixture_check_same("dqkv", d_last, fixture_download(dqkv[0], d_size), d_size);
+}
+
+static void tiles_keep_bits(void **state)
+{
+    (void)state;
+    keeps_bits("attention_tiled", 64);
+}
+
+static void matrix_units_keep_bits(void **state)
+{
+    (void)state;
+    keeps_bits("attention_coopmat", 16);
 }
 
 static void plan_keeps_sequences_apart(void **state)
@@ -347,9 +409,12 @@ int main(void)
         fixture_test(peaked_scores),
         fixture_test(long_sequence),
         fixture_test(tiled),
+        fixture_test(matrix_units_f16),
+        fixture_test(matrix_units_bf16),
         fixture_test(gpus_get_tiles),
         cmocka_unit_test(tilings_fit),
         fixture_test(tiles_keep_bits),
+        fixture_test(matrix_units_keep_bits),
         cmocka_unit_test(plan_keeps_sequences_apart),
         fixture_test(odd_head_dim_fails),
     };
