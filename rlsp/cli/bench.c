@@ -8,7 +8,9 @@
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/device.h"
 #include "rlsp/cli/profile.h"
+#include "rlsp/run/config.h"
 
 enum { STREAM_RUNS = 5 };
 
@@ -123,7 +125,7 @@ int cli_bench(int argc, char **argv)
     int64_t          sequences = 256, prompt = 0, new_tokens = 0;
     int64_t          batch = 0, length = 0, lora = 0;
     const char      *device = NULL, *what = NULL, *model = NULL, *shape = NULL;
-    int              weights = WEIGHT_F32, compute = COMPUTE_F32, cache = COMPUTE_F32, given = 0;
+    int              weights = WEIGHT_F32, compute = COMPUTE_F32, cache = COMPUTE_F32, kernels = KERNELS_AUTO, given = 0;
     const ArgsOption options[] = {
         {.name = "model", .type = ARGS_TEXT, .value = &model, .placeholder = "M", .help = "train, decode, ppo: tiny (1 M parameters, the default), small (6 M), 1b, 8b (Llama's shapes), a config.json, or a model's directory"},
         {.name = "shape", .type = ARGS_TEXT, .value = &shape, .placeholder = "D,L,H,K,F,V", .help = "instead of a model: width, layers, heads, key/value heads, feed-forward, vocabulary"},
@@ -142,6 +144,7 @@ int cli_bench(int argc, char **argv)
         {.name = "cpu-time", .type = ARGS_FLAG, .value = &bench.cpu_time, .help = "seconds of CPU time, of the peer too, where a CPU is the device and others use it"},
         {.name = "profile", .type = ARGS_FLAG, .value = &bench.profile, .help = "each kernel's time, flops and bytes beside the device's best, and its idle time; kernels then run one at a time"},
         {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
+        {.name = "kernels", .type = ARGS_CHOICE, .value = &kernels, .placeholder = "K", .help = CLI_KERNELS_HELP, .choices = run_kernels_names},
         {.name = "output", .type = ARGS_TEXT, .value = &bench.output, .placeholder = "F.png", .help = "scale: the measured points and the model as a picture", .letter = 'o'},
         {.name = "json", .type = ARGS_FLAG, .value = &bench.json, .help = "one JSON object"},
     };
@@ -186,7 +189,7 @@ int cli_bench(int argc, char **argv)
     bench.prompt = prompt > 0 ? (uint32_t)prompt : kind->prompt;
     bench.new_tokens = new_tokens > 0 ? (uint32_t)new_tokens : kind->new_tokens;
     bench_clock = bench.cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
-    bench.gpu = gpu_open(&(GpuOptions){.select = device, .profile = bench.profile, .sections = true}, &error);
+    bench.gpu = cli_open_device(&(CliDevice){.command = "bench", .options = {.select = device, .profile = bench.profile, .sections = true}, .kernels = kernels, .compute = bench.compute}, &error);
     if (bench.gpu != NULL) {
         run(&bench, kind, &error);
     }

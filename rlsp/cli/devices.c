@@ -2,11 +2,11 @@
 #include <stdlib.h>
 
 #include "engine/ops/attention_variants.h"
-#include "engine/ops/matmul_variants.h"
+#include "engine/ops/matmul_choice.h"
 #include "engine/vk/device.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
-#include "rlsp/run/json_line.h"
+#include "rlsp/cli/devices.h"
 #include "rlsp/train/precision.h"
 
 enum {
@@ -53,24 +53,6 @@ static void flag_field(JsonLine *line, const char *key, bool value)
     json_line_bool(line, value);
 }
 
-/* "products":[{"kernel":…},…]: the matrix product kernels. */
-static void put_products(JsonLine *line, const GpuInfo *info)
-{
-    MatmulVariant list[MATMUL_VARIANTS];
-    const int     count = matmul_variants(info, list);
-    json_line_key(line, "products");
-    json_line_begin(line, '[');
-    for (int i = 0; i < count; i++) {
-        json_line_begin(line, '{');
-        json_line_text_field(line, "kernel", list[i].kernel_name);
-        json_line_text_field(line, "compute", compute_type_name(list[i].compute));
-        json_line_text_field(line, "tiles", list[i].detail[0] != '\0' ? list[i].detail : NULL);
-        json_line_text_field(line, "lacks", list[i].lacks[0] != '\0' ? list[i].lacks : NULL);
-        json_line_end(line, '}');
-    }
-    json_line_end(line, ']');
-}
-
 /* "attention":[{"kernel":…},…]: what a batch is computed with, per type that products may multiply. */
 static void put_attention(JsonLine *line, const GpuInfo *info)
 {
@@ -112,7 +94,7 @@ static void put_json(JsonLine *line, const GpuInfo *info)
         flag_field(line, features[i].name, features[i].there);
     }
     json_line_end(line, '}');
-    put_products(line, info);
+    devices_put_products(line, info);
     put_attention(line, info);
     json_line_end(line, '}');
 }
@@ -132,26 +114,6 @@ static bool print_json(const GpuInfo *infos, int count)
     }
     json_line_free(&line);
     return text != NULL;
-}
-
-/* The kernels that it can run, then those that it cannot and why. */
-static void print_products(const GpuInfo *info)
-{
-    MatmulVariant list[MATMUL_VARIANTS];
-    const int     count = matmul_variants(info, list);
-    printf("    products:");
-    for (int i = 0, shown = 0; i < count; i++) {
-        if (list[i].lacks[0] == '\0' && list[i].size == 0) {
-            printf("%s%s (%s%s%s)", shown++ > 0 ? ", " : " ", list[i].kernel_name, compute_type_name(list[i].compute),
-                   list[i].detail[0] != '\0' ? ": " : "", list[i].detail);
-        }
-    }
-    printf("\n");
-    for (int i = 0; i < count; i++) {
-        if (list[i].lacks[0] != '\0') {
-            printf("      without %s: %s\n", list[i].kernel_name, list[i].lacks);
-        }
-    }
 }
 
 /* The kernel for each type that products may multiply, those that are alike once. */
@@ -191,7 +153,7 @@ static void print_text(const GpuInfo *info)
         }
         printf("%s\n", count == 0 ? "-" : "");
     }
-    print_products(info);
+    devices_print_products(info);
     print_attention(info);
     printf("    precision auto is %s\n", compute_type_name(precision_compute(PRECISION_AUTO, info)));
     if (info->unusable[0] != '\0') {
@@ -202,45 +164,90 @@ static void print_text(const GpuInfo *info)
     }
 }
 
+/* All devices, or the one that `select` names at the front; their number, 0 with *error set. */
+static int list_devices(GpuInfo *infos, const char *select, Error *error)
+{
+    const int count = gpu_list(infos, DEVICES_MAX, error);
+    if (count == 0) {
+        error_set(error, STATUS_FAILED,
+                  "no Vulkan device found; install a driver (Mesa has one for the CPU: mesa-vulkan-drivers)");
+    }
+    if (count == 0 || select == NULL) {
+        return count;
+    }
+    const int chosen = gpu_choose(infos, count, select, error);
+    if (chosen > 0) {
+        infos[0] = infos[chosen];
+    }
+    return chosen >= 0;
+}
+
+/* Measures the devices that have a choice; one that was named whatever it is. */
+static Status measure(const GpuInfo *infos, int count, bool named, Error *error)
+{
+    int measured = 0;
+    for (int i = 0; i < count; i++) {
+        if (!infos[i].duplicate && infos[i].unusable[0] == '\0' && (named || matmul_probe_matters(&infos[i]))) {
+            measured++;
+            if (devices_measure(&infos[i], error) != STATUS_OK) {
+                return error->status;
+            }
+        }
+    }
+    if (measured == 0) {
+        fprintf(stderr, "rlsp devices: nothing to measure: on CPU devices the table's kernels are the fastest by far; "
+                        "--device N measures one all the same\n");
+    }
+    return STATUS_OK;
+}
+
+static Status show(const GpuInfo *infos, int count, bool json, Error *error)
+{
+    if (json && !print_json(infos, count)) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while listing devices");
+    }
+    for (int i = 0; !json && i < count; i++) {
+        print_text(&infos[i]);
+    }
+    return STATUS_OK;
+}
+
 int cli_devices(int argc, char **argv)
 {
-    bool             json      = false;
+    bool             json = false, probe = false;
+    const char      *device    = NULL;
     const ArgsOption options[] = {
+        {.name        = "device",
+         .type        = ARGS_TEXT,
+         .value       = &device,
+         .placeholder = "N",
+         .help        = "only the one of this number or with this in its name"},
+        {.name  = "probe",
+         .type  = ARGS_FLAG,
+         .value = &probe,
+         .help  = "measures which kernels are fastest on each, again if that is known; runs then take them"},
         {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "an array with an object per device"}};
     const ArgsCommand command = {.name    = "devices",
-                                 .usage   = "[--json]",
+                                 .usage   = "[--device N] [--probe] [--json]",
                                  .summary = "Lists the Vulkan devices, best first: the number is what --device takes.",
                                  .options = options,
-                                 .option_count = 1};
+                                 .option_count = sizeof options / sizeof *options};
     int               exit_code;
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
     }
     Error    error = {0};
     GpuInfo *infos = calloc(DEVICES_MAX, sizeof *infos);
-    int      count = 0;
     if (infos == NULL) {
         error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory while listing devices");
-    } else {
-        count = gpu_list(infos, DEVICES_MAX, &error);
-    }
-    if (count == 0) {
-        error_set(&error, STATUS_FAILED,
-                  "no Vulkan device found; install a driver (Mesa has one for the CPU: mesa-vulkan-drivers)");
-        free(infos);
         return args_fail(&command, &error);
     }
-    bool whole = true;
-    if (json) {
-        whole = print_json(infos, count);
+    const int count  = list_devices(infos, device, &error);
+    Status    status = count > 0 ? STATUS_OK : error.status;
+    if (status == STATUS_OK && probe) {
+        status = measure(infos, count, device != NULL, &error);
     }
-    for (int i = 0; !json && i < count; i++) {
-        print_text(&infos[i]);
-    }
+    status = status == STATUS_OK ? show(infos, count, json, &error) : status;
     free(infos);
-    if (!whole) {
-        error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory while listing devices");
-        return args_fail(&command, &error);
-    }
-    return cli_finish_output(command.name);
+    return status == STATUS_OK ? cli_finish_output(command.name) : args_fail(&command, &error);
 }

@@ -150,6 +150,7 @@ int cli_eval(int argc, char **argv)
                                 .out           = r.out,
                                 .device_choice = r.device,
                                 .slots         = r.slots,
+                                .kernels       = r.kernels,
                                 .validate      = r.validate,
                                 .lock          = -1};
     int               code   = 0;

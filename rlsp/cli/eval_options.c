@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/device.h"
 #include "rlsp/cli/eval_prompt.h"
 #include "rlsp/eval/vote.h"
 
@@ -282,6 +283,12 @@ Status eval_options_parse(EvalCommand *command_line, int argc, char **argv, bool
          .value       = &r->device,
          .placeholder = "D",
          .help        = "number or part of the name, as in rlsp devices"},
+        {.name        = "kernels",
+         .type        = ARGS_CHOICE,
+         .value       = &r->kernels,
+         .placeholder = "K",
+         .help        = CLI_KERNELS_HELP,
+         .choices     = run_kernels_names},
         {.name  = "validate",
          .type  = ARGS_FLAG,
          .value = &r->validate,

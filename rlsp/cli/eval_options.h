@@ -9,6 +9,7 @@ typedef struct EvalCommand {
     EvalSettings settings;
     const char  *out, *resume, *report, *device;
     int64_t      slots;
+    int          kernels; /* RunKernels */
     bool         protocol, json, validate, compare, common;
     const char  *folders[2];
     int          folder_count;

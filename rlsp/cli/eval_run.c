@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rlsp/cli/device.h"
 #include "rlsp/cli/eval_folder.h"
 #include "rlsp/cli/eval_progress.h"
 #include "rlsp/cli/eval_prompt.h"
@@ -240,7 +241,13 @@ static uint32_t list_missing(const EvalRun *run, int column, EvalRequest *reques
 static Status open_device(EvalRun *run, Error *error)
 {
     EvalSettings *settings = &run->settings;
-    run->gpu               = gpu_open(&(GpuOptions){.select = run->device_choice, .validate = run->validate}, error);
+    run->gpu = cli_open_device(&(CliDevice){.command = "eval",
+                                            .options = {.select = run->device_choice, .validate = run->validate},
+                                            .kernels = run->kernels,
+                                            .compute = (ComputeType)settings->compute,
+                                            .folder  = run->out,
+                                            .resumed = run->begun},
+                               error);
     run->model             = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
                                                                    (WeightFormat)settings->weights, error)
                                               : NULL;

@@ -16,6 +16,7 @@ typedef struct EvalRun {
     EvalSettings settings;
     const char  *out, *device_choice; /* NULL: none */
     int64_t      slots;
+    int          kernels; /* RunKernels */
     bool         validate;
 
     char          model_sum[SHA256_HEX], data_sum[SHA256_HEX], prompts_sum[SHA256_HEX];

@@ -10,9 +10,11 @@
 #include "engine/text/tokenizer.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/device.h"
 #include "rlsp/cli/conversation.h"
 #include "rlsp/cli/token_lines.h"
 #include "rlsp/cli/token_printer.h"
+#include "rlsp/run/config.h"
 #include "rlsp/run/json_line.h"
 
 enum { STREAM_STEPS = 4, REQUESTS_AT_ONCE = 1024 };
@@ -26,6 +28,7 @@ typedef struct Options {
     ArgsList    chat_set;
     int         weights; /* WeightFormat */
     int         compute, cache; /* ComputeType: of products, of keys and values */
+    int         kernels; /* RunKernels */
 } Options;
 
 /* One run of the command. */
@@ -335,7 +338,7 @@ static Status generate(Generation *g, Error *error)
         status = g->options.ids ? read_ids(g, error) : encode_prompt(g, error);
     }
     if (status == STATUS_OK && (conversation || g->prompts.count > 0)) {
-        g->gpu = gpu_open(&(GpuOptions){.select = g->options.device, .validate = g->options.validate}, error);
+        g->gpu = cli_open_device(&(CliDevice){.command = "generate", .options = {.select = g->options.device, .validate = g->options.validate}, .kernels = g->options.kernels, .compute = (ComputeType)g->options.compute}, error);
         g->model = g->gpu != NULL ? model_load_adapted(g->gpu, g->options.model, g->options.adapter, (WeightFormat)g->options.weights, error) : NULL;
         status = g->model != NULL ? model_set_compute(g->model, (ComputeType)g->options.compute, error) : error->status;
         g->config.compute = (ComputeType)g->options.compute;
@@ -383,6 +386,7 @@ int cli_generate(int argc, char **argv)
         {.name = "n", .type = ARGS_INTEGER, .value = &o->samples, .placeholder = "N", .help = "samples per prompt (1)", .min = 1, .max = 100000},
         {.name = "slots", .type = ARGS_INTEGER, .value = &o->slots, .placeholder = "N", .help = "sequences at once; 0: as many as fit, up to 256", .min = 0, .max = 65536},
         {.name = "device", .type = ARGS_TEXT, .value = &o->device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
+        {.name = "kernels", .type = ARGS_CHOICE, .value = &o->kernels, .placeholder = "K", .help = CLI_KERNELS_HELP, .choices = run_kernels_names},
         {.name = "json", .type = ARGS_FLAG, .value = &o->json, .help = "a line of JSON per sample: text, ids, logprobs, stopped"},
         {.name = "validate", .type = ARGS_FLAG, .value = &o->validate, .help = "run under the Khronos validation layer"},
     };

@@ -4,7 +4,9 @@
 #include "engine/model/workspace.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/device.h"
 #include "rlsp/cli/token_lines.h"
+#include "rlsp/run/config.h"
 #include "rlsp/run/json_line.h"
 
 enum { BATCH_TOKENS_CPU = 4096, BATCH_TOKENS_GPU = 16384 };
@@ -13,6 +15,7 @@ typedef struct Scorer {
     const char *model_path, *adapter_path, *device;
     int         weights; /* WeightFormat */
     int         compute; /* ComputeType */
+    int         kernels; /* RunKernels */
     double      temperature;
     bool        json, validate;
     Gpu        *gpu;
@@ -127,7 +130,7 @@ static Status score(Scorer *s, Error *error)
     if (status != STATUS_OK || s->lines.count == 0) {
         return status;
     }
-    s->gpu = gpu_open(&(GpuOptions){.select = s->device, .validate = s->validate}, error);
+    s->gpu = cli_open_device(&(CliDevice){.command = "score", .options = {.select = s->device, .validate = s->validate}, .kernels = s->kernels, .compute = (ComputeType)s->compute}, error);
     s->model = s->gpu != NULL ? model_load_adapted(s->gpu, s->model_path, s->adapter_path, (WeightFormat)s->weights, error) : NULL;
     status = s->model != NULL ? model_set_compute(s->model, (ComputeType)s->compute, error) : error->status;
     status = status == STATUS_OK ? plan(s, error) : status;
@@ -171,6 +174,7 @@ int cli_score(int argc, char **argv)
         {.name = "precision", .type = ARGS_CHOICE, .value = &s.compute, .placeholder = "P", .help = CLI_PRECISION_HELP, .choices = compute_type_names},
         {.name = "temperature", .type = ARGS_REAL, .value = &s.temperature, .placeholder = "X", .help = "of the softmax (1)", .min = 1e-3, .max = 1000},
         {.name = "device", .type = ARGS_TEXT, .value = &s.device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
+        {.name = "kernels", .type = ARGS_CHOICE, .value = &s.kernels, .placeholder = "K", .help = CLI_KERNELS_HELP, .choices = run_kernels_names},
         {.name = "json", .type = ARGS_FLAG, .value = &s.json, .help = "nothing more: the output is JSON as it is"},
         {.name = "validate", .type = ARGS_FLAG, .value = &s.validate, .help = "run under the Khronos validation layer"},
     };

@@ -43,6 +43,7 @@ enum {
 typedef enum RunStage { STAGE_SFT, STAGE_RL } RunStage;
 typedef enum RunPrecision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_F16 } RunPrecision;
 typedef enum RunKernels { KERNELS_AUTO, KERNELS_TABLE, KERNELS_PROBE } RunKernels; /* how they are chosen (train/kernels.h) */
+extern const char *const run_kernels_names[];                                      /* "auto", "table", "probe", NULL */
 typedef enum RunRecompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK } RunRecompute; /* activations of a block in backward */
 typedef enum RunOptimizerMemory { OPTIMIZER_DEVICE, OPTIMIZER_HOST } RunOptimizerMemory; /* where AdamW's moments lie */
 typedef enum RunCritic { CRITIC_SEPARATE, CRITIC_SHARED } RunCritic;

@@ -7,7 +7,7 @@
 static const char *const the_task[]   = {"task", NULL};
 static const char *const templates[]  = {"chatml", "llama3", NULL};
 static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
-static const char *const kernels[]    = {"auto", "table", "probe", NULL};
+const char *const        run_kernels_names[] = {"auto", "table", "probe", NULL};
 static const char *const optimizer_memories[] = {"device", "host", NULL};
 static const char *const recomputes[] = {"none", "block", NULL};
 static const char *const stages[]     = {"sft", "rl", NULL};
@@ -51,7 +51,7 @@ const ConfigKey config_keys[] = {
     {"seed", KEY(KEY_U64, seed, 0, 9007199254740991.0), "1", "of everything random"},
     {"device", KEY(KEY_TEXT_OR_INDEX, device, 0, 0), "\"\"", "empty: the best; a number: that index of `rlsp devices`; else part of a name"},
     {"precision", WORD(precision, precisions), "\"auto\"", "what the model's matrix products (on matrix units attention's too) multiply: bf16 or f16 (with a loss scale) are mixed precision, whose parameters, sums, norms, softmax, losses and optimizer stay f32; auto is bf16 on a GPU that multiplies bf16 matrices, else f32"},
-    {"kernels", WORD(kernels, kernels), "\"auto\"", "which kernels multiply matrices: table: those known to suit such devices; probe: those that are fastest on this one, measured once and kept; auto: probe on GPUs, table on CPU devices"},
+    {"kernels", WORD(kernels, run_kernels_names), "\"auto\"", "which kernels multiply matrices: table: those known to suit such devices; probe: those that are fastest on this one, measured once and kept; auto: probe on GPUs, table on CPU devices"},
     {"optimizer.memory", WORD(optimizer.memory, optimizer_memories), "\"device\"", "host: AdamW's moments lie in the host's memory; slower steps, the same results"},
     {"recompute", WORD(recompute, recomputes), "\"none\"", "block: keep only block inputs and compute the rest again in backward"},
     {"stages", KEY_WORD_LIST, AT(stages), COUNT(stages), AT(stage_count), 0, 0, stages, "[\"sft\", \"rl\"]", "what `rlsp train` does, in order"},

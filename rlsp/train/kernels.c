@@ -7,7 +7,7 @@
 /* Seconds for one type: a program starts with it, once per device. CPU devices, which are asked for, take longer. */
 static double at_start(const GpuInfo *info)
 {
-    return info->type == GPU_CPU ? 10 : 1;
+    return info->type == GPU_CPU ? 3 : 1;
 }
 
 static void say(const KernelsOptions *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
