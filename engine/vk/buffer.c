@@ -157,6 +157,13 @@ static VkResult bind_pieces(GpuBuffer *buffer, uint64_t bytes, uint64_t piece)
 Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
     *buffer                      = (GpuBuffer){.gpu = gpu};
+    if (bytes > gpu->info.max_buffer_bytes) { /* some drivers make it all the same, and its end reads as zeros */
+        return error_set(error, STATUS_OUT_OF_MEMORY,
+                         "device %d (%s): %s needs a buffer of %.1f MiB, and this device's have at most %.1f MiB: use a "
+                         "smaller batch or model, an adapter on a frozen base, or another device",
+                         gpu->info.index, gpu->info.name, name, (double)bytes / 1048576.0,
+                         (double)gpu->info.max_buffer_bytes / 1048576.0);
+    }
     const bool         several   = bytes > gpu->info.max_allocation_bytes && gpu->info.tier.sparse_memory;
     const bool         addressed = gpu->info.tier.buffer_address;
     VkBufferCreateInfo info      = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,

@@ -78,6 +78,9 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
     if (options->max_allocation_bytes > 0 && options->max_allocation_bytes < gpu->info.max_allocation_bytes) {
         gpu->info.max_allocation_bytes = options->max_allocation_bytes;
     }
+    if (options->max_buffer_bytes > 0 && options->max_buffer_bytes < gpu->info.max_buffer_bytes) {
+        gpu->info.max_buffer_bytes = options->max_buffer_bytes;
+    }
     if (options->as_gpu) {
         gpu->info.type      = GPU_DISCRETE;
         gpu->info.driver_id = 0;

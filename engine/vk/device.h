@@ -75,6 +75,7 @@ typedef struct GpuOptions {
     /* For tests, which have no small or discrete device at hand: */
     uint64_t max_binding_bytes; /* binds at most so much at once, a multiple of 256; 0: what the device can */
     uint64_t max_allocation_bytes; /* allocates at most so much at once, 16 MiB or more; 0: what the device can */
+    uint64_t max_buffer_bytes; /* makes no larger buffer; 0: what the device can                            */
     double   submit_seconds;       /* cuts work into submissions that are guessed to take so long; 0: as the device needs */
     bool     as_gpu;            /* kernels, workgroups and submissions of a GPU, also on a CPU device */
     bool     separate_memory;   /* copies through a staging buffer also where memory is unified             */

@@ -78,6 +78,20 @@ static GpuType type_of(VkPhysicalDeviceType type)
     }
 }
 
+/* maxBufferSize is of Vulkan 1.3 and VK_KHR_maintenance4. */
+static uint64_t max_buffer(VkPhysicalDevice physical, const VkPhysicalDeviceProperties *plain,
+                           const GpuExtensions *extensions)
+{
+    VkPhysicalDeviceMaintenance4Properties limits     = {.sType =
+                                                             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
+    VkPhysicalDeviceProperties2            properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                                         .pNext = &limits};
+    if (plain->apiVersion >= VK_API_VERSION_1_3 || gpu_has_extension(extensions, VK_KHR_MAINTENANCE_4_EXTENSION_NAME)) {
+        vkGetPhysicalDeviceProperties2(physical, &properties);
+    }
+    return limits.maxBufferSize > 0 ? limits.maxBufferSize : UINT64_MAX;
+}
+
 static void memory_of(GpuInfo *info, VkPhysicalDevice physical, bool budget)
 {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budgets = {
@@ -142,7 +156,6 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     info->max_workgroup     = plain.limits.maxComputeWorkGroupInvocations;
     info->shared_bytes      = plain.limits.maxComputeSharedMemorySize;
     info->max_texels        = plain.limits.maxTexelBufferElements;
-    info->max_buffer_bytes  = UINT64_MAX;
     memcpy(info->cache_uuid, plain.pipelineCacheUUID, sizeof info->cache_uuid);
     if (plain.apiVersion < VK_API_VERSION_1_2) {
         snprintf(info->unusable, sizeof info->unusable, "Vulkan %u.%u only; 1.2 is needed: update its driver",
@@ -163,7 +176,8 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     snprintf(info->driver, sizeof info->driver, "%.100s %.140s", driver.driverName, driver.driverInfo);
     info->driver_id            = driver.driverID;
     info->max_allocation_bytes = v11.maxMemoryAllocationSize;
-    info->subgroup_size = v11.subgroupSize;
+    info->max_buffer_bytes     = max_buffer(physical, &plain, &extensions);
+    info->subgroup_size        = v11.subgroupSize;
     memcpy(c->uuid, v11.deviceUUID, sizeof c->uuid);
     c->has_pci = pci;
     c->pci[0]  = bus.pciDomain;

@@ -37,7 +37,8 @@ typedef enum GpuMemoryKind {
 
 /* One buffer of `bytes`, zeroed. Where they are more than the device gives at once they are several allocations that the
  * device sees as one, if it can (tier.sparse_memory); else it is asked for all of it, which many give nonetheless.
- * STATUS_OUT_OF_MEMORY names the arena, what it wanted and what is free. */
+ * What is more than a buffer of the device may have (maxBufferSize) is refused. STATUS_OUT_OF_MEMORY names the arena, what it
+ * wanted and what is free. */
 GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
 /* The same with whatever the memory held: for what is written whole at once. */
 GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);

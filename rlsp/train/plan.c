@@ -120,14 +120,18 @@ static Status open_policy(Planning *p, Error *error)
     return status;
 }
 
-/* Says so if the device may not give what is to be one buffer. A CPU device gives what the machine has. */
+/* Says so if the device refuses, or may not give, what is to be one buffer. A CPU device gives what the machine has. */
 static void note_allocation(const Session *session, RunPlan *plan)
 {
     const GpuInfo *info  = &plan->device;
     Error          large = {0};
     const char    *name;
     const uint64_t bytes = gpu_memory_largest(session->gpu, &name);
-    if (bytes > info->max_allocation_bytes && !info->tier.sparse_memory && info->type != GPU_CPU) {
+    if (bytes > info->max_buffer_bytes) {
+        error_set(&large, STATUS_OUT_OF_MEMORY, "%s: a buffer of %.2f GiB, and the device's have at most %.2f GiB", name,
+                  (double)bytes / 1073741824.0, (double)info->max_buffer_bytes / 1073741824.0);
+        note(plan, &large, "it is refused; a frozen base (adapter.kind lora, model.weights) is smaller buffers");
+    } else if (bytes > info->max_allocation_bytes && !info->tier.sparse_memory && info->type != GPU_CPU) {
         error_set(&large, STATUS_OUT_OF_MEMORY, "%s: %.2f GiB at once, of which the device promises %.2f GiB", name,
                   (double)bytes / 1073741824.0, (double)info->max_allocation_bytes / 1073741824.0);
         note(plan, &large, "it may refuse; a frozen base (adapter.kind lora, model.weights) is smaller buffers");

@@ -177,6 +177,10 @@ static void more_than_one_allocation(void **state)
     assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_OK);
     assert_int_equal(plan.note_count, 1);
     assert_non_null(strstr(plan.notes[0], "at once"));
+    info.max_buffer_bytes = 256 << 10;
+    assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_OK);
+    assert_int_equal(plan.note_count, 1);
+    assert_non_null(strstr(plan.notes[0], "refused"));
 }
 
 int main(void)

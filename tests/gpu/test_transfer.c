@@ -245,11 +245,29 @@ static void many_pieces_come_back(void **state)
     gpu_arena_free(arena);
 }
 
+/* What no buffer of the device may hold is refused by name; what just fits is not. */
+static void a_buffer_that_is_too_large(void **state)
+{
+    (void)state;
+    Error            error   = {0};
+    const GpuOptions options = {.select = getenv("RLSP_TEST_DEVICE"), .validate = true, .max_buffer_bytes = 20 * MIB};
+    Gpu             *gpu     = gpu_open(&options, &error);
+    assert_non_null(gpu);
+    assert_null(gpu_arena_new(gpu, "rows", GPU_MEMORY_DEVICE, 20 * MIB + 4, &error));
+    assert_int_equal(error.status, STATUS_OUT_OF_MEMORY);
+    assert_non_null(strstr(error.text, "rows needs a buffer of 20.0 MiB"));
+    GpuArena *arena = gpu_arena_new(gpu, "rows", GPU_MEMORY_DEVICE, 20 * MIB, &error);
+    assert_non_null(arena);
+    gpu_arena_free(arena);
+    gpu_close(gpu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_source_fills_a_span),
                                        cmocka_unit_test(a_failing_source_is_reported),
                                        cmocka_unit_test(rows_have_two_parts), cmocka_unit_test(many_pieces_come_back),
-                                       cmocka_unit_test(a_buffer_of_several_allocations)};
+                                       cmocka_unit_test(a_buffer_of_several_allocations),
+                                       cmocka_unit_test(a_buffer_that_is_too_large)};
     return cmocka_run_group_tests(tests, open_separate, close_separate);
 }
