@@ -186,17 +186,17 @@ static Status check_candidate(Trial *t, const MatmulProbe *probe, int candidate,
 /* The side whose large product takes some milliseconds by the table. */
 static Status find_side(Trial *t, MatmulProbe *probe, double deadline, Error *error)
 {
-    enum { MOST = 4096 };
-    const double enough  = 4e-3;
-    double       seconds = 0;
-    probe->side          = LEAST_SIDE;
-    Status status        = open_operands(t, probe, probe->side, error);
+    const uint32_t most    = gpu_info(t->gpu)->type == GPU_CPU ? 512 : 4096; /* gemm_tiled is slow there */
+    const double   enough  = 4e-3;
+    double         seconds = 0;
+    probe->side            = LEAST_SIDE;
+    Status status          = open_operands(t, probe, probe->side, error);
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
         status = checked_product(t, probe, 0, checked[i], t->want[i], error);
     }
     while (status == STATUS_OK) {
         status = run_product(t, probe, probe->table[MATMUL_LARGE], MATMUL_LARGE, 1, 3, &seconds, error);
-        if (status != STATUS_OK || seconds >= enough || probe->side >= MOST || now() > deadline ||
+        if (status != STATUS_OK || seconds >= enough || probe->side >= most || now() > deadline ||
             !side_fits(t, probe, 2 * probe->side)) {
             break;
         }

@@ -158,7 +158,7 @@ static void a_model_that_is_not_there(void **state)
     assert_true(plan.peak_bytes < as_said - plan.parameters);
     snprintf(config.model.path, sizeof config.model.path, "/nowhere");
     assert_int_equal(run_plan(&config, &info, &plan, &error), STATUS_BAD_INPUT);
-    assert_non_null(strstr(error.text, "/nowhere/config.json"));
+    assert_non_null(strstr(error.text, "/nowhere"));
 }
 
 /* Parameters of more than a device gives at once: said where it cannot join several allocations. */
