@@ -55,8 +55,6 @@ static void plan_all(Planner *p, Decoder *d)
     const DecodeLimits *l = &d->limits;
     const uint64_t      n = d->max_rows, slots = larger(l->slots, d->least_rows);
     const uint64_t      q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
-    const uint64_t      cache =
-        kv_bytes(gpu_transfer_stream(d->gpu), l->slots, d->cache_length, decoder_attention(d), l->cache) / 4;
     d->x          = plan(p, n * c->hidden_size);
     d->x_next     = plan(p, n * c->hidden_size);
     d->norm       = plan_typed(p, c->compute, n, c->hidden_size);
@@ -72,9 +70,6 @@ static void plan_all(Planner *p, Decoder *d)
         d->lora.products =
             plan(p, lora_products_bytes(gpu_transfer_stream(d->gpu), c, l->lora_rank, d->max_rows, false) / 4 + 1);
         d->lora.rank = l->lora_rank;
-    }
-    for (uint32_t i = 0; i < c->layers; i++) {
-        d->cache[i] = (KvLayer){plan(p, cache), plan(p, cache), l->slots, d->cache_length, l->cache};
     }
     d->rope            = plan(p, rope_table_bytes(d->cache_length, c->head_dim) / 4);
     d->slots           = plan(p, (uint64_t)d->slot_stride * SLOT_FIELDS);
@@ -154,6 +149,45 @@ static uint64_t room(const Decoder *d)
     return used < all ? (all - used) / 10 * 9 : 0;
 }
 
+/* Bytes of the keys of a layer, and of its values. */
+static uint64_t cache_bytes(const Decoder *d)
+{
+    return kv_bytes(gpu_transfer_stream(d->gpu), d->limits.slots, d->cache_length, decoder_attention(d),
+                    d->limits.cache);
+}
+
+static void free_arenas(Decoder *d)
+{
+    for (uint32_t l = 0; d->cache_arenas != NULL && l < d->config.layers; l++) {
+        gpu_arena_free(d->cache_arenas[l]);
+        d->cache_arenas[l] = NULL;
+    }
+    gpu_arena_free(d->arena);
+    d->arena = NULL;
+}
+
+/* The cache of each layer is memory of its own: no buffer of gigabytes is needed. */
+static Status open_arenas(Decoder *d, uint64_t bytes, Error *error)
+{
+    const uint64_t cache  = cache_bytes(d);
+    Status         status = STATUS_OK;
+    d->arena              = gpu_arena_new(d->gpu, "decoding", GPU_MEMORY_DEVICE, bytes, error);
+    for (uint32_t l = 0; l < d->config.layers && d->arena != NULL && status == STATUS_OK; l++) {
+        GpuArena *arena = gpu_arena_new(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, 2 * gpu_align(cache), error);
+        status          = arena != NULL ? STATUS_OK : error->status;
+        d->cache_arenas[l] = arena;
+        if (arena != NULL) {
+            d->cache[l] = (KvLayer){gpu_arena_take(arena, cache), gpu_arena_take(arena, cache), d->limits.slots,
+                                    d->cache_length, d->limits.cache};
+        }
+    }
+    status = d->arena != NULL ? status : error->status;
+    if (status != STATUS_OK) {
+        free_arenas(d);
+    }
+    return status;
+}
+
 /* The device memory; with fewer slots if the caller left their number open and they do not fit. */
 static Status allocate(Decoder *d, bool may_shrink, Error *error)
 {
@@ -164,13 +198,12 @@ static Status allocate(Decoder *d, bool may_shrink, Error *error)
             return status;
         }
         plan_all(&counting, d);
-        if (may_shrink && d->limits.slots > 1 && counting.bytes > room(d)) {
+        if (may_shrink && d->limits.slots > 1 && counting.bytes + 2 * d->config.layers * cache_bytes(d) > room(d)) {
             d->limits.slots /= 2;
             continue;
         }
         Error tried = {0};
-        d->arena    = gpu_arena_new(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, counting.bytes, &tried);
-        if (d->arena != NULL) {
+        if (open_arenas(d, counting.bytes, &tried) == STATUS_OK) {
             Planner placing = {.arena = d->arena};
             plan_all(&placing, d);
             return STATUS_OK;
@@ -195,13 +228,14 @@ static Status decoder_fill(Decoder *d, Error *error)
     }
     d->limits.steps_per_submit = l->steps_per_submit > 0 ? l->steps_per_submit : DEFAULT_STEPS;
     d->cache                   = calloc(d->config.layers, sizeof *d->cache);
+    d->cache_arenas            = calloc(d->config.layers, sizeof *d->cache_arenas);
     d->host                    = malloc(((uint64_t)2 * l->max_new + 2) * l->max_requests * 4);
     d->told                    = calloc(l->max_requests, sizeof *d->told);
     d->news                    = calloc(l->max_requests, sizeof *d->news);
     d->news_to                 = calloc(l->max_requests, sizeof *d->news_to);
     d->news_of                 = calloc(l->max_requests, sizeof *d->news_of);
-    if (d->cache == NULL || d->host == NULL || d->told == NULL || d->news == NULL || d->news_to == NULL ||
-        d->news_of == NULL) {
+    if (d->cache == NULL || d->cache_arenas == NULL || d->host == NULL || d->told == NULL || d->news == NULL ||
+        d->news_to == NULL || d->news_of == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "making a decoder: out of host memory");
     }
     status = decoder_panels_new(d, error);
@@ -252,10 +286,11 @@ void decoder_free(Decoder *d)
     if (d != NULL) {
         gpu_stream_free(d->stream);
         gpu_stream_free(d->chunks);
-        gpu_arena_free(d->arena);
+        free_arenas(d);
         gpu_arena_free(d->host_arena);
         gpu_arena_free(d->panels_arena);
         free(d->panels);
+        free(d->cache_arenas);
         free(d->cache);
         free(d->slot_words);
         free(d->chunk_words);

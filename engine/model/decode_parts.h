@@ -42,7 +42,8 @@ struct Decoder {
     uint32_t     requests;       /* of this run                                                         */
     uint32_t     read;           /* tokens that the last run's only request has read; 0 after others     */
     GpuArena    *arena, *host_arena, *panels_arena;
-    GpuSpan     *panels; /* [model_matrix_count] of the run's model, for its products; buffer NULL: not packed */
+    GpuArena   **cache_arenas; /* [layers]                                                              */
+    GpuSpan     *panels;       /* [model_matrix_count] of the run's model, for its products; buffer NULL: not packed */
     GpuStream   *stream, *chunks; /* steps; a chunk of prompts                                        */
     GpuSpan      x, x_next, rstd, qkv, attention, gate_up; /* [max_rows, …]                          */
     TypedSpan    norm, activation;                         /* of them, what products read            */

@@ -183,6 +183,28 @@ static void more_than_one_allocation(void **state)
     assert_non_null(strstr(plan.notes[0], "refused"));
 }
 
+/* Llama-3.1-8B with an adapter, on a card of 24 GB whose buffers have at most 4 GiB, as Mesa's for AMD: no part of it is
+ * more, the cache of rollouts included, which takes 6. */
+static void no_buffer_of_gigabytes(void **state)
+{
+    (void)state;
+    static RunConfig config;
+    static RunPlan   plan;
+    Error            error = {0};
+    GpuInfo          info  = gpu_info_typical((uint64_t)24 << 30);
+    const char      *path  = TEST_DATA "/../../configs/llama-3.1-8b-math-lora-24gb.json";
+    const char      *set   = "model.path=" TEST_DATA "/plan/llama-3.1-8b";
+    info.max_buffer_bytes  = ((uint64_t)1 << 32) - 4;
+    if (run_config_read(path, &set, 1, &config, &error) != STATUS_OK ||
+        run_plan(&config, &info, &plan, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    assert_true(plan.peak_bytes > (uint64_t)12 << 30);
+    for (int i = 0; i < plan.note_count; i++) {
+        assert_null(strstr(plan.notes[i], "refused"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(sft_alone),
@@ -192,6 +214,7 @@ int main(void)
                                        fixture_test(grpo_and_moments_on_the_host),
                                        fixture_test(switches_save_what_they_promise),
                                        fixture_test(a_model_that_is_not_there),
-                                       fixture_test(more_than_one_allocation)};
+                                       fixture_test(more_than_one_allocation),
+                                       fixture_test(no_buffer_of_gigabytes)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
