@@ -65,7 +65,7 @@ uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t s
     return count;
 }
 
-static bool shape_ok(GpuStream *stream, AttentionShape shape)
+bool attention_shape_ok(GpuStream *stream, AttentionShape shape)
 {
     if (shape.head_dim == 0 || shape.head_dim % 2 != 0 || shape.head_dim > 256 || shape.kv_heads == 0 ||
         shape.heads % shape.kv_heads != 0) {
@@ -94,7 +94,7 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, c
                                       .lanes      = variant.lanes,
                                       .compute    = variant.compute,
                                       .shape      = shape};
-    if (!shape_ok(stream, shape)) {
+    if (!attention_shape_ok(stream, shape)) {
         return;
     }
     switch (variant.kernel) {
@@ -119,7 +119,7 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
                                       .lanes      = variant.lanes,
                                       .compute    = variant.compute,
                                       .shape      = shape};
-    if (!shape_ok(stream, shape)) {
+    if (!attention_shape_ok(stream, shape)) {
         return;
     }
     switch (variant.kernel) {

@@ -14,17 +14,6 @@ enum {
 /* Of the parts of segments at one time. */
 static const uint64_t WORKSPACE_BYTES = (uint64_t)32 << 20;
 
-static bool shape_ok(GpuStream *stream, AttentionShape shape)
-{
-    if (shape.head_dim == 0 || shape.head_dim % 2 != 0 || shape.head_dim > 256 || shape.kv_heads == 0 ||
-        shape.heads % shape.kv_heads != 0) {
-        gpu_stream_fail(stream, STATUS_BAD_INPUT,
-                        "attention: head_dim must be even and at most 256, and kv_heads must divide heads");
-        return false;
-    }
-    return true;
-}
-
 /* Whether the device and the cache are such as attention_decode_lanes.comp is for: as gemm_lanes.comp, lavapipe of Mesa
  * 24 on; f32. */
 static bool use_lanes(GpuStream *stream, const KvLayer *cache, AttentionShape shape)
@@ -94,7 +83,7 @@ static Piece piece_at(GpuStream *stream, const KvLayer *cache, uint32_t first, A
 void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rope, const KvRows *rows,
                AttentionShape shape)
 {
-    if (!shape_ok(stream, shape)) {
+    if (!attention_shape_ok(stream, shape)) {
         return;
     }
     const bool  shared = rows->targets.buffer != NULL;
@@ -243,7 +232,7 @@ static void record_merge(GpuStream *stream, const Rows *r, GpuSpan o, uint32_t m
 void attention_decode(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
                       GpuSpan workspace, AttentionShape shape)
 {
-    if (!shape_ok(stream, shape)) {
+    if (!attention_shape_ok(stream, shape)) {
         return;
     }
     const bool     lanes    = use_lanes(stream, cache, shape);
