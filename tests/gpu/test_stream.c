@@ -8,23 +8,11 @@
 #include <cmocka.h>
 
 #include "engine/vk/stream.h"
+#include "tests/support/gpu_fixture.h"
 
 static Gpu *open_device(void)
 {
-    Error error = {0};
-    Gpu  *gpu = gpu_open(&(GpuOptions){.validate = true}, &error);
-    if (gpu == NULL) {
-        fail_msg("%s", error.text);
-    }
-    return gpu;
-}
-
-static void close_device(Gpu *gpu)
-{
-    if (gpu_validation_count(gpu) > 0) {
-        fail_msg("validation: %s", gpu_validation_first(gpu));
-    }
-    gpu_close(gpu);
+    return fixture_device(&(GpuOptions){.validate = true});
 }
 
 static void iota(GpuStream *stream, GpuSpan x, uint32_t count, float start)
@@ -93,7 +81,7 @@ static void runs_in_order_and_replays(void **state)
     gpu_stream_free(stream);
     gpu_arena_free(arena);
     assert_int_equal(gpu_memory_used(gpu), 0);
-    close_device(gpu);
+    fixture_device_close(gpu);
 }
 
 /* 70,000 dispatches of a recording that bind 700 different ranges, each time with other values: the last ones stay. */

@@ -9,29 +9,16 @@
 #include <cmocka.h>
 
 #include "engine/vk/stream.h"
+#include "tests/support/gpu_fixture.h"
 
 enum { N = 300000 };
 
 static Gpu *open_device(double submit_seconds, bool as_gpu)
 {
-    Error error = {0};
-    Gpu  *gpu   = gpu_open(&(GpuOptions){.select         = getenv("RLSP_TEST_DEVICE"),
-                                         .validate       = true,
-                                         .submit_seconds = submit_seconds,
-                                         .as_gpu         = as_gpu},
-                           &error);
-    if (gpu == NULL) {
-        fail_msg("%s", error.text);
-    }
-    return gpu;
-}
-
-static void close_device(Gpu *gpu)
-{
-    if (gpu_validation_count(gpu) > 0) {
-        fail_msg("validation: %s", gpu_validation_first(gpu));
-    }
-    gpu_close(gpu);
+    return fixture_device(&(GpuOptions){.select         = getenv("RLSP_TEST_DEVICE"),
+                                        .validate       = true,
+                                        .submit_seconds = submit_seconds,
+                                        .as_gpu         = as_gpu});
 }
 
 static void iota(GpuStream *stream, GpuSpan x, uint32_t count, float start, GpuGroups groups, double flops)
@@ -88,7 +75,7 @@ static void a_long_dispatch_comes_in_parts(void **state)
         check_iota(gpu, y, 3);
         gpu_stream_free(stream);
         gpu_arena_free(arena);
-        close_device(gpu);
+        fixture_device_close(gpu);
     }
 }
 
@@ -110,7 +97,7 @@ static void short_dispatches_share_submissions(void **state)
     check_iota(gpu, x, 39);
     gpu_stream_free(stream);
     gpu_arena_free(arena);
-    close_device(gpu);
+    fixture_device_close(gpu);
 }
 
 /* One clear line, and nothing of what its memory may hold by then. */
@@ -136,7 +123,7 @@ static void a_lost_device_says_so(void **state)
     assert_int_equal(gpu_upload(gpu, x, host, sizeof host, &error), STATUS_DEVICE_LOST);
     gpu_stream_free(stream);
     gpu_arena_free(arena);
-    close_device(gpu);
+    fixture_device_close(gpu);
 }
 
 /* Where no device need let it bind. */
@@ -154,7 +141,7 @@ static void an_unaligned_span_is_refused(void **state)
     assert_non_null(strstr(error.text, "starts at byte 128"));
     gpu_stream_free(stream);
     gpu_arena_free(arena);
-    close_device(gpu);
+    fixture_device_close(gpu);
 }
 
 int main(void)

@@ -19,6 +19,24 @@ static struct {
     int        block_count;
 } fixture;
 
+Gpu *fixture_device(const GpuOptions *options)
+{
+    Error error = {0};
+    Gpu  *gpu   = gpu_open(options, &error);
+    if (gpu == NULL) {
+        fail_msg("%s", error.text);
+    }
+    return gpu;
+}
+
+void fixture_device_close(Gpu *gpu)
+{
+    if (gpu_validation_count(gpu) > 0) {
+        fail_msg("validation: %s", gpu_validation_first(gpu));
+    }
+    gpu_close(gpu);
+}
+
 int gpu_fixture_open(void **state)
 {
     (void)state;

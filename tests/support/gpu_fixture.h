@@ -48,6 +48,11 @@ int gpu_fixture_reset(void **state); /* before and after each test: forgets span
 
 #define fixture_test(function) cmocka_unit_test_setup_teardown(function, gpu_fixture_reset, gpu_fixture_reset)
 
+/* A device besides the shared one, for tests with options of their own; the test fails if it cannot be opened, and when it
+ * is closed if the validation layer said anything. */
+Gpu *fixture_device(const GpuOptions *options);
+void fixture_device_close(Gpu *gpu);
+
 Gpu       *fixture_gpu(void);
 GpuStream *fixture_stream(void);   /* begun, empty                                        */
 void       fixture_run(void);      /* gpu_stream_run; the test fails with its error text  */
