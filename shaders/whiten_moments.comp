@@ -31,9 +31,12 @@ void main()
     float total = workgroup_sum(squares.x);
     if (gl_LocalInvocationID.x == 0) {
         float variance = total / max(UNBIASED ? valid_count - 1.0 : valid_count, 1.0);
+        // A millionth of the mean is no spread but the rounding of the mean: blown up, it would be a signal, and AdamW,
+        // which divides by its size, would make whole steps of it.
+        bool no_spread = variance <= 1e-12 * mean * mean;
         moments[0] = mean;
         moments[1] = variance;
-        moments[2] = 1.0 / sqrt(UNBIASED ? variance + 1e-8 : max(variance, 1e-8));
+        moments[2] = no_spread ? 0.0 : 1.0 / sqrt(UNBIASED ? variance + 1e-8 : max(variance, 1e-8));
         moments[3] = valid_count;
     }
 }

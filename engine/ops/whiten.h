@@ -14,6 +14,7 @@ typedef enum WhitenForm {
 
 /* whitened [tokens] from advantage [tokens] (may be the same span). mask [tokens] f32: tokens where
  * it is 0 neither count nor keep an advantage (they become 0); buffer NULL: all tokens are valid.
+ * Where all are the same, but for rounding (a standard deviation of at most 1e-6 of the mean), they become 0.
  * moments f32 [4]: mean, variance, the factor that was applied, number of valid tokens. */
 void whiten(GpuStream *stream, GpuSpan whitened, GpuSpan moments, GpuSpan advantage, GpuSpan mask, WhitenForm form,
             uint32_t tokens);

@@ -305,6 +305,28 @@ static void whitening_with_a_mask(void **state)
     reference_check("one token", fixture_download(flat, 1), zeros, 1, 0);
 }
 
+/* Advantages that are all the same teach nothing, however many there are: what the mean is off by is not blown up. */
+static void whitening_of_equal_advantages(void **state)
+{
+    (void)state;
+    static const double values[] = {-0.35, 0.1, 1.0 / 3.0, -0.5, 1000.7, 1e-30, 0};
+    static const size_t counts[] = {1, 3, 37, 208, 1000, TOKENS};
+    for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            double *same = fixture_alloc(counts[c] * sizeof *same), *zeros = fixture_alloc(counts[c] * sizeof *zeros);
+            for (size_t t = 0; t < counts[c]; t++) {
+                same[t] = values[v];
+            }
+            for (WhitenForm form = WHITEN_POPULATION; form <= WHITEN_UNBIASED; form++) {
+                GpuSpan flat = fixture_upload(same, counts[c]), moments = fixture_empty(4);
+                whiten(fixture_stream(), flat, moments, flat, (GpuSpan){0}, form, (uint32_t)counts[c]);
+                fixture_run();
+                reference_check("equal advantages", fixture_download(flat, counts[c]), zeros, counts[c], 0);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(policy_gradient_is_the_derivative),
@@ -312,6 +334,7 @@ int main(void)
                                        fixture_test(not_finite_tokens),
                                        fixture_test(value_gradient_is_the_derivative),
                                        fixture_test(gae_of_ragged_sequences),
-                                       fixture_test(whitening_with_a_mask)};
+                                       fixture_test(whitening_with_a_mask),
+                                       fixture_test(whitening_of_equal_advantages)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
