@@ -28,12 +28,13 @@ typedef struct PpoUpdate {
     double   kl_coef;     /* for kl_in "loss"                            */
 } PpoUpdate;
 
-/* Sums over the step's minibatches, and the norms of its last one. */
+/* Sums over the step's minibatches. */
 typedef struct PpoStats {
     PolicyStats policy;
     ValueStats  value;
     uint32_t    minibatches;     /* that trained the actor                           */
     uint32_t    value_minibatches;
+    uint32_t    actor_steps;     /* of the policy's optimizer: with a shared trunk also those of the critic alone */
     double      actor_norm, critic_norm; /* mean gradient norms before clipping      */
     uint32_t    lost_steps;      /* minibatches skipped because a norm was not finite */
     double      first_ratio_max; /* of the first minibatch: exactly 1                */

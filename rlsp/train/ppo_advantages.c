@@ -106,8 +106,8 @@ Status ppo_advantages(Ppo *ppo, const Rollout *rollout, double kl_coef, Error *e
     }
     gpu_stream_begin(ppo->session->stream);
     record_advantages(ppo, rollout->sequences, tokens, (float)kl_coef);
-    /* REINFORCE++ is whitening over the batch; the group forms are normalised already. */
-    if (rl->advantage == ADVANTAGE_REINFORCE_PP || (rl->advantage == ADVANTAGE_GAE && rl->whiten)) {
+    /* The group forms are normalised already. */
+    if (rl->whiten && (rl->advantage == ADVANTAGE_REINFORCE_PP || rl->advantage == ADVANTAGE_GAE)) {
         whiten(ppo->session->stream, ppo->advantage, ppo->moments, ppo->advantage, masked ? ppo->mask : (GpuSpan){0},
                WHITEN_POPULATION, tokens);
     }

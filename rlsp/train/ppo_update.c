@@ -145,6 +145,7 @@ static Status collect_stats(Ppo *ppo, PpoStats *stats, bool actor, bool critic, 
     if (status == STATUS_OK && (actor || ppo->shared)) {
         status = learner_finish(session->learner, &norm, error);
         stats->actor_norm += (double)norm.norm;
+        stats->actor_steps++;
         stats->lost_steps += norm.not_finite;
     }
     if (status == STATUS_OK && ppo->critic) {
@@ -246,8 +247,8 @@ Status ppo_update(Ppo *ppo, const Rollout *rollout, const PpoUpdate *update, Ppo
             status               = train_minibatch(ppo, rollout, ppo->order + first, count, update, stats, error);
         }
     }
-    if (stats->minibatches > 0) {
-        stats->actor_norm /= stats->minibatches;
+    if (stats->actor_steps > 0) {
+        stats->actor_norm /= stats->actor_steps;
     }
     if (stats->value_minibatches > 0) {
         stats->critic_norm /= stats->value_minibatches;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rlsp/train/ppo_parts.h"
 #include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 #include "tests/support/ppo_bench.h"
@@ -157,7 +158,7 @@ static Outcome one_step(uint32_t micro_tokens, const char *recompute)
     Error    error = {0};
     ppo_bench_open(&b, 16, true, false,
                    "{" STEP "\"kl_in\":\"loss\",\"kl_coef\":0.3,\"kl_estimator\":\"k3\",\"entropy_coef\":0.05,\"clip\":"
-                            "0.1,\"value_clip\":0.1,\"loss_mean\":\"sequence\"}");
+                   "0.1,\"value_clip\":0.1,\"loss_mean\":\"sequence\"}");
     b.session.config.rl.tokens_per_micro_batch = micro_tokens;
     b.session.config.recompute                 = strcmp(recompute, "block") == 0 ? RECOMPUTE_BLOCK : RECOMPUTE_NONE;
     ppo_bench_rollout(&b, 6);
@@ -242,9 +243,63 @@ static void a_frozen_actor_keeps_its_parameters(void **state)
     }
     assert_int_equal(stats.minibatches, 0);
     assert_int_equal(stats.value_minibatches, 1);
+    assert_int_equal(stats.actor_steps, 1);
     ppo_free(ppo);
     ppo_bench_close(&b);
 }
+
+/* The norm that is logged is a mean over optimizer steps, those of a frozen actor's value head too. */
+static void a_frozen_actor_s_norm_is_a_mean(void **state)
+{
+    (void)state;
+    double norms[2];
+    for (int halves = 0; halves < 2; halves++) {
+        PpoBench b;
+        PpoScore scored;
+        PpoStats stats;
+        Error    error = {0};
+        ppo_bench_open(&b, 16, true, true, "{" STEP "\"kl_coef\":0.1}");
+        b.session.config.rl.epochs = halves ? 2 : 1; /* the same minibatch once and twice, nothing moving between */
+        ppo_bench_rollout(&b, 6);
+        Ppo *ppo = ppo_bench_ppo(&b);
+        ppo_bench_score(&b, ppo, &scored);
+        const PpoUpdate update = {.step = 0, .train_actor = false, .kl_coef = 0.1};
+        must(ppo_update(ppo, &b.rollout, &update, &stats, &error), &error);
+        assert_int_equal(stats.actor_steps, halves ? 2 : 1);
+        norms[halves] = stats.actor_norm;
+        ppo_free(ppo);
+        ppo_bench_close(&b);
+    }
+    assert_true(norms[0] > 0 && fabs(norms[0] - norms[1]) < 1e-5 * norms[0]);
+}
+
+/* rl.whiten is obeyed by both that have it: without, the advantages of reinforce++ are the rewards to go. */
+static void reinforce_without_whitening(void **state)
+{
+    (void)state;
+    for (int whitened = 0; whitened < 2; whitened++) {
+        PpoBench b;
+        PpoScore scored;
+        ppo_bench_open(&b, 16, true, false, "{" STEP "\"advantage\":\"reinforce++\",\"kl_coef\":0}");
+        b.session.config.rl.gamma  = 1;
+        b.session.config.rl.whiten = whitened;
+        ppo_bench_rollout(&b, 6);
+        Ppo *ppo = ppo_bench_ppo(&b);
+        ppo_bench_score(&b, ppo, &scored);
+        const Rollout *r        = &b.rollout;
+        const float   *found    = fixture_download(ppo->advantage, r->response_start[r->sequences]);
+        uint32_t       the_same = 0;
+        for (uint32_t s = 0; s < r->sequences; s++) {
+            for (uint32_t t = r->response_start[s]; t < r->response_start[s + 1]; t++) {
+                the_same += found[t] == r->items[s].score;
+            }
+        }
+        assert_int_equal(the_same, whitened ? 0 : r->response_start[r->sequences]);
+        ppo_free(ppo);
+        ppo_bench_close(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +307,8 @@ int main(void)
         fixture_test(the_first_ratio_on_a_frozen_base),
         fixture_test(micro_batches_and_recompute_change_nothing),
         fixture_test(a_frozen_actor_keeps_its_parameters),
+        fixture_test(a_frozen_actor_s_norm_is_a_mean),
+        fixture_test(reinforce_without_whitening),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
