@@ -89,7 +89,7 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
 {
     const char *text = input->response;
     size_t      end  = input->length, box, content, content_length;
-    while (end > 0 && is_space(text[end - 1])) {
+    while (input->end == NULL && end > 0 && is_space(text[end - 1])) {
         end--;
     }
     size_t begin = 0;
@@ -98,6 +98,7 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
     }
     text += begin;
     size_t reasoning = end - begin;
+    double unseen    = input->end != NULL ? (double)code_points(input->end, input->end_length) : 0;
     if (boxes_find_first_shallow(text, end - begin, &box, &content, &content_length)) {
         task->verify_answer(problem, text + content, content_length, &parts->verdict);
         parts->verdict.answered = true; /* an empty box is a wrong answer there, not none */
@@ -106,6 +107,7 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
         parts->verdict.boxes                                        = 1;
         parts->outcome = parts->correct = parts->verdict.correct ? 1 : 0;
         reasoning                       = box;
+        unseen                          = 0;
     } else {
         task->verify(problem, "", 0, &parts->verdict);
         parts->verdict.box_offset = parts->verdict.first_box_offset = input->length;
@@ -114,7 +116,7 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
     const bool judged = config->explore.kind == EXPLORE_JUDGE;
     double     term   = 0;
     if ((config->explore.kind == EXPLORE_LENGTH || judged) && config->explore.c != 0) {
-        double length = (double)code_points(text, reasoning) / 4;
+        double length = ((double)code_points(text, reasoning) + unseen) / 4;
         if (length == 0) { /* an exception there, which gives 0 whatever else was earned */
             parts->correct = parts->format = 0;
             parts->voided                  = true;

@@ -43,12 +43,30 @@ RewardConfig reward_from_config(const RunReward *config)
     return reward;
 }
 
+/* Tokens are counted and addressed in 32 bits. */
+static Status check_size(const Session *session, Error *error)
+{
+    const RunRl   *rl = &session->config.rl;
+    const uint64_t sequences = (uint64_t)rl->prompts_per_step * rl->samples_per_prompt,
+                   longest = (uint64_t)session->task->prompt_tokens + rl->max_new_tokens;
+    if (longest > INT32_MAX / sequences) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "rl.prompts_per_step %u times rl.samples_per_prompt %u responses of up to %llu tokens with their prompts are more than the %d "
+                         "that a step can have; lower one of them, or rl.max_new_tokens",
+                         rl->prompts_per_step, rl->samples_per_prompt, (unsigned long long)longest, INT32_MAX);
+    }
+    return STATUS_OK;
+}
+
 static Status out_of_memory(Error *error) { return error_set(error, STATUS_OUT_OF_MEMORY, "rollouts: out of host memory"); }
 
 Rollout *rollout_new(Session *session, Error *error)
 {
     const RunRl *rl = &session->config.rl;
-    Rollout     *rollout = calloc(1, sizeof *rollout);
+    if (check_size(session, error) != STATUS_OK) {
+        return NULL;
+    }
+    Rollout *rollout = calloc(1, sizeof *rollout);
     if (rollout == NULL) {
         out_of_memory(error);
         return NULL;
@@ -181,7 +199,9 @@ static void set_score(const RunRl *rl, RolloutItem *item)
 void rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item)
 {
     const RunRl      *rl = &session->config.rl;
-    const RewardInput input = {.response = item->response, .length = item->bytes, .response_tokens = item->tokens,
+    size_t            end_bytes = 0;
+    const char       *end = item->truncated || item->tokens == 0 ? NULL : tokenizer_token_bytes(session->tokenizer, ids[item->tokens - 1], &end_bytes);
+    const RewardInput input = {.response = item->response, .length = item->bytes, .end = end, .end_length = end_bytes, .response_tokens = item->tokens,
                                .reasoning_tokens = reward->explore.before_box ? reasoning_tokens(session, item, ids) : item->tokens,
                                .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
     reward_compute(reward, session->task->kind, &item->problem, &input, &item->reward);

@@ -63,7 +63,8 @@ case $plan in *model.kv_cache=bf16*) ;; *) fail "model.kv_cache is not among the
 "$program" plan --config "$top/configs/countdown-smoke.json" | grep -q '^It fits: ' || fail "the smallest config does not fit this machine"
 
 # One line and exit 2.
-for bad in "--config $top/configs/none.json" "--config $top/configs/countdown.json --memory 0" "--config $top/configs/countdown.json --set model.path=/nowhere" ""; do
+for bad in "--config $top/configs/none.json" "--config $top/configs/countdown.json --memory 0" "--config $top/configs/countdown.json --set model.path=/nowhere" \
+    "--config $top/configs/countdown-smoke.json --set rl.prompts_per_step=65536 --set rl.samples_per_prompt=512 --set rl.max_new_tokens=200" ""; do
     code=0
     # shellcheck disable=SC2086
     text=$("$program" plan $bad 2>&1 >/dev/null) || code=$?

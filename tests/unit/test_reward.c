@@ -241,6 +241,44 @@ static void compat_is_the_authors_formula(void **state)
     check(compat, "1\\boxed{(16*5)+4}", 9, 1);
 }
 
+/* Their server decodes special tokens as well, so that a response without a box is as long as its end token at least:
+ * ending at once is no way to earn the 0 of a division by zero. */
+static void compat_sees_the_end_token(void **state)
+{
+    (void)state;
+    static const char eot[] = "<|eot_id|>"; /* 10 characters */
+    static const struct {
+        const char *text;
+        bool        truncated;
+        double      want;
+    } rows[] = {
+        {"", false, -0.5 - 20 / (10 / 4.0)},
+        {" \n\t", false, -0.5 - 20 / (10 / 4.0)}, /* white space before it is cut off */
+        {"", true, 0},                            /* nothing at all: the exception */
+        {"  twelve chars  ", false,
+         -0.5 - 20 / (24 / 4.0)}, /* and what follows the text stays, the end token behind it */
+        {"  twelve chars  ", true, -0.5 - 20 / (12 / 4.0)},
+        {"12345678\\boxed{(16*5)+4}", false, 1 - 20 / (8 / 4.0)}, /* before the box there is none */
+        {"\\boxed{(16*5)+4}", false, 0},
+    };
+    RewardConfig compat   = reward_config_default();
+    compat.explore.kind   = EXPLORE_LENGTH;
+    compat.explore.compat = true;
+    compat.explore.c      = 20;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const RewardInput input = {.response   = rows[i].text,
+                                   .length     = strlen(rows[i].text),
+                                   .end        = rows[i].truncated ? NULL : eot,
+                                   .end_length = rows[i].truncated ? 0 : strlen(eot),
+                                   .truncated  = rows[i].truncated};
+        RewardParts       parts;
+        reward_compute(&compat, &task_countdown, &countdown, &input, &parts);
+        if (fabs(parts.total - rows[i].want) > 1e-12) {
+            fail_msg("row %zu: %.17g, wanted %.17g", i, parts.total, rows[i].want);
+        }
+    }
+}
+
 static void configs_that_cannot_be_are_refused(void **state)
 {
     (void)state;
@@ -403,6 +441,7 @@ int main(void)
         cmocka_unit_test(arm_v_wants_true_statements),
         cmocka_unit_test(the_gate_takes_exploration_from_repeated_text),
         cmocka_unit_test(compat_is_the_authors_formula),
+        cmocka_unit_test(compat_sees_the_end_token),
         cmocka_unit_test(configs_that_cannot_be_are_refused),
         cmocka_unit_test(parts_are_logged_apart),
         cmocka_unit_test(a_judge_s_grade_is_mixed_in),
