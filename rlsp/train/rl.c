@@ -219,10 +219,10 @@ static Status rl_step(RlStage *stage, uint32_t step, Error *error)
     return status == STATUS_OK ? rollout_write_traces(stage->rollout, rl->traces_per_step, error) : status;
 }
 
-/* Evaluates and keeps the best checkpoint. */
+/* Evaluates and keeps the best checkpoint; none is the best where nothing is evaluated. */
 static Status evaluate(Session *session, bool final, bool *best, Error *error)
 {
-    double accuracy = 0.0;
+    double accuracy = NAN;
     Status status = session_evaluate(session, "rl", final, &accuracy, error);
     *best = status == STATUS_OK && accuracy > session->best_accuracy;
     if (*best) {

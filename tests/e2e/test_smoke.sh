@@ -65,6 +65,7 @@ variant() { # WHAT SETTINGS…
         --set rl.prompts_per_step=4 --set rl.minibatch_size=2 --set rl.max_new_tokens=16 --set rl.actor_lr=1e-3 \
         --set reward.explore.kind=fraction --set checkpoint.every=0 "$@" >"$work/out" 2>"$work/err" </dev/null || fail "$what: exit code $?"
     check_rl "$what"
+    [ -e "$run/checkpoints/best" ] && fail "$what: a best checkpoint, and nothing was evaluated"
     some "$what" rl_step grad_norm "x > 0"
     some "$what" rl_step lr "x > 0"
     cmp -s "$run/checkpoints/last/model.safetensors" "$work/countdown-smoke/checkpoints/last/model.safetensors" && fail "$what: nothing was learnt"
