@@ -21,7 +21,7 @@ layout(std430, binding = 9) writeonly buffer Stopped { uint out_stopped[]; };   
 
 layout(push_constant) uniform Push {
     uint slots, requests, max_new, max_length, stop_count, ignore_stop, vocab, slot_stride;
-    uvec4 stop_low, stop_high; // stop tokens
+    uvec4 stop_ids[4]; // [stop_count]
 };
 
 void main()
@@ -47,8 +47,8 @@ void main()
     out_token[r * max_new + generated] = token;
     out_logprob[r * max_new + generated] = logprob[s];
     bool stop = false;
-    for (uint i = 0; i < min(stop_count, 8u); i++) {
-        stop = stop || token == (i < 4 ? stop_low[i & 3] : stop_high[i & 3]);
+    for (uint i = 0; i < min(stop_count, 16u); i++) {
+        stop = stop || token == stop_ids[i >> 2][i & 3];
     }
     stop = stop && ignore_stop == 0;
     // The sample is token number position + 2 of its sequence; is there room for one more?

@@ -36,13 +36,25 @@ typedef struct DecodeLimits {
                              the same run still gives the same tokens                                */
 } DecodeLimits;
 
+/* Tokens that end a completion, each once. */
+enum { STOP_TOKENS_MAX = 16 };
+typedef struct StopTokens {
+    int32_t  ids[STOP_TOKENS_MAX];
+    uint32_t count;
+} StopTokens;
+
+/* Passes over an id that is there already, is outside the vocabulary (-1: no such token), or finds the list full. */
+void stop_tokens_add(StopTokens *stops, int64_t id, uint32_t vocab_size);
+/* Likewise all end tokens of a model's config. */
+void stop_tokens_add_model(StopTokens *stops, const ModelConfig *config);
+
 typedef struct DecodeInput {
     const int32_t  *prompts;       /* all prompts, one after another                  */
     const uint32_t *prompt_starts; /* [requests + 1]                                  */
     const uint32_t *sequence;      /* [requests] names the random stream of each       */
     const uint32_t *max_new;       /* [requests], or NULL: the decoder's limit         */
     uint32_t        requests;
-    const int32_t  *stop_ids; /* at most 8                                       */
+    const int32_t  *stop_ids; /* [stop_count], at most STOP_TOKENS_MAX           */
     uint32_t        stop_count;
     bool            ignore_stop;
     /* Of one request alone: so many of its first tokens are the same as in the decoder's last run, which was of one

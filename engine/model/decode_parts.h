@@ -14,7 +14,7 @@ enum { SLOT_TOKEN, SLOT_POSITION, SLOT_LENGTH, SLOT_REQUEST, SLOT_SEQUENCE, SLOT
 /* Fields of a row of a chunk of prompts, each u32 [chunk_stride]; see KvRows. After them come the targets. */
 enum { ROW_TOKEN, ROW_LENGTH, ROW_CACHE, ROW_BEGIN, ROW_END, ROW_FIELDS };
 
-enum { DECODE_MAX_STOPS = 8, REQUEST_FIELDS = 4 };
+enum { REQUEST_FIELDS = 4 };
 
 /* Rows that run through the transformer together: of a decode step, one per slot; of a chunk, tokens of prompts. */
 typedef struct DecodeRows {

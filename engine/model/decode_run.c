@@ -7,6 +7,25 @@
 /* Slots are moved together down to so many. */
 enum { NARROWEST = 16 };
 
+void stop_tokens_add(StopTokens *stops, int64_t id, uint32_t vocab_size)
+{
+    for (uint32_t i = 0; i < stops->count; i++) {
+        if (stops->ids[i] == id) {
+            return;
+        }
+    }
+    if (id >= 0 && id < (int64_t)vocab_size && stops->count < STOP_TOKENS_MAX) {
+        stops->ids[stops->count++] = (int32_t)id;
+    }
+}
+
+void stop_tokens_add_model(StopTokens *stops, const ModelConfig *config)
+{
+    for (uint32_t i = 0; i < config->eos_count; i++) {
+        stop_tokens_add(stops, config->eos_token_ids[i], config->vocab_size);
+    }
+}
+
 /* --- before a run ------------------------------------------------------------------- */
 
 static Status check_input(const Decoder *d, const DecodeInput *input, Error *error)
@@ -17,9 +36,9 @@ static Status check_input(const Decoder *d, const DecodeInput *input, Error *err
                          "generating: %u requests with %u prompt tokens are more than planned (%u, %u)",
                          input->requests, input->prompt_starts[input->requests], l->max_requests, l->max_prompt_tokens);
     }
-    if (input->stop_count > DECODE_MAX_STOPS) {
+    if (input->stop_count > STOP_TOKENS_MAX) {
         return error_set(error, STATUS_BAD_INPUT, "generating: %u stop tokens; at most %d are possible",
-                         input->stop_count, DECODE_MAX_STOPS);
+                         input->stop_count, STOP_TOKENS_MAX);
     }
     if (input->kept > 0 && (input->requests != 1 || input->kept > d->read || input->kept >= input->prompt_starts[1])) {
         return error_set(

@@ -153,7 +153,7 @@ static void advance_step(Decoder *d, const DecodeInput *input)
 {
     struct {
         uint32_t width, requests, max_new, max_length, stop_count, ignore_stop, vocab, slot_stride;
-        uint32_t stop[DECODE_MAX_STOPS];
+        uint32_t stop[STOP_TOKENS_MAX];
     } push = {d->width,
               input->requests,
               d->limits.max_new,

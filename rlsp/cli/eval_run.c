@@ -209,6 +209,12 @@ typedef struct Column {
     EvalProgress progress;
 } Column;
 
+static void take_problem(void *user, uint32_t number, Problem *problem)
+{
+    const Column *column = user;
+    *problem             = column->run->problems.list[number].problem;
+}
+
 static Status keep(void *user, const EvalResponse *response, Error *error)
 {
     Column  *column = user;
@@ -231,7 +237,8 @@ static uint32_t list_missing(const EvalRun *run, int column, EvalRequest *reques
     for (uint32_t i = 0; i < run->problems.count; i++) {
         for (uint32_t k = 0; k < run->columns[column].samples; k++) {
             if (!eval_record_at(run->records, column, i, k)->done) {
-                requests[count++] = (EvalRequest){.problem = i, .sample = k};
+                requests[count++] = (EvalRequest){
+                    .problem = i, .sample = k, .stream = run->problems.list[i].row * VOTE_SAMPLES_MAX + k};
             }
         }
     }
@@ -241,13 +248,13 @@ static uint32_t list_missing(const EvalRun *run, int column, EvalRequest *reques
 static Status open_device(EvalRun *run, Error *error)
 {
     EvalSettings *settings = &run->settings;
-    run->gpu = cli_open_device(&(CliDevice){.command = "eval",
-                                            .options = {.select = run->device_choice, .validate = run->validate},
-                                            .kernels = run->kernels,
-                                            .compute = (ComputeType)settings->compute,
-                                            .folder  = run->out,
-                                            .resumed = run->begun},
-                               error);
+    run->gpu               = cli_open_device(&(CliDevice){.command = "eval",
+                                                          .options = {.select = run->device_choice, .validate = run->validate},
+                                                          .kernels = run->kernels,
+                                                          .compute = (ComputeType)settings->compute,
+                                                          .folder  = run->out,
+                                                          .resumed = run->begun},
+                                             error);
     run->model             = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
                                                                    (WeightFormat)settings->weights, error)
                                               : NULL;
@@ -274,37 +281,60 @@ static Status generate_column(EvalRun *run, EvalGenerator *generator, int index,
 {
     const EvalSettings *settings = &run->settings;
     Column              column   = {.run = run, .index = index};
-    const EvalJob       job      = {.problems = &run->problems,
-                                    .requests = requests,
-                                    .count    = count,
-                                    .seed     = (uint64_t)settings->seed,
-                                    .sample   = {.temperature = (float)run->columns[index].temperature,
-                                                 .top_k       = (uint32_t)settings->top_k,
-                                                 .top_p       = (float)settings->top_p,
-                                                 .min_p       = (float)settings->min_p},
-                                    .max_new  = (uint32_t)settings->max_new,
-                                    .sink     = keep,
-                                    .progress = look,
-                                    .user     = &column};
+    const EvalJob       job      = {.model        = run->model,
+                                    .problem      = take_problem,
+                                    .requests     = requests,
+                                    .count        = count,
+                                    .seed         = (uint64_t)settings->seed,
+                                    .sample       = {.temperature = (float)run->columns[index].temperature,
+                                                     .top_k       = (uint32_t)settings->top_k,
+                                                     .top_p       = (float)settings->top_p,
+                                                     .min_p       = (float)settings->min_p},
+                                    .max_new      = (uint32_t)settings->max_new,
+                                    .with_prompts = true,
+                                    .sink         = keep,
+                                    .progress     = look,
+                                    .user         = &column};
     eval_progress_begin(&column.progress, run->records, count);
     Status status = eval_generator_run(generator, &job, error);
     eval_progress_end(&column.progress);
     return status;
 }
 
+/* The model's own, and what ends a turn or a text in the usual vocabularies, as the authors' evaluation has it. */
+static StopTokens stop_tokens(const EvalRun *run)
+{
+    static const char *const names[] = {"<eos>",         "</s>",       "<|im_end|>",
+                                        "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>"};
+    const ModelConfig       *config  = &run->model->config;
+    StopTokens               stops   = {0};
+    stop_tokens_add(&stops, run->task->end_token, config->vocab_size);
+    stop_tokens_add_model(&stops, config);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        stop_tokens_add(&stops, tokenizer_token_id(run->tokenizer, names[i]), config->vocab_size);
+    }
+    return stops;
+}
+
+static EvalGenerator *open_generator(const EvalRun *run, Error *error)
+{
+    const EvalSettings       *settings = &run->settings;
+    const uint64_t            missing  = run->records->responses - run->records->done;
+    const uint32_t            max_new  = (uint32_t)settings->max_new;
+    const StopTokens          stops    = stop_tokens(run);
+    const EvalGeneratorLimits limits   = {.requests  = eval_generator_requests(missing, max_new),
+                                          .max_new   = max_new,
+                                          .slots     = (uint32_t)run->slots,
+                                          .lora_rank = model_lora_rank(run->model),
+                                          .cache     = (ComputeType)settings->cache};
+    return eval_generator_new(run->gpu, &run->model->config, run->tokenizer, run->task, &stops, &limits, error);
+}
+
 static Status generate_all(EvalRun *run, EvalRequest *requests, Error *error)
 {
-    const EvalSettings       *settings  = &run->settings;
-    const uint64_t            missing   = run->records->responses - run->records->done;
-    const EvalGeneratorLimits limits    = {.requests = missing < UINT32_MAX ? (uint32_t)missing : UINT32_MAX,
-                                           .max_new  = (uint32_t)settings->max_new,
-                                           .slots    = (uint32_t)run->slots,
-                                           .cache    = (ComputeType)settings->cache};
-    Status                    status    = open_device(run, error);
-    EvalGenerator            *generator = status == STATUS_OK
-                                              ? eval_generator_new(run->gpu, run->model, run->tokenizer, run->task, &limits, error)
-                                              : NULL;
-    status                              = generator != NULL ? STATUS_OK : error->status;
+    Status         status    = open_device(run, error);
+    EvalGenerator *generator = status == STATUS_OK ? open_generator(run, error) : NULL;
+    status                   = generator != NULL ? STATUS_OK : error->status;
     for (int c = 0; c < run->column_count && status == STATUS_OK; c++) {
         const uint32_t count = list_missing(run, c, requests);
         status               = count > 0 ? generate_column(run, generator, c, requests, count, error) : STATUS_OK;

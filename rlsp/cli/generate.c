@@ -43,8 +43,7 @@ typedef struct Generation {
     int32_t    *tokens;  /* streaming: room for a completion   */
     TokenPrinter printer;
     ChatTemplate *chat;     /* --chat */
-    int32_t     stops[8];
-    uint32_t    stop_count;
+    StopTokens  stops;
     JsonLine    line;
 } Generation;
 
@@ -221,8 +220,8 @@ static Status generate_some(Generation *g, uint32_t first, uint32_t count, bool 
                                .prompt_starts = starts,
                                .sequence = numbers,
                                .requests = count,
-                               .stop_ids = g->stops,
-                               .stop_count = g->stop_count,
+                               .stop_ids = g->stops.ids,
+                               .stop_count = g->stops.count,
                                .ignore_stop = g->options.ignore_eos,
                                .sample = sample_options(&g->options),
                                .progress = streamed ? stream_progress : NULL,
@@ -273,18 +272,6 @@ static Status generate_all(Generation *g, Error *error)
     return status;
 }
 
-static void add_stop(Generation *g, int64_t id)
-{
-    for (uint32_t i = 0; i < g->stop_count; i++) {
-        if (g->stops[i] == id) {
-            return;
-        }
-    }
-    if (id >= 0 && id < (int64_t)g->config.vocab_size && g->stop_count < sizeof g->stops / sizeof *g->stops) {
-        g->stops[g->stop_count++] = (int32_t)id;
-    }
-}
-
 /* The model's own end tokens, and in a conversation what ends the assistant's turn. */
 static Status prepare_stops(Generation *g, Error *error)
 {
@@ -297,11 +284,9 @@ static Status prepare_stops(Generation *g, Error *error)
         if (status != STATUS_OK) {
             return status;
         }
-        add_stop(g, chat_end_token(g->chat, g->tokenizer));
+        stop_tokens_add(&g->stops, chat_end_token(g->chat, g->tokenizer), g->config.vocab_size);
     }
-    for (uint32_t i = 0; i < g->config.eos_count; i++) {
-        add_stop(g, g->config.eos_token_ids[i]);
-    }
+    stop_tokens_add_model(&g->stops, &g->config);
     return STATUS_OK;
 }
 
@@ -313,8 +298,8 @@ static Status converse(Generation *g, Error *error)
                                      .tokenizer = g->tokenizer,
                                      .chat = g->chat,
                                      .system = g->options.system,
-                                     .stops = g->stops,
-                                     .stop_count = g->options.ignore_eos ? 0 : g->stop_count,
+                                     .stops = g->stops.ids,
+                                     .stop_count = g->options.ignore_eos ? 0 : g->stops.count,
                                      .max_new = (uint32_t)g->options.max_new,
                                      .cache = (ComputeType)g->options.cache,
                                      .sample = sample_options(&g->options)};

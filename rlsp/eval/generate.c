@@ -3,24 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rlsp/eval/vote.h"
-
 enum {
-    STOPS_MAX    = 8,
     REQUESTS_MAX = 4096,    /* of one decoder run                                                            */
     TOKENS_MAX   = 8 << 20, /* that one run may generate: 64 MiB on the device, as much on the host          */
     REQUESTS_MIN = 64       /* of longer responses too: with fewer, slots would wait for the longest of few  */
 };
 
 struct EvalGenerator {
-    const Model        *model;
     const Tokenizer    *tokenizer;
     const TaskInstance *task;
+    StopTokens          stops;
     uint32_t            room; /* requests of one run */
     uint32_t            max_new;
-    int32_t             stop_ids[STOPS_MAX];
-    uint32_t            stop_count;
-    Decoder            *decoder;
+    Decoder            *decoder, *own; /* own: the same, or NULL              */
     int32_t            *prompts;       /* [room * task->prompt_tokens]        */
     uint32_t           *prompt_starts; /* [room + 1]                          */
     uint32_t           *numbers;       /* [2, room]: streams, limits          */
@@ -41,43 +36,17 @@ typedef struct Part {
 
 /* --- set-up ----------------------------------------------------------------------------------------------------- */
 
-static void add_stop(EvalGenerator *generator, int64_t id)
+static Status check(const EvalGenerator *generator, const ModelConfig *config, Error *error)
 {
-    for (uint32_t i = 0; i < generator->stop_count; i++) {
-        if (generator->stop_ids[i] == id) {
-            return;
-        }
-    }
-    if (id >= 0 && id < generator->model->config.vocab_size && generator->stop_count < STOPS_MAX) {
-        generator->stop_ids[generator->stop_count++] = (int32_t)id;
-    }
-}
-
-/* The model's own, and what ends a turn or a text in the usual vocabularies, as the authors' evaluation has it. */
-static void choose_stops(EvalGenerator *generator)
-{
-    static const char *const names[] = {"<eos>",         "</s>",       "<|im_end|>",
-                                        "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>"};
-    add_stop(generator, generator->task->kind == &task_jsonl ? generator->task->end_token : -1);
-    for (uint32_t i = 0; i < generator->model->config.eos_count; i++) {
-        add_stop(generator, generator->model->config.eos_token_ids[i]);
-    }
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        add_stop(generator, tokenizer_token_id(generator->tokenizer, names[i]));
-    }
-}
-
-static Status check(const EvalGenerator *generator, Error *error)
-{
-    const ModelConfig *config = &generator->model->config;
-    const uint32_t     vocab = tokenizer_vocab_size(generator->tokenizer), prompt = generator->task->prompt_tokens;
+    const uint32_t prompt = generator->task->prompt_tokens;
+    const uint32_t vocab  = generator->tokenizer != NULL ? tokenizer_vocab_size(generator->tokenizer) : 0;
     if (vocab > config->vocab_size) {
         return error_set(
             error, STATUS_BAD_INPUT,
             "the tokenizer has ids up to %u, but the model's vocab_size is %u; they do not belong together", vocab - 1,
             config->vocab_size);
     }
-    if (generator->stop_count == 0) {
+    if (generator->stops.count == 0) {
         return error_set(
             error, STATUS_BAD_INPUT,
             "no end token: the tokenizer has no \"<eos>\" and config.json no eos_token_id; add one of them");
@@ -92,48 +61,58 @@ static Status check(const EvalGenerator *generator, Error *error)
     return STATUS_OK;
 }
 
-static uint32_t requests_at_once(const EvalGeneratorLimits *limits)
+uint32_t eval_generator_requests(uint64_t responses, uint32_t max_new)
 {
-    const uint32_t fit  = TOKENS_MAX / limits->max_new;
+    const uint32_t fit  = TOKENS_MAX / max_new;
     const uint32_t room = fit < REQUESTS_MIN ? REQUESTS_MIN : fit < REQUESTS_MAX ? fit : REQUESTS_MAX;
-    return limits->requests < room ? limits->requests : room;
+    return responses < room ? (uint32_t)responses : room;
 }
 
-static Status make_decoder(EvalGenerator *generator, Gpu *gpu, const EvalGeneratorLimits *asked, Error *error)
+DecodeLimits eval_generator_decode_limits(const EvalGeneratorLimits *limits, const TaskInstance *task)
 {
-    const size_t room = generator->room, tokens = room * generator->task->prompt_tokens;
-    generator->prompts       = malloc(tokens * sizeof *generator->prompts);
+    return (DecodeLimits){.slots             = limits->slots < limits->requests ? limits->slots : limits->requests,
+                          .max_length        = task->prompt_tokens + limits->max_new,
+                          .max_requests      = limits->requests,
+                          .max_prompt_tokens = limits->requests * task->prompt_tokens,
+                          .max_new           = limits->max_new,
+                          .lora_rank         = limits->lora_rank,
+                          .cache             = limits->cache};
+}
+
+static Status make_decoder(EvalGenerator *generator, Gpu *gpu, const ModelConfig *config,
+                           const EvalGeneratorLimits *limits, Error *error)
+{
+    const size_t room        = limits->requests;
+    generator->prompts       = malloc(room * generator->task->prompt_tokens * sizeof *generator->prompts);
     generator->prompt_starts = malloc((room + 1) * sizeof *generator->prompt_starts);
     generator->numbers       = malloc(2 * room * sizeof *generator->numbers);
     if (generator->prompts == NULL || generator->prompt_starts == NULL || generator->numbers == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
     }
-    const DecodeLimits limits = {.slots             = asked->slots < generator->room ? asked->slots : generator->room,
-                                 .max_length        = generator->task->prompt_tokens + generator->max_new,
-                                 .max_requests      = generator->room,
-                                 .max_prompt_tokens = (uint32_t)tokens,
-                                 .max_new           = generator->max_new,
-                                 .lora_rank         = model_lora_rank(generator->model),
-                                 .cache             = asked->cache};
-    generator->decoder        = decoder_new(gpu, &generator->model->config, &limits, error);
+    if (limits->decoder == NULL) {
+        const DecodeLimits asked = eval_generator_decode_limits(limits, generator->task);
+        generator->own           = decoder_new(gpu, config, &asked, error);
+    }
+    generator->decoder = limits->decoder != NULL ? limits->decoder : generator->own;
     return generator->decoder != NULL ? STATUS_OK : error->status;
 }
 
-EvalGenerator *eval_generator_new(Gpu *gpu, const Model *model, const Tokenizer *tokenizer, const TaskInstance *task,
-                                  const EvalGeneratorLimits *limits, Error *error)
+EvalGenerator *eval_generator_new(Gpu *gpu, const ModelConfig *config, const Tokenizer *tokenizer,
+                                  const TaskInstance *task, const StopTokens *stops, const EvalGeneratorLimits *limits,
+                                  Error *error)
 {
     EvalGenerator *generator = calloc(1, sizeof *generator);
     if (generator == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "preparing an evaluation: out of host memory");
         return NULL;
     }
-    generator->model     = model;
     generator->tokenizer = tokenizer;
     generator->task      = task;
+    generator->stops     = *stops;
     generator->max_new   = limits->max_new;
-    generator->room      = requests_at_once(limits);
-    choose_stops(generator);
-    if (check(generator, error) != STATUS_OK || make_decoder(generator, gpu, limits, error) != STATUS_OK) {
+    generator->room      = limits->requests;
+    if (check(generator, config, error) != STATUS_OK ||
+        make_decoder(generator, gpu, config, limits, error) != STATUS_OK) {
         eval_generator_free(generator);
         return NULL;
     }
@@ -143,7 +122,7 @@ EvalGenerator *eval_generator_new(Gpu *gpu, const Model *model, const Tokenizer 
 void eval_generator_free(EvalGenerator *generator)
 {
     if (generator != NULL) {
-        decoder_free(generator->decoder);
+        decoder_free(generator->own);
         free(generator->prompts);
         free(generator->prompt_starts);
         free(generator->numbers);
@@ -154,15 +133,16 @@ void eval_generator_free(EvalGenerator *generator)
 /* --- a part of a job --------------------------------------------------------------------------------------------- */
 
 /* The prompt of a problem, kept for its next sample. */
-static Status pose(Part *part, uint32_t problem)
+static Status pose(Part *part, uint32_t number)
 {
-    if (part->has_prompt && part->prompt_of == problem) {
+    Problem problem;
+    if (part->has_prompt && part->prompt_of == number) {
         return STATUS_OK;
     }
-    part->prompt_of  = problem;
+    part->prompt_of  = number;
     part->has_prompt = true;
-    return task_instance_prompt(part->generator->task, &part->job->problems->list[problem].problem, &part->prompt,
-                                part->error);
+    part->job->problem(part->job->user, number, &problem);
+    return task_instance_prompt(part->generator->task, &problem, &part->prompt, part->error);
 }
 
 static Status fill_requests(Part *part)
@@ -177,8 +157,8 @@ static Status fill_requests(Part *part)
             return status;
         }
         memcpy(generator->prompts + at, part->prompt.ids, part->prompt.count * sizeof *part->prompt.ids);
-        generator->prompt_starts[r] = at;
-        generator->numbers[r]       = job->problems->list[request.problem].row * VOTE_SAMPLES_MAX + request.sample;
+        generator->prompt_starts[r]             = at;
+        generator->numbers[r]                   = request.stream;
         generator->numbers[generator->room + r] = job->max_new;
         at += part->prompt.count;
     }
@@ -196,10 +176,11 @@ static Status give(Part *part, uint32_t r, const int32_t *tokens, uint32_t count
     if (status != STATUS_OK) {
         return status;
     }
-    status = pose(part, request.problem);
+    status = part->job->with_prompts ? pose(part, request.problem) : STATUS_OK;
     if (status == STATUS_OK) {
-        const EvalResponse response = {.request = request,
-                                       .prompt  = part->prompt.text,
+        const EvalResponse response = {.index   = part->first + r,
+                                       .request = request,
+                                       .prompt  = part->job->with_prompts ? part->prompt.text : NULL,
                                        .text    = text,
                                        .bytes   = bytes,
                                        .tokens  = count,
@@ -235,8 +216,8 @@ static Status run_part(Part *part)
                                 .sequence      = generator->numbers,
                                 .max_new       = generator->numbers + generator->room,
                                 .requests      = part->count,
-                                .stop_ids      = generator->stop_ids,
-                                .stop_count    = generator->stop_count,
+                                .stop_ids      = generator->stops.ids,
+                                .stop_count    = generator->stops.count,
                                 .sample        = part->job->sample,
                                 .finished      = take_finished,
                                 .progress      = look,
@@ -246,7 +227,7 @@ static Status run_part(Part *part)
     input.sample.seed     = part->job->seed;
     part->status          = STATUS_OK;
     if (status == STATUS_OK) {
-        status = decoder_run(generator->decoder, generator->model, &input, &output, part->error);
+        status = decoder_run(generator->decoder, part->job->model, &input, &output, part->error);
     }
     status = status == STATUS_OK ? part->status : status;
     if (status == STATUS_OK && part->stopped) {

@@ -12,6 +12,7 @@
 #define RLSP_EVAL_RECORDS_H
 
 #include "rlsp/eval/generate.h"
+#include "rlsp/eval/problems.h"
 #include "rlsp/eval/statistics.h"
 
 enum { EVAL_ANSWER_BYTES = 4096 }; /* of an answer that is kept, at most */

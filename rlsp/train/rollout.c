@@ -297,7 +297,7 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
             max_new[i] = rl->max_new_tokens;
         }
         const DecodeInput input = {.prompts = prompts, .prompt_starts = prompt_starts, .sequence = sequence, .max_new = max_new, .requests = n,
-                                   .stop_ids = session->stop_ids, .stop_count = session->stop_count,
+                                   .stop_ids = session->stops.ids, .stop_count = session->stops.count,
                                    .sample = {.temperature = (float)rl->temperature, .top_k = rl->top_k, .top_p = (float)rl->top_p,
                                               .min_p = (float)rl->min_p, .seed = session->config.seed}};
         status = decode_and_judge(rollout, &input, error);

@@ -40,7 +40,7 @@ static Status generate(Session *session, const int32_t *ids, uint32_t count, uin
         return error->status;
     }
     const DecodeInput input = {.prompts = ids, .prompt_starts = (uint32_t[]){0, count}, .sequence = (uint32_t[]){0}, .requests = 1,
-                               .stop_ids = session->stop_ids, .stop_count = session->stop_count,
+                               .stop_ids = session->stops.ids, .stop_count = session->stops.count,
                                .sample = {.temperature = (float)rl->temperature, .top_k = rl->top_k, .top_p = (float)rl->top_p,
                                           .min_p = (float)rl->min_p, .seed = seed_of(session, index)},
                                .progress = stopping, .user = session};

@@ -52,10 +52,7 @@ typedef struct SessionPlace {
     uint32_t phase, stage_step; /* SFT phase; steps done in this stage (sft: in this phase) */
 } SessionPlace;
 
-enum {
-    SESSION_SAMPLES = 16, /* prompts that can wait for the end of a step */
-    SESSION_STOPS   = 9   /* end tokens: of the model, and its chat template's */
-};
+enum { SESSION_SAMPLES = 16 }; /* prompts that can wait for the end of a step */
 
 /* What the user wants, as read from the commands and not yet done. */
 typedef struct SessionWishes {
@@ -82,8 +79,7 @@ typedef struct Session {
     TaskInstance  *task;
     Tokenizer     *tokenizer;
     char           tokenizer_directory[RUN_PATH_SIZE]; /* what is copied into checkpoints */
-    int32_t        stop_ids[SESSION_STOPS];
-    uint32_t       stop_count;
+    StopTokens     stops;     /* of the model, and its chat template's; .ids[0] ends what is demonstrated */
     Model         *base;      /* with an adapter: what it and the critic's lie on; else NULL */
     Model         *policy;
     Learner       *learner;   /* of the policy, while a stage trains it */
@@ -140,8 +136,9 @@ Status      session_build_tokenizer(const Session *session, const char *director
 ModelConfig session_init_config(const Session *session);
 
 /* Makes session->evaluator if there is none yet. */
-Status     session_open_evaluator(Session *session, Error *error);
-EvalLimits session_eval_limits(const Session *session);
+Status session_open_evaluator(Session *session, Error *error);
+/* What it asks of its decoder. */
+EvalGeneratorLimits session_eval_limits(const Session *session);
 
 /* What `model.kv_cache` comes to; session->policy is there. */
 ComputeType session_kv_cache(const Session *session);

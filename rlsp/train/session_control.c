@@ -183,10 +183,8 @@ Status session_between_steps(Session *session, const SessionPlace *place, Error 
                : status;
 }
 
-bool session_attend(void *user, uint32_t done, uint32_t all)
+bool session_attend(void *user)
 {
-    (void)done;
-    (void)all;
     Session *session = user;
     read_wishes(session);
     if (pausing(session)) {

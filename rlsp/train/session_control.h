@@ -1,7 +1,7 @@
 /* Session control: what a user asks of a run meanwhile, and when it is done.
  *
  *     status = session_between_steps(session, &place, &error);   // after each step of a stage
- *     options.progress = session_attend, options.user = session; // of an evaluation
+ *     options.stop = session_attend, options.user = session;     // of an evaluation
  *
  * Commands come through SessionOptions.control and, for an end, the stop flag. Between two steps:
  *   checkpoint  saves one at once, unless this step has one;
@@ -24,8 +24,8 @@
 /* `place`: where a checkpoint of this step lies. */
 Status session_between_steps(Session *session, const SessionPlace *place, Error *error);
 
-/* For EvalOptions.progress; `session` is the Session. True: stop. */
-bool session_attend(void *session, uint32_t done, uint32_t all);
+/* For EvalOptions.stop; `session` is the Session. True: stop. */
+bool session_attend(void *session);
 
 /* The same without pausing, for work that is done in a pause. */
 bool session_wants_end(Session *session);

@@ -32,8 +32,8 @@ Decoder *session_open_decoder(Session *session, const DecodeLimits *rollouts, Er
     const bool     evaluates =
         (eval->problems > 0 || eval->final_problems > 0) && task_instance_eval_count(session->task) > 0;
     if (evaluates) {
-        const EvalLimits   held_out = session_eval_limits(session);
-        const DecodeLimits wanted   = evaluator_decode_limits(&held_out, session->task);
+        const EvalGeneratorLimits held_out = session_eval_limits(session);
+        const DecodeLimits        wanted   = eval_generator_decode_limits(&held_out, session->task);
         /* an evaluation that does not fit the context fails by itself, with a text of its own */
         limits = wanted.max_length <= session->policy->config.max_positions ? both(rollouts, &wanted) : limits;
     }

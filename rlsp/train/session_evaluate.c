@@ -2,7 +2,7 @@
 #include "rlsp/train/session.h"
 #include "rlsp/train/session_control.h"
 
-enum { EVAL_REQUESTS = 2048 };
+enum { EVAL_REQUESTS = 2048, EVAL_SLOTS = 256 };
 
 /* Evaluates once and appends the fields, `prefix` before each name. */
 static Status evaluate_once(Session *session, const EvalOptions *options, const char *prefix, EventField *fields,
@@ -32,24 +32,25 @@ static uint32_t eval_requests(const Session *session)
     return requests == 0 || requests > EVAL_REQUESTS ? EVAL_REQUESTS : (uint32_t)requests;
 }
 
-EvalLimits session_eval_limits(const Session *session)
+EvalGeneratorLimits session_eval_limits(const Session *session)
 {
-    return (EvalLimits){.max_requests = eval_requests(session),
-                        .max_new      = eval_new_tokens(&session->config),
-                        .slots        = session->config.rl.decode_slots,
-                        .lora_rank    = model_lora_rank(session->policy),
-                        .cache        = session_kv_cache(session)};
+    const uint32_t slots = session->config.rl.decode_slots;
+    return (EvalGeneratorLimits){.requests  = eval_requests(session),
+                                 .max_new   = eval_new_tokens(&session->config),
+                                 .slots     = slots > 0 ? slots : EVAL_SLOTS, /* told to whoever shares the decoder */
+                                 .lora_rank = model_lora_rank(session->policy),
+                                 .cache     = session_kv_cache(session)};
 }
 
 Status session_open_evaluator(Session *session, Error *error)
 {
     if (session->evaluator == NULL) {
-        EvalLimits         limits = session_eval_limits(session);
-        const DecodeLimits wanted = evaluator_decode_limits(&limits, session->task);
-        limits.decoder            = session_shared_decoder(session, &wanted);
+        EvalGeneratorLimits limits = session_eval_limits(session);
+        const DecodeLimits  wanted = eval_generator_decode_limits(&limits, session->task);
+        limits.decoder             = session_shared_decoder(session, &wanted);
         gpu_memory_owner(session->gpu, "evaluation");
-        session->evaluator =
-            evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task, &limits, error);
+        session->evaluator = evaluator_new(session->gpu, &session->policy->config, session->tokenizer, session->task,
+                                           &session->stops, &limits, error);
         gpu_memory_owner(session->gpu, NULL);
     }
     return session->evaluator != NULL ? STATUS_OK : error->status;
@@ -79,7 +80,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
         .traces   = eval->traces,
         .stage    = "eval",
         .step     = (int64_t)session->step,
-        .progress = session_attend,
+        .stop     = session_attend,
         .user     = session};
     EventField fields[3 + 2 * EVAL_FIELDS_MAX] = {
         {"stage", 0, stage}, {"problems", problems, NULL}, {"samples", samples, NULL}};

@@ -67,18 +67,6 @@ static Status open_weights(Session *session, Error *error)
     return session->policy != NULL ? model_set_compute(session->policy, compute, error) : error->status;
 }
 
-static void add_stop(Session *session, int64_t id)
-{
-    for (uint32_t i = 0; i < session->stop_count; i++) {
-        if (session->stop_ids[i] == id) {
-            return;
-        }
-    }
-    if (id >= 0 && session->stop_count < SESSION_STOPS) {
-        session->stop_ids[session->stop_count++] = (int32_t)id;
-    }
-}
-
 Status session_open_policy(Session *session, Error *error)
 {
     Status status = open_weights(session, error);
@@ -93,11 +81,9 @@ Status session_open_policy(Session *session, Error *error)
         return error_set(error, STATUS_BAD_INPUT, "the tokenizer in %s has %u tokens, the model only %u",
                          session->tokenizer_directory, tokenizer_vocab_size(session->tokenizer), config->vocab_size);
     }
-    for (uint32_t i = 0; i < config->eos_count; i++) {
-        add_stop(session, config->eos_token_ids[i]);
-    }
-    add_stop(session, session->task->end_token);
-    if (session->stop_count == 0) {
+    stop_tokens_add_model(&session->stops, config);
+    stop_tokens_add(&session->stops, session->task->end_token, config->vocab_size);
+    if (session->stops.count == 0) {
         return error_set(error, STATUS_BAD_INPUT,
                          "the model has no eos_token_id in config.json, so that its responses would never end");
     }

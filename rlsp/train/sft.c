@@ -166,7 +166,7 @@ static SftSource *open_source(const Session *session, uint32_t phase, Error *err
                                       .directory = session->tokenizer_directory,
                                       .chat_template = session->config.model.chat_template,
                                       .task_settings = &session->config.task,
-                                      .eos = session->stop_ids[0],
+                                      .eos = session->stops.ids[0],
                                       .context = model->max_positions,
                                       .vocab_size = model->vocab_size,
                                       .seed = session->config.seed},

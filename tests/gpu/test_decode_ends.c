@@ -28,14 +28,14 @@ static void requests_have_their_own_limit(void **state)
 static void stop_tokens_end_a_request(void **state)
 {
     (void)state;
-    const int32_t stops[8] = {
-        1, 2, 3, 4, decode_expected[0][6], 5, 6, decode_expected[1][2]}; /* the second half counts as well */
-    DecodeRequests requests = decode_requests(NULL, DECODE_REQUESTS);
-    DecodeInput    input    = decode_input(&requests, DECODE_REQUESTS);
-    Decoder       *decoder  = decode_fixture_decoder(8, 16);
+    const int32_t stops[STOP_TOKENS_MAX] = {1,  2,  3,  4,  decode_expected[0][6], 5, 6, decode_expected[1][2], 7, 8, 9,
+                                            10, 11, 12, 13, decode_expected[3][4]}; /* the last ones count as well */
+    DecodeRequests requests              = decode_requests(NULL, DECODE_REQUESTS);
+    DecodeInput    input                 = decode_input(&requests, DECODE_REQUESTS);
+    Decoder       *decoder               = decode_fixture_decoder(8, 16);
     for (int ignore = 0; ignore < 2; ignore++) {
         input.stop_ids       = stops;
-        input.stop_count     = 8;
+        input.stop_count     = STOP_TOKENS_MAX;
         input.ignore_stop    = ignore == 1;
         DecodeOutput output  = decode_run(decoder, &input);
         uint32_t     stopped = 0;
@@ -43,7 +43,7 @@ static void stop_tokens_end_a_request(void **state)
             uint32_t length = 0;
             bool     stop   = false;
             while (length < DECODE_NEW && !stop) {
-                for (int i = 0; i < 8; i++) {
+                for (int i = 0; i < STOP_TOKENS_MAX; i++) {
                     stop = stop || (ignore == 0 && decode_expected[r][length] == stops[i]);
                 }
                 length++;
@@ -209,9 +209,9 @@ static void bad_input_is_an_error(void **state)
     decode_expect_bad(decoder, &input, "prompt 3");
     input = decode_input(&good, 3);
 
-    const int32_t stops[9] = {0};
-    input.stop_ids         = stops;
-    input.stop_count       = 9;
+    const int32_t stops[STOP_TOKENS_MAX + 1] = {0};
+    input.stop_ids                           = stops;
+    input.stop_count                         = STOP_TOKENS_MAX + 1;
     decode_expect_bad(decoder, &input, "stop");
     input          = decode_input(&good, 3);
     input.requests = DECODE_REQUESTS + 1;

@@ -72,6 +72,8 @@ static Model *make_model(Gpu *gpu, const Task *task, const char *directory, Erro
 static const EvalOptions sampled = {
     .seed = 11, .problems = PROBLEMS, .samples = SAMPLES, .sample = {.temperature = 1}, .max_new = MAX_NEW};
 
+static const StopTokens stops = {.ids = {2}, .count = 1};
+
 /* One model and tokenizer for all tests. */
 static struct {
     Model        *model;
@@ -105,12 +107,12 @@ static int close_all(void **state)
     return gpu_fixture_close(state);
 }
 
-static Evaluator *new_evaluator(uint32_t max_requests, uint32_t max_new, uint32_t slots)
+static Evaluator *new_evaluator(uint32_t requests, uint32_t max_new, uint32_t slots)
 {
-    Error            error     = {0};
-    const EvalLimits limits    = {.max_requests = max_requests, .max_new = max_new, .slots = slots};
-    Evaluator       *evaluator = evaluator_new(fixture_gpu(), &tiny.model->config, tiny.tokenizer, tiny.task, &limits,
-                                               &error);
+    Error                     error  = {0};
+    const EvalGeneratorLimits limits = {.requests = requests, .max_new = max_new, .slots = slots};
+    Evaluator                *evaluator =
+        evaluator_new(fixture_gpu(), &tiny.model->config, tiny.tokenizer, tiny.task, &stops, &limits, &error);
     if (evaluator == NULL) {
         fail_msg("%s", error.text);
     }
@@ -206,7 +208,7 @@ static void each_response_is_its_problems_and_its_streams(void **state)
     Error       error     = {0};
     EvalOptions options   = sampled;
     Event      *event;
-    uint32_t    count = 0, stops = 0;
+    uint32_t    count = 0, stopped = 0;
     Decoded     decoded;
     decode_all(&decoded);
     options.events = events_open(directory, NULL, &error);
@@ -234,7 +236,7 @@ static void each_response_is_its_problems_and_its_streams(void **state)
         assert_int_equal(event_number(event, "truncated", -1), !decoded.stopped[count]);
         assert_int_equal(sample->tokens, decoded.tokens[count]);
         assert_int_equal(sample->stopped, decoded.stopped[count]);
-        stops += decoded.stopped[count];
+        stopped += decoded.stopped[count];
         free(decoded.text[count]);
         event_free(event);
         count++;
@@ -242,8 +244,8 @@ static void each_response_is_its_problems_and_its_streams(void **state)
     event_reader_close(reader);
     evaluator_free(evaluator);
     assert_int_equal(count, PROBLEMS * SAMPLES);
-    assert_in_range(stops, 1, count - 1); /* both kinds of end are seen */
-    assert_true(result.truncated == (double)(count - stops) / count);
+    assert_in_range(stopped, 1, count - 1); /* both kinds of end are seen */
+    assert_true(result.truncated == (double)(count - stopped) / count);
 }
 
 static void slots_and_parts_make_no_difference(void **state)
@@ -283,58 +285,42 @@ static void greedy_takes_one_sample(void **state)
     evaluator_free(evaluator);
 }
 
-typedef struct Calls {
-    uint32_t count, last, all;
-} Calls;
-
-static bool stop_at_once(void *user, uint32_t done, uint32_t all)
+static bool stop_when_none_is_left(void *user)
 {
-    Calls *calls = user;
-    calls->count++;
-    calls->last = done;
-    calls->all  = all;
-    return true;
+    uint32_t *left = user;
+    *left -= 1;
+    return *left == 0;
 }
 
-static bool count_on(void *user, uint32_t done, uint32_t all)
-{
-    Calls *calls = user;
-    assert_in_range(done, calls->last, all);
-    calls->count++;
-    calls->last = done;
-    calls->all  = all;
-    return false;
-}
-
-static void progress_rises_and_can_stop_it(void **state)
+static void it_can_be_stopped(void **state)
 {
     (void)state;
-    Evaluator  *evaluator = new_evaluator(5, MAX_NEW, 2);
+    Evaluator  *evaluator = new_evaluator(5, MAX_NEW, 2); /* 5 parts, each of several looks */
     EvalOptions options   = sampled;
-    Calls       calls     = {0};
+    uint32_t    left      = UINT32_MAX;
     EvalResult  result;
     Error       error = {0};
-    options.progress  = count_on;
-    options.user      = &calls;
+    options.stop      = stop_when_none_is_left;
+    options.user      = &left;
     evaluate(evaluator, &options);
-    assert_true(calls.count >= 5);
-    assert_int_equal(calls.last, PROBLEMS * SAMPLES);
-    assert_int_equal(calls.all, PROBLEMS * SAMPLES);
+    const uint32_t looks = UINT32_MAX - left;
+    assert_true(looks >= 5);
     assert_non_null(evaluator_samples(evaluator));
-    calls            = (Calls){0};
-    options.progress = stop_at_once;
-    assert_int_equal(evaluator_run(evaluator, tiny.model, &options, &result, &error), STATUS_STOPPED);
-    assert_int_equal(calls.count, 1);
-    assert_null(evaluator_samples(evaluator));
+    for (uint32_t at = 1; at <= looks; at += looks - 1) { /* the first and the last */
+        left = at;
+        assert_int_equal(evaluator_run(evaluator, tiny.model, &options, &result, &error), STATUS_STOPPED);
+        assert_int_equal(left, 0);
+        assert_null(evaluator_samples(evaluator));
+    }
     evaluator_free(evaluator);
 }
 
 /* Expects evaluator_new to fail with `words` in its text. */
-static void assert_refused(const ModelConfig *config, uint32_t max_new, const char *words)
+static void assert_refused(const ModelConfig *config, const StopTokens *with, uint32_t max_new, const char *words)
 {
-    const EvalLimits limits = {.max_requests = 4, .max_new = max_new};
-    Error            error  = {0};
-    assert_null(evaluator_new(fixture_gpu(), config, tiny.tokenizer, tiny.task, &limits, &error));
+    const EvalGeneratorLimits limits = {.requests = 4, .max_new = max_new};
+    Error                     error  = {0};
+    assert_null(evaluator_new(fixture_gpu(), config, tiny.tokenizer, tiny.task, with, &limits, &error));
     assert_int_equal(error.status, STATUS_BAD_INPUT);
     if (strstr(error.text, words) == NULL) {
         fail_msg("no \"%s\" in: %s", words, error.text);
@@ -346,10 +332,11 @@ static void what_does_not_fit_is_refused(void **state)
     (void)state;
     ModelConfig small   = tiny.model->config;
     small.max_positions = 30;
-    assert_refused(&small, 20, "at most 17 new tokens");
+    assert_refused(&small, &stops, 20, "at most 17 new tokens");
     ModelConfig few = tiny.model->config;
     few.vocab_size  = 100;
-    assert_refused(&few, 20, "vocab_size is 100");
+    assert_refused(&few, &stops, 20, "vocab_size is 100");
+    assert_refused(&tiny.model->config, &(StopTokens){0}, 20, "no end token");
     Evaluator  *evaluator = new_evaluator(4, 8, 0);
     EvalOptions options   = sampled;
     EvalResult  result;
@@ -387,7 +374,7 @@ int main(int argc, char **argv)
         fixture_test(each_response_is_its_problems_and_its_streams),
         fixture_test(slots_and_parts_make_no_difference),
         fixture_test(greedy_takes_one_sample),
-        fixture_test(progress_rises_and_can_stop_it),
+        fixture_test(it_can_be_stopped),
         fixture_test(what_does_not_fit_is_refused),
     };
     if (argc == 4 && strcmp(argv[1], "--make-model") == 0) {
