@@ -256,6 +256,7 @@ static cJSON *all_variables(const ChatTemplate *chat, const cJSON *messages, con
 Status chat_output(const ChatTemplate *chat, const cJSON *messages, const ChatOptions *options, JinjaOutput *output,
                    Error *error)
 {
+    Error own     = {0};
     *output       = (JinjaOutput){0};
     Status status = check_messages(messages, error);
     if (status != STATUS_OK) {
@@ -266,9 +267,12 @@ Status chat_output(const ChatTemplate *chat, const cJSON *messages, const ChatOp
         return out_of_memory(error);
     }
     status = jinja_render(chat->jinja, variables,
-                          &(JinjaOptions){.now = options->now != 0 ? (time_t)options->now : time(NULL)}, output, error);
+                          &(JinjaOptions){.now = options->now != 0 ? (time_t)options->now : time(NULL)}, output, &own);
     cJSON_Delete(variables);
-    return status;
+    if (status == STATUS_BAD_INPUT && strstr(own.text, "\" is not supported") != NULL) {
+        return error_set(error, status, "%s; %s", own.text, HOW_TO_GIVE);
+    }
+    return status == STATUS_OK ? status : error_set(error, status, "%s", own.text);
 }
 
 Status chat_render(const ChatTemplate *chat, const cJSON *messages, const ChatOptions *options, char **text,

@@ -102,6 +102,7 @@ typedef enum Test {
     IS_EQUAL,
     NE,
     IS_IN,
+    SAME_AS,
     CALLABLE,
     TESTS
 } Test;
@@ -109,7 +110,7 @@ typedef enum Test {
 static const char *const test_names[TESTS] = {"defined",  "undefined", "none", "string",      "number",  "integer",
                                               "float",    "boolean",   "true", "false",       "mapping", "iterable",
                                               "sequence", "even",      "odd",  "divisibleby", "equalto", "eq",
-                                              "==",       "ne",        "in",   "callable"};
+                                              "==",       "ne",        "in",   "sameas",      "callable"};
 
 int jinja_test_index(JinjaString name)
 {
@@ -126,10 +127,19 @@ static bool divisible(JinjaRun *run, JinjaValue value, JinjaValue by)
     return y == -1 || x % y == 0;
 }
 
+/* Python's "is", whose answer for other values is a matter of how Python keeps them. */
+static bool same_as(JinjaRun *run, JinjaValue value, JinjaValue other)
+{
+    if (other.kind != JINJA_BOOL && other.kind != JINJA_NONE) {
+        jinja_fail(run, "the test \"sameas\" is not supported with other values than true, false and none");
+    }
+    return value.kind == other.kind && (other.kind == JINJA_NONE || value.integer == other.integer);
+}
+
 bool jinja_test(JinjaRun *run, int index, JinjaValue value, const JinjaArguments *arguments)
 {
-    const bool second =
-        index == DIVISIBLE_BY || index == EQUAL_TO || index == EQ || index == IS_EQUAL || index == NE || index == IS_IN;
+    const bool second = index == DIVISIBLE_BY || index == EQUAL_TO || index == EQ || index == IS_EQUAL || index == NE ||
+                        index == IS_IN || index == SAME_AS;
     const size_t    wanted = second ? 1 : 0;
     const JinjaKind kind   = value.kind;
     if (!jinja_arguments_check(run, arguments, test_names[index], wanted, wanted, "")) {
@@ -160,6 +170,7 @@ bool jinja_test(JinjaRun *run, int index, JinjaValue value, const JinjaArguments
     case IS_EQUAL: return jinja_equal(run, value, arguments->values[0]);
     case NE: return !jinja_equal(run, value, arguments->values[0]);
     case IS_IN: return jinja_contains(run, value, arguments->values[0]);
+    case SAME_AS: return same_as(run, value, arguments->values[0]);
     default: return kind == JINJA_FUNCTION || kind == JINJA_METHOD || kind == JINJA_MACRO;
     }
 }

@@ -218,9 +218,15 @@ static JinjaValue call(JinjaRun *run, const JinjaNode *node)
     }
 }
 
+/* What is not supported fails here and not when it is read: most of a template's branches are for tools and the like,
+ * and never run. */
 static JinjaValue filtered(JinjaRun *run, const JinjaNode *node)
 {
-    JinjaArguments   arguments;
+    JinjaArguments arguments;
+    if (node->index < 0) {
+        return jinja_fail(run, "the %s \"%.*s\" is not supported", node->kind == JINJA_FILTER ? "filter" : "test",
+                          (int)(node->name.bytes < 60 ? node->name.bytes : 60), node->name.text);
+    }
     const JinjaValue value = jinja_eval(run, node->a);
     evaluate_arguments(run, node, &arguments);
     run->line = node->line;

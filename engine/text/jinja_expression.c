@@ -264,10 +264,6 @@ static JinjaNode *filter(JinjaParser *parser, JinjaNode *what)
     node->a     = what;
     node->name  = name;
     node->index = jinja_filter_index(name);
-    if (node->index < 0) {
-        return jinja_parse_fail(parser, "the filter \"%.*s\" is not supported",
-                                (int)(name.bytes < 60 ? name.bytes : 60), name.text);
-    }
     if (accept_operator(parser, "(")) {
         arguments(parser, node);
     }
@@ -296,10 +292,6 @@ static JinjaNode *test(JinjaParser *parser, JinjaNode *what)
     node->a     = what;
     node->name  = name;
     node->index = jinja_test_index(name);
-    if (node->index < 0) {
-        return jinja_parse_fail(parser, "the test \"%.*s\" is not supported", (int)(name.bytes < 60 ? name.bytes : 60),
-                                name.text);
-    }
     if (accept_operator(parser, "(")) {
         arguments(parser, node);
     } else if (at_test_argument(parser)) {

@@ -25,16 +25,18 @@ typedef enum Filter {
     SAFE,
     ITEMS,
     REVERSE,
+    SELECT,
+    REJECT,
     SELECTATTR,
     REJECTATTR,
     MAP,
     FILTERS
 } Filter;
 
-static const char *const filter_names[FILTERS] = {"trim",  "length",  "count",      "tojson",     "default", "d",
-                                                  "join",  "upper",   "lower",      "capitalize", "title",   "first",
-                                                  "last",  "list",    "string",     "int",        "replace", "safe",
-                                                  "items", "reverse", "selectattr", "rejectattr", "map"};
+static const char *const filter_names[FILTERS] = {
+    "trim",       "length",  "count",  "tojson", "default",    "d",          "join", "upper",   "lower",
+    "capitalize", "title",   "first",  "last",   "list",       "string",     "int",  "replace", "safe",
+    "items",      "reverse", "select", "reject", "selectattr", "rejectattr", "map"};
 
 int jinja_filter_index(JinjaString name)
 {
@@ -114,55 +116,6 @@ static JinjaValue reversed(JinjaRun *run, JinjaValue value)
     return jinja_slice(run, value, (const JinjaValue[3]){jinja_none(), jinja_none(), jinja_integer(-1)});
 }
 
-/* The arguments from `skip` on. */
-static JinjaArguments rest(const JinjaArguments *arguments, size_t skip)
-{
-    JinjaArguments left = {0};
-    for (size_t i = skip; i < arguments->placed; i++) {
-        left.values[left.count++] = arguments->values[i];
-    }
-    left.placed = left.count;
-    return left;
-}
-
-/* selectattr(name, test, …), rejectattr, map(attribute=name). */
-static JinjaValue by_attribute(JinjaRun *run, Filter filter, JinjaValue value, const JinjaArguments *arguments)
-{
-    JinjaString name = {"", 0}, test = {"", 0};
-    JinjaValue  list  = jinja_sequence(run, value), result;
-    const bool  map   = filter == MAP;
-    int         index = -1;
-    size_t      kept  = 0;
-    if (!jinja_string_argument(run, arguments, map ? SIZE_MAX : 0, map ? "attribute" : NULL, filter_names[filter],
-                               &name) ||
-        memchr(name.text, '.', name.bytes) != NULL) {
-        return jinja_fail(run, "%s wants the name of an attribute here", filter_names[filter]);
-    }
-    if (!map && jinja_string_argument(run, arguments, 1, NULL, filter_names[filter], &test) &&
-        (index = jinja_test_index(test)) < 0) {
-        return jinja_fail(run, "the test \"%.*s\" is not supported", (int)(test.bytes < 60 ? test.bytes : 60),
-                          test.text);
-    }
-    result                         = run->failed ? list : jinja_list(run, list.list->count);
-    const JinjaArguments remaining = rest(arguments, 2);
-    for (size_t i = 0; !run->failed && i < list.list->count; i++) {
-        const JinjaValue element = list.list->items[i];
-        const JinjaValue part    = jinja_item(run, element, jinja_string(name.text, name.bytes));
-        jinja_charge(run, 1);
-        if (map) {
-            result.list->items[kept++] = part;
-        } else if (!run->failed && (index < 0 ? jinja_true(part) : jinja_test(run, index, part, &remaining)) ==
-                                       (filter == SELECTATTR)) {
-            result.list->items[kept++] = element;
-        }
-    }
-    if (!run->failed) {
-        result.list->count = kept;
-        result             = jinja_list_done(run, result);
-    }
-    return result;
-}
-
 static JinjaValue first_or_last(JinjaRun *run, JinjaValue value, bool last)
 {
     const JinjaValue list = jinja_sequence(run, value);
@@ -225,9 +178,11 @@ JinjaValue jinja_filter(JinjaRun *run, int index, JinjaValue value, const JinjaA
                          [D]          = {2, "default_value,boolean"},
                          [JOIN]       = {2, "d,attribute"},
                          [REPLACE]    = {2, "old,new"},
+                         [SELECT]     = {JINJA_ARGUMENTS, ""},
+                         [REJECT]     = {JINJA_ARGUMENTS, ""},
                          [SELECTATTR] = {JINJA_ARGUMENTS, ""},
                          [REJECTATTR] = {JINJA_ARGUMENTS, ""},
-                         [MAP]        = {0, "attribute"}};
+                         [MAP]        = {JINJA_ARGUMENTS, "attribute"}};
     const char *names = takes[index].names != NULL ? takes[index].names : "";
     if (!jinja_arguments_check(run, arguments, filter_names[index], 0, takes[index].most, names)) {
         return value;
@@ -256,6 +211,10 @@ JinjaValue jinja_filter(JinjaRun *run, int index, JinjaValue value, const JinjaA
     case REPLACE: return replaced(run, value, arguments);
     case ITEMS: return items(run, value);
     case REVERSE: return reversed(run, value);
-    default: return by_attribute(run, (Filter)index, value, arguments);
+    case SELECT:
+    case REJECT: return jinja_choose(run, value, arguments, false, index == REJECT);
+    case SELECTATTR:
+    case REJECTATTR: return jinja_choose(run, value, arguments, true, index == REJECTATTR);
+    default: return jinja_map(run, value, arguments);
     }
 }

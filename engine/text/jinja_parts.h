@@ -97,8 +97,8 @@ typedef enum JinjaNodeKind {
     JINJA_ITEM,      /* a [ b ]                                       */
     JINJA_SLICE,     /* a [ list[0] : list[1] : list[2] ], NULL: none */
     JINJA_CALL,      /* a ( list, keywords in their names )           */
-    JINJA_FILTER,    /* a | filter number `index` ( list )            */
-    JINJA_TEST,      /* a is test number `index` ( list )             */
+    JINJA_FILTER,    /* a | filter number `index` ( list ); -1: not supported */
+    JINJA_TEST,      /* a is test number `index` ( list ); -1: not supported  */
     JINJA_NOT,       /* not a                                         */
     JINJA_NEGATIVE,  /* - a                                           */
     JINJA_BINARY,    /* a op b                                        */
@@ -321,6 +321,11 @@ int  jinja_find(const char *const *names, size_t count, JinjaString name); /* th
 /* jinja_filters.c */
 int        jinja_filter_index(JinjaString name); /* -1: not known */
 JinjaValue jinja_filter(JinjaRun *run, int index, JinjaValue value, const JinjaArguments *arguments);
+
+/* jinja_choose.c */
+JinjaValue jinja_choose(JinjaRun *run, JinjaValue value, const JinjaArguments *arguments, bool by_attribute,
+                        bool reject);
+JinjaValue jinja_map(JinjaRun *run, JinjaValue value, const JinjaArguments *arguments);
 
 /* jinja_methods.c */
 int         jinja_method_index(JinjaKind kind, JinjaString name); /* -1: Python has none; -2: not supported */
