@@ -1,6 +1,5 @@
 #include "engine/model/config.h"
 
-#include <float.h>
 #include <stddef.h>
 
 #include "engine/model/config_parts.h"
@@ -11,25 +10,6 @@ const ModelFamilyInfo model_families[MODEL_FAMILIES] = {
     [MODEL_QWEN2] = {"qwen2", "Qwen2ForCausalLM", 32768},
     [MODEL_QWEN3] = {"qwen3", "Qwen3ForCausalLM", 32768},
 };
-
-static Status check_rope(const RopeConfig *rope, const char *where, Error *error)
-{
-    if (!(rope->theta > 0 && rope->theta <= (double)FLT_MAX)) {
-        return error_set(error, STATUS_BAD_INPUT, "%s: rope_theta is %g, wanted a positive number", where, rope->theta);
-    }
-    if (!rope->llama3) {
-        return STATUS_OK;
-    }
-    if (!(rope->factor >= 1) || !(rope->low_freq_factor > 0) || !(rope->high_freq_factor > rope->low_freq_factor) ||
-        rope->original_max_position_embeddings == 0) {
-        return error_set(error, STATUS_BAD_INPUT,
-                         "%s: llama3 rope scaling with factor %g, low_freq_factor %g, high_freq_factor %g, "
-                         "original_max_position_embeddings %u; wanted factor >= 1 and 0 < low < high",
-                         where, rope->factor, rope->low_freq_factor, rope->high_freq_factor,
-                         rope->original_max_position_embeddings);
-    }
-    return STATUS_OK;
-}
 
 Status model_config_check(const ModelConfig *config, const char *where, Error *error)
 {
@@ -69,7 +49,7 @@ Status model_config_check(const ModelConfig *config, const char *where, Error *e
         config->qk_norm != (config->family == MODEL_QWEN3) || config->eos_count > MAX_EOS) {
         return error_set(error, STATUS_BAD_INPUT, "%s: biases or norms that its model family does not have", where);
     }
-    return check_rope(&config->rope, where, error);
+    return rope_config_check(&config->rope, where, error);
 }
 
 uint64_t model_config_parameters(const ModelConfig *config)

@@ -1,10 +1,8 @@
 /* config.json and generation_config.json of a Hugging Face directory. */
-#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/io/file.h"
-#include "engine/io/json.h"
 #include "engine/model/config_parts.h"
 
 static Status chain(Status status, Status next)
@@ -71,42 +69,6 @@ static Status read_sizes(ModelConfig *config, const JsonObject *root, Error *err
     }
     config->head_dim = head_dim;
     return STATUS_OK;
-}
-
-/* transformers 5 has rope_parameters {rope_theta, rope_type, …}; 4 has rope_theta and rope_scaling {rope_type or type,
- * …}. */
-static Status read_rope(RopeConfig *rope, const JsonObject *root, Error *error)
-{
-    JsonObject parameters;
-    rope->theta   = 10000;
-    Status status = json_get_f64(root, "rope_theta", JSON_NULLABLE, FLT_MIN, FLT_MAX, &rope->theta, error);
-    status        = chain(status, json_get_object(root, "rope_parameters", JSON_NULLABLE, &parameters, error));
-    if (status == STATUS_OK && parameters.json == NULL) {
-        status = json_get_object(root, "rope_scaling", JSON_NULLABLE, &parameters, error);
-    }
-    if (status != STATUS_OK || parameters.json == NULL) {
-        return status;
-    }
-    const char *type  = NULL;
-    double      share = 1;
-    status            = json_get_f64(&parameters, "rope_theta", JSON_NULLABLE, FLT_MIN, FLT_MAX, &rope->theta, error);
-    status = chain(status, json_get_f64(&parameters, "partial_rotary_factor", JSON_NULLABLE, 1, 1, &share, error));
-    status = chain(status, json_get_string(&parameters, "type", JSON_NULLABLE, &type, error));
-    status = chain(status, json_get_string(&parameters, "rope_type", JSON_NULLABLE, &type, error));
-    if (status != STATUS_OK || type == NULL || strcmp(type, "default") == 0) {
-        return status;
-    }
-    if (strcmp(type, "llama3") != 0) {
-        return json_fail(&parameters, "rope_type", error, "found \"%.40s\"; supported are default and llama3", type);
-    }
-    rope->llama3 = true;
-    status       = json_get_f64(&parameters, "factor", JSON_REQUIRED, 1, 1e6, &rope->factor, error);
-    status       = chain(status, json_get_f64(&parameters, "low_freq_factor", JSON_REQUIRED, FLT_MIN, 1e6,
-                                              &rope->low_freq_factor, error));
-    status       = chain(status, json_get_f64(&parameters, "high_freq_factor", JSON_REQUIRED, FLT_MIN, 1e6,
-                                              &rope->high_freq_factor, error));
-    return chain(status, json_get_u32(&parameters, "original_max_position_embeddings", JSON_REQUIRED, 1, MAX_POSITIONS,
-                                      &rope->original_max_position_embeddings, error));
 }
 
 /* Features of these families that this program does not compute: a model that uses one must not load. */
@@ -238,7 +200,7 @@ static Status read_root(ModelConfig *config, const JsonObject *root, Error *erro
     status = read_unsupported(root, config->family, error);
     status = chain(status, read_sizes(config, root, error));
     status = chain(status, json_get_f64(root, "rms_norm_eps", JSON_NULLABLE, 1e-30, 1, &eps, error));
-    status = chain(status, read_rope(&config->rope, root, error));
+    status = chain(status, rope_config_read(&config->rope, root, config->max_positions, error));
     status = chain(status, json_get_bool(root, "tie_word_embeddings", JSON_NULLABLE, &config->tie_embeddings, error));
     status = chain(status, read_tokens(config, root, error));
     config->rms_norm_eps = (float)eps;

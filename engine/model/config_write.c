@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io/json.h"
 #include "engine/model/config_parts.h"
 
 /* A number that Python reads as a float ("8.0"), in the fewest digits that give `value` back. */
@@ -43,20 +42,33 @@ static bool add_eos_ids(cJSON *root, const ModelConfig *config)
     return fine;
 }
 
+static bool add_yarn(cJSON *scaling, const RopeConfig *rope)
+{
+    return add_float(scaling, "beta_fast", rope->beta_fast, false) &&
+           add_float(scaling, "beta_slow", rope->beta_slow, false) &&
+           add_float(scaling, "attention_factor", rope->attention_factor, false) &&
+           cJSON_AddBoolToObject(scaling, "truncate", !rope->exact_range) != NULL;
+}
+
 /* The spelling of transformers 4, which 5 reads as well. */
 static bool add_rope(cJSON *root, const RopeConfig *rope)
 {
     bool fine = add_float(root, "rope_theta", rope->theta, false);
-    if (!rope->llama3) {
+    if (rope->type == ROPE_DEFAULT) {
         return fine && cJSON_AddNullToObject(root, "rope_scaling") != NULL;
     }
     cJSON *scaling = cJSON_AddObjectToObject(root, "rope_scaling");
-    fine           = fine && cJSON_AddStringToObject(scaling, "rope_type", "llama3") != NULL;
+    fine           = fine && cJSON_AddStringToObject(scaling, "rope_type", rope_type_names[rope->type]) != NULL;
     fine           = fine && add_float(scaling, "factor", rope->factor, false);
-    fine           = fine && add_float(scaling, "low_freq_factor", rope->low_freq_factor, false);
-    fine           = fine && add_float(scaling, "high_freq_factor", rope->high_freq_factor, false);
-    return fine && cJSON_AddNumberToObject(scaling, "original_max_position_embeddings",
-                                           rope->original_max_position_embeddings) != NULL;
+    if (rope->type == ROPE_LLAMA3) {
+        fine = fine && add_float(scaling, "low_freq_factor", rope->low_freq_factor, false);
+        fine = fine && add_float(scaling, "high_freq_factor", rope->high_freq_factor, false);
+    } else if (rope->type == ROPE_YARN) {
+        fine = fine && add_yarn(scaling, rope);
+    }
+    return fine &&
+           (rope->type == ROPE_LINEAR || cJSON_AddNumberToObject(scaling, "original_max_position_embeddings",
+                                                                 rope->original_max_position_embeddings) != NULL);
 }
 
 static bool add_all(cJSON *root, const ModelConfig *config)

@@ -24,6 +24,41 @@ static double llama3_frequency(const RopeConfig *rope, double frequency)
     return (1 - smooth) * frequency / rope->factor + smooth * frequency;
 }
 
+/* YaRN's range of pairs (equation 16 of Peng et al. 2023 solved for the pair): those before *low turn beta_fast times
+ * or more in the original context and are kept, those behind *high beta_slow times or less and are slowed. */
+static void yarn_range(const RopeConfig *rope, uint32_t head_dim, double *low, double *high)
+{
+    const double context = rope->original_max_position_embeddings / two_pi, scale = head_dim / (2 * log(rope->theta));
+    *low  = scale * log(context / rope->beta_fast);
+    *high = scale * log(context / rope->beta_slow);
+    if (!rope->exact_range) {
+        *low  = floor(*low);
+        *high = ceil(*high);
+    }
+    *low  = fmax(*low, 0);
+    *high = fmin(*high, head_dim - 1.0);
+    *high += *low == *high ? 0.001 : 0;
+}
+
+static double yarn_frequency(const RopeConfig *rope, uint32_t head_dim, uint32_t pair, double frequency)
+{
+    double low, high;
+    yarn_range(rope, head_dim, &low, &high);
+    const double slowed = fmin(fmax((pair - low) / (high - low), 0), 1);
+    return slowed * frequency / rope->factor + (1 - slowed) * frequency;
+}
+
+static double scaled_frequency(const RopeConfig *rope, uint32_t head_dim, uint32_t pair)
+{
+    const double frequency = pow(rope->theta, -2.0 * pair / head_dim);
+    switch (rope->type) {
+    case ROPE_LINEAR: return frequency / rope->factor;
+    case ROPE_LLAMA3: return llama3_frequency(rope, frequency);
+    case ROPE_YARN: return yarn_frequency(rope, head_dim, pair, frequency);
+    default: return frequency;
+    }
+}
+
 uint64_t rope_table_bytes(uint32_t positions, uint32_t head_dim)
 {
     return (uint64_t)positions * head_dim * sizeof(float);
@@ -32,15 +67,13 @@ uint64_t rope_table_bytes(uint32_t positions, uint32_t head_dim)
 void rope_table_fill(float *table, const RopeConfig *rope, uint32_t positions, uint32_t head_dim)
 {
     const uint32_t half = head_dim / 2;
+    const double   size = rope->type == ROPE_YARN ? rope->attention_factor : 1;
     for (uint32_t i = 0; i < half; i++) {
-        double frequency = pow(rope->theta, -2.0 * i / head_dim);
-        if (rope->llama3) {
-            frequency = llama3_frequency(rope, frequency);
-        }
+        const double frequency = scaled_frequency(rope, head_dim, i);
         for (uint32_t position = 0; position < positions; position++) {
             float *turn = table + ((size_t)position * half + i) * 2;
-            turn[0]     = (float)cos(position * frequency);
-            turn[1]     = (float)sin(position * frequency);
+            turn[0]     = (float)(size * cos(position * frequency));
+            turn[1]     = (float)(size * sin(position * frequency));
         }
     }
 }

@@ -12,7 +12,8 @@
 #include "engine/vk/stream.h"
 
 /* table[positions, head_dim / 2, 2] = cos, sin of position * frequency, computed
- * in double; plain or with Llama-3 scaling of the frequencies. */
+ * in double; of YaRN both are times its attention factor, which a turn and its gradient
+ * then have as well. */
 void     rope_table_fill(float *table, const RopeConfig *rope, uint32_t positions, uint32_t head_dim);
 uint64_t rope_table_bytes(uint32_t positions, uint32_t head_dim);
 

@@ -68,7 +68,8 @@ static bool same_shape(const ModelConfig *a, const ModelConfig *b)
     return a->family == b->family && a->vocab_size == b->vocab_size && a->hidden_size == b->hidden_size &&
            a->layers == b->layers && a->heads == b->heads && a->kv_heads == b->kv_heads && a->head_dim == b->head_dim &&
            a->intermediate_size == b->intermediate_size && a->tie_embeddings == b->tie_embeddings &&
-           a->rope.theta == b->rope.theta && a->rope.llama3 == b->rope.llama3;
+           a->rope.theta == b->rope.theta && a->rope.type == b->rope.type &&
+           a->rope.factor == b->rope.factor;
 }
 
 /* The base's, as whoever made it wrote it; the checkpoint's where the base has gone, or is another model by now. */

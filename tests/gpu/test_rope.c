@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/io/file.h"
+#include "engine/io/json.h"
 #include "engine/io/safetensors.h"
 #include "engine/ops/rope.h"
 #include "tests/support/fixture.h"
@@ -36,7 +38,7 @@ static void check_table(const char *path, const RopeConfig *rope, uint32_t head_
         const double tolerance = 1e-7 + 1e-7 * (double)positions[i];
         for (uint32_t j = 0; j < half; j++) {
             const double cosine = (double)cosines[i * half + j], sine = (double)sines[i * half + j];
-            const float *turn   = table + ((size_t)positions[i] * half + j) * 2;
+            const float *turn = table + ((size_t)positions[i] * half + j) * 2;
             if (!(fabs((double)turn[0] - cosine) <= tolerance && fabs((double)turn[1] - sine) <= tolerance)) {
                 fail_msg("%s: position %d, pair %u: %.9g %.9g, want %.9g %.9g", path, (int)positions[i], j,
                          (double)turn[0], (double)turn[1], cosine, sine);
@@ -52,10 +54,69 @@ static void check_table(const char *path, const RopeConfig *rope, uint32_t head_
 static void tables_match_reference(void **state)
 {
     (void)state;
-    const RopeConfig llama3 = {500000, true, 8, 1, 4, 8192}, plain = {.theta = 1e6};
+    const RopeConfig llama3 = {.theta                            = 500000,
+                               .type                             = ROPE_LLAMA3,
+                               .factor                           = 8,
+                               .low_freq_factor                  = 1,
+                               .high_freq_factor                 = 4,
+                               .original_max_position_embeddings = 8192},
+                     plain  = {.theta = 1e6};
     check_table(TEST_DATA "/parity/models/tiny-llama/expected.safetensors", &llama3, 16);
     check_table(TEST_DATA "/parity/models/tiny-qwen2/expected.safetensors", &plain, 16);
     check_table(TEST_DATA "/parity/models/tiny-qwen3/expected.safetensors", &plain, 32);
+}
+
+/* A line of scaled.jsonl: a config.json, and what transformers' rotary embedding makes of it. */
+static void check_scaled(const cJSON *row)
+{
+    const char  *name = cJSON_GetObjectItem(row, "name")->valuestring, *path;
+    const double size = cJSON_GetObjectItem(row, "attention_factor")->valuedouble;
+    char        *text = cJSON_Print(cJSON_GetObjectItem(row, "config"));
+    ModelConfig  config, again;
+    Error        error = {0};
+    path               = fixture_path(fixture_directory(), "config.json");
+    assert_int_equal(file_write_atomic(path, text, strlen(text), NULL), STATUS_OK);
+    if (model_config_read(&config, path, &error) != STATUS_OK ||
+        model_config_write(&config, path, &error) != STATUS_OK ||
+        model_config_read(&again, path, &error) != STATUS_OK) {
+        fail_msg("%s: %s", name, error.text);
+    }
+    const uint32_t rows = 2000, half = config.head_dim / 2;
+    float         *table = fixture_alloc(rope_table_bytes(rows, config.head_dim)),
+          *written       = fixture_alloc(rope_table_bytes(rows, config.head_dim));
+    rope_table_fill(table, &config.rope, rows, config.head_dim);
+    rope_table_fill(written, &again.rope, rows, config.head_dim);
+    assert_memory_equal(table, written, rope_table_bytes(rows, config.head_dim));
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(row, "inv_freq")), half);
+    for (uint32_t position = 0; position < rows; position += position < 4 ? 1 : 399) {
+        for (uint32_t i = 0; i < half; i++) {
+            const double angle =
+                position * cJSON_GetArrayItem(cJSON_GetObjectItem(row, "inv_freq"), (int)i)->valuedouble;
+            const float *turn      = table + ((size_t)position * half + i) * 2;
+            const double tolerance = 2e-7 + 2e-7 * position;
+            if (!(fabs((double)turn[0] - size * cos(angle)) <= tolerance &&
+                  fabs((double)turn[1] - size * sin(angle)) <= tolerance)) {
+                fail_msg("%s: position %u, pair %u: %.9g %.9g, want %.9g %.9g", name, position, i, (double)turn[0],
+                         (double)turn[1], size * cos(angle), size * sin(angle));
+            }
+        }
+    }
+    cJSON_free(text);
+}
+
+static void scaled_tables_match_transformers(void **state)
+{
+    (void)state;
+    char *text = fixture_text(TEST_DATA "/rope/scaled.jsonl", NULL);
+    int   rows = 0;
+    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, rows++) {
+        cJSON *row = cJSON_ParseWithLength(at, (size_t)(end - at));
+        assert_non_null(row);
+        check_scaled(row);
+        cJSON_Delete(row);
+    }
+    assert_int_equal(rows, 8);
+    free(text);
 }
 
 typedef struct Problem {
@@ -138,6 +199,7 @@ static void rotates(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(tables_match_reference), fixture_test(rotates)};
+    const struct CMUnitTest tests[] = {fixture_test(tables_match_reference),
+                                       fixture_test(scaled_tables_match_transformers), fixture_test(rotates)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -38,7 +38,7 @@ static void assert_same(const ModelConfig *a, const ModelConfig *b)
     assert_int_equal(a->max_positions, b->max_positions);
     assert_true(a->rms_norm_eps == b->rms_norm_eps);
     assert_true(a->rope.theta == b->rope.theta);
-    assert_int_equal(a->rope.llama3, b->rope.llama3);
+    assert_int_equal(a->rope.type, b->rope.type);
     assert_true(a->rope.factor == b->rope.factor && a->rope.low_freq_factor == b->rope.low_freq_factor &&
                 a->rope.high_freq_factor == b->rope.high_freq_factor);
     assert_int_equal(a->rope.original_max_position_embeddings, b->rope.original_max_position_embeddings);
@@ -72,7 +72,7 @@ static void values_are_those_of_the_file(void **state)
     assert_int_equal(llama.head_dim, 16);
     assert_int_equal(llama.max_positions, 131072);
     assert_true(llama.rms_norm_eps == 1e-5f);
-    assert_true(llama.rope.llama3 && llama.rope.factor == 8 && llama.rope.theta == 500000);
+    assert_true(llama.rope.type == ROPE_LLAMA3 && llama.rope.factor == 8 && llama.rope.theta == 500000);
     assert_true(!llama.tie_embeddings && !llama.qkv_bias && !llama.qk_norm);
     assert_int_equal(llama.bos_token_id, 370);
     assert_int_equal(llama.pad_token_id, 373);
@@ -80,7 +80,8 @@ static void values_are_those_of_the_file(void **state)
     assert_int_equal(llama.eos_token_ids[0], 377);
     assert_int_equal(llama.eos_token_ids[1], 373);
     ModelConfig qwen2 = read_config(PARITY "/models/tiny-qwen2/config.json");
-    assert_true(qwen2.family == MODEL_QWEN2 && qwen2.qkv_bias && qwen2.tie_embeddings && !qwen2.rope.llama3);
+    assert_true(qwen2.family == MODEL_QWEN2 && qwen2.qkv_bias && qwen2.tie_embeddings &&
+                qwen2.rope.type == ROPE_DEFAULT);
     assert_int_equal(qwen2.head_dim, 16);
     ModelConfig qwen3 = read_config(PARITY "/models/tiny-qwen3/config.json");
     assert_true(qwen3.family == MODEL_QWEN3 && qwen3.qk_norm && !qwen3.qkv_bias);
@@ -213,15 +214,36 @@ static void unsupported_features_are_named(void **state)
     write_and_read(BASE ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]}", STATUS_BAD_INPUT,
                    "layer_types");
     write_and_read(BASE ",\"quantization_config\":{\"bits\":4}}", STATUS_BAD_INPUT, "quantization_config");
-    write_and_read(BASE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}}", STATUS_BAD_INPUT,
+    write_and_read(BASE ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}", STATUS_BAD_INPUT,
                    "rope_scaling.rope_type");
-    write_and_read(BASE ",\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":1e4}}", STATUS_BAD_INPUT, "yarn");
+    write_and_read(BASE ",\"rope_parameters\":{\"rope_type\":\"longrope\",\"rope_theta\":1e4}}", STATUS_BAD_INPUT,
+                   "longrope");
+    write_and_read(BASE ",\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":1e4}}", STATUS_BAD_INPUT,
+                   "rope_parameters.factor");
+    write_and_read(BASE ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"beta_slow\":40}}", STATUS_BAD_INPUT,
+                   "yarn rope scaling");
+    write_and_read(BASE ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4},\"rope_theta\":1}", STATUS_BAD_INPUT,
+                   "yarn rope scaling");
     write_and_read(BASE ",\"partial_rotary_factor\":0.5}", STATUS_BAD_INPUT, "partial_rotary_factor");
     write_and_read(BASE ",\"eos_token_id\":[1,2,3,4,5,6,7,8,9]}", STATUS_BAD_INPUT, "eos_token_id");
     write_and_read(BASE ",\"eos_token_id\":[1,1,1,1,1,1,1,1,1],\"pad_token_id\":-1}", STATUS_OK, "");
     write_and_read("{\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":60,\"num_hidden_layers\":2,"
                    "\"num_attention_heads\":7,\"intermediate_size\":8,\"vocab_size\":9}",
                    STATUS_BAD_INPUT, "does not divide hidden_size");
+}
+
+/* One that a hand has added to what transformers 5 wrote must not go unseen. */
+static void two_rope_objects_must_say_the_same(void **state)
+{
+    (void)state;
+    write_and_read(BASE ",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":1e6},"
+                        "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0}}",
+                   STATUS_BAD_INPUT, "keep one of the two");
+    write_and_read(BASE ",\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":4},"
+                        "\"rope_scaling\":{\"type\":\"linear\",\"factor\":4.0}}",
+                   STATUS_OK, "");
+    write_and_read(BASE ",\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":4},\"rope_scaling\":null}",
+                   STATUS_OK, "");
 }
 
 /* Ids that no token has; -1 and null are how some say that there is none. */
@@ -254,10 +276,15 @@ static void special_tokens_are_of_the_vocabulary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_spellings_say_the_same),    cmocka_unit_test(values_are_those_of_the_file),
-        cmocka_unit_test(parameters_are_counted),         cmocka_unit_test(bad_configs_are_rejected),
-        cmocka_unit_test(what_is_written_is_read),        cmocka_unit_test(impossible_configs_are_not_written),
-        cmocka_unit_test(unsupported_features_are_named), cmocka_unit_test(special_tokens_are_of_the_vocabulary),
+        cmocka_unit_test(both_spellings_say_the_same),
+        cmocka_unit_test(values_are_those_of_the_file),
+        cmocka_unit_test(parameters_are_counted),
+        cmocka_unit_test(bad_configs_are_rejected),
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(impossible_configs_are_not_written),
+        cmocka_unit_test(unsupported_features_are_named),
+        cmocka_unit_test(two_rope_objects_must_say_the_same),
+        cmocka_unit_test(special_tokens_are_of_the_vocabulary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
