@@ -2,32 +2,13 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/text/regex_dialect.h"
+
 /* ByteLevel's own regex (GPT-2). */
 static const char gpt2_regex[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
-/* Oniguruma's \s is Unicode's White_Space. PCRE2's has U+180E as well, so that \s is spelled out for it. */
-#define WHITE_SPACE                                                                                                    \
-    "\\x09-\\x0d\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-
-/* Letters and numbers that Unicode 15, 15.1 and 16 added, which Oniguruma 6.9.10 knows; PCRE2 before 10.45 does not. */
-#define NEWER_LETTERS                                                                                                  \
-    "\\x{1c89}\\x{1c8a}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{105c0}-\\x{105f3}\\x{10d4a}-\\x{10d65}\\x{10d6f}-"    \
-    "\\x{10d85}\\x{10ec2}-\\x{10ec4}\\x{1123f}\\x{11240}\\x{11380}-\\x{11389}\\x{1138b}\\x{1138e}\\x{11390}-\\x{"      \
-    "113b5}"                                                                                                           \
-    "\\x{113b7}\\x{113d1}\\x{113d3}\\x{11bc0}-\\x{11be0}\\x{11f02}\\x{11f04}-\\x{11f10}\\x{11f12}-\\x{11f33}\\x{"      \
-    "1342f}"                                                                                                           \
-    "\\x{13441}-\\x{13446}\\x{13460}-\\x{143fa}\\x{16100}-\\x{1611d}\\x{16d40}-\\x{16d6c}\\x{18cff}\\x{1b132}\\x{"     \
-    "1b155}"                                                                                                           \
-    "\\x{1df25}-\\x{1df2a}\\x{1e030}-\\x{1e06d}\\x{1e4d0}-\\x{1e4eb}\\x{1e5d0}-\\x{1e5ed}\\x{1e5f0}\\x{2b739}\\x{"     \
-    "2ebf0}-"                                                                                                          \
-    "\\x{2ee5d}\\x{31350}-\\x{323af}"
-#define NEWER_NUMBERS                                                                                                  \
-    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}\\x{11f50}-\\x{11f59}\\x{16130}-\\x{16139}"        \
-    "\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}\\x{1e4f0}-\\x{1e4f9}\\x{1e5f1}-\\x{1e5fa}"
 
 /* --- compiling */
 
@@ -37,71 +18,6 @@ static bool old_unicode(void)
     char version[64] = "";
     return pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, NULL) < (int)sizeof version &&
            pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, version) > 0 && atoi(version) < 16;
-}
-
-/* If \p{L} or \p{N} stands at `in`, writes it with what is newer and returns how many characters it took; else 0. */
-static size_t spell_out_letters(const char *in, bool class, char **out)
-{
-    const bool letters = strncmp(in, "\\p{L}", 5) == 0, numbers = strncmp(in, "\\p{N}", 5) == 0;
-    if (!letters && !numbers) {
-        return 0;
-    }
-    *out +=
-        sprintf(*out, "%s%.5s%s%s", class ? "" : "[", in, letters ? NEWER_LETTERS : NEWER_NUMBERS, class ? "" : "]");
-    return 5;
-}
-
-/* Copies a pattern with \s and \S spelled out, and with `newer` \p{L} and \p{N} too; malloc'ed, NULL if out of
- * memory. */
-static char *spell_out_classes(const char *pattern, bool newer)
-{
-    const size_t longest = sizeof "[^\\p{L}" NEWER_LETTERS "]"; /* of what two characters or more stand for */
-    char        *copy    = malloc(strlen(pattern) * longest / 2 + longest);
-    char        *out     = copy;
-    bool class           = false; /* inside [ ] */
-    for (const char *in = pattern; *in != '\0' && copy != NULL; in++) {
-        const size_t taken = newer ? spell_out_letters(in, class, &out) : 0;
-        if (taken > 0) {
-            in += taken - 1;
-            continue;
-        }
-        if (*in == '\\' && in[1] != '\0') {
-            in++;
-            if (*in == 's' && class) {
-                out += sprintf(out, "%s", WHITE_SPACE);
-            } else if (*in == 's' || (*in == 'S' && !class)) {
-                out += sprintf(out, "[%s%s]", *in == 'S' ? "^" : "", WHITE_SPACE);
-            } else {
-                *out++ = '\\';
-                *out++ = *in;
-            }
-            continue;
-        }
-        *out++ = *in;
-        if (!class && *in == '[') {
-            class = true;
-            if (in[1] == '^') {
-                *out++ = *++in;
-            }
-            if (in[1] == ']') { /* the first ] is a character of the class */
-                *out++ = *++in;
-            }
-        } else if (class && *in == '[' && in[1] == ':') { /* [:alpha:] */
-            *out++ = *++in;
-            while (in[1] != '\0' && in[1] != ']') {
-                *out++ = *++in;
-            }
-            if (in[1] == ']') {
-                *out++ = *++in;
-            }
-        } else if (class && *in == ']') {
-            class = false;
-        }
-    }
-    if (copy != NULL) {
-        *out = '\0';
-    }
-    return copy;
 }
 
 static Status add_step(Pretokenizer *pre, PretokenizerStep step, const char *where, Error *error)
@@ -118,14 +34,19 @@ static Status add_step(Pretokenizer *pre, PretokenizerStep step, const char *whe
 /* NULL with *error set. */
 static pcre2_code *compile(const char *pattern, bool literal, bool newer, const char *where, Error *error)
 {
-    char *copy = literal ? NULL : spell_out_classes(pattern, newer);
+    const char *other = literal ? NULL : regex_dialect_check(pattern);
+    if (other != NULL) {
+        error_set(error, STATUS_BAD_INPUT, "%s: %s is not supported in a regex (\"%.120s\")", where, other, pattern);
+        return NULL;
+    }
+    char *copy = literal ? NULL : regex_dialect_spell(pattern, newer);
     if (!literal && copy == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", where);
         return NULL;
     }
-    int         number;
-    PCRE2_SIZE  at;
-    uint32_t    options = PCRE2_UTF | (literal ? PCRE2_LITERAL : PCRE2_UCP);
+    int        number;
+    PCRE2_SIZE at;
+    uint32_t   options = PCRE2_UTF | (literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_MULTILINE); /* ^ and $ are of lines */
     pcre2_code *regex =
         pcre2_compile((PCRE2_SPTR)(literal ? pattern : copy), PCRE2_ZERO_TERMINATED, options, &number, &at, NULL);
     free(copy);
@@ -144,7 +65,8 @@ Status pretokenizer_add_split(Pretokenizer *pre, const char *pattern, bool liter
                               const char *where, Error *error)
 {
     PretokenizerStep step    = {.keep_matches = keep_matches, .keep_gaps = keep_gaps};
-    bool             classes = !literal && (strstr(pattern, "\\p{L}") != NULL || strstr(pattern, "\\p{N}") != NULL);
+    bool             classes = !literal && (strstr(pattern, "\\p{L}") != NULL || strstr(pattern, "\\p{N}") != NULL ||
+                                strstr(pattern, "\\w") != NULL || strstr(pattern, "\\W") != NULL);
     step.regex               = compile(pattern, literal, false, where, error);
     step.newer_regex =
         step.regex != NULL && classes && old_unicode() ? compile(pattern, false, true, where, error) : NULL;

@@ -47,7 +47,8 @@ Tokenizer *tokenizer_open(const char *path, Error *error)
     }
     Tokenizer *tokenizer = NULL;
     if (file_is_directory(path) && !file_exists(inside)) {
-        error_set(error, STATUS_BAD_INPUT, "%s is not there; copy it from the model that this one was made from", inside);
+        error_set(error, STATUS_BAD_INPUT, "%s is not there; copy it from the model that this one was made from",
+                  inside);
     } else if (file_read(inside, FILE_LIMIT, &text, &bytes, error) == STATUS_OK) {
         tokenizer = tokenizer_parse(text, bytes, inside, error);
         free(text);
@@ -108,7 +109,7 @@ static bool reserve(Encoder *encoder, size_t more)
     return ids != NULL;
 }
 
-/* Looks whether a whole piece is a token: *id, or -1. */
+/* Looks whether a whole piece is a token of the model's: *id, or -1. */
 static Status whole_piece(Encoder *encoder, const char *text, size_t bytes, int32_t *id, Error *error)
 {
     if (2 * bytes > encoder->spelled_bytes) {
@@ -121,6 +122,9 @@ static Status whole_piece(Encoder *encoder, const char *text, size_t bytes, int3
     }
     size_t spelled = byte_level_encode(text, bytes, encoder->spelled);
     *id            = vocab_find(&encoder->tokenizer->vocab, encoder->spelled, spelled);
+    if (*id >= 0 && encoder->tokenizer->vocab.tokens[*id].added) { /* single_word has kept it from being cut out */
+        *id = -1;
+    }
     return STATUS_OK;
 }
 

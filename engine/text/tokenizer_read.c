@@ -240,10 +240,12 @@ static Status read_added_token(Tokenizer *tokenizer, const JsonObject *item, Err
     if (content[0] == '\0') {
         return json_fail(item, "content", error, "an empty token would be found everywhere");
     }
-    status = add_token(tokenizer, item, "id", content, strlen(content), id, error);
+    const bool in_model = tokenizer->vocab.tokens[id].text != NULL;
+    status              = add_token(tokenizer, item, "id", content, strlen(content), id, error);
     if (status != STATUS_OK) {
         return status;
     }
+    tokenizer->vocab.tokens[id].added = tokenizer->vocab.tokens[id].added || !in_model;
     tokenizer->vocab.tokens[id].special = tokenizer->vocab.tokens[id].special || special;
     token.id                            = (int32_t)id;
     token.bytes                         = strlen(content);
@@ -279,11 +281,28 @@ static Status read_added(Tokenizer *tokenizer, const JsonObject *root, const cJS
 
 /* --- all of it */
 
+/* SentencePiece's kind, with which Llama 2's descendants come, differs in every part: it is told as a whole. */
+static Status refuse_sentencepiece(const JsonObject *root, Error *error)
+{
+    const cJSON *model = json_find(root, "model"), *pre = json_find(root, "pre_tokenizer");
+    const char  *pre_type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(pre, "type"));
+    const char  *type     = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(model, "type"));
+    const bool   is_one   = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(model, "byte_fallback")) ||
+                        (type != NULL && strcmp(type, "Unigram") == 0) ||
+                        (pre_type != NULL && strcmp(pre_type, "Metaspace") == 0);
+    return is_one ? error_set(error, STATUS_BAD_INPUT,
+                              "%s: SentencePiece's kind of tokenizer (as Llama 2, TinyLlama and Mistral have it) is not "
+                              "supported; supported is byte-level BPE (as Llama 3, Qwen2, Qwen3 and SmolLM2 have it)",
+                              root->file)
+                  : STATUS_OK;
+}
+
 Status tokenizer_read(Tokenizer *tokenizer, const JsonObject *root, Error *error)
 {
     const cJSON *added = NULL;
     Status       status;
-    if ((status = json_get_array(root, "added_tokens", JSON_NULLABLE, &added, error)) != STATUS_OK ||
+    if ((status = refuse_sentencepiece(root, error)) != STATUS_OK ||
+        (status = json_get_array(root, "added_tokens", JSON_NULLABLE, &added, error)) != STATUS_OK ||
         (status = tokenizer_read_pipeline(tokenizer, root, error)) != STATUS_OK ||
         (status = read_model(tokenizer, root, added, error)) != STATUS_OK ||
         (status = read_added(tokenizer, root, added, error)) != STATUS_OK) {

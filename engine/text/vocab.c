@@ -94,7 +94,7 @@ VocabAdd vocab_add(Vocab *vocab, const char *text, size_t bytes, uint32_t id)
     copy[bytes]        = '\0';
     size_t length      = byte_level_decode(copy, bytes, decoded);
     decoded[length]    = '\0';
-    *token             = (VocabToken){copy, decoded, (uint32_t)bytes, (uint32_t)length, false};
+    *token             = (VocabToken){copy, decoded, (uint32_t)bytes, (uint32_t)length, false, false};
     vocab->slots[slot] = id + 1;
     vocab->used++;
     return VOCAB_ADDED;

@@ -14,6 +14,7 @@ typedef struct VocabToken {
     const char *decoded;
     uint32_t    bytes, decoded_bytes;
     bool        special; /* left out of decoded text if asked */
+    bool        added;   /* not one of the model's: merges and whole pieces do not give it */
 } VocabToken;
 
 typedef struct Vocab {

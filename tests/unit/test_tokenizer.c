@@ -107,6 +107,21 @@ static void ids_and_texts_are_those_of_hugging_face(void **state)
     }
 }
 
+/* Checks the ids of every line; returns how many. */
+static int check_ids(const Tokenizer *tokenizer, const char *path)
+{
+    char *text = fixture_text(path, NULL);
+    int   line = 0;
+    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        cJSON *row = NULL;
+        assert_int_equal(json_parse(at, (size_t)(end - at), path, &row, NULL), STATUS_OK);
+        assert_ids(tokenizer, cJSON_GetObjectItem(row, "text"), true, cJSON_GetObjectItem(row, "ids"), ++line);
+        cJSON_Delete(row);
+    }
+    free(text);
+    return line;
+}
+
 /* Characters that Unicode has got since 9 (NFC) and 14 (letters and numbers): ids of tokenizers 0.23.1, of this
  * machine's PCRE2 and utf8proc whatever their age. */
 static void new_characters_are_cut_as_there(void **state)
@@ -115,18 +130,9 @@ static void new_characters_are_cut_as_there(void **state)
     static const char *const styles[] = {"qwen2-style", "llama3-style"};
     for (int i = 0; i < 2; i++) {
         char       name[80];
-        int        line      = 0;
         Tokenizer *tokenizer = open_tokenizer(fixture_path(PARITY "/tokenizers", styles[i]));
         snprintf(name, sizeof name, "unicode-%s.jsonl", styles[i]);
-        char *text = fixture_text(fixture_path(TEST_DATA "/tokenizers", name), NULL);
-        for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
-            cJSON *row = NULL;
-            assert_int_equal(json_parse(at, (size_t)(end - at), name, &row, NULL), STATUS_OK);
-            assert_ids(tokenizer, cJSON_GetObjectItem(row, "text"), true, cJSON_GetObjectItem(row, "ids"), ++line);
-            cJSON_Delete(row);
-        }
-        assert_int_equal(line, 92);
-        free(text);
+        assert_int_equal(check_ids(tokenizer, fixture_path(TEST_DATA "/tokenizers", name)), 92);
         tokenizer_free(tokenizer);
     }
 }
