@@ -129,7 +129,7 @@ static double rate(const RunRl *rl, double lr, uint32_t step, uint32_t steps, ui
 static void move_kl_coef(Session *session, double kl_sequence, uint32_t sequences)
 {
     const RunRl *rl = &session->config.rl;
-    if (rl->kl_target > 0.0 && rl->kl_horizon > 0) {
+    if (rl->kl_target > 0.0 && rl->kl_horizon > 0 && isfinite(kl_sequence)) {
         const double off = fmax(-0.2, fmin(0.2, kl_sequence / rl->kl_target - 1.0));
         session->kl_coef *= 1.0 + off * sequences / rl->kl_horizon;
     }

@@ -1,6 +1,7 @@
 /* Checkpoints of a run. */
 #include "rlsp/train/session_adapter.h"
 #include "rlsp/train/session_parts.h"
+#include "rlsp/train/session_task.h"
 
 /* The whole model, or its adapter. */
 static Status save_model(const Session *session, const Model *model, const char *directory, Error *error)
@@ -54,6 +55,7 @@ Status session_checkpoint(Session *session, const SessionPlace *place, SessionSa
     checkpoint_set(&checkpoint, "best_accuracy", session->best_accuracy);
     checkpoint_set(&checkpoint, "best_step", (double)session->best_step);
     checkpoint_set(&checkpoint, "kl_coef", session->kl_coef);
+    session_task_note(session, &checkpoint);
     if (place->stage == STAGE_SFT && session->sft_data.lines > 0) {
         checkpoint_set(&checkpoint, "sft_lines", (double)session->sft_data.lines);
         checkpoint_set(&checkpoint, "sft_place", (double)session->sft_data.place);

@@ -116,6 +116,7 @@ static Status open_all(Session *session, Error *error)
     Status status = open_run(session, error);
     status        = status == STATUS_OK ? open_task(session, error) : status;
     status        = status == STATUS_OK ? session_open_tokenizer(session, error) : status;
+    status        = status == STATUS_OK ? session_task_check(session, error) : status;
     status        = status == STATUS_OK ? open_device(session, error) : status;
     status        = status == STATUS_OK ? session_open_policy(session, error) : status;
     return status == STATUS_OK ? check_stages(session, error) : status;

@@ -47,3 +47,38 @@ void session_task_log(const Session *session)
     log_dataset(session, session->task->train, session->config.task.data);
     log_dataset(session, session->task->held_out, session->config.task.eval_data);
 }
+
+void session_task_note(const Session *session, Checkpoint *checkpoint)
+{
+    const TaskInstance *task = session->task;
+    if (task->train != NULL) {
+        checkpoint_set(checkpoint, "problems", task->train->count);
+    }
+    if (task->held_out != NULL) {
+        checkpoint_set(checkpoint, "held_out_problems", task->held_out->count);
+    }
+}
+
+static Status check_dataset(const Session *session, const Dataset *dataset, const char *number, const char *path,
+                            Error *error)
+{
+    if (dataset == NULL || !session->resuming) {
+        return STATUS_OK;
+    }
+    const double saved = checkpoint_get(&session->resumed, number, dataset->count);
+    return saved == dataset->count
+               ? STATUS_OK
+               : error_set(error, STATUS_BAD_INPUT,
+                           "%s: %u problems, but %.0f when this run was saved; put the file back as it was, or start a "
+                           "new run",
+                           path, dataset->count, saved);
+}
+
+Status session_task_check(const Session *session, Error *error)
+{
+    const TaskInstance *task   = session->task;
+    const RunTask      *config = &session->config.task;
+    const Status        status = check_dataset(session, task->train, "problems", config->data, error);
+    return status == STATUS_OK ? check_dataset(session, task->held_out, "held_out_problems", config->eval_data, error)
+                               : status;
+}

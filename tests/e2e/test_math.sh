@@ -87,6 +87,13 @@ for file in events.jsonl traces.jsonl; do
 done
 cmp -s "$work/whole/checkpoints/last/model.safetensors" "$work/broken/checkpoints/last/model.safetensors" || fail "the resumed run's model differs"
 
+# --- with other problems than it began with, it would be another run
+cp "$problems" "$work/kept.jsonl"
+echo '{"problem":"What is 1 + 1?","answer":"2"}' >>"$problems"
+"$rlsp" train --resume "$work/broken" --batch >"$work/out" 2>"$work/err" </dev/null
+[ $? -eq 2 ] && grep -q 'problems.jsonl: 7 problems, but 6 when this run was saved' "$work/err" || fail "problems that have changed are taken: $(cat "$work/err")"
+cp "$work/kept.jsonl" "$problems"
+
 # --- what is left out is counted
 short() { train "$@" --set model.path="$model" --set rl.steps=1 --set eval.problems=0 --set checkpoint.every=0; }
 short "$work/short" --set task.data="$all" --set task.max_prompt_tokens=70 || fail "short prompts: exit code $?"

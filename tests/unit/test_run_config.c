@@ -226,6 +226,8 @@ static void test_unknown_keys(void **state)
 {
     (void)state;
     expect_refused("{\"rl\": {\"stps\": 3}}", "'rl.stps'|nearest is 'rl.steps'");
+    expect_refused("{\"rl\": {\"eps\": 0}}", "'rl.eps'"); /* 0 / 0 where there was no gradient yet */
+    expect_refused("{\"sft\": {\"eps\": 0}}", "'sft.eps'");
     expect_refused("{\"kl_coef\": 3}", "'kl_coef'|nearest is 'rl.kl_coef'");
     expect_refused("{\"rewards\": {\"correct\": 1}}", "'rewards'|nearest is 'reward'");
     expect_refused("{\"reward\": {\"explore\": {\"knd\": \"none\"}}}", "'reward.explore.knd'|'reward.explore.kind'");
