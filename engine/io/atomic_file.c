@@ -64,7 +64,10 @@ AtomicFile *atomic_file_open(const char *path, Error *error)
         }
     }
     if (file->descriptor < 0) {
-        file_fail(error, errno, "write", path);
+        const int number = errno;
+        number == ENOENT
+            ? error_set(error, STATUS_FAILED, "cannot write %s: its directory is not there; make it first", path)
+            : file_fail(error, number, "write", path);
         atomic_file_abort(file);
         return NULL;
     }

@@ -44,6 +44,10 @@ Status json_parse(const char *text, size_t length, const char *name, cJSON **roo
  * plain json_parse rejects it, since valuestring alone would end there. */
 Status json_parse_with_nul(const char *text, size_t length, const char *name, cJSON **root, Error *error);
 
+/* Of an error of the two above in a text that is one line of a file, which `name` tells: "name: column 3: …" instead
+ * of "name: line 1, column 3: …". */
+void json_error_in_line(Error *error);
+
 /* Bytes of a string that json_parse made, \u0000 included. */
 size_t json_string_bytes(const cJSON *string);
 

@@ -283,12 +283,14 @@ Status json_get_choice(const JsonObject *object, const char *key, JsonNeed need,
     return json_fail(object, key, error, "found \"%.40s\", wanted one of: %s", word, list);
 }
 
+enum { FAR = 64 };
+
 /* Edit distance of two short words; long ones count as far apart. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t row[64], n = strlen(b);
-    if (n >= 64 || strlen(a) >= 64) {
-        return 64;
+    size_t row[FAR], n = strlen(b);
+    if (n >= FAR || strlen(a) >= FAR) {
+        return FAR;
     }
     for (size_t j = 0; j <= n; j++) {
         row[j] = j;
@@ -309,10 +311,10 @@ static size_t distance(const char *a, const char *b)
 const char *json_nearest(const char *word, const char *const *known, size_t count)
 {
     const char *nearest = NULL;
-    size_t      best    = strlen(word) / 2 + 2; /* farther than this is another word */
+    size_t      length  = strlen(word), best = (length + 5) / 3; /* farther than this is another word */
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(word, known[i]);
-        if (d < best) {
+        if (d < best && d < length && d < FAR) {
             best    = d;
             nearest = known[i];
         }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { PIECE = 1 << 20 };
 
@@ -33,12 +34,17 @@ void sha256_end(Sha256 *sha, char hex[SHA256_HEX])
 
 Status sha256_file(const char *path, char hex[SHA256_HEX], Error *error)
 {
-    FILE    *file   = fopen(path, "rb");
-    uint8_t *piece  = malloc(PIECE);
-    Status   status = file == NULL    ? error_set(error, STATUS_BAD_INPUT, "cannot read %s: %s", path, strerror(errno))
-                      : piece == NULL ? error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", path)
-                                      : STATUS_OK;
-    Sha256   sha;
+    FILE       *file   = fopen(path, "rb");
+    uint8_t    *piece  = malloc(PIECE);
+    Status      status = file == NULL ? error_set(error, STATUS_BAD_INPUT, "cannot read %s: %s", path, strerror(errno))
+                         : piece == NULL ? error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", path)
+                                         : STATUS_OK;
+    Sha256      sha;
+    struct stat info;
+    if (status == STATUS_OK && fstat(fileno(file), &info) == 0 && !S_ISREG(info.st_mode)) {
+        status = error_set(error, STATUS_BAD_INPUT, "%s is a %s, wanted a file", path,
+                           S_ISDIR(info.st_mode) ? "directory" : "device or a pipe"); /* which may have no end */
+    }
     sha256_begin(&sha);
     for (size_t bytes; status == STATUS_OK && (bytes = fread(piece, 1, PIECE, file)) > 0;) {
         sha256_add(&sha, piece, bytes);

@@ -34,13 +34,14 @@ static bool holds(const char *directory, const char *name)
     return found;
 }
 
+#define WANTED "wanted a model as from the Hugging Face hub: config.json, *.safetensors, tokenizer.json"
+
 Status model_check_directory(const char *directory, Error *error)
 {
     if (!file_is_directory(directory)) {
         return error_set(error, STATUS_BAD_INPUT,
-                         "there is no directory %s; wanted a model as from the Hugging Face hub: config.json, "
-                         "*.safetensors, tokenizer.json",
-                         directory);
+                         file_exists(directory) ? "%s is no directory; " WANTED : "there is no directory %s; " WANTED,
+                         directory[0] != '\0' ? directory : "\"\"");
     }
     if (holds(directory, "config.json") && holds(directory, "checkpoints")) {
         return error_set(error, STATUS_BAD_INPUT, "%s is a run; name one of its models, %s/checkpoints/best or last",
@@ -49,6 +50,9 @@ Status model_check_directory(const char *directory, Error *error)
     if (holds(directory, "adapter_config.json") && !holds(directory, "config.json")) {
         return error_set(error, STATUS_BAD_INPUT,
                          "%s is a PEFT adapter; name its base with --model and this with --adapter", directory);
+    }
+    if (!holds(directory, "config.json")) {
+        return error_set(error, STATUS_BAD_INPUT, "%s holds no config.json; " WANTED, directory);
     }
     return STATUS_OK;
 }

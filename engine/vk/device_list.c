@@ -116,7 +116,8 @@ int gpu_choose(const GpuInfo *list, int n, const char *select, Error *error)
         }
     }
     if (found < 0) {
-        error_set(error, STATUS_BAD_INPUT, "device '%s' does not exist; there are %d, see 'rlsp devices'", select, n);
+        error_set(error, STATUS_BAD_INPUT, "device '%s' does not exist; there %s %d, see 'rlsp devices'", select,
+                  n == 1 ? "is" : "are", n);
     } else if (list[found].unusable[0] != 0) {
         error_set(error, STATUS_FAILED, "device %d (%s) cannot be used: %s", found, list[found].name,
                   list[found].unusable);

@@ -4,10 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "engine/io/json.h"
 
-enum { OPTIONS_MAX = 64 };
+/* HELP_INDENT: the column where options are explained; HELP_NARROW: fewer columns than these are not worth breaking for
+ */
+enum { OPTIONS_MAX = 64, HELP_INDENT = 27, HELP_NARROW = 20 };
 
 static const ArgsOption *find(const ArgsCommand *command, const char *name, size_t length)
 {
@@ -55,11 +59,13 @@ static Status store_number(const ArgsOption *option, const char *text, Error *er
     long long whole = integer ? strtoll(text, &end, 10) : 0;
     double    value = integer ? (double)whole : real;
     bool      blank = text[0] == '\0' || strchr(" \t\n\r\f\v", text[0]) != NULL;
-    if (blank || *end != '\0' || errno == ERANGE || !isfinite(value)) {
+    bool      plain = text[strspn(text, "+-.0123456789eE")] == '\0'; /* no hexadecimal, no nan */
+    bool      huge  = errno == ERANGE && fabs(value) > 1;
+    if (blank || !plain || *end != '\0' || (errno == ERANGE && !(huge && limited))) {
         return error_set(error, STATUS_BAD_INPUT, "--%s: found \"%.80s\", wanted %s", option->name, text,
                          integer ? "a whole number" : "a number");
     }
-    if (limited && (value < option->min || value > option->max)) {
+    if (huge || (limited && (value < option->min || value > option->max))) {
         return error_set(error, STATUS_BAD_INPUT, "--%s: found %.80s, wanted %.15g to %.15g", option->name, text,
                          option->min, option->max);
     }
@@ -177,26 +183,69 @@ Status args_parse(const ArgsCommand *command, int argc, char **argv, bool *help,
     return STATUS_OK;
 }
 
+/* Columns that help may take: of a terminal its own, elsewhere an option is a line, for grep. */
+static size_t help_columns(FILE *out)
+{
+    struct winsize size;
+    const bool     terminal = isatty(fileno(out)) == 1 && ioctl(fileno(out), TIOCGWINSZ, &size) == 0;
+    return terminal && size.ws_col > HELP_INDENT + HELP_NARROW ? size.ws_col : SIZE_MAX;
+}
+
+static size_t characters(const char *text)
+{
+    size_t count = 0;
+    for (; *text != '\0'; text++) {
+        count += (*text & 0xC0) != 0x80;
+    }
+    return count;
+}
+
+/* `text` from column HELP_INDENT on, broken at spaces. */
+static void print_wrapped(FILE *out, const char *text, size_t columns)
+{
+    while (columns != SIZE_MAX && characters(text) > columns - HELP_INDENT) {
+        size_t bytes = 0, cut = 0;
+        for (size_t used = 0; used <= columns - HELP_INDENT; used++) {
+            cut = text[bytes] == ' ' ? bytes : cut;
+            do { /* a character */
+                bytes++;
+            } while ((text[bytes] & 0xC0) == 0x80);
+        }
+        if (cut == 0) {
+            break; /* a word that is longer than a line */
+        }
+        fprintf(out, "%.*s\n%*s", (int)cut, text, HELP_INDENT, "");
+        text += cut + 1;
+    }
+    fprintf(out, "%s\n", text);
+}
+
+static void print_option(FILE *out, const ArgsOption *option, size_t columns)
+{
+    const char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    bool       bare     = option->type == ARGS_FLAG;
+    char       left[80], text[600];
+    snprintf(left, sizeof left, "%s--%s%s%s", option->letter != '\0' ? letter : "", option->name, bare ? "" : " ",
+             bare ? "" : option->placeholder);
+    snprintf(text, sizeof text, "%s", option->help);
+    for (int j = 0; option->choices != NULL && option->choices[j] != NULL; j++) {
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%s", j == 0 ? ": " : ", ", option->choices[j]);
+    }
+    fprintf(out, "  %-*s ", HELP_INDENT - 3, left);
+    print_wrapped(out, text, columns);
+}
+
 void args_print_help(const ArgsCommand *command, FILE *out)
 {
-    fprintf(out, "usage: rlsp %s %s\n\n%s\n\noptions:\n", command->name, command->usage, command->summary);
-    for (int i = 0; i <= command->option_count; i++) {
-        const ArgsOption *option = i < command->option_count ? &command->options[i] : NULL;
-        char              left[80];
-        if (option == NULL) {
-            snprintf(left, sizeof left, "--help");
-        } else {
-            const char letter[] = {'-', option->letter, ',', ' ', '\0'};
-            bool       bare     = option->type == ARGS_FLAG;
-            snprintf(left, sizeof left, "%s--%s%s%s", option->letter != '\0' ? letter : "", option->name,
-                     bare ? "" : " ", bare ? "" : option->placeholder);
-        }
-        fprintf(out, "  %-24s %s", left, option != NULL ? option->help : "print this");
-        for (int j = 0; option != NULL && option->choices != NULL && option->choices[j] != NULL; j++) {
-            fprintf(out, "%s%s", j == 0 ? ": " : ", ", option->choices[j]);
-        }
-        fprintf(out, "\n");
+    static const ArgsOption help    = {.name = "help", .type = ARGS_FLAG, .help = "print this"};
+    const size_t            columns = help_columns(out);
+    fprintf(out, "usage: rlsp %s %s\n\n%s\n\noptions (without them, what is in parentheses holds):\n", command->name,
+            command->usage, command->summary);
+    for (int i = 0; i < command->option_count; i++) {
+        print_option(out, &command->options[i], columns);
     }
+    print_option(out, &help, columns);
 }
 
 int args_fail(const ArgsCommand *command, const Error *error)

@@ -21,11 +21,10 @@ int cli_bench(int argc, char **argv);
 int cli_traces(int argc, char **argv);
 int cli_plot(int argc, char **argv);
 
-/* The help of --weights (weights_names). */
-/* Of the option --precision of generate, score and eval, whose values are compute_type_names. */
-#define CLI_PRECISION_HELP "what the model's matrix products multiply: f32, bf16 or f16; sums are f32 (f32)"
-#define CLI_KV_CACHE_HELP "of keys and values: f32, or bf16 or f16, rounded, in half the memory (f32)"
-#define CLI_WEIGHTS_HELP "of the model on the device, rounded when loaded: f32, bf16, f16, int8, int4, or auto, as its files are (auto)"
+/* Help of options of several commands; their values are listed behind it: compute_type_names, kv_cache's and weights_names. */
+#define CLI_PRECISION_HELP "what the model's matrix products multiply; sums are f32 (f32)"
+#define CLI_KV_CACHE_HELP "how keys and values are kept; bf16 and f16 are rounded, in half the memory (f32)"
+#define CLI_WEIGHTS_HELP "how the model is kept on the device, rounded when loaded; auto: as its files are (auto)"
 
 /* Flushes stdout; 0, or 1 with a message if it could not be written (a full disk;
  * a reader that went away is no error). For the end of every subcommand. */

@@ -9,6 +9,7 @@
 
 #include "engine/io/json.h"
 #include "engine/utf8.h"
+#include "rlsp/cli/input_lines.h"
 #include "rlsp/cli/token_printer.h"
 
 enum { STREAM_STEPS = 4, FIRST_LENGTH = 1024 };
@@ -271,29 +272,24 @@ static Status begin_again(Conversation *c, Error *error)
     return c->messages != NULL ? STATUS_OK : out_of_memory(error);
 }
 
-/* Reads a line; false at the end of stdin. An interrupted line is an empty one. */
-static bool read_line(Conversation *c, char **line, size_t *capacity)
+/* Reads a line; false at the end of stdin or with *error set. An interrupted line is an empty one. */
+static bool read_line(Conversation *c, char **line, size_t *capacity, Error *error)
 {
     if (c->asks) {
         fputs("> ", stderr);
         fflush(stderr);
     }
-    interrupted    = 0;
-    errno          = 0;
-    ssize_t length = getline(line, capacity, stdin);
-    if (length < 0 && errno == EINTR && *line != NULL) {
+    size_t bytes;
+    interrupted = 0;
+    errno       = 0;
+    bool more   = input_line_read(stdin, "stdin", line, &bytes, capacity, error);
+    if (!more && ferror(stdin) && errno == EINTR) {
         clearerr(stdin);
         fputc('\n', stderr);
-        length = 0;
+        (*line)[0] = '\0';
+        more       = true;
     }
-    if (length < 0) {
-        return false;
-    }
-    while (length > 0 && ((*line)[length - 1] == '\n' || (*line)[length - 1] == '\r')) {
-        length--;
-    }
-    (*line)[length] = '\0';
-    return true;
+    return more;
 }
 
 static Status talk(Conversation *c, Error *error)
@@ -301,7 +297,7 @@ static Status talk(Conversation *c, Error *error)
     char  *line     = NULL;
     size_t capacity = 0;
     Status status   = begin_again(c, error);
-    while (status == STATUS_OK && !ferror(stdout) && read_line(c, &line, &capacity)) {
+    while (status == STATUS_OK && !ferror(stdout) && read_line(c, &line, &capacity, error)) {
         if (strcmp(line, "/new") == 0) {
             status = begin_again(c, error);
         } else if (line[0] != '\0') {
@@ -309,6 +305,7 @@ static Status talk(Conversation *c, Error *error)
             status      = turn(c, line, error);
         }
     }
+    status = status == STATUS_OK ? error->status : status;
     if (status == STATUS_OK && ferror(stdin)) {
         status = error_set(error, STATUS_FAILED, "cannot read stdin: %s", strerror(errno));
     }

@@ -19,7 +19,7 @@ Gpu *cli_open_device(const CliDevice *device, Error *error);
 
 /* The option of such a command; its choices: run_kernels_names (rlsp/run/config.h). */
 #define CLI_KERNELS_HELP                                                                                               \
-    "which multiply matrices: table, or probe: those measured to be fastest on this device, once; auto: probe on "     \
-    "GPUs (auto)"
+    "which kernels multiply matrices; probe: those measured once to be fastest on this device; auto: probe on GPUs "   \
+    "(auto)"
 
 #endif

@@ -1,5 +1,4 @@
 /* rlsp generate: a model's continuations of a text, or of token ids in bulk. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/device.h"
 #include "rlsp/cli/conversation.h"
+#include "rlsp/cli/input_lines.h"
 #include "rlsp/cli/token_lines.h"
 #include "rlsp/cli/token_printer.h"
 #include "rlsp/run/config.h"
@@ -64,25 +64,6 @@ static bool stream_progress(void *user, uint32_t active)
 
 /* --- prompts ------------------------------------------------------------------------- */
 
-static Status read_all(FILE *file, char **text, size_t *bytes, Error *error)
-{
-    size_t capacity = 0;
-    *text = NULL;
-    *bytes = 0;
-    do {
-        if (*bytes + 4096 > capacity) {
-            capacity = 2 * capacity + 8192;
-            char *grown = realloc(*text, capacity);
-            if (grown == NULL) {
-                return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading stdin");
-            }
-            *text = grown;
-        }
-        *bytes += fread(*text + *bytes, 1, capacity - *bytes, file);
-    } while (!feof(file) && !ferror(file));
-    return ferror(file) ? error_set(error, STATUS_FAILED, "cannot read stdin: %s", strerror(errno)) : STATUS_OK;
-}
-
 /* The prompt's tokens, as often as samples are wanted. */
 static Status encode_prompt(Generation *g, Error *error)
 {
@@ -92,7 +73,7 @@ static Status encode_prompt(Generation *g, Error *error)
     int32_t       *ids = NULL;
     Status         status = STATUS_OK;
     if (g->options.prompt == NULL) {
-        status = read_all(stdin, &text, &bytes, error); /* as it is: a final newline belongs to many prompts */
+        status = input_read_all(stdin, "stdin", &text, &bytes, error); /* as it is: a final newline belongs to many prompts */
     }
     const char  *prompt = text != NULL ? text : g->options.prompt;
     const size_t length = text != NULL ? bytes : strlen(g->options.prompt != NULL ? g->options.prompt : "");

@@ -1,9 +1,11 @@
 /* rlsp SUBCOMMAND: the table of subcommands, --help and --version. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/io/json.h"
 #include "rlsp/cli/cli.h"
@@ -44,7 +46,7 @@ static void print_help(FILE *out)
     for (int i = 0; i < COMMANDS; i++) {
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
     }
-    fprintf(out, "\nrlsp SUBCOMMAND --help says more; rlsp --version prints the version.\n");
+    fprintf(out, "\nrlsp help SUBCOMMAND says more; rlsp --version prints the version.\n");
 }
 
 int cli_finish_output(const char *name)
@@ -56,30 +58,65 @@ int cli_finish_output(const char *name)
     return 0;
 }
 
+/* The subcommand of that name; NULL, said on stderr, if there is none. */
+static const Command *find(const char *name)
+{
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return &commands[i];
+        }
+        names[i] = commands[i].name;
+    }
+    Error       error   = {0};
+    const char *nearest = json_nearest(name, names, COMMANDS);
+    error_set(&error, STATUS_BAD_INPUT, "unknown subcommand \"%.80s\"; %s%s%s", name,
+              nearest != NULL ? "did you mean \"" : "", nearest != NULL ? nearest : "rlsp --help lists them",
+              nearest != NULL ? "\"?" : "");
+    fprintf(stderr, "rlsp: %s\n", error.text);
+    return NULL;
+}
+
+/* A standard file that was closed (">&-") stays unusable instead of becoming the next file that is opened: what is said
+ * on stderr would else be written into the run's traces. */
+static void keep_standard_files(void)
+{
+    for (int file = 0; file <= 2; file++) {
+        if (fcntl(file, F_GETFD) < 0 && errno == EBADF) {
+            const int unusable =
+                open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY); /* reads or writes fail, as before */
+            (void)unusable;
+        }
+    }
+}
+
+/* `rlsp help NAME`: 0 arguments mean all. */
+static int help(int argc, char **argv)
+{
+    char *asked[] = {argv[0], "--help", NULL};
+    if (argc == 0) {
+        print_help(stdout);
+        return cli_finish_output("help");
+    }
+    const Command *command = find(argv[0]);
+    return command != NULL ? command->run(2, asked) : 2;
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_files();
     signal(SIGPIPE, SIG_IGN); /* a reader that stops early ends the output, not a run in the middle of saving */
     if (argc < 2) {
         print_help(stderr);
         return 2;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        print_help(stdout);
-        return cli_finish_output("help");
+        return help(argc - 2, argv + 2);
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         printf("rlsp %s\n", rlsp_version);
         return cli_finish_output("--version");
     }
-    const char *names[COMMANDS];
-    for (int i = 0; i < COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
-        }
-        names[i] = commands[i].name;
-    }
-    const char *nearest = json_nearest(argv[1], names, COMMANDS);
-    fprintf(stderr, "rlsp: unknown subcommand \"%.80s\"; %s%s%s\n", argv[1], nearest != NULL ? "did you mean \"" : "",
-            nearest != NULL ? nearest : "rlsp --help lists them", nearest != NULL ? "\"?" : "");
-    return 2;
+    const Command *command = find(argv[1]);
+    return command != NULL ? command->run(argc - 1, argv + 1) : 2;
 }

@@ -1,10 +1,10 @@
 #include "rlsp/cli/token_lines.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/io/json.h"
+#include "rlsp/cli/input_lines.h"
 
 /* Room for `more` ids and one more line. */
 static Status make_room(TokenLines *lines, size_t more, Error *error)
@@ -79,35 +79,24 @@ static Status add_line(TokenLines *lines, const JsonObject *line, uint32_t vocab
 Status token_lines_read(TokenLines *lines, FILE *file, const char *name, uint32_t vocab, uint32_t most, Error *error)
 {
     *lines = (TokenLines){0};
-    char   *text = NULL;
-    size_t  capacity = 0;
-    ssize_t length;
-    Status  status = make_room(lines, 0, error);
-    for (size_t number = 1; status == STATUS_OK && (length = getline(&text, &capacity, file)) >= 0; number++) {
-        while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) {
-            length--;
-        }
-        if (length == 0) {
-            continue;
-        }
-        char       where[300];
+    InputLines input = {.file = file, .name = name};
+    Status     status = make_room(lines, 0, error);
+    while (status == STATUS_OK && input_lines_next(&input, error)) {
         cJSON     *root;
         JsonObject line;
-        snprintf(where, sizeof where, "%s line %zu", name, number);
-        status = json_parse(text, (size_t)length, where, &root, error);
+        status = json_parse(input.text, input.bytes, input.where, &root, error);
         if (status == STATUS_OK) {
-            status = json_root(&line, root, where, error);
+            status = json_root(&line, root, input.where, error);
+        } else {
+            json_error_in_line(error);
         }
         if (status == STATUS_OK) {
             status = add_line(lines, &line, vocab, most, error);
         }
         cJSON_Delete(root);
     }
-    if (status == STATUS_OK && ferror(file)) {
-        status = error_set(error, STATUS_FAILED, "cannot read %s: %s", name, strerror(errno));
-    }
-    free(text);
-    return status;
+    input_lines_free(&input);
+    return error->status;
 }
 
 void token_lines_free(TokenLines *lines)

@@ -1,5 +1,4 @@
 /* rlsp tokenize: text to token ids and back, a JSON object a line. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "engine/text/tokenizer.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/input_lines.h"
 #include "rlsp/run/json_line.h"
 
 enum { NO_LOSS = -100 }; /* as SFT data has it */
@@ -170,6 +170,8 @@ static Status do_line(Work *work, const char *text, size_t bytes, const char *na
     Status     status = json_parse_with_nul(text, bytes, name, &root, error);
     if (status == STATUS_OK) {
         status = json_root(&line, root, name, error);
+    } else {
+        json_error_in_line(error);
     }
     if (status == STATUS_OK) {
         json_line_clear(&work->out);
@@ -191,25 +193,13 @@ static Status do_line(Work *work, const char *text, size_t bytes, const char *na
 /* Each line of stdin to a line on stdout, in order; empty lines are passed over. */
 static Status do_lines(Work *work, Error *error)
 {
-    char   *text     = NULL;
-    size_t  capacity = 0;
-    Status  status   = STATUS_OK;
-    ssize_t length;
-    for (size_t number = 1; status == STATUS_OK && (length = getline(&text, &capacity, stdin)) >= 0; number++) {
-        while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) {
-            length--;
-        }
-        char name[48];
-        snprintf(name, sizeof name, "stdin line %zu", number);
-        if (length > 0) {
-            status = do_line(work, text, (size_t)length, name, error);
-        }
+    InputLines lines  = {.file = stdin, .name = "stdin"};
+    Status     status = STATUS_OK;
+    while (status == STATUS_OK && input_lines_next(&lines, error)) {
+        status = do_line(work, lines.text, lines.bytes, lines.where, error);
     }
-    if (status == STATUS_OK && ferror(stdin)) {
-        status = error_set(error, STATUS_FAILED, "cannot read stdin: %s", strerror(errno));
-    }
-    free(text);
-    return status;
+    input_lines_free(&lines);
+    return error->status;
 }
 
 /* The command's options in words that do not go together. */

@@ -2,25 +2,31 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/io/file.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/profile.h"
 #include "rlsp/cli/train_process.h"
+#include "rlsp/run/json_line.h"
 #include "rlsp/run/progress.h"
 #include "rlsp/train/session.h"
 #include "tui/dashboard/dashboard.h"
 
 static volatile sig_atomic_t stop_requested;
 
-/* The first Ctrl-C (or SIGTERM) finishes the step and saves; the second ends the program now. */
+/* The first Ctrl-C (or SIGTERM) finishes the step and saves; the second ends the program now. A terminal that closes asks
+ * for the first only, however often: its shell and the system both say so. */
 static void on_stop(int number)
 {
-    (void)number;
-    if (stop_requested) {
+    if (stop_requested && number != SIGHUP) {
         _exit(130);
+    }
+    if (stop_requested) {
+        return;
     }
     stop_requested = 1;
     static const char text[] = "\nrlsp: finishing this step, then saving (again: stop now, without saving)\n";
@@ -36,13 +42,17 @@ static void catch_signals(void)
     action.sa_flags = SA_RESTART;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    struct sigaction hang_up;
+    if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) { /* else: nohup */
+        sigaction(SIGHUP, &action, NULL);
+    }
 }
 
 /* What one `rlsp train` does, in whichever process. */
 typedef struct Trainer {
     SessionOptions    session;
     const char       *run;      /* directory                                   */
-    bool              profile, detach;
+    bool              profile, detach, json;
     Progress         *progress; /* NULL: no lines                              */
     uint64_t          cursor;   /* in the ring of events                       */
     const TrainChild *child;    /* not NULL: this is a trainer's own process   */
@@ -57,6 +67,12 @@ static void follow(void *user, Events *events)
         if (trainer->progress != NULL) {
             progress_event(trainer->progress, event);
         }
+        if (trainer->json) {
+            event_print(event, stdout);
+        }
+    }
+    if (trainer->json) {
+        fflush(stdout);
     }
     if (trainer->child != NULL && !trainer->to_log && control_closed(trainer->session.control)) {
         train_child_print_to_log(trainer->run);
@@ -111,11 +127,19 @@ static Status train(Trainer *trainer, Error *error)
 
 /* --- the ways to run it --------------------------------------------------------------- */
 
+static void say_what_is_there(const char *run)
+{
+    char      *best = path_join(run, "checkpoints/best");
+    const bool has_best = best != NULL && file_exists(best);
+    fprintf(stderr, "rlsp train: done; the model is %s/checkpoints/%s, and rlsp watch %s shows the run\n", run, has_best ? "best" : "last", run);
+    free(best);
+}
+
 /* In this process, a line per step. */
 static int train_here(Trainer *trainer, Error *error)
 {
     catch_signals();
-    trainer->progress = progress_new(stderr, isatty(2) == 1);
+    trainer->progress = trainer->json ? NULL : progress_new(stderr, isatty(2) == 1);
     Status status = train(trainer, error);
     progress_free(trainer->progress);
     control_free(trainer->session.control);
@@ -123,6 +147,7 @@ static int train_here(Trainer *trainer, Error *error)
         fprintf(stderr, "rlsp train: %s\n", error->text);
         return error_exit_code(status);
     }
+    say_what_is_there(trainer->run);
     return cli_finish_output("train");
 }
 
@@ -132,6 +157,7 @@ static int train_child(const TrainChild *child, void *user)
     Trainer *trainer = user;
     Error    error = {0};
     catch_signals();
+    trainer->json = false; /* what is printed here is for the log */
     trainer->child = child;
     trainer->session.control = control_new(child->control);
     Status status = trainer->session.control != NULL ? train(trainer, &error)
@@ -155,7 +181,19 @@ static int train_detached(Trainer *trainer, Error *error)
     if (!train_process_ready(&process)) {
         return train_process_finish(&process, trainer->run, false);
     }
-    printf("run %s\npid %ld\n", trainer->run, (long)process.pid);
+    if (trainer->json) {
+        JsonLine line = {0};
+        json_line_begin(&line, '{');
+        json_line_text_field(&line, "run", trainer->run);
+        json_line_key(&line, "pid");
+        json_line_number(&line, (double)process.pid);
+        json_line_end(&line, '}');
+        const char *text = json_line_finish(&line);
+        fputs(text != NULL ? text : "", stdout);
+        json_line_free(&line);
+    } else {
+        printf("run %s\npid %ld\n", trainer->run, (long)process.pid);
+    }
     train_process_leave(&process);
     return cli_finish_output("train");
 }
@@ -186,7 +224,7 @@ static int train_shown(Trainer *trainer, Error *error)
     }
     const int code = train_process_finish(&process, trainer->run, true);
     if (code == 0) {
-        fprintf(stderr, "rlsp train: done; rlsp watch %s shows it again\n", trainer->run);
+        say_what_is_there(trainer->run);
     }
     return code;
 }
@@ -194,7 +232,7 @@ static int train_shown(Trainer *trainer, Error *error)
 int cli_train(int argc, char **argv)
 {
     const char *config_path = NULL, *out = NULL, *resume = NULL, *device = NULL;
-    bool        batch = false, detach = false, profile = false, validate = false;
+    bool        batch = false, detach = false, profile = false, validate = false, json = false;
     int64_t     control = -1;
     ArgsList    sets = {0};
     const ArgsOption options[] = {
@@ -207,12 +245,14 @@ int cli_train(int argc, char **argv)
         {.name = "detach", .type = ARGS_FLAG, .value = &detach, .help = "trains in the background: prints the run's directory and process id, and returns"},
         {.name = "control", .type = ARGS_INTEGER, .value = &control, .placeholder = "FD", .help = "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop", .min = 0, .max = 1 << 20},
         {.name = "profile", .type = ARGS_FLAG, .value = &profile, .help = "times every kernel and prints a table at the end; no dashboard"},
+        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "every event as a line of JSON on stdout, as in events.jsonl; no dashboard. With --detach: the run and its process id"},
         {.name = "validate", .type = ARGS_FLAG, .value = &validate, .help = "runs under the Vulkan validation layer and fails if it said anything"},
     };
     const ArgsCommand command = {.name = "train",
                                  .usage = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",
-                                 .summary = "Trains a model: the stages (sft, rl) that a config lists. In a terminal the dashboard shows it (? lists its keys), and the trainer is a\n"
-                                            "process of its own that goes on if the terminal closes. With --batch, Ctrl-C finishes the step, saves and exits 130.",
+                                 .summary = "Trains a model: the stages (sft, rl) that a config lists. In a terminal the dashboard shows it (? lists its\n"
+                                            "keys), and the trainer is a process of its own that goes on if the terminal closes. With --batch, Ctrl-C, or a\n"
+                                            "terminal that closes, finishes the step, saves and exits 130; nohup keeps it from the latter.",
                                  .options = options,
                                  .option_count = sizeof options / sizeof *options};
     int exit_code;
@@ -241,13 +281,13 @@ int cli_train(int argc, char **argv)
         error_set(&error, STATUS_BAD_INPUT, "--control %lld is no open descriptor; open one, as in '--control 3 3<pipe'", (long long)control);
         return args_fail(&command, &error);
     }
-    Trainer trainer = {.run = resume != NULL ? resume : out, .profile = profile, .detach = detach};
+    Trainer trainer = {.run = resume != NULL ? resume : out, .profile = profile, .detach = detach, .json = json};
     trainer.session = (SessionOptions){.config = config_path != NULL ? &config : NULL, .out = out, .resume = resume, .device = device,
                                        .profile = profile, .validate = validate, .stop = &stop_requested, .say = say, .on_step = follow, .user = &trainer};
     if (detach) {
         return train_detached(&trainer, &error);
     }
-    if (!batch && control < 0 && !profile) {
+    if (!batch && !json && control < 0 && !profile) {
         if (isatty(0) && isatty(1)) {
             return train_shown(&trainer, &error);
         }

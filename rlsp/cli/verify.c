@@ -1,10 +1,9 @@
 /* rlsp verify: judges answers, a line of JSON each. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/input_lines.h"
 #include "rlsp/task/verify_line.h"
 
 static const char summary[] =
@@ -43,7 +42,7 @@ int cli_verify(int argc, char **argv)
                  .type        = ARGS_CHOICE,
                  .value       = &kind,
                  .placeholder = "T",
-                 .help        = "countdown (the default) or pick-three",
+                 .help        = "of lines without gt (countdown)",
                  .choices     = kinds},
                 {.name  = "explain",
                  .type  = ARGS_FLAG,
@@ -71,22 +70,18 @@ int cli_verify(int argc, char **argv)
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
     }
-    const VerifyOptions how      = {.task    = task_find(kinds[kind]),
-                                    .explain = explain,
-                                    .extract = {.choice = (MathBoxChoice)box, .fbox = fbox, .phrases = phrases}};
-    char               *line     = NULL;
-    size_t              capacity = 0;
-    ssize_t             length;
-    uint64_t            number = 0;
-    JsonLine            out    = {0};
-    Error               first  = {0};
-    while (first.status != STATUS_OUT_OF_MEMORY && (length = getline(&line, &capacity, stdin)) >= 0) {
-        number++;
-        if (is_blank(line, (size_t)length)) {
+    const VerifyOptions how   = {.task    = task_find(kinds[kind]),
+                                 .explain = explain,
+                                 .extract = {.choice = (MathBoxChoice)box, .fbox = fbox, .phrases = phrases}};
+    InputLines          lines = {.file = stdin, .name = "stdin"};
+    JsonLine            out   = {0};
+    Error               first = {0}, reading = {0};
+    while (first.status != STATUS_OUT_OF_MEMORY && input_lines_next(&lines, &reading)) {
+        if (is_blank(lines.text, lines.bytes)) {
             continue;
         }
         Error error = {0};
-        if (verify_line(&how, line, (size_t)length, number, &out, &error) != STATUS_OUT_OF_MEMORY) {
+        if (verify_line(&how, lines.text, lines.bytes, lines.number, &out, &error) != STATUS_OUT_OF_MEMORY) {
             fwrite(out.data, 1, out.size, stdout);
         }
         if (error.status != STATUS_OK) {
@@ -94,11 +89,11 @@ int cli_verify(int argc, char **argv)
             first = first.status == STATUS_OK || error.status == STATUS_OUT_OF_MEMORY ? error : first;
         }
     }
-    if (ferror(stdin)) {
-        fprintf(stderr, "rlsp verify: cannot read standard input: %s\n", strerror(errno));
-        error_set(&first, STATUS_FAILED, "cannot read standard input");
+    if (reading.status != STATUS_OK) {
+        fprintf(stderr, "rlsp verify: %s\n", reading.text);
+        first = reading;
     }
-    free(line);
+    input_lines_free(&lines);
     json_line_free(&out);
     exit_code = cli_finish_output(command.name);
     return first.status != STATUS_OK ? error_exit_code(first.status) : exit_code;

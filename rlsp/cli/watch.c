@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/io/file.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/run/events.h"
 #include "tui/dashboard/dashboard.h"
 
 enum { RUNS_GIVEN_MAX = 256, WIDTH_MAX = 500, HEIGHT_MAX = 200 };
@@ -57,8 +59,31 @@ static Status check(const DashboardOptions *options, const char *size, Error *er
     return STATUS_OK;
 }
 
+/* The events of a run that are there, a line of JSON each. */
+static Status print_events(const DashboardOptions *options, Error *error)
+{
+    if (options->run_count > 1 || options->picture != NULL || options->text != NULL || options->replay > 0) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "--json prints one run's events; give one run, and none of --picture, --text and --replay");
+    }
+    char        *path   = path_join(options->runs[0], "events.jsonl");
+    EventReader *reader = path != NULL ? event_reader_open(path, error) : NULL;
+    Status       status = path == NULL ? error_set(error, STATUS_OUT_OF_MEMORY, "out of memory") : error->status;
+    for (Event *event;
+         reader != NULL && status == STATUS_OK && !ferror(stdout) && (event = event_reader_next(reader)) != NULL;
+         event_free(event)) {
+        status = event_print(event, stdout)
+                     ? STATUS_OK
+                     : error_set(error, STATUS_OUT_OF_MEMORY, "out of memory with an event of %s", path);
+    }
+    event_reader_close(reader);
+    free(path);
+    return status;
+}
+
 int cli_watch(int argc, char **argv)
 {
+    bool             json = false;
     const char      *runs[RUNS_GIVEN_MAX], *size = NULL;
     DashboardOptions options   = {.runs = runs, .control = -1, .output = -1, .width = 160, .height = 48};
     const ArgsOption choices[] = {
@@ -84,6 +109,10 @@ int cli_watch(int argc, char **argv)
          .value       = &size,
          .placeholder = "WxH",
          .help        = "columns and rows of that picture (default: 160x48)"},
+        {.name  = "json",
+         .type  = ARGS_FLAG,
+         .value = &json,
+         .help  = "prints the events that are there, a line of JSON each, and ends; needs no terminal"},
         {.name        = "keys",
          .type        = ARGS_TEXT,
          .value       = &options.keys,
@@ -105,6 +134,9 @@ int cli_watch(int argc, char **argv)
     Error             error = {0};
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
+    }
+    if (json) {
+        return print_events(&options, &error) == STATUS_OK ? cli_finish_output("watch") : args_fail(&command, &error);
     }
     if (check(&options, size, &error) != STATUS_OK ||
         (size != NULL && read_size(size, &options, &error) != STATUS_OK)) {

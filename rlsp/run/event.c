@@ -33,6 +33,17 @@ void event_free(Event *event)
     }
 }
 
+bool event_print(const Event *event, FILE *out)
+{
+    char *text = cJSON_PrintUnformatted(event->json);
+    if (text != NULL) {
+        fputs(text, out);
+        fputc('\n', out);
+        cJSON_free(text);
+    }
+    return text != NULL;
+}
+
 const char *event_type(const Event *event)
 {
     return cJSON_GetObjectItemCaseSensitive(event->json, "event")->valuestring;

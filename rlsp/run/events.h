@@ -121,6 +121,8 @@ int64_t              event_step(const Event *event);
 bool                 event_has(const Event *event, const char *name);
 double               event_number(const Event *event, const char *name, double fallback); /* booleans: 0, 1 */
 const char          *event_text(const Event *event, const char *name);                    /* NULL: none */
+/* The event as a line of JSON, its newline included; false: out of memory (a file that cannot be written: ferror). */
+bool event_print(const Event *event, FILE *out);
 /* Calls `visit` for every number of the event, in order ("rewards.explore" for a
  * number in an inner object). */
 void event_each_number(const Event *event, void (*visit)(void *context, const char *name, double value), void *context);

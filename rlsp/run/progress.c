@@ -145,7 +145,8 @@ static void show_step(Progress *progress, const Event *event, bool sft)
     }
     char   line[LINE_SIZE], eta[40] = "";
     size_t columns = sft && progress->terminal ? TERMINAL_COLUMNS : LINE_SIZE - 1;
-    snprintf(line, sizeof line, "%s %s %6.0f", progress->stage, progress->name, step);
+    snprintf(line, sizeof line, "%s%s%s %6.0f", progress->stage, progress->name[0] != '\0' ? " " : "", progress->name,
+             step);
     if (progress->steps > 0) {
         snprintf(line + strlen(line), sizeof line - strlen(line), "/%-6.0f", progress->steps);
     }
@@ -170,12 +171,12 @@ static void show_eval(Progress *progress, const Event *event)
         progress->eval_count--;
     }
     EvalRow *row = &progress->evals[progress->eval_count++];
-    snprintf(row->where, sizeof row->where, "%.20s %.0f", progress->stage,
-             event_number(event, "stage_step", (double)event_step(event)));
+    snprintf(row->where, sizeof row->where, "%lld %.20s", (long long)event_step(event), progress->stage);
     for (int i = 0; eval_metrics[i].field != NULL; i++) {
         row->values[i] = event_number(event, eval_metrics[i].field, NAN);
     }
-    snprintf(line, sizeof line, "eval at %s", row->where);
+    /* the run's steps, as checkpoints and `rlsp export --step` count them */
+    snprintf(line, sizeof line, "eval at step %lld (%s)", (long long)event_step(event), progress->stage);
     add_metrics(line, LINE_SIZE - 1, eval_metrics, event);
     show(progress, line, true);
 }
@@ -218,6 +219,9 @@ void progress_event(Progress *progress, const Event *event)
     if (strcmp(type, "phase_start") == 0) {
         copy_text(progress->stage, sizeof progress->stage, event_text(event, "stage"));
         copy_text(progress->name, sizeof progress->name, event_text(event, "name"));
+        if (strcmp(progress->name, progress->stage) == 0) {
+            progress->name[0] = '\0'; /* a stage of one phase: once is enough */
+        }
         progress->steps      = event_number(event, "steps", 0);
         progress->start_step = event_number(event, "done", 0);
         progress->start_time = event_number(event, "time_unix", 0);

@@ -110,8 +110,13 @@ static Status read_all(Dataset *dataset, const RecordFile *file, const RunTask *
     Record         record = {0};
     Status         status = STATUS_OK;
     const uint64_t count  = record_file_count(file);
-    if (count == 0 || count > INT32_MAX) {
-        return error_set(error, STATUS_BAD_INPUT, "%s: found %llu problems, wanted 1 to %d", record_file_path(file),
+    if (count == 0) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s holds no problems; wanted lines {\"%s\": …, \"%s\": …}, one for each",
+                         record_file_path(file), config->prompt_key, config->answer_key);
+    }
+    if (count > INT32_MAX) {
+        return error_set(error, STATUS_BAD_INPUT, "%s: found %llu problems, wanted %d at most", record_file_path(file),
                          (unsigned long long)count, INT32_MAX);
     }
     for (uint64_t i = 0; i < count && status == STATUS_OK; i++) {

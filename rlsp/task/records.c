@@ -273,17 +273,6 @@ static Status read_line(const RecordFile *file, uint64_t index, Record *record, 
     return STATUS_OK;
 }
 
-/* Says "FILE:LINE: column N" where the parser says "FILE:LINE: line 1, column N": it was given one line. */
-static void drop_inner_line(char *text)
-{
-    static const char inner[] = ": line 1, column ", wanted[] = ": column ";
-    char             *at = strstr(text, inner);
-    if (at != NULL) {
-        memmove(at + strlen(wanted), at + strlen(inner), strlen(at + strlen(inner)) + 1);
-        memcpy(at, wanted, strlen(wanted));
-    }
-}
-
 Status record_read(const RecordFile *file, uint64_t index, Record *record, Error *error)
 {
     assert(index < file->count);
@@ -306,11 +295,15 @@ Status record_read(const RecordFile *file, uint64_t index, Record *record, Error
         const char *hint = "";
         if (index == 0 && record->text[0] == '[') {
             hint = " (the file seems to be one JSON array; JSONL has one object per line: jq -c '.[]' makes it)";
+        } else if (index == 0 && record->bytes == strspn(record->text, "{ \t\r")) {
+            hint = " (the file seems to be JSON over several lines; JSONL has one object per line: jq -c . makes it)";
+        } else if (index == 0 && record->text[strspn(record->text, " \t")] != '{') {
+            hint = " (is this JSONL, one JSON object per line?)";
         } else if (record->root == NULL && index + 1 == file->count && file->open_end) {
             hint = " (the file's last line, which has no newline: it may be cut off)";
         }
         record->object = (JsonObject){0};
-        drop_inner_line(own.text);
+        json_error_in_line(&own);
         return error_set(error, own.status, "%s%s", own.text, hint);
     }
     return STATUS_OK;

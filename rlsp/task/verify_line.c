@@ -179,6 +179,7 @@ Status verify_line(const VerifyOptions *options, const char *text, size_t length
         request.problem.extract = &options->extract;
         put_verdict(request.problem.item != NULL ? &task_jsonl : task, options->explain, &request, out);
     } else {
+        json_error_in_line(error);
         json_line_key(out, "correct");
         json_line_bool(out, false);
         json_line_text_field(out, "answer", NULL);

@@ -270,7 +270,8 @@ static Status save_before_step(Session *session, uint32_t step, Error *error)
         return error->status;
     }
     if (why.status == STATUS_STOPPED) {
-        return error_set(error, why.status, "stopped in step %llu, which will be done again; everything is saved", (unsigned long long)session->step + 1);
+        return error_set(error, why.status, "stopped in step %llu, which will be done again; everything is saved, rlsp train --resume %s goes on",
+                         (unsigned long long)session->step + 1, run_dir_path(session->run));
     }
     return error_set(error, why.status, "%s; everything before is saved: rlsp train --resume %s", why.text, run_dir_path(session->run));
 }

@@ -179,7 +179,7 @@ Status session_between_steps(Session *session, const SessionPlace *place, Error 
         status = session_checkpoint(session, place, SAVE_ASKED, error);
     }
     return status == STATUS_OK
-               ? error_set(error, STATUS_STOPPED, "stopped after step %llu; everything is saved", (unsigned long long)session->step)
+               ? error_set(error, STATUS_STOPPED, "stopped after step %llu; everything is saved, rlsp train --resume %s goes on", (unsigned long long)session->step, run_dir_path(session->run))
                : status;
 }
 

@@ -99,8 +99,9 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
     if (status == STATUS_STOPPED) {
         *error = (Error){0};
         return error_set(error, status,
-                         "stopped in the evaluation after step %llu, which will be done again; everything is saved",
-                         (unsigned long long)session->step);
+                         "stopped in the evaluation after step %llu, which will be done again; everything is saved, rlsp train "
+                         "--resume %s goes on",
+                         (unsigned long long)session->step, run_dir_path(session->run));
     }
     status = status == STATUS_OK ? session_emit(session, "eval", fields, count, error) : status;
     if (accuracy != NULL && status == STATUS_OK) {

@@ -126,6 +126,10 @@ mkdir "$work/bare" && cp "$models/tiny-llama/config.json" "$models/tiny-llama/"*
 said "no tokenizer" 2 $? "$work/bare/tokenizer.json is not there" "copy it"
 refused "a model that is not there" "model.path: there is no directory $work/none" --set "model.path=$work/none" --set model.tokenizer=task
 
+# --- closed standard files: nothing that is said ends up in a file of the run
+smoke_train "$work/mute" --set rl.steps=1 --set eval.every=0 <&- >&- 2>&- || fail "closed standard files: exit code $?"
+cat "$work/mute/events.jsonl" "$work/mute/traces.jsonl" | grep -v '^{.*}$' >"$work/err" && fail "closed standard files: these lines are in the run's files"
+
 # --- damaged checkpoints
 smoke "$work/whole" || fail "the run to damage"
 cp -r "$work/whole" "$work/hurt"

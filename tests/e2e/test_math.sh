@@ -136,7 +136,7 @@ refused 2 "bad.jsonl:3: key 'answer'" --set task.data="$work/bad.jsonl"
 printf '{"question":"a","answer":"1"}\n' >"$work/bad.jsonl"
 refused 2 "bad.jsonl:1: no key 'problem'" --set task.eval_data="$work/bad.jsonl"
 : >"$work/bad.jsonl"
-refused 2 "found 0 problems" --set task.data="$work/bad.jsonl"
+refused 2 "holds no problems" --set task.data="$work/bad.jsonl"
 refused 2 "reward.explore.kind.*effort\|attempts" --set reward.explore.kind=effort
 refused 2 "reward.explore.of_attempts" --set reward.explore.of_attempts=true
 refused 2 "task.boxes" --set task.boxes=any

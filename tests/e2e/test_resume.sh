@@ -159,12 +159,16 @@ grep -q "everything is saved" "$work/err" || fail "Ctrl-C: it does not say that 
 before=$(lines_of "$work/c" rl_step)
 start resume "$work/c"
 until_true has_events "$work/c" rl_step $((before + 1))
-kill -INT "$run_id" 2>/dev/null
+kill -HUP "$run_id" 2>/dev/null # of a terminal that closes: from its shell and from the system
+kill -HUP "$run_id" 2>/dev/null
 finish
 case $code in
-130) [ "$(lines_of "$work/c" run_end)" -eq 0 ] || fail "Ctrl-C in RL did not stop the run" ;;
+130)
+    [ "$(lines_of "$work/c" run_end)" -eq 0 ] || fail "a hang-up in RL did not stop the run"
+    grep -q "everything is saved, rlsp train --resume $work/c goes on" "$work/err" || fail "a hang-up: it does not say that it saved"
+    ;;
 0) echo "    too late to stop the run in RL" ;;
-*) fail "Ctrl-C in RL: exit code $code, wanted 130" ;;
+*) fail "a hang-up in RL: exit code $code, wanted 130" ;;
 esac
 start resume "$work/c"
 finish

@@ -40,8 +40,17 @@ check_rl() { # WHAT
 for name in countdown-smoke pick-three-smoke; do
     run=$work/$name
     begin=$(date +%s)
-    "$rlsp" train --config "$source/configs/$name.json" --out "$run" --batch >"$work/out" 2>"$work/err" </dev/null || fail "$name: exit code $?"
+    form=--batch
+    [ $name = countdown-smoke ] || form=--json
+    "$rlsp" train --config "$source/configs/$name.json" --out "$run" $form >"$work/out" 2>"$work/err" </dev/null || fail "$name: exit code $?"
     echo "    $name: $(($(date +%s) - begin)) s"
+    grep -q "done; the model is $run/checkpoints/best, and rlsp watch $run shows the run" "$work/err" || fail "$name: it does not say what is there"
+    if [ $form = --json ]; then
+        cut -c1-24 "$work/out" >"$work/printed" # types, in the order of the file
+        cut -c1-24 "$run/events.jsonl" | cmp -s - "$work/printed" || fail "$name: --json prints other events than are in events.jsonl"
+    else
+        [ ! -s "$work/out" ] || fail "$name: something on stdout"
+    fi
     check_rl $name
     [ "$(values phase_start name | tr -d '"' | tr '\n' ' ')" = "skill style rl " ] || fail "$name: phases $(values phase_start name | tr '\n' ' ')"
     [ "$(values eval stage | sort -u | tr '\n' ' ')" = '"rl" "sft" ' ] || fail "$name: evaluations $(values eval stage | tr '\n' ' ')"

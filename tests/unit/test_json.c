@@ -271,6 +271,12 @@ static void words_are_met_with_the_nearest(void **state)
     uint32_t                 index = 9;
     assert_string_equal(json_nearest("bach_size", known, 3), "batch_size");
     assert_null(json_nearest("quite_another_word", known, 3));
+    assert_null(json_nearest("x", known, 3)); /* no letter in common */
+    static const char *const commands[] = {"verify", "train"};
+    char endless[1000];
+    memset(endless, 'x', sizeof endless - 1);
+    endless[sizeof endless - 1] = '\0';
+    assert_null(json_nearest(endless, commands, 2));
     cJSON *root = parse("{\"kind\":\"seed\",\"bad\":\"sed\"}");
     assert_int_equal(json_root(&object, root, "run.json", NULL), STATUS_OK);
     assert_int_equal(json_get_choice(&object, "kind", JSON_REQUIRED, known, 3, &index, NULL), STATUS_OK);

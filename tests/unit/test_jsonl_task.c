@@ -120,8 +120,8 @@ static void a_bad_line_is_named(void **state)
         {"{\"problem\":\"a\",\"answer\":\"1\",\"level\":{}}\n", {"problems.jsonl:1", "level"}},
         {"{\"problem\":\"\xff\",\"answer\":\"1\"}\n", {"problems.jsonl:1"}},
         {"[]\n", {"problems.jsonl:1"}},
-        {"", {"problems.jsonl", "found 0 problems"}},
-        {"\n \n", {"problems.jsonl", "found 0 problems"}},
+        {"", {"problems.jsonl", "holds no problems"}},
+        {"\n \n", {"problems.jsonl", "holds no problems"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const RunTask config = settings(write_lines(cases[i].lines), NULL, 0);

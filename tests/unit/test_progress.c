@@ -39,11 +39,11 @@ static const char *const story[] = {
     "{\"event\":\"sft_step\",\"step\":1,\"stage_step\":1,\"loss\":2.5,\"lr\":0.001,\"time_unix\":110}",
     "{\"event\":\"sft_step\",\"step\":2,\"stage_step\":2,\"loss\":1.5,\"lr\":0.001,\"time_unix\":220}",
     "{\"event\":\"sft_step\",\"step\":3,\"stage_step\":3,\"loss\":1.25,\"lr\":0.001,\"time_unix\":330}",
-    "{\"event\":\"phase_start\",\"step\":3,\"stage\":\"rl\",\"name\":\"\",\"steps\":60,\"time_unix\":1000}",
-    "{\"event\":\"eval\",\"step\":3,\"stage_step\":0,\"accuracy\":0.25,\"length\":14.5}",
+    "{\"event\":\"phase_start\",\"step\":3,\"stage\":\"rl\",\"name\":\"rl\",\"steps\":60,\"time_unix\":1000}",
+    "{\"event\":\"eval\",\"step\":3,\"accuracy\":0.25,\"length\":14.5}",
     "{\"event\":\"rl_step\",\"step\":4,\"stage_step\":1,\"reward\":0.125,\"kl\":null,\"time_unix\":1010}",
     "{\"event\":\"log\",\"step\":4,\"level\":\"warning\",\"text\":\"bad\\u001b[2Jtext\\u009b\"}",
-    "{\"event\":\"eval\",\"step\":5,\"stage_step\":60,\"accuracy\":0.625,\"greedy_accuracy\":0.5,\"length\":71}",
+    "{\"event\":\"eval\",\"step\":63,\"accuracy\":0.625,\"greedy_accuracy\":0.5,\"length\":71}",
     "{\"event\":\"run_end\",\"step\":5,\"reason\":\"done\"}",
     NULL,
 };
@@ -55,13 +55,13 @@ static void test_plain(void **state)
     assert_string_equal(text, "sft skill      1/3       loss 2.5  lr 0.001  eta 20s\n"
                               "sft skill      2/3       loss 1.5  lr 0.001  eta 1m 00s\n"
                               "sft skill      3/3       loss 1.25  lr 0.001\n"
-                              "eval at rl 0  sampled 0.25  length 14.5\n"
-                              "rl       1/60      reward 0.125  eta 9m 50s\n"
+                              "eval at step 3 (rl)  sampled 0.25  length 14.5\n"
+                              "rl      1/60      reward 0.125  eta 9m 50s\n"
                               "warning: bad [2Jtext \n"
-                              "eval at rl 60  greedy 0.5  sampled 0.625  length 71\n"
+                              "eval at step 63 (rl)  greedy 0.5  sampled 0.625  length 71\n"
                               "step             greedy    sampled     length\n"
-                              "rl 0                  -      0.250       14.5\n"
-                              "rl 60             0.500      0.625       71.0\n"
+                              "3 rl                  -      0.250       14.5\n"
+                              "63 rl             0.500      0.625       71.0\n"
                               "end of the run: done\n");
     free(text);
 }
@@ -71,7 +71,7 @@ static void test_terminal(void **state)
     (void)state;
     char *text = run(true, story);
     assert_non_null(strstr(text, "eta 20s\r\033[Ksft skill      2/3"));
-    assert_non_null(strstr(text, "sft skill      3/3       loss 1.25  lr 0.001\neval at rl 0"));
+    assert_non_null(strstr(text, "sft skill      3/3       loss 1.25  lr 0.001\neval at step 3 (rl)"));
     free(text);
     /* A run that stops in the middle leaves the cursor on a new line. */
     const char *const cut[] = {story[0], story[1], NULL};
@@ -119,9 +119,9 @@ static void test_many_evals(void **state)
     char *text = run(false, lines);
     char *end  = strstr(text, "step            sampled");
     assert_non_null(end);
-    assert_non_null(strstr(end, "\n 0 "));
-    assert_non_null(strstr(end, "\n 199 "));
-    assert_null(strstr(end, "\n 100 "));
+    assert_non_null(strstr(end, "\n0 "));
+    assert_non_null(strstr(end, "\n199 "));
+    assert_null(strstr(end, "\n100 "));
     free(text);
 }
 

@@ -58,6 +58,9 @@ static void a_million_letters_in_a_file(void **state)
     assert_int_equal(sha256_file(fixture_path(fixture_directory(), "none"), hex, &error), STATUS_BAD_INPUT);
     assert_non_null(strstr(error.text, "none"));
     assert_int_equal(sha256_file(fixture_directory(), hex, &error), STATUS_BAD_INPUT);
+    error = (Error){0};
+    assert_int_equal(sha256_file("/dev/zero", hex, &error), STATUS_BAD_INPUT); /* which has no end */
+    assert_non_null(strstr(error.text, "/dev/zero is a device or a pipe"));
 }
 
 int main(void)

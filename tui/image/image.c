@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include <stb_image_write.h>
+#include <string.h>
+#include <strings.h>
 
 #include "engine/io/file.h"
 
@@ -391,8 +393,26 @@ static void write_png(void *context, void *data, int bytes)
     target->status    = file_write_atomic(target->path, data, (size_t)bytes, target->error);
 }
 
+/* Whether the name promises another kind of picture than is written. */
+static bool is_other_kind(const char *path)
+{
+    static const char *const others[] = {".jpg",  ".jpeg", ".svg", ".pdf",  ".gif",
+                                         ".webp", ".bmp",  ".tif", ".tiff", ".eps"};
+    const char              *end      = strrchr(path, '.');
+    for (size_t i = 0; end != NULL && i < sizeof others / sizeof *others; i++) {
+        if (strcasecmp(end, others[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Status image_write(const Image *image, const char *path, Error *error)
 {
+    if (is_other_kind(path)) {
+        return error_set(error, STATUS_BAD_INPUT, "cannot write %s: pictures are PNG; give a name that ends in .png",
+                         path);
+    }
     PngTarget target = {path, error, STATUS_OK};
     /* Unfiltered: pictures of the dashboard are 11 to 15% smaller than with a filter chosen for each row, plots 3%. */
     stbi_write_force_png_filter = 0;
