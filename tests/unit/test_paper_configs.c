@@ -64,6 +64,12 @@ static void ppo_is_set_as_in_their_scripts(void **state)
         assert_true(rl->clip == 0.2 && rl->clip_high == 0.2 && rl->value_clip == 0.2 && rl->entropy_coef == 0);
         assert_true(config.checkpoint.every == 20 && config.checkpoint.keep == 10);
         assert_true(config.reward.clip == 10);
+        const RunExploreReward *explore = &config.reward.explore;
+        assert_true(explore->c == 1000 && explore->compat);
+        if (i == 1) {
+            assert_true(explore->judge.fallback == 0.5 && explore->judge.retries == 10 && explore->judge.backoff == 2);
+            assert_int_equal(explore->max_bytes, 0); /* nothing is cut out of a response */
+        }
     }
 }
 
