@@ -21,8 +21,12 @@ typedef struct LoraFiles {
     SafetensorsSet *set;
 } LoraFiles;
 
-/* Reads and checks adapter_config.json. Errors name the file, the key, and what is wrong. */
+/* Reads and checks adapter_config.json. Errors name the file, the key, and what is wrong. Targets that a pattern names
+ * are 0, and lora_files_open finds them. */
 Status lora_config_read(LoraConfig *config, const char *path, Error *error);
+
+/* Writes one; `base` is the path or hub name of the base. */
+Status lora_config_write(const LoraConfig *config, const char *path, const char *base, Error *error);
 
 /* Opens an adapter for a base of this shape and checks all of it; nothing is on the device yet. */
 Status lora_files_open(LoraFiles *files, const char *directory, const ModelConfig *model, Error *error);

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         return 0;
     }
-    if (config.rank == 0 || config.rank > LORA_MAX_RANK || config.targets == 0 || config.targets > LORA_ALL ||
+    if (config.rank == 0 || config.rank > LORA_MAX_RANK || config.targets > LORA_ALL ||
         !(config.alpha >= -1e6 && config.alpha <= 1e6) || !(config.dropout >= 0 && config.dropout <= 1)) {
         abort();
     }

@@ -149,7 +149,9 @@ static void configs(void **state)
                                          {"target_modules", "[\"q_proj\", \"lm_head\"]"},
                                          {"target_modules", "[\"embed_tokens\"]"},
                                          {"target_modules", "[4]"},
-                                         {"target_modules", "\"model.layers.(0|1).*\""},
+                                         {"target_modules", "\"\""},
+                                         {"target_modules", "[\"self_attn.\"]"},
+                                         {"target_modules", "[\"model.layers.0.self_attn.w_proj\"]"},
                                          {"target_modules", "{\"q_proj\": 1}"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char what[128];
@@ -186,6 +188,8 @@ static void odd_but_sound(void **state)
                                           {"bias", NULL},
                                           {"init_lora_weights", "\"gaussian\""},
                                           {"target_modules", "\"all-linear\""},
+                                          {"target_modules", "\"model.layers.(0|1).*_proj\""},
+                                          {"target_modules", "[\"self_attn.q_proj\", \"mlp.up_proj\", \"k_proj\"]"},
                                           {"alpha_pattern", NULL},
                                           {"base_model_name_or_path", "null"}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -215,6 +219,11 @@ static void tensors(void **state)
     start("tiny-qwen2");
     set("target_modules", "[\"q_proj\", \"v_proj\"]");
     refused("tensors that no target asks for", "belongs to no matrix");
+    set("target_modules", "\".*_proj\"");
+    rewrite(NULL, NULL, "base_model.model.lm_head.lora_A.weight");
+    refused("a tensor that no matrix of a pattern's has", "belongs to no matrix");
+    rewrite("base_model.model.model.layers.1.mlp.down_proj.lora_A.weight", NULL, NULL);
+    refused("a layer that is left out", "model.layers.1.mlp.down_proj.lora_A");
     static const char *const names[] = {"base_model.model.model.layers.1.mlp.down_proj.lora_A.weight",
                                         "base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight"};
     for (int i = 0; i < 2; i++) {
