@@ -28,7 +28,9 @@ typedef struct Export {
 
 static const char *const tokenizer_files[] = {
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-    "merges.txt",     "chat_template.jinja",   "generation_config.json"};
+    "merges.txt",     "chat_template.jinja"};
+static const char *const base_files[] = {"generation_config.json", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE",
+                                         "USE_POLICY.md"};
 
 static const char *inside(char path[2 * PATH_SIZE], const char *directory, const char *name)
 {
@@ -50,13 +52,25 @@ static Status copy(const Export *e, const char *directory, const char *name, Err
                                   : STATUS_OK;
 }
 
-/* The checkpoint's tokenizer; with it what the base has beyond that. */
+/* The checkpoint's file, else the one that lies where it comes from (NULL: nowhere). */
+static Status copy_first(const Export *e, const char *origin, const char *name, Error *error)
+{
+    const char *from = holds(e->checkpoint, name) ? e->checkpoint : origin;
+    return from != NULL ? copy(e, from, name, error) : STATUS_OK;
+}
+
+/* The checkpoint's tokenizer; with it what the directory that it was taken from has beyond that, and what of the base
+ * is no weight: a model trained with another one's tokenizer gets no file of its own former one. */
 static Status copy_tokenizer(const Export *e, Error *error)
 {
-    Status status = STATUS_OK;
+    const char *given  = e->config.model.tokenizer;
+    const char *origin = given[0] == '\0' ? e->base : strcmp(given, "task") == 0 ? NULL : given;
+    Status      status = STATUS_OK;
     for (size_t i = 0; i < sizeof tokenizer_files / sizeof *tokenizer_files && status == STATUS_OK; i++) {
-        const bool trained = holds(e->checkpoint, tokenizer_files[i]);
-        status             = copy(e, trained ? e->checkpoint : e->base, tokenizer_files[i], error);
+        status = copy_first(e, origin, tokenizer_files[i], error);
+    }
+    for (size_t i = 0; i < sizeof base_files / sizeof *base_files && status == STATUS_OK; i++) {
+        status = copy_first(e, e->base, base_files[i], error);
     }
     return status;
 }
@@ -68,8 +82,7 @@ static bool same_shape(const ModelConfig *a, const ModelConfig *b)
     return a->family == b->family && a->vocab_size == b->vocab_size && a->hidden_size == b->hidden_size &&
            a->layers == b->layers && a->heads == b->heads && a->kv_heads == b->kv_heads && a->head_dim == b->head_dim &&
            a->intermediate_size == b->intermediate_size && a->tie_embeddings == b->tie_embeddings &&
-           a->rope.theta == b->rope.theta && a->rope.type == b->rope.type &&
-           a->rope.factor == b->rope.factor;
+           a->rope.theta == b->rope.theta && a->rope.type == b->rope.type && a->rope.factor == b->rope.factor;
 }
 
 /* The base's, as whoever made it wrote it; the checkpoint's where the base has gone, or is another model by now. */

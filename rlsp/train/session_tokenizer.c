@@ -69,8 +69,11 @@ Status session_copy_tokenizer(const Session *session, const char *directory, Err
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "generation_config.json",
                                         "special_tokens_map.json", "chat_template.jinja"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char from[SESSION_PATH_SIZE], to[SESSION_PATH_SIZE];
-        session_inside(from, session->tokenizer_directory, names[i]);
+        char        from[SESSION_PATH_SIZE], to[SESSION_PATH_SIZE];
+        const char *path = session->config.model.path;
+        const bool  of_model =
+            strcmp(names[i], "generation_config.json") == 0; /* ids that end a text: as it has learnt */
+        session_inside(from, of_model && path[0] != '\0' ? path : session->tokenizer_directory, names[i]);
         if (file_exists(from)) {
             Status status = file_copy(from, session_inside(to, directory, names[i]), error);
             if (status != STATUS_OK) {

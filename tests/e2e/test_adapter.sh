@@ -111,8 +111,19 @@ base_of() { sed -n 's/^base_model: "\(.*\)"$/\1/p' "$1/README.md"; }
 [ "$(base_of "$work/adapter")" = base ] && [ "$(base_of "$work/merged")" = base ] || fail "the card's base model is $(base_of "$work/adapter")"
 cached=$work/hub/models--some-one--A-Model--b/snapshots/0123abc
 mkdir -p "$cached" && cp "$work/base/"* "$cached"
-train "$work/of-hub" --set "model.path=$cached/" --set adapter.kind=lora --set 'stages=["sft"]' --set eval.problems=0 || fail "a base in the hub's cache: exit code $?"
+# with another one's tokenizer: its files and none of the base's, and of the base what is about the model
+mkdir "$work/words" && cp "$work/base/tokenizer.json" "$work/base/tokenizer_config.json" "$work/words"
+echo theirs >"$work/words/merges.txt"
+echo '{"eos_token_id":3}' >"$work/words/generation_config.json"
+echo '{"eos_token_id":[2,5]}' >"$cached/generation_config.json"
+echo mine >"$cached/vocab.json"
+echo terms >"$cached/LICENSE"
+train "$work/of-hub" --set "model.path=$cached/" --set "model.tokenizer=$work/words" --set adapter.kind=lora --set 'stages=["sft"]' --set eval.problems=0 || fail "a base in the hub's cache: exit code $?"
 "$rlsp" export "$work/of-hub" --out "$work/of-hub.adapter" 2>"$work/err" || fail "export: exit code $?"
+[ "$(cat "$work/of-hub.adapter/merges.txt" "$work/of-hub.adapter/LICENSE")" = "theirs
+terms" ] || fail "the export has other files: $(ls "$work/of-hub.adapter" | tr '\n' ' ')"
+[ -e "$work/of-hub.adapter/vocab.json" ] && fail "the export has a file of a tokenizer that was not trained with"
+cmp -s "$work/of-hub.adapter/generation_config.json" "$cached/generation_config.json" || fail "the export has the generation_config.json of the tokenizer's model"
 [ "$(base_of "$work/of-hub.adapter")" = some-one/A-Model--b ] || fail "the card's base model is $(base_of "$work/of-hub.adapter")"
 
 # --- RL alone begins with the adapter off and needs no reference; a shared critic; an adapter of another run
