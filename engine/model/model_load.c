@@ -95,6 +95,43 @@ static bool is_harmless(const Model *model, const char *name)
            (model->config.tie_embeddings && strcmp(name, "lm_head.weight") == 0);
 }
 
+/* Whether two tensors hold the same bytes. */
+static Status compare_bytes(const Safetensor *a, const Safetensor *b, bool *same, Error *error)
+{
+    enum { PIECE = 1 << 20 };
+    char  *bytes = malloc(2 * (size_t)PIECE);
+    Status status =
+        bytes != NULL ? STATUS_OK : error_set(error, STATUS_OUT_OF_MEMORY, "loading a model: out of host memory");
+    *same = a->dtype == b->dtype && a->bytes == b->bytes;
+    for (uint64_t first = 0; first < a->bytes && *same && status == STATUS_OK; first += PIECE) {
+        const uint64_t count = a->bytes - first < PIECE ? a->bytes - first : PIECE;
+        status               = safetensor_read(a, bytes, first, count, error);
+        status               = status == STATUS_OK ? safetensor_read(b, bytes + PIECE, first, count, error) : status;
+        *same                = status == STATUS_OK && memcmp(bytes, bytes + PIECE, count) == 0;
+    }
+    free(bytes);
+    return status;
+}
+
+/* Some files of tied models hold the head as well. If it is another matrix, versions of transformers differ in which of
+ * the two counts. */
+static Status check_tied_head(const Model *model, const SafetensorsSet *set, Error *error)
+{
+    const Safetensor *head      = safetensors_find(set, "lm_head.weight"),
+                     *embedding = safetensors_find(set, "model.embed_tokens.weight");
+    bool   same                 = true;
+    Status status               = STATUS_OK;
+    if (model->config.tie_embeddings && head != NULL && embedding != NULL) {
+        status = compare_bytes(head, embedding, &same, error);
+    }
+    return status != STATUS_OK || same
+               ? status
+               : error_set(error, STATUS_BAD_INPUT,
+                           "%s: config.json says that the head is the embedding (tie_word_embeddings), but "
+                           "lm_head.weight holds other values; say false there, or leave the tensor out",
+                           head->file);
+}
+
 /* The weights must be those of the config, tensor by tensor: one that is missing, one of another
  * shape, and one that the model would leave unread are refused, before any device memory is taken. */
 static Status check_tensors(const Model *model, const SafetensorsSet *set, Error *error)
@@ -190,6 +227,7 @@ Model *model_load_frozen(Gpu *gpu, const char *directory, bool value_head, Weigh
     weights      = weights == WEIGHTS_AS_STORED ? weights_as_stored(set) : weights;
     Model *model = model_plan(gpu, &config, value_head, weights, error);
     status       = model != NULL ? check_tensors(model, set, error) : error->status;
+    status       = status == STATUS_OK ? check_tied_head(model, set, error) : status;
     status       = status == STATUS_OK ? model_allocate(model, false, error) : status;
     status       = status == STATUS_OK ? load_tensors(model, set, error) : status;
     safetensors_close(set);

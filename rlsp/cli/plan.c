@@ -199,6 +199,14 @@ static void print_rows(const RunPlan *plan, bool host)
     }
 }
 
+/* "8.03 billion", "494 million". */
+static const char *count_text(char text[24], uint64_t count)
+{
+    const double number = (double)count;
+    snprintf(text, 24, "%.3g %s", number / (number >= 999.5e6 ? 1e9 : 1e6), number >= 999.5e6 ? "billion" : "million");
+    return text;
+}
+
 static void print_text(const Request *request)
 {
     const RunPlan *plan      = &request->plan;
@@ -208,8 +216,9 @@ static void print_text(const Request *request)
     for (int i = 0; i < plan->row_count; i++) {
         host = host || plan->rows[i].host;
     }
-    printf("%s: %.3g million parameters, %.3g million trained, prompts of up to %u tokens\n", request->config.name,
-           (double)plan->parameters / 1e6, (double)plan->trained / 1e6, plan->prompt_tokens);
+    char trained[24];
+    printf("%s: %s parameters, %s trained, prompts of up to %u tokens\n", request->config.name,
+           count_text(text, plan->parameters), count_text(trained, plan->trained), plan->prompt_tokens);
     printf("on %s: %s%s\n\n", plan->device.name, amount(text, available),
            plan->device.memory_free_bytes > 0 ? " free" : "");
     print_rows(plan, false);

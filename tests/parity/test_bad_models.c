@@ -18,11 +18,11 @@ static char directory[512]; /* the model directory that is tried, made anew for 
 /* A directory with the files of a model; NULL: none of it. */
 static void start_from(const char *model)
 {
-    static const char *const names[] = {"config.json", "model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors",
-                                        "model-00002-of-00002.safetensors"};
-    Error error = {0};
-    char  from[600], to[600];
-    static const char *scratch;
+    static const char *const names[] = {"config.json", "model.safetensors", "model.safetensors.index.json",
+                                        "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"};
+    Error                    error   = {0};
+    char                     from[600], to[600];
+    static const char       *scratch;
     scratch = scratch != NULL ? scratch : fixture_directory();
     snprintf(directory, sizeof directory, "%s", fixture_path(scratch, "model"));
     assert_int_equal(file_remove(directory, &error), STATUS_OK);
@@ -60,7 +60,8 @@ static void refused(const char *what, const char *word)
     if (model != NULL) {
         fail_msg("%s: accepted", what);
     }
-    if (error.status != STATUS_BAD_INPUT || error.text[0] == '\0' || strchr(error.text, '\n') != NULL || strstr(error.text, word) == NULL) {
+    if (error.status != STATUS_BAD_INPUT || error.text[0] == '\0' || strchr(error.text, '\n') != NULL ||
+        strstr(error.text, word) == NULL) {
         fail_msg("%s: status %d, \"%s\"; wanted a line with \"%s\"", what, error.status, error.text, word);
     }
 }
@@ -156,8 +157,8 @@ static void write_weights(const char *without, const char *extra, const char *re
 {
     Error             error = {0};
     char              path[600];
-    SafetensorsSet   *set = fixture_open(PARITY "/models/tiny-llama/model.safetensors");
-    const size_t      count = safetensors_count(set);
+    SafetensorsSet   *set     = fixture_open(PARITY "/models/tiny-llama/model.safetensors");
+    const size_t      count   = safetensors_count(set);
     SafetensorsEntry *entries = calloc(count + 1, sizeof *entries);
     size_t            written = 0;
     static const char zeros[1 << 17];
@@ -167,15 +168,16 @@ static void write_weights(const char *without, const char *extra, const char *re
             continue;
         }
         SafetensorsEntry *e = &entries[written++];
-        *e = (SafetensorsEntry){.name = t->name, .dtype = t->dtype, .rank = t->rank, .from = t};
+        *e                  = (SafetensorsEntry){.name = t->name, .dtype = t->dtype, .rank = t->rank, .from = t};
         memcpy(e->shape, t->shape, sizeof e->shape);
         if (reshaped != NULL && strcmp(t->name, reshaped) == 0) {
-            e->rank = 1;
+            e->rank     = 1;
             e->shape[0] = t->elements;
         }
     }
     if (extra != NULL) {
-        entries[written++] = (SafetensorsEntry){.name = extra, .dtype = extra_dtype, .rank = 1, .shape = {8}, .data = zeros};
+        entries[written++] =
+            (SafetensorsEntry){.name = extra, .dtype = extra_dtype, .rank = 1, .shape = {8}, .data = zeros};
     }
     start_from("tiny-llama");
     snprintf(path, sizeof path, "%s/model.safetensors", directory);
@@ -188,16 +190,17 @@ static void write_weights(const char *without, const char *extra, const char *re
 static void mismatched_tensors(void **state)
 {
     (void)state;
-    static const char *const some[] = {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight", "model.layers.2.mlp.up_proj.weight",
-                                       "model.layers.0.input_layernorm.weight"};
+    static const char *const some[] = {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight",
+                                       "model.layers.2.mlp.up_proj.weight", "model.layers.0.input_layernorm.weight"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         write_weights(some[i], NULL, NULL, DTYPE_F32);
         refused("a tensor is missing", some[i]);
     }
     write_weights(NULL, NULL, "model.layers.1.self_attn.o_proj.weight", DTYPE_F32);
     refused("another shape", "model.layers.1.self_attn.o_proj.weight");
-    static const char *const extras[] = {"model.layers.3.mlp.up_proj.weight", "model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.q_norm.weight",
-                                         "base_model.lora_A.weight", "inv_freq"};
+    static const char *const extras[] = {"model.layers.3.mlp.up_proj.weight", "model.layers.0.self_attn.q_proj.bias",
+                                         "model.layers.0.self_attn.q_norm.weight", "base_model.lora_A.weight",
+                                         "inv_freq"};
     for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
         write_weights(NULL, extras[i], NULL, DTYPE_F32);
         refused("a tensor that the model has no place for", extras[i]);
@@ -209,7 +212,8 @@ static void mismatched_tensors(void **state)
 static void harmless_tensors(void **state)
 {
     (void)state;
-    static const char *const extras[] = {"model.layers.0.self_attn.rotary_emb.inv_freq", "model.rotary_emb.inv_freq", "value_head.weight"};
+    static const char *const extras[] = {"model.layers.0.self_attn.rotary_emb.inv_freq", "model.rotary_emb.inv_freq",
+                                         "value_head.weight"};
     for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
         Error error;
         write_weights(NULL, extras[i], NULL, DTYPE_F32);
@@ -224,11 +228,57 @@ static void harmless_tensors(void **state)
     assert_non_null(strstr(error.text, "value_head.weight"));
 }
 
+/* tiny-qwen2, which is tied, with a head of its own in its file. */
+static void write_tied(bool same)
+{
+    Error             error = {0};
+    char              path[600];
+    SafetensorsSet   *set       = fixture_open(PARITY "/models/tiny-qwen2/model.safetensors");
+    const size_t      count     = safetensors_count(set);
+    const Safetensor *embedding = safetensors_find(set, "model.embed_tokens.weight");
+    SafetensorsEntry *entries   = calloc(count + 1, sizeof *entries);
+    float            *values    = fixture_f32(set, embedding->name, NULL);
+    for (size_t i = 0; i < count; i++) {
+        const Safetensor *t = safetensors_at(set, i);
+        entries[i]          = (SafetensorsEntry){.name = t->name, .dtype = t->dtype, .rank = t->rank, .from = t};
+        memcpy(entries[i].shape, t->shape, sizeof t->shape);
+    }
+    values[embedding->elements - 1] += same ? 0.0f : 1.0f;
+    entries[count] = (SafetensorsEntry){.name = "lm_head.weight", .dtype = DTYPE_F32, .rank = 2, .f32 = values};
+    memcpy(entries[count].shape, embedding->shape, sizeof embedding->shape);
+    start_from("tiny-qwen2");
+    snprintf(path, sizeof path, "%s/model.safetensors", directory);
+    unlink(path);
+    assert_int_equal(safetensors_write(path, entries, count + 1, &error), STATUS_OK);
+    free(values);
+    free(entries);
+    safetensors_close(set);
+}
+
+static void a_tied_head_is_the_embedding(void **state)
+{
+    (void)state;
+    Error error;
+    write_tied(true);
+    Model *model = load(&error);
+    if (model == NULL) {
+        fail_msg("the embedding as a head beside it: %s", error.text);
+    }
+    model_free(model);
+    write_tied(false);
+    refused("another head beside a tied embedding", "tie_word_embeddings");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(bad_configs),   fixture_test(bad_indexes),        fixture_test(bad_safetensors),
-        fixture_test(missing_files), fixture_test(mismatched_tensors), fixture_test(harmless_tensors),
+        fixture_test(bad_configs),
+        fixture_test(bad_indexes),
+        fixture_test(bad_safetensors),
+        fixture_test(missing_files),
+        fixture_test(mismatched_tensors),
+        fixture_test(harmless_tensors),
+        fixture_test(a_tied_head_is_the_embedding),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
