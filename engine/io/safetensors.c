@@ -136,6 +136,24 @@ static Status open_index(SafetensorsSet *set, const char *directory, const char 
     return status;
 }
 
+/* Neither is there. */
+static Status no_weights(const char *directory, Error *error)
+{
+    char *pickle       = path_join(directory, "pytorch_model.bin"),
+         *shards       = path_join(directory, "pytorch_model.bin.index.json");
+    const bool pickled = (pickle != NULL && file_exists(pickle)) || (shards != NULL && file_exists(shards));
+    free(pickle);
+    free(shards);
+    return pickled ? error_set(error, STATUS_BAD_INPUT,
+                               "%s holds its weights as pytorch_model.bin, which is not read; save the model anew with "
+                               "transformers' save_pretrained, as safetensors",
+                               directory)
+                   : error_set(error, STATUS_BAD_INPUT,
+                               "%s holds neither model.safetensors nor model.safetensors.index.json; wanted a Hugging "
+                               "Face model directory",
+                               directory);
+}
+
 static Status open_directory(SafetensorsSet *set, const char *directory, Error *error)
 {
     char  *single = path_join(directory, "model.safetensors");
@@ -148,10 +166,7 @@ static Status open_directory(SafetensorsSet *set, const char *directory, Error *
     } else if (file_exists(index)) {
         status = open_index(set, directory, index, error);
     } else {
-        status = error_set(error, STATUS_BAD_INPUT,
-                           "%s holds neither model.safetensors nor model.safetensors.index.json; wanted a Hugging Face "
-                           "model directory",
-                           directory);
+        status = no_weights(directory, error);
     }
     free(single);
     free(index);

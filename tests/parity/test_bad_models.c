@@ -142,7 +142,10 @@ static void missing_files(void **state)
     start_from("tiny-llama");
     snprintf(path, sizeof path, "%s/model.safetensors", directory);
     unlink(path);
-    refused("no weights", directory);
+    refused("no weights", "holds neither");
+    snprintf(path, sizeof path, "%s/pytorch_model.bin", directory);
+    assert_int_equal(file_write_atomic(path, "PK", 2, NULL), STATUS_OK);
+    refused("a pickle", "save_pretrained");
     start_from("tiny-llama");
     replace("model.safetensors", PARITY); /* a directory */
     refused("a directory for a file", directory);
