@@ -53,6 +53,20 @@ bool file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+Status file_check_access(const char *directory, Error *error)
+{
+    struct stat info;
+    int         number = stat(directory, &info) == 0 ? 0 : errno;
+    if (number == 0 && S_ISDIR(info.st_mode) && access(directory, R_OK | X_OK) != 0) {
+        number = errno;
+    }
+    return number == EACCES
+               ? error_set(error, STATUS_BAD_INPUT,
+                           "cannot look into %s: %s; change its permissions, or those of the directories that it is in",
+                           directory, strerror(number))
+               : STATUS_OK;
+}
+
 bool file_is_directory(const char *path)
 {
     struct stat info;

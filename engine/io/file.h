@@ -64,6 +64,9 @@ Status file_remove(const char *path, Error *error);
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 
+/* STATUS_BAD_INPUT where a directory that is there may not be looked into: all its files seem to be missing then. */
+Status file_check_access(const char *directory, Error *error);
+
 /* "directory/name", malloc'ed; NULL if out of memory. An empty directory gives `name`. */
 char *path_join(const char *directory, const char *name);
 

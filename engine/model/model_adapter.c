@@ -38,6 +38,9 @@ static bool holds(const char *directory, const char *name)
 
 Status model_check_directory(const char *directory, Error *error)
 {
+    if (file_check_access(directory, error) != STATUS_OK) {
+        return error->status;
+    }
     if (!file_is_directory(directory)) {
         return error_set(error, STATUS_BAD_INPUT,
                          file_exists(directory) ? "%s is no directory; " WANTED : "there is no directory %s; " WANTED,

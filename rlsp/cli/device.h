@@ -17,6 +17,9 @@ typedef struct CliDevice {
 /* NULL with *error set. */
 Gpu *cli_open_device(const CliDevice *device, Error *error);
 
+/* Says on stderr that a model of more than a GiB is being loaded, how large it is and from where: it takes a while. */
+void cli_say_loading(const char *command, const char *directory);
+
 /* The option of such a command; its choices: run_kernels_names (rlsp/run/config.h). */
 #define CLI_KERNELS_HELP                                                                                               \
     "which kernels multiply matrices; probe: those measured once to be fastest on this device; auto: probe on GPUs "   \

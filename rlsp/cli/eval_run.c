@@ -255,6 +255,7 @@ static Status open_device(EvalRun *run, Error *error)
                                                           .folder  = run->out,
                                                           .resumed = run->begun},
                                              error);
+    cli_say_loading("eval", settings->model);
     run->model             = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
                                                                    (WeightFormat)settings->weights, error)
                                               : NULL;

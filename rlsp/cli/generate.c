@@ -305,6 +305,7 @@ static Status generate(Generation *g, Error *error)
     }
     if (status == STATUS_OK && (conversation || g->prompts.count > 0)) {
         g->gpu = cli_open_device(&(CliDevice){.command = "generate", .options = {.select = g->options.device, .validate = g->options.validate}, .kernels = g->options.kernels, .compute = (ComputeType)g->options.compute}, error);
+        cli_say_loading("generate", g->options.model);
         g->model = g->gpu != NULL ? model_load_adapted(g->gpu, g->options.model, g->options.adapter, (WeightFormat)g->options.weights, error) : NULL;
         status = g->model != NULL ? model_set_compute(g->model, (ComputeType)g->options.compute, error) : error->status;
         g->config.compute = (ComputeType)g->options.compute;

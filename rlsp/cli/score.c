@@ -131,6 +131,7 @@ static Status score(Scorer *s, Error *error)
         return status;
     }
     s->gpu = cli_open_device(&(CliDevice){.command = "score", .options = {.select = s->device, .validate = s->validate}, .kernels = s->kernels, .compute = (ComputeType)s->compute}, error);
+    cli_say_loading("score", s->model_path);
     s->model = s->gpu != NULL ? model_load_adapted(s->gpu, s->model_path, s->adapter_path, (WeightFormat)s->weights, error) : NULL;
     status = s->model != NULL ? model_set_compute(s->model, (ComputeType)s->compute, error) : error->status;
     status = status == STATUS_OK ? plan(s, error) : status;

@@ -9,6 +9,7 @@
 #include "engine/io/file.h"
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/device.h"
 #include "rlsp/cli/profile.h"
 #include "rlsp/cli/train_process.h"
 #include "rlsp/run/json_line.h"
@@ -97,6 +98,9 @@ static void print_profile(Gpu *gpu, double steps)
 
 static Status train(Trainer *trainer, Error *error)
 {
+    if (trainer->session.config != NULL && trainer->session.config->model.path[0] != '\0') {
+        cli_say_loading("train", trainer->session.config->model.path);
+    }
     Session *session = session_open(&trainer->session, error);
     if (session == NULL) {
         return error->status;

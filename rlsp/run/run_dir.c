@@ -142,8 +142,8 @@ RunDir *run_dir_open(const char *path, bool write, Error *error)
         return NULL;
     }
     run_dir_join(run, name, "config.json");
-    Status status = STATUS_OK;
-    if (!file_exists(name)) {
+    Status status = file_check_access(run->path, error);
+    if (status == STATUS_OK && !file_exists(name)) {
         status = error_set(error, STATUS_BAD_INPUT, "%s is no run directory: it has no config.json", run->path);
     } else if (write) {
         status = take_lock(run, error);

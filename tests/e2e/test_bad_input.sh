@@ -116,7 +116,19 @@ if [ "$(id -u)" -ne 0 ]; then
     mkdir "$work/closed" && chmod 555 "$work/closed"
     smoke "$work/closed"
     said "a read-only directory" 1 $? "$work/closed"
+    chmod 000 "$work/closed"
+    "$rlsp" generate --model "$work/closed" --prompt 1 >"$work/out" 2>"$work/err"
+    said "a model that may not be read" 2 $? "cannot look into $work/closed: Permission denied"
+    "$rlsp" export "$work/closed" --out "$work/exported" >"$work/out" 2>"$work/err"
+    said "a run that may not be read" 2 $? "cannot look into $work/closed: Permission denied"
 fi
+
+# --- a large model is told before it is loaded: here one that is a hole in a file
+mkdir "$work/large" && cp "$models/tiny-llama/"*.json "$work/large" && truncate -s 2G "$work/large/model.safetensors" 2>/dev/null && {
+    echo '{"ids":[1,2]}' | "$rlsp" score --model "$work/large" >"$work/out" 2>"$work/err"
+    said "a hole as a model" 2 $? "$work/large/model.safetensors"
+    head -1 "$work/err" | grep -qF "rlsp score: loading $work/large, 2.0 GiB" || fail "a large model is loaded without a word"
+}
 
 # --- a run where a model is wanted, a model without its tokenizer
 "$rlsp" generate --model "$work/data" --prompt 1 >"$work/out" 2>"$work/err"
