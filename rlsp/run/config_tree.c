@@ -81,7 +81,15 @@ static Status localise(const ConfigKey *key, cJSON *value, const char *directory
 
 Status config_unknown_key(const char *origin, const char *where, const char *path, Error *error)
 {
-    char nearest[RUN_NAME_SIZE];
+    char nearest[RUN_NAME_SIZE], outer[KEY_PATH_SIZE];
+    snprintf(outer, sizeof outer, "%s", path);
+    for (char *dot; (dot = strrchr(outer, '.')) != NULL;) {
+        *dot = '\0';
+        if (config_key_find(outer) != NULL) {
+            return error_set(error, STATUS_BAD_INPUT, "%s: unknown key '%s': '%s' is a value and has no keys in it", origin,
+                             where, outer);
+        }
+    }
     config_key_nearest(path, nearest);
     return error_set(error, STATUS_BAD_INPUT,
                      "%s: unknown key '%s'; the nearest is '%s' (rlsp config --keys lists all)", origin, where,

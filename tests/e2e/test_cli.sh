@@ -62,6 +62,7 @@ for file in "$source"/configs/*.json; do
 done
 expect 0 '	"steps":	7,' "" config "$source/configs/countdown.json" --set rl.steps=7
 expect 2 "" "'rl.steps'" config "$source/configs/countdown.json" --set rl.stpes=7
+expect 2 "" "'rl.steps' is a value and has no keys in it" config --set rl.steps.x=3
 echo '{"rl": {"kl_coeff": 1}}' >"$work/typo.json"
 expect 2 "" "typo.json: unknown key 'rl.kl_coeff'; the nearest is 'rl.kl_coef'" config "$work/typo.json"
 echo '{"rl": {"kl_coef": 1}' >"$work/torn.json"
