@@ -86,8 +86,8 @@ Status config_unknown_key(const char *origin, const char *where, const char *pat
     for (char *dot; (dot = strrchr(outer, '.')) != NULL;) {
         *dot = '\0';
         if (config_key_find(outer) != NULL) {
-            return error_set(error, STATUS_BAD_INPUT, "%s: unknown key '%s': '%s' is a value and has no keys in it", origin,
-                             where, outer);
+            return error_set(error, STATUS_BAD_INPUT, "%s: unknown key '%s': '%s' is a value and has no keys in it",
+                             origin, where, outer);
         }
     }
     config_key_nearest(path, nearest);
