@@ -7,7 +7,7 @@ enum { NVIDIA = 0x10de, AMD = 0x1002, INTEL = 0x8086, MESA = 0x10005 };
 typedef struct CoopmatRow {
     const char  *name;
     uint32_t     vendor_id; /* 0: any                                                       */
-    uint32_t     m;         /* of the shapes that the device multiplies; 0: any             */
+    uint32_t     m, n;      /* of the shapes that the device multiplies; 0: any             */
     uint32_t     subgroup;  /* asked for, if the device has it; 0: the device's usual one   */
     CoopmatTiles tiles[COOPMAT_SIZES];
 } CoopmatRow;
@@ -19,16 +19,20 @@ static const CoopmatRow table[] = {
     {"NVIDIA, Turing and later",
      NVIDIA,
      16,
+     0,
      32,
      {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}, {16, 64, 16, 16, 64, 2}}},
     {"AMD, RDNA3 and later",
      AMD,
      16,
+     0,
      64,
      {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}, {16, 64, 16, 16, 64, 2}}},
-    {"Intel, Xe2", INTEL, 8, 16, {{128, 128, 16, 32, 32, 1}, {64, 64, 16, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
-    {"lavapipe", MESA, 8, 8, {{32, 32, 16, 8, 16, 1}, {16, 16, 8, 8, 16, 2}}}, /* compiles soon */
-    {"any", 0, 0, 0, {{64, 64, 32, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
+    /* With 128 registers a thread: larger parts or steps spill, and wider subgroups too (Mesa's compiler). */
+    {"Intel, Xe-HPG", INTEL, 8, 8, 8, {{128, 128, 16, 16, 16, 1}, {64, 64, 16, 16, 16, 1}, {32, 32, 16, 16, 16, 1}}},
+    {"Intel, Xe2", INTEL, 8, 16, 16, {{128, 128, 16, 32, 32, 1}, {64, 64, 16, 32, 16, 1}, {32, 32, 16, 16, 32, 1}}},
+    {"lavapipe", MESA, 8, 0, 8, {{32, 32, 16, 8, 16, 1}, {16, 16, 8, 8, 16, 2}}}, /* compiles soon */
+    {"any", 0, 0, 0, 0, {{64, 64, 32, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
 };
 
 /* The largest product that a subgroup does at once, in sizes that the kernel takes. */
@@ -77,7 +81,8 @@ bool coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
         return false;
     }
     const CoopmatRow *row = table;
-    while ((row->vendor_id != 0 && row->vendor_id != info->vendor_id) || (row->m != 0 && row->m != coopmat->shape.m)) {
+    while ((row->vendor_id != 0 && row->vendor_id != info->vendor_id) || (row->m != 0 && row->m != coopmat->shape.m) ||
+           (row->n != 0 && row->n != coopmat->shape.n)) {
         row++;
     }
     const bool can    = row->subgroup >= info->min_subgroup && row->subgroup <= info->max_subgroup;

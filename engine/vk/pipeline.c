@@ -59,16 +59,24 @@ static bool shader_bindings(const EmbeddedShader *shader, GpuPipeline *pipeline)
     return true;
 }
 
-/* Whether a shader multiplies matrices, which a device that cannot must not even be shown. */
-static bool needs_matrices(const EmbeddedShader *shader)
+/* Whether a shader says that it needs one of the SPIR-V capabilities from `first` to `last`. */
+static bool needs(const EmbeddedShader *shader, uint32_t first, uint32_t last)
 {
-    enum { OP_CAPABILITY = 17, COOPERATIVE_MATRIX = 6022 };
+    enum { OP_CAPABILITY = 17 };
     for (size_t i = 5; i + 1 < shader->bytes / 4 && (shader->words[i] & 0xffffu) == OP_CAPABILITY; i += 2) {
-        if (shader->words[i + 1] == COOPERATIVE_MATRIX) {
+        if (shader->words[i + 1] >= first && shader->words[i + 1] <= last) {
             return true;
         }
     }
     return false;
+}
+
+/* Whether the device has the matrices that a shader multiplies, if it does; else it must not even be shown it. */
+static bool has_matrices(const Gpu *gpu, const EmbeddedShader *shader)
+{
+    enum { COOPERATIVE_MATRIX = 6022, REDUCTIONS_NV = 5430, BLOCK_LOADS_NV = 5440 };
+    return (gpu->info.tier.cooperative_matrix || !needs(shader, COOPERATIVE_MATRIX, COOPERATIVE_MATRIX)) &&
+           (gpu->info.tier.cooperative_matrix2 || !needs(shader, REDUCTIONS_NV, BLOCK_LOADS_NV));
 }
 
 /* --- compiling --------------------------------------------------------------- */
@@ -188,7 +196,7 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
         error_set(error, STATUS_FAILED, "kernel '%s' is not in this build", kernel);
         return NULL;
     }
-    if (needs_matrices(shader) && !gpu->info.tier.cooperative_matrix) {
+    if (!has_matrices(gpu, shader)) {
         error_set(error, STATUS_FAILED, "kernel '%s' needs cooperative matrices, which device %d (%s) has not", kernel,
                   gpu->info.index, gpu->info.name);
         return NULL;
@@ -332,40 +340,14 @@ void gpu_pipelines_close(Gpu *gpu)
 
 /* --- every pipeline, for devices that only compile -------------------------------- */
 
-static void statistics_text(Gpu *gpu, VkPipeline pipeline, char *text, size_t size)
-{
-    text[0] = 0;
-    PFN_vkGetPipelineExecutableStatisticsKHR get =
-        (PFN_vkGetPipelineExecutableStatisticsKHR)vkGetDeviceProcAddr(gpu->device, "vkGetPipelineExecutableStatisticsKHR");
-    if (!gpu->executable_statistics || get == NULL) {
-        return;
-    }
-    VkPipelineExecutableInfoKHR      info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR, .pipeline = pipeline};
-    VkPipelineExecutableStatisticKHR rows[64];
-    uint32_t                         count = 64;
-    for (uint32_t i = 0; i < count; i++) {
-        rows[i] = (VkPipelineExecutableStatisticKHR){.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_STATISTIC_KHR};
-    }
-    if (get(gpu->device, &info, &count, rows) < 0) {
-        return;
-    }
-    size_t length = 0;
-    for (uint32_t i = 0; i < count && length < size; i++) {
-        unsigned long long value = rows[i].format == VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_FLOAT64_KHR
-                                       ? (unsigned long long)rows[i].value.f64
-                                       : (unsigned long long)rows[i].value.u64;
-        length += (size_t)snprintf(text + length, size - length, "%s%s=%llu", i > 0 ? "; " : "", rows[i].name, value);
-    }
-}
-
-bool gpu_compile(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, GpuCompileReport report,
-                 void *user)
+bool gpu_compile(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
+                 GpuCompileReport report, void *user)
 {
     Error        error            = {0};
     char         statistics[2048] = "";
-    GpuPipeline *pipeline         = gpu_pipeline(gpu, kernel, spec, spec_count, 0, &error);
+    GpuPipeline *pipeline         = gpu_pipeline(gpu, kernel, spec, spec_count, subgroup, &error);
     if (pipeline != NULL) {
-        statistics_text(gpu, pipeline->pipeline, statistics, sizeof statistics);
+        gpu_pipeline_text(gpu, pipeline->pipeline, statistics, sizeof statistics);
     }
     report(user, kernel, statistics, pipeline == NULL ? error.text : NULL);
     return pipeline != NULL;
@@ -376,8 +358,8 @@ int gpu_compile_all(Gpu *gpu, GpuCompileReport report, void *user)
     const uint32_t spec[] = {64};
     int            failures = 0;
     for (size_t i = 0; i < embedded_shader_count; i++) {
-        if (!needs_matrices(&embedded_shaders[i]) || gpu->info.tier.cooperative_matrix) {
-            failures += !gpu_compile(gpu, embedded_shaders[i].name, spec, 1, report, user);
+        if (has_matrices(gpu, &embedded_shaders[i])) {
+            failures += !gpu_compile(gpu, embedded_shaders[i].name, spec, 1, 0, report, user);
         }
     }
     return failures;

@@ -202,4 +202,8 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
 void         gpu_pipelines_open(Gpu *gpu);  /* loads the on-disk cache */
 void         gpu_pipelines_close(Gpu *gpu); /* writes it, frees everything */
 
+/* "name=value; name=value…": what the driver says about the pipeline, or about its executable with the widest subgroups
+ * where it made several, as large dispatches run that. Empty where it says nothing. */
+void gpu_pipeline_text(Gpu *gpu, VkPipeline pipeline, char *text, size_t size);
+
 #endif

@@ -2,13 +2,15 @@
  *
  *     compile_all NAME                      (a part of the device's name) every shader, by default
  *     compile_all NAME KERNEL:64,4,... ...  these, with specialization constants 0, 1, ...
+ *     compile_all NAME KERNEL@16:64,... ... in subgroups of 16
  *
  * Prints a row per kernel with what the driver says about it (registers, spills,
  * instructions; VK_KHR_pipeline_executable_properties). Exit status: 0 all
  * compiled, 1 some did not, 77 there is no such device.
  *
  * Meant for devices without hardware, such as Mesa's AMD driver with
- * RADV_FORCE_FAMILY set: see amd_null_compile.sh.
+ * RADV_FORCE_FAMILY set (amd_null_compile.sh), or those of null_gpu/
+ * (intel_null_compile.sh).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +23,42 @@ enum { NO_DEVICE = 77, MAX_DEVICES = 16 };
 
 typedef struct Column {
     const char *title;
-    const char *statistic; /* as Mesa's AMD driver names it */
+    const char *statistic; /* as the driver names it */
 } Column;
 
-static const Column columns[] = {{"VGPRs", "VGPRs"},
-                                 {"spilled VGPRs", "Spilled VGPRs"},
-                                 {"spilled SGPRs", "Spilled SGPRs"},
-                                 {"scratch bytes", "Scratch size"},
-                                 {"shared bytes", "LDS size"},
-                                 {"waves per SIMD", "Subgroups per SIMD"},
-                                 {"instructions", "Instructions"},
-                                 {"latency", "Latency"},
-                                 {"inverse throughput", "Inverse Throughput"}};
-enum { COLUMNS = sizeof columns / sizeof columns[0] };
+enum { COLUMNS = 9 };
+
+/* Of Mesa's drivers: the first whose first statistic is among a kernel's, or the last. */
+static const Column drivers[][COLUMNS] = {
+    {{"SIMD", "Max dispatch width"}, /* Intel's */
+     {"spills", "Spills"},
+     {"fills", "Fills"},
+     {"scratch bytes", "Scratch Memory Size"},
+     {"shared bytes", "Workgroup Memory Size"},
+     {"live registers", "Max live registers"},
+     {"instructions", "Instructions"},
+     {"sends", "SENDs"},
+     {"cycles", "Cycles"}},
+    {{"VGPRs", "VGPRs"}, /* AMD's */
+     {"spilled VGPRs", "Spilled VGPRs"},
+     {"spilled SGPRs", "Spilled SGPRs"},
+     {"scratch bytes", "Scratch size"},
+     {"shared bytes", "LDS size"},
+     {"waves per SIMD", "Subgroups per SIMD"},
+     {"instructions", "Instructions"},
+     {"latency", "Latency"},
+     {"inverse throughput", "Inverse Throughput"}},
+    {{"SIMD", "Subgroup size"}, /* Intel's before Mesa 25 */
+     {"spills", "Spill Count"},
+     {"fills", "Fill Count"},
+     {"scratch bytes", "Scratch Memory Size"},
+     {"shared bytes", "Workgroup Memory Size"},
+     {"live registers", "Max live registers"},
+     {"instructions", "Instruction Count"},
+     {"sends", "SEND Count"},
+     {"cycles", "Cycle Count"}},
+};
+enum { DRIVERS = sizeof drivers / sizeof drivers[0] };
 
 /* The value of `name` in "name=value; name=value…", "-" where it is not there. */
 static void statistic(const char *statistics, const char *name, char *value, size_t size)
@@ -53,9 +78,24 @@ static void statistic(const char *statistics, const char *name, char *value, siz
 }
 
 typedef struct Report {
-    const char *row; /* as it was asked for; NULL: the kernel's name */
-    int         compiled;
+    const char   *row;     /* as it was asked for; NULL: the kernel's name */
+    const Column *columns; /* NULL: nothing is printed yet                 */
+    int           compiled;
 } Report;
+
+static const Column *print_titles(const char *statistics)
+{
+    int driver = 0;
+    while (driver < DRIVERS - 1 && strstr(statistics, drivers[driver][0].statistic) == NULL) {
+        driver++;
+    }
+    printf("%-26s", "");
+    for (int i = 0; i < COLUMNS; i++) {
+        printf(" %s", drivers[driver][i].title);
+    }
+    printf("\n");
+    return drivers[driver];
+}
 
 static void print_row(void *user, const char *kernel, const char *statistics, const char *failure)
 {
@@ -66,11 +106,12 @@ static void print_row(void *user, const char *kernel, const char *statistics, co
         return;
     }
     report->compiled++;
+    report->columns = report->columns != NULL ? report->columns : print_titles(statistics);
     printf("%-26s", kernel);
     for (int i = 0; i < COLUMNS; i++) {
         char value[32];
-        statistic(statistics, columns[i].statistic, value, sizeof value);
-        printf(" %*s", (int)strlen(columns[i].title), value);
+        statistic(statistics, report->columns[i].statistic, value, sizeof value);
+        printf(" %*s", (int)strlen(report->columns[i].title), value);
     }
     printf("\n");
 }
@@ -87,26 +128,28 @@ static bool is_there(const char *name)
     return false;
 }
 
-/* KERNEL:64,4,… */
+/* KERNEL[@16][:64,4,…] */
 static bool compile_row(Gpu *gpu, const char *row, Report *report)
 {
     uint32_t    spec[GPU_MAX_SPECS], count = 0;
     char        kernel[64];
-    const char *at = strchr(row, ':');
-    snprintf(kernel, sizeof kernel, "%.*s", (int)strcspn(row, ":"), row);
+    const char *at = strchr(row, ':'), *subgroup = strchr(row, '@');
+    snprintf(kernel, sizeof kernel, "%.*s", (int)strcspn(row, "@:"), row);
     while (at != NULL && *at != '\0' && count < GPU_MAX_SPECS) {
         char *end;
         spec[count++] = (uint32_t)strtoul(at + 1, &end, 10);
         at            = end;
     }
     report->row = row;
-    return gpu_compile(gpu, kernel, spec, count, print_row, report);
+    return gpu_compile(gpu, kernel, spec, count, subgroup == NULL ? 0 : (uint32_t)strtoul(subgroup + 1, NULL, 10),
+                       print_row, report);
 }
 
 int main(int argc, char **argv)
 {
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* a row stands while the next one is compiled */
     if (argc < 2) {
-        fprintf(stderr, "usage: compile_all NAME [KERNEL:CONSTANT,...]...\n");
+        fprintf(stderr, "usage: compile_all NAME [KERNEL[@SUBGROUP][:CONSTANT,...]]...\n");
         return 2;
     }
     if (!is_there(argv[1])) {
@@ -119,12 +162,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "compile_all: %s\n", error.text);
         return 1;
     }
-    printf("%s, %s, subgroups of %u\n%-26s", gpu_info(gpu)->name, gpu_info(gpu)->driver, gpu_info(gpu)->subgroup_size,
-           "");
-    for (int i = 0; i < COLUMNS; i++) {
-        printf(" %s", columns[i].title);
-    }
-    printf("\n");
+    printf("%s, %s, subgroups of %u\n", gpu_info(gpu)->name, gpu_info(gpu)->driver, gpu_info(gpu)->subgroup_size);
     Report report   = {0};
     int    failures = argc == 2 ? gpu_compile_all(gpu, print_row, &report) : 0;
     for (int i = 2; i < argc; i++) {

@@ -1,0 +1,42 @@
+#!/bin/sh
+# intel_static.sh COMPILE_ALL: what Mesa's Intel compiler says about the kernels in which a GPU spends its time, for four
+# generations of cards, with no Intel card present (see tests/tools/intel_null_compile.sh): width of a subgroup,
+# spilled and refilled registers, live registers, instructions, and the compiler's estimate of a thread's cycles.
+# Mesa 25 or newer; the products on matrix units only where the build has them. Exit status: 0 none of them spills, 1
+# one does, 77 this machine's Mesa has no such device.
+set -u
+
+hot="gemm_tiled gemm_reduce gemm_weight gemm_few attention_decode rmsnorm rmsnorm_backward swiglu
+swiglu_backward rope logits_statistics logits_backward columns adamw"
+# As engine/ops/attention_tiled.c divides them, for heads of 64 and 128: threads, heads, key heads, head size, ...
+attention="attention_tiled:256,32,8,64,1,4,64,0,16,8,16 attention_tiled:256,32,8,128,1,4,64,0,16,8,16
+attention_tiled_backward_q:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_q:256,32,8,128,1,4,64,0,16,8,16
+attention_tiled_backward_kv:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_kv:256,32,8,128,2,2,64,0,16,8,16"
+
+# As engine/ops/matmul_coopmat.c has them, of the three layouts and with A and B in f32 and in halves.
+matrices() { # SUBGROUP M,N,K THREADS,TILE,TILE,PART,PART STEP
+    for kernel in gemm_coopmat gemm_coopmat_bf16; do
+        for layout in 0 1 2; do
+            for operands in 12 15; do
+                echo "$kernel@$1:${3%%,*},$layout,${3#*,},$2,$4,1,$operands"
+            done
+        done
+    done
+}
+xe_hpg="$(matrices 8 8,8,16 512,128,128,16,16 16) $(matrices 8 8,8,16 128,64,64,16,16 16)"
+xe2="$(matrices 16 8,16,16 512,128,128,16,32 32) $(matrices 16 8,16,16 128,64,64,16,32 16)"
+
+null_compile=$(dirname "$0")/../tools/intel_null_compile.sh
+# shellcheck disable=SC2086 # one argument each
+table=$(NULL_GPUS='skl tgl dg2 bmg' sh "$null_compile" "$1" $hot $attention) || { status=$?; echo "$table"; exit "$status"; }
+# shellcheck disable=SC2086
+table="$table
+$(NULL_GPUS=dg2 sh "$null_compile" "$1" $xe_hpg)
+$(NULL_GPUS=bmg sh "$null_compile" "$1" $xe2)"
+printf '%s\n' "$table" | awk '
+    BEGIN { print "| card | kernel | SIMD | spills | fills | live registers | instructions | cycles |"
+            print "| --- | --- | --- | --- | --- | --- | --- | --- |" }
+    /^== / { card = $2 }
+    NF == 10 && $2 ~ /^[0-9]+$/ { printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", card, $1, $2, $3, $4, $7, $8, $10
+                                  spills += $3 > 0; rows++ }
+    END { printf "%d kernels, %d spill\n", rows, spills; exit spills > 0 || rows == 0 }'
