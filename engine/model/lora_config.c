@@ -153,8 +153,9 @@ Status lora_config_write(const LoraConfig *config, const char *path, const char 
     }
     cJSON *list = whole ? cJSON_AddArrayToObject(root, "target_modules") : NULL;
     for (Projection t = 0; list != NULL && t < PROJECTIONS; t++) {
-        cJSON *name = (config->targets >> t & 1) != 0 ? cJSON_CreateString(projection_name(t)) : NULL;
-        whole       = whole && (!(config->targets >> t & 1) != 0 || (name != NULL && cJSON_AddItemToArray(list, name)));
+        const bool wanted = (config->targets >> t & 1) != 0;
+        cJSON     *name   = wanted ? cJSON_CreateString(projection_name(t)) : NULL;
+        whole             = whole && (!wanted || (name != NULL && cJSON_AddItemToArray(list, name)));
     }
     const Status status = whole && list != NULL
                               ? json_write_file(path, root, error)
