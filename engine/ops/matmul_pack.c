@@ -1,14 +1,15 @@
 /* B in panels, as gemm_lanes.comp reads it: for one pass of a product, or once for many products. */
 #include "engine/ops/matmul_parts.h"
 
-uint64_t matmul_panels_size(const MatmulPlan *plan, uint32_t n, uint32_t k)
+/* Bytes of the panels of n columns. */
+static uint64_t panels_size(const MatmulPlan *plan, uint32_t n, uint32_t k)
 {
     return (uint64_t)ceil_div(n, plan->tile_n) * plan->tile_n * matmul_panel_length(k) * 4;
 }
 
 GpuSpan matmul_panels_pass(GpuSpan panels, const MatmulPlan *plan, uint32_t n, uint32_t first, uint32_t count)
 {
-    return gpu_span_slice(panels, matmul_panels_size(plan, n, first), matmul_panels_size(plan, n, count));
+    return gpu_span_slice(panels, panels_size(plan, n, first), panels_size(plan, n, count));
 }
 
 void matmul_record_pack(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan panels, uint32_t first,
@@ -37,7 +38,7 @@ void matmul_record_pack(GpuStream *stream, const Matmul *p, const MatmulPlan *pl
 uint64_t matmul_piece_panels(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k)
 {
     const MatmulPlan plan = matmul_plan(stream, layout, 1, n, k);
-    return plan.kernel == KERNEL_LANES ? gpu_align(matmul_panels_size(&plan, n, k)) : 0;
+    return plan.kernel == KERNEL_LANES ? gpu_align(panels_size(&plan, n, k)) : 0;
 }
 
 uint32_t matmul_panel_lines(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k, uint32_t first)

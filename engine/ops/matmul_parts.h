@@ -101,7 +101,6 @@ uint32_t matmul_weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, 
 uint64_t matmul_piece_panels(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k);
 /* The lines of the first such piece of a packed B from line `first` on; 0: not even one. */
 uint32_t matmul_panel_lines(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k, uint32_t first);
-uint64_t matmul_panels_size(const MatmulPlan *plan, uint32_t n, uint32_t k);
 GpuSpan  matmul_panels_pass(GpuSpan panels, const MatmulPlan *plan, uint32_t n, uint32_t first, uint32_t count);
 
 /* Packs k in [first, first + count) of B into `panels`, those of the pass. */

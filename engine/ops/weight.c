@@ -43,11 +43,6 @@ uint64_t weight_workspace_as(GpuStream *stream, ComputeType compute, uint32_t m,
     return larger(panel + larger(nt, nn), same);
 }
 
-uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns)
-{
-    return weight_workspace_as(stream, COMPUTE_F32, 4096, rows, columns);
-}
-
 /* Rows [first, first + count) of a weight. */
 static Weight weight_slice(const Weight *w, uint32_t first, uint32_t count)
 {

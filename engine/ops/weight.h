@@ -49,9 +49,6 @@ void weight_round(GpuStream *stream, const Weight *copy, GpuSpan values);
  * its format; 0 if it would not be used. */
 uint64_t weight_workspace_as(GpuStream *stream, ComputeType compute, uint32_t m, uint32_t rows, uint32_t columns);
 
-/* The same for f32, however many rows. */
-uint64_t weight_workspace(GpuStream *stream, uint32_t rows, uint32_t columns);
-
 /* y [tokens, columns] = rows ids[tokens] of the weight; ids are int32 in [0, rows). */
 void weight_embedding(GpuStream *stream, GpuSpan y, const Weight *weight, GpuSpan ids, uint32_t tokens);
 

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-void gpu_chain(VkPhysicalDeviceFeatures2 *features, void *structure)
+/* Puts the structure behind `features`. */
+static void chain(VkPhysicalDeviceFeatures2 *features, void *structure)
 {
     VkBaseOutStructure *added = structure;
     added->pNext              = features->pNext;
@@ -97,29 +98,29 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
     VkPhysicalDeviceSubgroupSizeControlFeatures subgroups = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-    gpu_chain(&features, &v12);
+    chain(&features, &v12);
     if (gpu_has_extension(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
-        gpu_chain(&features, &subgroups);
+        chain(&features, &subgroups);
     }
 #ifdef VK_KHR_cooperative_matrix
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
     if (gpu_has_extension(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) {
-        gpu_chain(&features, &matrix);
+        chain(&features, &matrix);
     }
 #endif
 #ifdef VK_KHR_shader_bfloat16
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bf16 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
     if (gpu_has_extension(extensions, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME)) {
-        gpu_chain(&features, &bf16);
+        chain(&features, &bf16);
     }
 #endif
 #ifdef VK_NV_cooperative_matrix2
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV};
     if (gpu_has_extension(extensions, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) {
-        gpu_chain(&features, &matrix2);
+        chain(&features, &matrix2);
     }
 #endif
     vkGetPhysicalDeviceFeatures2(physical, &features);
@@ -185,12 +186,12 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
                                        .computeFullSubgroups = VK_TRUE}};
     if (gpu_has_extension(extensions, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)) {
         VkPhysicalDeviceFeatures2 supported = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-        gpu_chain(&supported, &on->statistics);
+        chain(&supported, &on->statistics);
         vkGetPhysicalDeviceFeatures2(gpu->physical, &supported);
         on->statistics.pNext = NULL;
         if (on->statistics.pipelineExecutableInfo) {
             on->names[on->name_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
-            gpu_chain(&on->features, &on->statistics);
+            chain(&on->features, &on->statistics);
             gpu->executable_statistics = true;
         }
     }
@@ -202,15 +203,15 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
     }
     if (tier->subgroup_size_control) {
         on->names[on->name_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
-        gpu_chain(&on->features, &on->subgroups);
+        chain(&on->features, &on->subgroups);
     }
-    gpu_chain(&on->features, &on->v12);
+    chain(&on->features, &on->v12);
 #ifdef VK_KHR_cooperative_matrix
     if (tier->cooperative_matrix) {
         on->matrix = (VkPhysicalDeviceCooperativeMatrixFeaturesKHR){
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE};
         on->names[on->name_count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
-        gpu_chain(&on->features, &on->matrix);
+        chain(&on->features, &on->matrix);
     }
 #endif
 #ifdef VK_KHR_shader_bfloat16
@@ -224,7 +225,7 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
             .shaderBFloat16Type              = VK_TRUE,
             .shaderBFloat16CooperativeMatrix = VK_TRUE};
         on->names[on->name_count++] = VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME;
-        gpu_chain(&on->features, &on->bf16);
+        chain(&on->features, &on->bf16);
     }
 #endif
 #ifdef VK_NV_cooperative_matrix2
@@ -237,9 +238,9 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
             .cooperativeMatrixBlockLoads         = VK_TRUE};
         on->halves = (VkPhysicalDevice16BitStorageFeatures){
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, .storageBuffer16BitAccess = VK_TRUE};
-        gpu_chain(&on->features, &on->halves);
+        chain(&on->features, &on->halves);
         on->names[on->name_count++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
-        gpu_chain(&on->features, &on->matrix2);
+        chain(&on->features, &on->matrix2);
     }
 #endif
 }

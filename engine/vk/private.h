@@ -147,7 +147,6 @@ typedef struct GpuEnabled {
 #endif
 } GpuEnabled;
 
-void gpu_chain(VkPhysicalDeviceFeatures2 *features, void *structure); /* puts it behind `features` */
 void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice physical, const GpuExtensions *extensions);
 void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *on); /* *on must outlive the opening */
 

@@ -65,8 +65,4 @@ void stream_next_commands(GpuStream *stream);
 void stream_section_begin(GpuStream *stream, const char *section);
 void stream_section_end(GpuStream *stream);
 
-/* Makes room in the current command buffer for work of so many guessed seconds (at pace 1), or goes on to the next.
- * false: it cannot, and the stream's error says why. */
-bool stream_budget(GpuStream *stream, double seconds);
-
 #endif

@@ -85,7 +85,9 @@ void stream_section_end(GpuStream *stream)
 
 /* --- submissions --------------------------------------------------------------- */
 
-bool stream_budget(GpuStream *stream, double seconds)
+/* Makes room in the current command buffer for work of so many guessed seconds (at pace 1), or goes on to the next.
+ * false: it cannot, and the stream's error says why. */
+static bool make_room(GpuStream *stream, double seconds)
 {
     const Gpu *gpu = stream->gpu;
     if (!gpu_budget_cuts(gpu)) {
@@ -195,7 +197,7 @@ static void record_part(GpuStream *stream, const Recorded *r, GpuGroups base, Gp
     const double bytes = r->bytes >= 0 ? r->bytes : gpu_bound_bytes(dispatch); /* unknown: it reads no more than all */
     const uint32_t before = stream->command_count;
     if (stream->error.status != STATUS_OK ||
-        !stream_budget(stream, share * gpu_guess_seconds(stream->gpu, r->flops, bytes))) {
+        !make_room(stream, share * gpu_guess_seconds(stream->gpu, r->flops, bytes))) {
         return;
     }
     if (first || stream->command_count != before) {
@@ -289,7 +291,7 @@ void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
     for (uint64_t done = 0; done < from.size; done += COPY_BYTES) {
         const uint64_t size = from.size - done < COPY_BYTES ? from.size - done : COPY_BYTES;
         const uint64_t at = to.offset + done, source = from.offset + done;
-        if (!stream_budget(stream, gpu_guess_seconds(stream->gpu, 0, 2 * (double)size))) {
+        if (!make_room(stream, gpu_guess_seconds(stream->gpu, 0, 2 * (double)size))) {
             return;
         }
         const Hazard accesses[2] = {{to.buffer->buffer, at, at + size, GPU_WRITE},
@@ -311,7 +313,7 @@ void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value)
     }
     for (uint64_t done = 0; done < span.size; done += COPY_BYTES) {
         const uint64_t size = span.size - done < COPY_BYTES ? span.size - done : COPY_BYTES, at = span.offset + done;
-        if (!stream_budget(stream, gpu_guess_seconds(stream->gpu, 0, (double)size))) {
+        if (!make_room(stream, gpu_guess_seconds(stream->gpu, 0, (double)size))) {
             return;
         }
         const Hazard access = {span.buffer->buffer, at, at + size, GPU_WRITE};

@@ -167,7 +167,7 @@ static void rows_do_not_meet(void **state)
         double        *values, *a                                   = fixture_doubles((size_t)batches[0] * columns, 1);
         const Weight   weight    = random_weight((WeightFormat)(i % WEIGHT_FORMATS), rows, columns, &values);
         GpuStream     *stream    = fixture_stream();
-        const uint64_t workspace = weight_workspace(stream, rows, columns),
+        const uint64_t workspace = weight_workspace_as(stream, COMPUTE_F32, batches[0], rows, columns),
                        panels    = weight_panel_bytes(stream, &weight);
         const GpuSpan packed     = panels > 0 ? fixture_empty(panels / 4) : (GpuSpan){0};
         Matmul        p          = {.layout = MATMUL_NT, .n = rows, .k = columns};

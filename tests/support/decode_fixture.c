@@ -17,7 +17,7 @@ const ModelConfig decode_config = {.family            = MODEL_LLAMA,
                                    .bos_token_id      = -1,
                                    .pad_token_id      = -1};
 
-Model *decode_model;
+static Model *decode_model;
 
 int32_t decode_expected[DECODE_REQUESTS][DECODE_NEW];
 float   decode_expected_logprobs[DECODE_REQUESTS][DECODE_NEW];

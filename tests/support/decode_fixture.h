@@ -16,7 +16,6 @@
 enum { DECODE_VOCAB = 96, DECODE_REQUESTS = 40, DECODE_NEW = 24, DECODE_LENGTH = 40, DECODE_PROMPT_MAX = 9 };
 
 extern const ModelConfig decode_config;
-extern Model            *decode_model;
 
 /* DecodeRequests with prompts of 1 to 9 tokens. */
 typedef struct DecodeRequests {

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/io/quantize.h"
 #include "engine/random.h"
@@ -116,20 +115,6 @@ void fixture_run(void)
     if (gpu_stream_run(fixture.stream, &error) != STATUS_OK) {
         fail_msg("the stream failed: %s", error.text);
     }
-}
-
-double fixture_time(int runs)
-{
-    double best = INFINITY;
-    fixture_run();
-    for (int i = 0; i < runs; i++) {
-        struct timespec start, end;
-        clock_gettime(CLOCK_MONOTONIC, &start);
-        fixture_run();
-        clock_gettime(CLOCK_MONOTONIC, &end);
-        best = fmin(best, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
-    }
-    return best;
 }
 
 void *fixture_alloc(size_t bytes)

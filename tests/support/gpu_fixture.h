@@ -56,7 +56,6 @@ void fixture_device_close(Gpu *gpu);
 Gpu       *fixture_gpu(void);
 GpuStream *fixture_stream(void);   /* begun, empty                                        */
 void       fixture_run(void);      /* gpu_stream_run; the test fails with its error text  */
-double     fixture_time(int runs); /* ends the recording; seconds of the fastest of `runs` runs after one to warm up */
 
 /* Host memory, zeroed, freed when the test ends. */
 void *fixture_alloc(size_t bytes);

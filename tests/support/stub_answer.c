@@ -7,7 +7,8 @@
 
 enum { LINES_MAX = 64, LINES_FULL = 6 };
 
-double stub_effort(const char *text)
+/* (different lines - 1) / 6, within 0 and 1. */
+static double effort_of(const char *text)
 {
     const char *lines[LINES_MAX];
     size_t      lengths[LINES_MAX];
@@ -39,7 +40,7 @@ static char *judge_answer(const cJSON *request, const char *head_text, StubFault
         cJSON_Delete(data);
         return NULL;
     }
-    const double effort = stub_effort(response->valuestring);
+    const double effort = effort_of(response->valuestring);
     const char  *key    = strstr(head_text, "Bearer ");
     switch (fault) {
     case STUB_NO_GRADE: snprintf(grade, sizeof grade, "I would rather not say."); break;
@@ -85,7 +86,7 @@ static char *reward_answer(const cJSON *request, StubFault fault)
             used += (size_t)sprintf(text + used, "%sNaN", i > 0 ? ", " : "");
         } else {
             used += (size_t)sprintf(text + used, "%s%.9g", i > 0 ? ", " : "",
-                                    cJSON_IsString(query) ? stub_effort(query->valuestring) : 0);
+                                    cJSON_IsString(query) ? effort_of(query->valuestring) : 0);
         }
     }
     if (text != NULL) {

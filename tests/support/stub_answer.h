@@ -10,7 +10,4 @@
  * faults that lie in the content are made here. */
 char *stub_answer(const char *request, size_t head, StubFault fault);
 
-/* (different lines - 1) / 6, within 0 and 1. */
-double stub_effort(const char *text);
-
 #endif

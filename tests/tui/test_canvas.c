@@ -13,20 +13,20 @@
 
 #define WIDE "\xE4\xBD\xA0" /* two columns */
 
-static char *written(const Canvas *canvas, void (*write)(const Canvas *, FILE *))
+static char *written(const Canvas *canvas)
 {
     char  *text = NULL;
     size_t bytes;
     FILE  *out = open_memstream(&text, &bytes);
     assert_non_null(out);
-    write(canvas, out);
+    canvas_write_text(canvas, out);
     assert_int_equal(fclose(out), 0);
     return text;
 }
 
 static void assert_canvas(const Canvas *canvas, const char *expected)
 {
-    char *text = written(canvas, canvas_write_text);
+    char *text = written(canvas);
     assert_string_equal(text, expected);
     free(text);
 }
@@ -195,23 +195,6 @@ static void test_sizes(void **state)
     assert_null(canvas_new(INT32_MAX, INT32_MAX));
 }
 
-static void test_ansi(void **state)
-{
-    (void)state;
-    Canvas         *canvas = new_canvas(12, 2);
-    const ThemeInk *good   = theme_ink(INK_GOOD);
-    char            expected[200];
-    area_text(canvas_area(canvas), 0, 0, INK_GOOD, ATTR_BOLD | ATTR_UNDERLINE, "ok", SIZE_MAX);
-    area_text(canvas_area(canvas), 2, 0, INK_TEXT, 0, " and", SIZE_MAX);
-    area_put(canvas_area(canvas), 1, 1, ' ', INK_TEXT, ATTR_REVERSE); /* a blank that shows */
-    char *text = written(canvas, canvas_write_ansi);
-    snprintf(expected, sizeof expected, "\033[0;1;4;38;2;%d;%d;%dmok\033[0m and\033[0m\n \033[0;7m \033[0m\n",
-             good->red, good->green, good->blue);
-    assert_string_equal(text, expected);
-    free(text);
-    canvas_free(canvas);
-}
-
 /* Even what is put into cells past the functions above does not reach a terminal. */
 static void test_writing_trusts_no_cell(void **state)
 {
@@ -222,12 +205,9 @@ static void test_writing_trusts_no_cell(void **state)
         canvas->cells[i].codes[0] = codes[i];
         canvas->cells[i].ink      = i == 7 ? 200 : INK_TEXT; /* nor any ink */
     }
-    char *text = written(canvas, canvas_write_text);
+    char *text = written(canvas);
     assert_int_equal(utf8_check(text, strlen(text)), strlen(text));
     assert_int_equal(strcspn(text, "\033\a\177\n"), strlen(text) - 1);
-    free(text);
-    text = written(canvas, canvas_write_ansi);
-    assert_non_null(strchr(text, 'a'));
     free(text);
     canvas_free(canvas);
 }
@@ -309,7 +289,7 @@ static void test_random(void **state)
             check_cells(canvas);
             check_outside(before, canvas, area);
         }
-        char *text = written(canvas, canvas_write_text);
+        char *text = written(canvas);
         assert_int_equal(utf8_check(text, strlen(text)), strlen(text));
         for (const char *at = text; *at != '\0'; at++) {
             assert_true((unsigned char)*at >= 0x20 || *at == '\n');
@@ -330,7 +310,6 @@ int main(void)
         cmocka_unit_test(test_put_unprintable),
         cmocka_unit_test(test_frame),
         cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_ansi),
         cmocka_unit_test(test_writing_trusts_no_cell),
         cmocka_unit_test(test_random),
     };

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/support/run_fixture.h"
-#include "tui/pane/pane_curves.h"
+#include "tui/pane/pane_curves_parts.h"
 
 enum { CURVE_PANES = 4 };
 
@@ -186,8 +186,7 @@ static void test_sets(void **state)
     assert_curves_show(panes.curves[3], "PPO - KL per trace", true);
     press(panes.curves[3], "M");
     assert_curves_show(panes.curves[3], "gradient norm - actor, critic", true);
-    assert_false(pane_curves_show(panes.curves[3], HISTORY_RL, "no_such_metric"));
-    assert_true(pane_curves_show(panes.curves[3], HISTORY_EVAL, "accuracy"));
+    curves_toggle(panes.curves[3], HISTORY_EVAL, "accuracy");
     assert_curves_show(panes.curves[3], "eval accuracy 100%", true);
     panes_close(&panes);
     history_close(run);

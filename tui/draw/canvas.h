@@ -72,9 +72,8 @@ Canvas *canvas_new(int width, int height); /* blank; NULL when out of memory or 
 void    canvas_free(Canvas *canvas);       /* NULL is allowed */
 void    canvas_clear(Canvas *canvas);
 
-/* As text, `height` lines without trailing blanks; and with SGR colours ("\033[…m", truecolor). */
+/* As text, `height` lines without trailing blanks. */
 void canvas_write_text(const Canvas *canvas, FILE *out);
-void canvas_write_ansi(const Canvas *canvas, FILE *out);
 
 /* A rectangle of a canvas, wholly inside it; may be empty. */
 typedef struct Area {

@@ -177,20 +177,6 @@ void curves_toggle(PaneCurves *pane, HistoryKind kind, const char *name)
     }
 }
 
-bool pane_curves_show(PaneCurves *pane, HistoryKind kind, const char *name)
-{
-    bool logged = false;
-    for (int r = 0; r < pane->run_count; r++) {
-        logged = logged || history_metric(pane->runs[r], kind, name) >= 0;
-    }
-    if (!logged || strlen(name) >= CURVE_NAME_BYTES) {
-        return false;
-    }
-    pane->chosen_count = 0;
-    curves_toggle(pane, kind, name);
-    return true;
-}
-
 /* The next thing that has data, round and round; with several runs every metric of a set is one. */
 static void next_set(PaneCurves *pane, int by)
 {

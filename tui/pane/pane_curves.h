@@ -49,7 +49,4 @@ Status pane_curves_plot(PaneCurves *pane, const char *title, const char *path, E
 bool   pane_curves_key(PaneCurves *pane, TerminalKey key);
 bool pane_curves_captures(const PaneCurves *pane); /* the list is open: keys belong to the pane before anything else */
 
-/* Puts a metric alone into the pane; false: no run has it. */
-bool pane_curves_show(PaneCurves *pane, HistoryKind kind, const char *name);
-
 #endif
