@@ -13,24 +13,9 @@
 
 #include "engine/error.h"
 #include "engine/ops/compute.h"
+#include "engine/ops/rope.h"
 
 typedef enum ModelFamily { MODEL_LLAMA, MODEL_QWEN2, MODEL_QWEN3 } ModelFamily;
-
-typedef enum RopeType { ROPE_DEFAULT, ROPE_LLAMA3, ROPE_LINEAR, ROPE_YARN } RopeType;
-
-/* Rotary positions. Longer contexts than a model was trained with, of original_max_position_embeddings tokens, come
- * from slower turns: linear (Chen et al. 2023) slows all of them by `factor`, llama3 and yarn (Peng et al. 2023) the
- * slow ones alone. */
-typedef struct RopeConfig {
-    double   theta;
-    RopeType type;
-    double   factor;                            /* linear, llama3, yarn: at least 1            */
-    double   low_freq_factor, high_freq_factor; /* llama3                                      */
-    uint32_t original_max_position_embeddings;  /* llama3, yarn                                */
-    double   beta_fast, beta_slow;              /* yarn: turns in the original context         */
-    double   attention_factor;                  /* yarn: what cos and sin are multiplied with  */
-    bool     exact_range;                       /* yarn: the betas' range is not rounded to pairs */
-} RopeConfig;
 
 typedef struct ModelConfig {
     ModelFamily family;

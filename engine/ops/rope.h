@@ -8,8 +8,23 @@
 #ifndef ENGINE_OPS_ROPE_H
 #define ENGINE_OPS_ROPE_H
 
-#include "engine/model/config.h"
 #include "engine/vk/stream.h"
+
+typedef enum RopeType { ROPE_DEFAULT, ROPE_LLAMA3, ROPE_LINEAR, ROPE_YARN } RopeType;
+
+/* Rotary positions. Longer contexts than a model was trained with, of original_max_position_embeddings tokens, come
+ * from slower turns: linear (Chen et al. 2023) slows all of them by `factor`, llama3 and yarn (Peng et al. 2023) the
+ * slow ones alone. */
+typedef struct RopeConfig {
+    double   theta;
+    RopeType type;
+    double   factor;                            /* linear, llama3, yarn: at least 1            */
+    double   low_freq_factor, high_freq_factor; /* llama3                                      */
+    uint32_t original_max_position_embeddings;  /* llama3, yarn                                */
+    double   beta_fast, beta_slow;              /* yarn: turns in the original context         */
+    double   attention_factor;                  /* yarn: what cos and sin are multiplied with  */
+    bool     exact_range;                       /* yarn: the betas' range is not rounded to pairs */
+} RopeConfig;
 
 /* table[positions, head_dim / 2, 2] = cos, sin of position * frequency, computed
  * in double; of YaRN both are times its attention factor, which a turn and its gradient

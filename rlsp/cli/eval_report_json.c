@@ -4,7 +4,7 @@
 
 #include "engine/io/sha256.h"
 #include "rlsp/cli/eval_report.h"
-#include "rlsp/train/trace_fields.h"
+#include "rlsp/task/trace_fields.h"
 
 /* {"1":…,"2":…}, a number of every point. */
 static void put_points(JsonLine *line, const char *name, const EvalPoint *points, int count, size_t offset)

@@ -6,7 +6,7 @@
 #include "rlsp/eval/vote.h"
 #include "rlsp/run/json_scan.h"
 #include "rlsp/run/line_file.h"
-#include "rlsp/train/trace_fields.h"
+#include "rlsp/task/trace_fields.h"
 
 static Status out_of_memory(Error *error)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "rlsp/train/trace_fields.h"
+#include "rlsp/task/trace_fields.h"
 
 struct Evaluator {
     EvalGenerator      *generator;

@@ -6,7 +6,7 @@
 
 #include "engine/parallel.h"
 #include "rlsp/train/rollout_said.h"
-#include "rlsp/train/trace_fields.h"
+#include "rlsp/task/trace_fields.h"
 
 RewardConfig reward_from_config(const RunReward *config)
 {

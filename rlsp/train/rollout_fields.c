@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "rlsp/train/trace_fields.h"
+#include "rlsp/task/trace_fields.h"
 
 /* A behaviour of whole responses: shown or not. */
 typedef enum Behaviour { SEARCH, BACKTRACK, CHECK, WORDS } Behaviour; /* WORDS + w: TraceWords w */

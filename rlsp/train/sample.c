@@ -6,7 +6,7 @@
 #include "rlsp/math/box.h"
 #include "rlsp/train/rollout.h"
 #include "rlsp/train/session_control.h"
-#include "rlsp/train/trace_fields.h"
+#include "rlsp/task/trace_fields.h"
 
 enum { REPETITION_WORDS = 6 }; /* as in TraceStats */
 

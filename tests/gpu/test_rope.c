@@ -6,7 +6,7 @@
 #include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "engine/io/safetensors.h"
-#include "engine/ops/rope.h"
+#include "engine/model/config.h"
 #include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 

@@ -5,8 +5,8 @@
  *
  * The same names for rollouts, evaluations and samples that a user asked for, so that a reader needs one list.
  */
-#ifndef RLSP_TRAIN_TRACE_FIELDS_H
-#define RLSP_TRAIN_TRACE_FIELDS_H
+#ifndef RLSP_TASK_TRACE_FIELDS_H
+#define RLSP_TASK_TRACE_FIELDS_H
 
 #include "rlsp/run/events.h"
 #include "rlsp/task/task.h"

@@ -1,4 +1,4 @@
-#include "rlsp/train/trace_fields.h"
+#include "rlsp/task/trace_fields.h"
 
 #include <inttypes.h>
 #include <stdio.h>
