@@ -3,21 +3,16 @@
 // Layouts as in engine/ops/matmul.h.
 //
 // An invocation computes ROWS x 8 of C in registers. A workgroup, one subgroup, is
-// LANES_DOWN invocations down and the rest across. The host makes sure of: m >= ROWS,
-// n >= 8, what runs along vec4s is a multiple of 4 (for TN m, else k; n always).
+// LANES_DOWN invocations down and the rest across. The host makes sure of: n >= 8, for TN
+// m >= ROWS, what runs along vec4s is a multiple of 4 (for TN m, else k; n always).
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 #include "gemm.glsl"
-layout(constant_id = 3) const uint LANES_DOWN = 8;
-layout(constant_id = 4) const uint ROWS = 8;
+#include "gemm_texel.glsl"
 
-layout(std430, binding = 0) buffer C { float c[]; };
-layout(binding = 1) uniform textureBuffer a_texels; // RGBA32F
 layout(binding = 2) uniform textureBuffer b_texels;
-layout(std430, binding = 3) readonly buffer Add { float add[]; };
-layout(std430, binding = 4) readonly buffer Bias { float bias[]; };
 layout(push_constant) uniform Push {
     uint m, n, k;
     uint lda, ldb, ldc; // lda and ldb in vec4s
@@ -25,7 +20,6 @@ layout(push_constant) uniform Push {
     uint c_plane;       // floats between the products of two slices
 };
 
-vec4 a_at(uint i) { return texelFetch(a_texels, int(i)); }
 vec4 b_at(uint i) { return texelFetch(b_texels, int(i)); }
 
 void main()
@@ -33,11 +27,12 @@ void main()
     const uint id = gl_LocalInvocationID.x, across = gl_WorkGroupSize.x / LANES_DOWN;
     const uint row_begin = (gl_WorkGroupID.y * LANES_DOWN + id / across) * ROWS;
     const uint column_begin = (gl_WorkGroupID.x * across + id % across) * 8;
-    const uint row0 = min(row_begin, m - ROWS), column0 = min(column_begin, n - 8);
+    const uint row0 = LAYOUT == TN ? min(row_begin, m - ROWS) : row_begin, column0 = min(column_begin, n - 8);
     const uint first = k_begin + gl_WorkGroupID.z * k_slice, last = min(k, first + k_slice);
-    vec4 sum[ROWS * 2];
-    [[unroll]] for (uint i = 0; i < ROWS * 2; i++) {
-        sum[i] = vec4(0.0);
+    uint a_begin[ROWS]; // NN, NT: rows beyond the last are the last once more
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+        a_begin[i] = min(row0 + i, m - 1) * lda;
+        sum[2 * i] = sum[2 * i + 1] = vec4(0.0);
     }
     for (uint k0 = first; k0 < last; k0 += 4) {
         vec4 x[ROWS]; // [row][k]
@@ -53,7 +48,7 @@ void main()
             }
         } else {
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                x[r] = a_at((row0 + r) * lda + (k0 >> 2));
+                x[r] = a_at(a_begin[r] + (k0 >> 2));
             }
         }
         [[unroll]] for (uint h = 0; h < 2; h++) {
@@ -80,27 +75,5 @@ void main()
             }
         }
     }
-    // The last tile may overlap its neighbour. Where C is read, the neighbour's part must
-    // not be added to again.
-    const bool reads_c = (EPILOGUE & (ADD_MATRIX | ADD_C)) != 0;
-    [[unroll]] for (uint r = 0; r < ROWS; r++) {
-        if (row_begin < m && column_begin < n && (!reads_c || row0 + r >= row_begin)) {
-            [[unroll]] for (uint j = 0; j < 8; j++) {
-                const uint column = column0 + j, at = (row0 + r) * ldc + column;
-                if (!reads_c || column >= column_begin) {
-                    float value = sum[2 * r + j / 4][j % 4];
-                    if ((EPILOGUE & ADD_BIAS) != 0) {
-                        value += bias[column];
-                    }
-                    if ((EPILOGUE & ADD_MATRIX) != 0) {
-                        value += add[at];
-                    }
-                    if ((EPILOGUE & ADD_C) != 0) {
-                        value += c[at];
-                    }
-                    c[gl_WorkGroupID.z * c_plane + at] = value;
-                }
-            }
-        }
-    }
+    put_down(uvec2(m, n), row_begin, row0, column_begin, column0, ldc, gl_WorkGroupID.z * c_plane);
 }

@@ -5,10 +5,8 @@
 #include "engine/model/decode_parts.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/rope.h"
-#include "engine/ops/texels.h"
 
-/* TEXEL_ROWS: with fewer, products on old lavapipe take another kernel, which rounds otherwise. */
-enum { DEFAULT_SLOTS = 256, DEFAULT_STEPS = 16, CHUNK_ROWS = 512, TEXEL_ROWS = 8 };
+enum { DEFAULT_SLOTS = 256, DEFAULT_STEPS = 16, CHUNK_ROWS = 512 };
 
 typedef struct Planner {
     GpuArena *arena;
@@ -53,7 +51,7 @@ static void plan_all(Planner *p, Decoder *d)
 {
     const ModelConfig  *c = &d->config;
     const DecodeLimits *l = &d->limits;
-    const uint64_t      n = d->max_rows, slots = larger(l->slots, d->least_rows);
+    const uint64_t      n = d->max_rows, slots = l->slots;
     const uint64_t      q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
     d->x          = plan(p, n * c->hidden_size);
     d->x_next     = plan(p, n * c->hidden_size);
@@ -107,15 +105,13 @@ static uint32_t stride_of(uint32_t count)
 /* What follows from the number of slots. */
 static Status shape_slots(Decoder *d, Error *error)
 {
-    const DecodeLimits *l           = &d->limits;
-    const uint32_t      prompt_rows = l->max_prompt_tokens < CHUNK_ROWS ? l->max_prompt_tokens : CHUNK_ROWS;
-    d->least_rows                   = texels_for_shared(gpu_transfer_stream(d->gpu)) ? TEXEL_ROWS : 1;
-    d->chunk_rows                   = larger(prompt_rows, d->least_rows);
-    d->max_rows                     = larger(l->slots, d->chunk_rows);
-    d->slot_stride                  = stride_of(larger(l->slots, d->least_rows));
-    d->chunk_stride                 = stride_of(d->chunk_rows);
-    d->width                        = l->slots;
-    d->cache_length                 = kv_max_length(l->max_length, decoder_attention(d), l->cache);
+    const DecodeLimits *l = &d->limits;
+    d->chunk_rows         = l->max_prompt_tokens < CHUNK_ROWS ? l->max_prompt_tokens : CHUNK_ROWS;
+    d->max_rows           = larger(l->slots, d->chunk_rows);
+    d->slot_stride        = stride_of(l->slots);
+    d->chunk_stride       = stride_of(d->chunk_rows);
+    d->width              = l->slots;
+    d->cache_length       = kv_max_length(l->max_length, decoder_attention(d), l->cache);
     if (kv_bytes(gpu_transfer_stream(d->gpu), 1, d->cache_length, decoder_attention(d), l->cache) == 0) {
         return error_set(error, STATUS_FAILED,
                          "decoding: the keys of a sequence of %u tokens are more than the device binds at once (%.0f "

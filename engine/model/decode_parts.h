@@ -35,7 +35,6 @@ struct Decoder {
     uint32_t     chunk_rows;     /* rows of a chunk, at most                                            */
     uint32_t     chunk_stride;   /* rounded up, as slot_stride                                          */
     uint32_t     chunk_recorded; /* rows of the chunk that `chunks` holds; 0: none                     */
-    uint32_t     least_rows;     /* fewer are filled up with idle ones                                  */
     uint32_t     max_rows;       /* that the activations have room for                                  */
     uint32_t     cache_length;   /* max_length as the cache takes it                                    */
     uint32_t     steps;          /* of a submit of this run */
@@ -47,7 +46,7 @@ struct Decoder {
     GpuStream   *stream, *chunks; /* steps; a chunk of prompts                                        */
     GpuSpan      x, x_next, rstd, qkv, attention, gate_up; /* [max_rows, …]                          */
     TypedSpan    norm, activation;                         /* of them, what products read            */
-    GpuSpan      logits;  /* [slots, vocab], least_rows if that is more                     */
+    GpuSpan      logits;  /* [slots, vocab]                                               */
     GpuSpan      scratch; /* for the products, or for the attention                         */
     LoraScratch  lora;
     KvLayer     *cache;       /* [layers]                                                       */

@@ -81,11 +81,6 @@ static uint32_t add_rows(Decoder *d, SharedPrompt *p, uint32_t rows)
 
 static Status run_chunk(Decoder *d, const Model *model, uint32_t rows, Error *error)
 {
-    for (; rows < d->least_rows; rows++) {
-        for (uint32_t field = 0; field < ROW_FIELDS; field++) {
-            row_words(d, field)[rows] = 0; /* idle */
-        }
-    }
     Status status = gpu_upload(d->gpu, d->chunk, d->chunk_words, d->chunk.size, error);
     if (status == STATUS_OK) {
         if (d->chunk_recorded != rows) {

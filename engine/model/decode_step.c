@@ -8,12 +8,6 @@ AttentionShape decoder_attention(const Decoder *d)
     return (AttentionShape){d->config.heads, d->config.kv_heads, d->config.head_dim};
 }
 
-/* Rows of a step: one per slot, and idle ones where products want more. */
-static uint32_t step_rows(const Decoder *d)
-{
-    return d->width > d->least_rows ? d->width : d->least_rows;
-}
-
 /* Whether steps never have more: a token must not depend on how many slots are at work. */
 static bool few_rows(const Decoder *d)
 {
@@ -22,7 +16,7 @@ static bool few_rows(const Decoder *d)
 
 static GpuSpan slot_field(const Decoder *d, uint32_t field)
 {
-    return gpu_span_slice(d->slots, (uint64_t)field * d->slot_stride * 4, (uint64_t)step_rows(d) * 4);
+    return gpu_span_slice(d->slots, (uint64_t)field * d->slot_stride * 4, (uint64_t)d->width * 4);
 }
 
 static GpuSpan row_field(const Decoder *d, uint32_t field, uint32_t rows)
@@ -129,7 +123,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
 static void head_step(Decoder *d, const Model *model, const SampleOptions *sample)
 {
     const ModelConfig *c = &d->config;
-    const uint32_t     n = step_rows(d), h = c->hidden_size;
+    const uint32_t     n = d->width, h = c->hidden_size;
     const GpuSpan      p = model->parameters;
     rmsnorm_forward(d->stream, d->norm, d->rstd, d->x, model_span(p, model->final_norm, h), rmsnorm_rows(n, h),
                     c->rms_norm_eps);
@@ -195,7 +189,7 @@ void decoder_record_steps(Decoder *d, const Model *model, const DecodeInput *inp
         .stream = d->stream,
         .tokens = slot_field(d, SLOT_TOKEN),
         .few    = few_rows(d),
-        .cache  = {.rows = step_rows(d), .lengths = slot_field(d, SLOT_LENGTH), .slots = slot_field(d, SLOT_CACHE)}};
+        .cache  = {.rows = d->width, .lengths = slot_field(d, SLOT_LENGTH), .slots = slot_field(d, SLOT_CACHE)}};
     gpu_stream_begin(d->stream);
     for (uint32_t step = 0; step < d->steps; step++) {
         layers_step(d, &rows, model, true);

@@ -1,10 +1,11 @@
 /* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
  * how it covers a product), matmul_coopmat.c (the same for matrix units), matmul_record.c (the dispatches),
- * matmul_pack.c (a B packed once for many products), matmul_few.c (few rows on GPUs), matmul_variants.c (what there
- * is). */
+ * matmul_pack.c (a B packed once for many products), matmul_few.c (few rows on GPUs), matmul_texel.c (texels of old
+ * lavapipe), matmul_variants.c (what there is). */
 #ifndef ENGINE_OPS_MATMUL_PARTS_H
 #define ENGINE_OPS_MATMUL_PARTS_H
 
+#include "engine/io/quantize.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/matmul_choice.h"
 #include "engine/ops/matmul_variants.h"
@@ -13,7 +14,7 @@
 enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
 
 enum { LANES_STEP = 64, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp (of 6 rows), gemm_pack.comp */
-enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.comp */
+enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* of an invocation; as in gemm_texel.glsl */
 
 /* How a workgroup of gemm_coopmat.comp covers its tile of C. */
 typedef struct CoopmatTiles {
@@ -77,8 +78,8 @@ static inline uint32_t matmul_panel_length(uint32_t count)
     return ceil_div(count, PADDED_STEP) * PADDED_STEP;
 }
 
-/* The kernel that suits the device and the shape, or the one that is chosen, or `variant`, if it takes it; for f32; the one
- * that takes every shape. */
+/* The kernel that suits the device and the shape, or the one that is chosen, or `variant`, if it takes it; for f32; the
+ * one that takes every shape. */
 MatmulPlan matmul_plan_chosen(const GpuInfo *info, MatmulChoice choice, ComputeType compute, MatmulLayout layout,
                               uint32_t m, uint32_t n, uint32_t k);
 MatmulPlan matmul_plan_as(GpuStream *stream, const MatmulVariant *variant, ComputeType compute, MatmulLayout layout,
@@ -120,12 +121,17 @@ MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m
                          MatmulChoice choice, uint32_t enough);
 
 /* The place in `tiles`, from large to small, of what is chosen: the next smaller ones of which there are `enough` with
- * the slices, and which do not compute rows (columns) in vain that smaller ones would not, unless the choice is exact. */
+ * the slices, and which do not compute rows (columns) in vain that smaller ones would not, unless the choice is exact.
+ */
 uint32_t matmul_choice_size(MatmulChoice choice, const CoopmatTiles *tiles, uint32_t count, uint32_t enough,
                             uint32_t slices, uint32_t m, uint32_t n);
 
 /* Slices of k for a plan whose tiles are set, so that there are `wanted` of them together. */
 void matmul_plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n);
+
+/* How many of a workgroup's invocations lie down the rows in gemm_texel.glsl, the rest across: whichever wastes fewer.
+ */
+uint32_t matmul_texel_lanes_down(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n);
 
 /* Which kernels of the CPU devices suit this one. */
 bool matmul_has_lanes(const GpuInfo *info);
@@ -149,10 +155,11 @@ void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 void matmul_record_coopmat2(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 
-/* A frozen weight as kernels read it; `format` is a WeightFormat. Spans start at bindable places. */
+/* A frozen weight as kernels read it. Spans start at bindable places. */
 typedef struct MatmulWeight {
-    uint32_t format, row_words, row_scales;
-    GpuSpan  data, scales;
+    WeightFormat format;
+    uint32_t     row_words, row_scales;
+    GpuSpan      data, scales;
 } MatmulWeight;
 
 /* A product with the weight as its B on matrix units: the plan is coopmat_plan()'s for NN or NT, strides filled in. */
@@ -161,6 +168,11 @@ void matmul_record_coopmat_weight(GpuStream *stream, const Matmul *p, const Matm
 /* Whether gemm_few.comp takes the product; one with the weight as its B, strides filled in. */
 bool matmul_takes_few(GpuStream *stream, const Matmul *p);
 void matmul_record_few(GpuStream *stream, const Matmul *p, const MatmulWeight *w);
+
+/* Whether gemm_texel_weight.comp takes the product with a weight of the format as its B, strides filled in, in pieces
+ * that each fit a binding and start at a multiple of 16 bytes; such a piece. */
+bool matmul_suits_texel_weight(GpuStream *stream, const Matmul *p, WeightFormat format);
+void matmul_record_texel_weight(GpuStream *stream, const Matmul *p, const MatmulWeight *w);
 
 /* rows [rows, width] of a matrix, `stride` elements apart, rounded to f32 rows `pitch` apart. */
 void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,

@@ -140,22 +140,29 @@ static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     return plan;
 }
 
-/* Invocations lie down the rows, or half across, whichever wastes fewer. */
-static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
+uint32_t matmul_texel_lanes_down(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n)
 {
-    uint64_t   best = UINT64_MAX;
-    MatmulPlan plan = {.kernel = KERNEL_TEXEL, .tile_k = TEXEL_STEP};
+    uint64_t fewest = UINT64_MAX;
+    uint32_t best   = lanes;
     for (uint32_t down = lanes; down > 0; down /= 2) {
-        const uint32_t tile_m = TEXEL_ROWS * down, tile_n = TEXEL_COLUMNS * (lanes / down);
-        const uint64_t tiles = (uint64_t)ceil_div(m, tile_m) * ceil_div(n, tile_n);
+        const uint64_t tiles = (uint64_t)ceil_div(m, TEXEL_ROWS * down) * ceil_div(n, TEXEL_COLUMNS * (lanes / down));
         /* All lanes down lose a tie for NN: 64 rows of A, far from each other, are too many for a cache's sets. */
-        const bool yields = layout == MATMUL_NN && plan.tile_m == TEXEL_ROWS * lanes;
-        if (tiles < best || (tiles == best && yields)) {
-            best        = tiles;
-            plan.tile_m = tile_m;
-            plan.tile_n = tile_n;
+        const bool yields = layout == MATMUL_NN && best == lanes;
+        if (tiles < fewest || (tiles == fewest && yields)) {
+            fewest = tiles;
+            best   = down;
         }
     }
+    return best;
+}
+
+static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t   down = matmul_texel_lanes_down(layout, lanes, m, n);
+    const MatmulPlan plan = {.kernel = KERNEL_TEXEL,
+                             .tile_m = TEXEL_ROWS * down,
+                             .tile_n = TEXEL_COLUMNS * (lanes / down),
+                             .tile_k = TEXEL_STEP};
     return plan_passes(plan, layout, m, n, k);
 }
 
@@ -178,8 +185,8 @@ static bool takes(const GpuInfo *info, MatmulKernel kernel, MatmulLayout layout,
         return matmul_has_lanes(info) && n >= 2 * info->subgroup_size && n % 4 == 0 &&
                (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()));
     case KERNEL_TEXEL:
-        return matmul_has_texel(info) && m >= TEXEL_ROWS && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
-               (layout == MATMUL_TN ? m % 4 == 0 : k % 4 == 0);
+        return matmul_has_texel(info) && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
+               (layout == MATMUL_TN ? m % 4 == 0 && m >= TEXEL_ROWS : k % 4 == 0);
     case KERNEL_TILED:
     case KERNEL_COOPMAT:
     case KERNEL_COOPMAT2: break;

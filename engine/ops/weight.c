@@ -163,8 +163,8 @@ static bool plan_on_matrix_units(GpuStream *stream, const Matmul *p, MatmulPlan 
 {
     *plan = matmul_plan_as(stream, p->variant, p->compute, p->layout, p->m, p->n, p->k);
     if (plan->kernel == KERNEL_COOPMAT2 && p->variant == NULL) { /* chosen, but it reads no weights: the table's */
-        *plan = matmul_plan_chosen(gpu_info(gpu_stream_gpu(stream)), (MatmulChoice){0}, p->compute, p->layout, p->m, p->n,
-                                   p->k);
+        *plan = matmul_plan_chosen(gpu_info(gpu_stream_gpu(stream)), (MatmulChoice){0}, p->compute, p->layout, p->m,
+                                   p->n, p->k);
     }
     return plan->kernel == KERNEL_COOPMAT;
 }
@@ -201,6 +201,8 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
         MatmulPlan plan;
         if (plan_on_matrix_units(stream, &piece, &plan)) {
             matmul_record_coopmat_weight(stream, &piece, &plan, &weight);
+        } else if (matmul_suits_texel_weight(stream, &piece, w->format)) {
+            matmul_record_texel_weight(stream, &piece, &weight);
         } else {
             record_tiled(stream, &piece, w);
         }
@@ -318,10 +320,12 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
     p.panels                 = (GpuSpan){0};
     const uint64_t workspace = p.workspace.buffer != NULL ? p.workspace.size : 0;
     const uint32_t panel = panel_rows(stream, w->rows, w->columns), bound = rows_per_binding(stream, w);
+    const bool     texels = matmul_suits_texel_weight(stream, &p, w->format);
     MatmulPlan     plan;
-    const bool     panels =
-        panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace && !plan_on_matrix_units(stream, &p, &plan);
-    const uint32_t step = panels && panel < bound ? panel : bound;
+    const bool     panels = panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace && !texels &&
+                        !plan_on_matrix_units(stream, &p, &plan);
+    /* Texels: pieces start at a multiple of 16 bytes, so that none needs another kernel, of a hundredth of the speed. */
+    const uint32_t step = panels && panel < bound ? panel : texels && bound < w->rows ? bound & ~3u : bound;
     if (step == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
                         "product with a frozen weight: a few of its rows are more than the device binds at once");

@@ -141,6 +141,19 @@ const GpuInfo *gpu_info(const Gpu *gpu)
     return &gpu->info;
 }
 
+void gpu_on_work(Gpu *gpu, void (*working)(void *user), void *user)
+{
+    gpu->working      = working;
+    gpu->working_user = user;
+}
+
+void gpu_tell_working(const Gpu *gpu)
+{
+    if (gpu->working != NULL) {
+        gpu->working(gpu->working_user);
+    }
+}
+
 void gpu_set_choice(Gpu *gpu, uint32_t which, uint8_t choice)
 {
     gpu->info.choices[which] = choice;

@@ -106,6 +106,10 @@ GpuInfo gpu_info_typical(uint64_t memory_bytes);
 /* For tests: from here on every submission and copy fails as it does on a device that the driver lost. */
 void gpu_lose(Gpu *gpu);
 
+/* Calls `working` from whichever thread gives the device work: about once a second while it waits, after each wait, and
+ * after each kernel that was compiled. For telling a user that there is work; it must use no stream. NULL: nobody. */
+void gpu_on_work(Gpu *gpu, void (*working)(void *user), void *user);
+
 const GpuInfo *gpu_info(const Gpu *gpu);
 /* Sets one of info's choices. What was recorded or planned before may not fit it: for a device that was just opened. */
 void           gpu_set_choice(Gpu *gpu, uint32_t which, uint8_t choice);

@@ -230,6 +230,7 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
     }
     pipeline->next = gpu->pipelines[bucket];
     gpu->pipelines[bucket] = pipeline;
+    gpu_tell_working(gpu);
     return pipeline;
 }
 

@@ -54,6 +54,8 @@ struct Gpu {
     const char  *owner; /* of arenas to come */
     uint64_t     largest_bytes; /* of an arena so far, and its name */
     char         largest_name[64];
+    void (*working)(void *user); /* gpu_on_work; may be NULL */
+    void      *working_user;
     double     submit_seconds; /* a command buffer is to take no longer, by guess */
     double     pace;           /* seconds that a run took over what was guessed, lately */
     bool       pace_learns;
@@ -162,6 +164,7 @@ Status gpu_error(Gpu *gpu, VkResult result, const char *what, Error *error);
 void   gpu_budget_open(Gpu *gpu, double seconds);
 bool   gpu_budget_cuts(const Gpu *gpu);
 double gpu_guess_seconds(const Gpu *gpu, double flops, double bytes); /* at pace 1 */
+void   gpu_tell_working(const Gpu *gpu);                              /* whom gpu_on_work names */
 void   gpu_pace_learn(Gpu *gpu, double guessed, double seconds);      /* a run's: at pace 1, and by the clock */
 GpuGroups gpu_budget_cut(GpuGroups groups, uint32_t pieces);          /* into how many parts, along each axis */
 

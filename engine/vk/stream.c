@@ -241,7 +241,12 @@ Status gpu_stream_wait(GpuStream *stream, Error *error)
     if (stream->state != STREAM_PENDING) {
         return STATUS_OK;
     }
-    VkResult result = vkWaitForFences(stream->gpu->device, 1, &stream->fence, VK_TRUE, UINT64_MAX);
+    const uint64_t patience = stream->gpu->working != NULL ? 1000000000u : UINT64_MAX; /* ns */
+    VkResult       result;
+    while ((result = vkWaitForFences(stream->gpu->device, 1, &stream->fence, VK_TRUE, patience)) == VK_TIMEOUT) {
+        gpu_tell_working(stream->gpu);
+    }
+    gpu_tell_working(stream->gpu);
     stream->state = STREAM_READY;
     if (result != VK_SUCCESS) {
         return gpu_error(stream->gpu, result, "waiting for work", error);

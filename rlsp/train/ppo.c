@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "rlsp/train/ppo_parts.h"
+#include "rlsp/train/session_control.h"
 
 /* --- life ---------------------------------------------------------------------------- */
 
@@ -210,6 +211,8 @@ Status ppo_score(Ppo *ppo, const Rollout *rollout, PpoScore *score, Error *error
     }
     for (uint32_t first = 0; first < rollout->sequences && status == STATUS_OK;) {
         const uint32_t at = rollout->response_start[first];
+        session_doing(session, first == 0, "step %llu: scoring, %u of %u responses done",
+                      (unsigned long long)session->step + 1, first, rollout->sequences);
         first = ppo_load_micro_batch(ppo, rollout, ppo->order, first, rollout->sequences, NULL, &status, error);
         if (status != STATUS_OK) {
             break;

@@ -4,6 +4,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/rows.h"
 #include "rlsp/train/ppo_parts.h"
+#include "rlsp/train/session_control.h"
 
 static PpoMean mean_of(const Ppo *ppo, const Rollout *rollout, const uint32_t *order, uint32_t count)
 {
@@ -244,6 +245,8 @@ Status ppo_update(Ppo *ppo, const Rollout *rollout, const PpoUpdate *update, Ppo
         }
         for (uint32_t first = 0; first < n && status == STATUS_OK; first += rl->minibatch_size) {
             const uint32_t count = n - first < rl->minibatch_size ? n - first : rl->minibatch_size;
+            session_doing(ppo->session, epoch + first == 0, "step %llu: learning, %u of %u responses done",
+                          (unsigned long long)ppo->session->step + 1, epoch * n + first, rl->epochs * n);
             status               = train_minibatch(ppo, rollout, ppo->order + first, count, update, stats, error);
         }
     }

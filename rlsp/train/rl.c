@@ -206,6 +206,7 @@ static Status rl_step(RlStage *stage, uint32_t step, Error *error)
     status = status == STATUS_OK ? ppo_update(stage->ppo, stage->rollout, &update, &stats, error) : status;
     times.update = session_clock() - mark;
     times.all = session_clock() - start;
+    session_doing(session, true, "%s", "");
     if (status != STATUS_OK) {
         return status;
     }

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "engine/parallel.h"
-#include "rlsp/train/rollout_said.h"
 #include "rlsp/task/trace_fields.h"
+#include "rlsp/train/rollout_said.h"
+#include "rlsp/train/session_control.h"
 
 RewardConfig reward_from_config(const RunReward *config)
 {
@@ -243,6 +244,16 @@ static void take_response(void *user, uint32_t i, const int32_t *tokens, uint32_
     parallel_queue_add(judging->queue, i);
 }
 
+/* Tells how far it is. */
+static bool still_running(void *user, uint32_t running)
+{
+    const Judging *judging = user;
+    Rollout       *rollout = judging->rollout;
+    session_doing(rollout->session, false, "step %llu: sampling, %u of %u responses to go",
+                  (unsigned long long)rollout->session->step + 1, running, rollout->sequences);
+    return false;
+}
+
 /* Decodes the responses to `prompts`, and judges each when it is there. */
 static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Error *error)
 {
@@ -254,6 +265,7 @@ static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Err
     Status status = judging.queue != NULL ? rollout_said_begin(rollout->said, error) : out_of_memory(error);
     if (status == STATUS_OK) {
         input.finished = take_response;
+        input.progress = still_running;
         input.user = &judging;
         status = decoder_run(rollout->decoder, rollout->session->policy, &input, &output, error);
     }
@@ -283,6 +295,7 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     uint32_t      *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence), *max_new = malloc(n * sizeof *max_new);
     Status         status = prompts != NULL && prompt_starts != NULL && sequence != NULL && max_new != NULL ? STATUS_OK : out_of_memory(error);
     const double   start = session_clock();
+    session_doing(session, true, "step %llu: sampling %u responses of up to %u tokens", (unsigned long long)session->step + 1, n, rl->max_new_tokens);
     rollout->judge_seconds = 0.0;
     for (uint32_t i = 0; i < n; i++) { /* of the step before */
         free(rollout->items[i].response);

@@ -100,6 +100,9 @@ typedef struct Session {
 
     SessionSftData sft_data; /* saved with every checkpoint             */
 
+    char   doing[120];        /* what takes its time just now (session_control.h); empty: nothing that is told */
+    double doing_since, told; /* session_clock() when it began, and when it was last told; 0: not yet        */
+
     SessionWishes wishes;
     bool          saved;             /* there is a checkpoint of saved_step            */
     uint64_t      saved_step;

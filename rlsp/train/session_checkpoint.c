@@ -1,5 +1,6 @@
 /* Checkpoints of a run. */
 #include "rlsp/train/session_adapter.h"
+#include "rlsp/train/session_control.h"
 #include "rlsp/train/session_parts.h"
 #include "rlsp/train/session_task.h"
 
@@ -50,7 +51,9 @@ Status session_checkpoint(Session *session, const SessionPlace *place, SessionSa
     if (directory == NULL) {
         return error->status;
     }
+    session_doing(session, true, "saving the checkpoint of step %llu", (unsigned long long)session->step);
     Status status = write_checkpoint(session, directory, error);
+    session_doing(session, true, "%s", "");
     status        = status == STATUS_OK ? note_checkpoint(session, place, why, &checkpoint.offsets, error) : status;
     checkpoint_set(&checkpoint, "best_accuracy", session->best_accuracy);
     checkpoint_set(&checkpoint, "best_step", (double)session->best_step);

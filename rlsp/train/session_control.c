@@ -1,6 +1,7 @@
 #include "rlsp/train/session_control.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 
 /* Seconds asleep before the stop flag, which wakes nobody, is looked at again. */
 static const double nap = 0.25;
+
+/* Seconds of one thing before it is told, and between two tellings. */
+static const double patience = 5.0, interval = 30.0;
 
 /* Whether the user wants an end: by a signal or by a command. */
 static bool stopping(const Session *session)
@@ -29,6 +33,31 @@ static void say(Session *session, const char *text)
     events_notice(session->events, "%s", text);
     if (session->options.on_step != NULL) {
         session->options.on_step(session->options.user, session->events);
+    }
+}
+
+void session_doing(Session *session, bool begin, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(session->doing, sizeof session->doing, format, arguments);
+    va_end(arguments);
+    if (begin) {
+        session->doing_since = session_clock();
+        session->told        = 0.0;
+    }
+}
+
+void session_tell(void *user)
+{
+    Session     *session = user;
+    const double now     = session_clock();
+    if (session->doing[0] != '\0' && now - session->doing_since >= patience &&
+        (session->told == 0.0 || now - session->told >= interval)) {
+        char text[200];
+        snprintf(text, sizeof text, "%s; %.0f s so far", session->doing, now - session->doing_since);
+        session->told = now;
+        say(session, text);
     }
 }
 

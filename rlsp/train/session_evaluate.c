@@ -88,6 +88,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
     int        count = 3;
     EvalResult sampled, greedy;
     session->before_evaluation = events_offsets(session->events);
+    session_doing(session, true, "evaluating on %u problems", problems);
     Status status              = evaluate_once(session, &options, "", fields, &count, names[0], &sampled, error);
     if (status == STATUS_OK && eval->greedy && eval->temperature > 0.0) {
         options.sample  = (SampleOptions){.temperature = 0.0f};
@@ -96,6 +97,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
         options.traces  = eval->traces / 4;
         status          = evaluate_once(session, &options, "greedy_", fields, &count, names[1], &greedy, error);
     }
+    session_doing(session, true, "%s", "");
     if (status == STATUS_STOPPED) {
         *error = (Error){0};
         return error_set(error, status,

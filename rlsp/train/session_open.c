@@ -107,6 +107,7 @@ static Status open_device(Session *session, Error *error)
         .say     = say_kernels,
         .user    = session};
     const Status status = kernels_prepare(session->gpu, &kernels, error);
+    gpu_on_work(session->gpu, session_tell, session);
     session->stream     = status == STATUS_OK ? gpu_stream_new(session->gpu, error) : NULL;
     return session->stream != NULL ? STATUS_OK : error->status;
 }
@@ -118,7 +119,9 @@ static Status open_all(Session *session, Error *error)
     status        = status == STATUS_OK ? session_open_tokenizer(session, error) : status;
     status        = status == STATUS_OK ? session_task_check(session, error) : status;
     status        = status == STATUS_OK ? open_device(session, error) : status;
-    status        = status == STATUS_OK ? session_open_policy(session, error) : status;
+    session_doing(session, true, "loading the model");
+    status = status == STATUS_OK ? session_open_policy(session, error) : status;
+    session_doing(session, true, "%s", "");
     return status == STATUS_OK ? check_stages(session, error) : status;
 }
 

@@ -103,6 +103,7 @@ static Status train_step(Session *session, SftBuffers *b, const SftBatch *step, 
     b->work->lora.dropout = (LoraDropout){.rate = adapter_dropout(session), .seed = session->config.seed, .step = (uint32_t)session->step};
     for (uint32_t first = 0; first < step->sequences && status == STATUS_OK; b->work->lora.dropout.batch++) {
         const bool start = first == 0;
+        session_doing(session, start, "step %llu: learning, %u of %u sequences done", (unsigned long long)session->step + 1, first, step->sequences);
         first = set_micro_batch(b, session->gpu, step, first, &status, error);
         if (status != STATUS_OK) {
             return status;
@@ -129,6 +130,7 @@ static Status train_step(Session *session, SftBuffers *b, const SftBatch *step, 
     status = status == STATUS_OK ? gpu_download(session->gpu, b->sums, sums, sizeof sums, error) : status;
     status = status == STATUS_OK ? learner_finish(session->learner, norm, error) : status;
     *loss = (double)sums[0];
+    session_doing(session, true, "%s", "");
     return status;
 }
 

@@ -140,10 +140,41 @@ static void reports_errors_of_a_recording(void **state)
     gpu_close(gpu); /* the absurd size is itself a validation message */
 }
 
+static void count_call(void *user)
+{
+    ++*(int *)user;
+}
+
+/* Somebody who watches hears of every wait and of every kernel that is compiled, until he is named no more. */
+static void tells_of_work(void **state)
+{
+    (void)state;
+    Error      error  = {0};
+    int        calls  = 0;
+    Gpu       *gpu    = open_device();
+    GpuArena  *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_HOST, 4096, &error);
+    GpuSpan    a      = gpu_arena_take(arena, 256);
+    GpuStream *stream = gpu_stream_new(gpu, &error);
+    gpu_on_work(gpu, count_call, &calls);
+    gpu_stream_begin(stream);
+    iota(stream, a, 64, 3.0f);
+    assert_int_equal(calls, 1); /* compiled */
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    const int after = calls;
+    assert_true(after >= 2);
+    gpu_on_work(gpu, NULL, NULL);
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    assert_int_equal(calls, after);
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    gpu_close(gpu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists_and_refuses_devices),
                                        cmocka_unit_test(runs_in_order_and_replays),
-                                       cmocka_unit_test(many_dispatches_bind_the_same), cmocka_unit_test(reports_errors_of_a_recording)};
+                                       cmocka_unit_test(many_dispatches_bind_the_same), cmocka_unit_test(reports_errors_of_a_recording),
+                                       cmocka_unit_test(tells_of_work)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
