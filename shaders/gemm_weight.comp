@@ -25,6 +25,7 @@ layout(std430, binding = 2) readonly buffer Add { float add[]; };
 layout(std430, binding = 3) readonly buffer Bias { float bias[]; };
 layout(push_constant) uniform Push {
     uint m, n, k;
+    uint k_begin, k_end;        // of this dispatch; k_begin is a multiple of STEP
     uint lda, ldc;
     uint row_words, row_scales; // of W
     uint epilogue;
@@ -51,7 +52,7 @@ void main()
     [[unroll]] for (uint i = 0; i < REG * REG; i++) {
         acc[i] = 0.0;
     }
-    for (uint k0 = 0; k0 < k; k0 += STEP) {
+    for (uint k0 = k_begin; k0 < k_end; k0 += STEP) {
         for (uint e = id; e < TILE * STEP; e += threads) {
             const uint kk = e % STEP, i = e / STEP;
             float value = 0.0;

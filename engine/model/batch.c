@@ -99,13 +99,16 @@ Status batch_set(Batch *batch, const BatchInput *input, Error *error)
     }
     batch->tokens = input->starts[input->sequences];
     batch->pairs  = 0;
+    batch->longest = 0;
     batch->sequences = input->sequences;
     batch->rows = input->row_count;
     memcpy(host_of(batch, batch->ids), input->ids, batch->tokens * 4);
     int32_t *position = host_of(batch, batch->position);
     for (uint32_t s = 0; s < input->sequences; s++) {
-        const double length = input->starts[s + 1] - input->starts[s];
+        const uint32_t tokens = input->starts[s + 1] - input->starts[s];
+        const double length = tokens;
         batch->pairs += length * (length + 1) / 2;
+        batch->longest = tokens > batch->longest ? tokens : batch->longest;
         for (uint32_t t = input->starts[s]; t < input->starts[s + 1]; t++) {
             position[t] = (int32_t)(t - input->starts[s]);
         }

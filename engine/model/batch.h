@@ -18,7 +18,7 @@ typedef struct Batch {
     Gpu        *gpu;
     ModelConfig config;
     uint32_t    max_tokens, max_rows, max_sequences;
-    uint32_t    tokens, sequences, rows, tile_count, unique; /* of what was set last */
+    uint32_t    tokens, sequences, rows, tile_count, longest, unique; /* of what was set last */
     double      pairs;      /* of a query with a key before or at it, over all sequences */
     GpuArena   *arena;
     GpuSpan     ids;        /* i32 [tokens]                                           */

@@ -24,7 +24,7 @@ static AttentionShape attention_shape(const ModelConfig *c) { return (AttentionS
 
 static AttentionBatch attention_batch(const ModelConfig *c, const Batch *batch)
 {
-    return (AttentionBatch){.tiles = batch->tiles, .tile_count = batch->tile_count, .compute = c->compute};
+    return (AttentionBatch){.tiles = batch->tiles, .tile_count = batch->tile_count, .longest = batch->longest, .compute = c->compute};
 }
 
 /* Of a layer's `products` of one query with one key, per head and pair. */

@@ -46,7 +46,7 @@ void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partia
         float    max_norm, unscale;
     } push = {(uint32_t)norm_blocks(count), max_norm, unscale};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "grad_norm",
-                                        .spec       = {ops_group_row(stream)},
+                                        .spec       = {ops_group_long_row(stream, push.blocks, 1)},
                                         .spec_count = 1,
                                         .bind       = {gpu_write(norm), gpu_read(partial)},
                                         .push       = &push,

@@ -76,28 +76,35 @@ bool attention_shape_ok(GpuStream *stream, AttentionShape shape)
     return true;
 }
 
-static AttentionVariant variant_for(GpuStream *stream, const AttentionBatch *batch, AttentionShape shape)
+/* What both passes have in common; theirs are added by the caller. */
+static Attention attention_of(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, const AttentionBatch *batch,
+                              AttentionShape shape, AttentionKernel *kernel)
 {
-    return batch->variant != NULL ? *batch->variant
-                                  : attention_choose(gpu_info(gpu_stream_gpu(stream)), batch->compute, shape.head_dim);
+    const AttentionVariant variant =
+        batch->variant != NULL ? *batch->variant
+                               : attention_choose(gpu_info(gpu_stream_gpu(stream)), batch->compute, shape.head_dim);
+    const uint64_t token = ((uint64_t)shape.heads + 2 * (uint64_t)shape.kv_heads) * shape.head_dim * 4; /* bytes */
+    *kernel              = variant.kernel;
+    return (Attention){.o          = o,
+                       .lse        = lse,
+                       .qkv        = qkv,
+                       .tiles      = batch->tiles,
+                       .tile_count = batch->tile_count,
+                       .longest    = batch->longest > 0 ? batch->longest : (uint32_t)(qkv.size / token),
+                       .lanes      = variant.lanes,
+                       .compute    = variant.compute,
+                       .shape      = shape};
 }
 
 void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, const AttentionBatch *batch,
                        AttentionShape shape)
 {
-    const AttentionVariant variant = variant_for(stream, batch, shape);
-    const Attention        a       = {.o          = o,
-                                      .lse        = lse,
-                                      .qkv        = qkv,
-                                      .tiles      = batch->tiles,
-                                      .tile_count = batch->tile_count,
-                                      .lanes      = variant.lanes,
-                                      .compute    = variant.compute,
-                                      .shape      = shape};
     if (!attention_shape_ok(stream, shape)) {
         return;
     }
-    switch (variant.kernel) {
+    AttentionKernel kernel;
+    const Attention a = attention_of(stream, o, lse, qkv, batch, shape, &kernel);
+    switch (kernel) {
     case ATTENTION_LANES: attention_record_lanes_forward(stream, &a); break;
     case ATTENTION_TILED: attention_record_tiled_forward(stream, &a); break;
     case ATTENTION_COOPMAT: attention_record_coopmat_forward(stream, &a); break;
@@ -107,22 +114,15 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, c
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
                         GpuSpan qkv, const AttentionBatch *batch, AttentionShape shape)
 {
-    const AttentionVariant variant = variant_for(stream, batch, shape);
-    const Attention        a       = {.o          = o,
-                                      .lse        = lse,
-                                      .qkv        = qkv,
-                                      .dqkv       = dqkv,
-                                      .delta      = delta,
-                                      .d_o        = d_o,
-                                      .tiles      = batch->tiles,
-                                      .tile_count = batch->tile_count,
-                                      .lanes      = variant.lanes,
-                                      .compute    = variant.compute,
-                                      .shape      = shape};
     if (!attention_shape_ok(stream, shape)) {
         return;
     }
-    switch (variant.kernel) {
+    AttentionKernel kernel;
+    Attention       a = attention_of(stream, o, lse, qkv, batch, shape, &kernel);
+    a.dqkv            = dqkv;
+    a.delta           = delta;
+    a.d_o             = d_o;
+    switch (kernel) {
     case ATTENTION_LANES: attention_record_lanes_backward(stream, &a); break;
     case ATTENTION_TILED: attention_record_tiled_backward(stream, &a); break;
     case ATTENTION_COOPMAT: attention_record_coopmat_backward(stream, &a); break;

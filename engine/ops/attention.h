@@ -40,6 +40,7 @@ typedef struct AttentionTile {
 typedef struct AttentionBatch {
     GpuSpan     tiles; /* AttentionTile [tile_count] */
     uint32_t    tile_count;
+    uint32_t    longest; /* tokens of the longest sequence; 0: not known, as many as qkv may hold */
     ComputeType compute; /* what the products may multiply: a 16-bit type where the device has matrix units for it,
                             else f32; sums and the softmax are f32 in any case */
     const struct AttentionVariant *variant; /* for tests and benches (attention_variants.h); NULL: the device's own */
@@ -58,7 +59,7 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, c
                        AttentionShape shape);
 
 /* dqkv (set, not added to) from d_o and the forward's o, lse and qkv; delta is scratch
- * that ends as rowsum(d_o * o). Two dispatches. */
+ * that ends as rowsum(d_o * o). */
 void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan d_o, GpuSpan o, GpuSpan lse,
                         GpuSpan qkv, const AttentionBatch *batch, AttentionShape shape);
 

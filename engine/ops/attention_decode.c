@@ -89,6 +89,7 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
     const bool  shared = rows->targets.buffer != NULL;
     const Units units  = units_for(stream, shape.head_dim / 2, qkv);
     const bool  texels = units.texels && texels_fit(stream, rope);
+    const uint64_t stores = (uint64_t)shape.kv_heads * (shape.head_dim / 2) * (shared ? cache->slots + 1 : 1);
     for (uint32_t first = 0; first < cache->slots;) {
         const Piece piece = piece_at(stream, cache, first, shape);
         if (piece.count == 0) {
@@ -99,7 +100,7 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
             stream,
             &(GpuDispatch){
                 .kernel     = "kv_append",
-                .spec       = {ops_group_row(stream), units.size, texels, shape.heads, shape.kv_heads,
+                .spec       = {ops_group_long_row(stream, stores, 1), units.size, texels, shape.heads, shape.kv_heads,
                                shape.head_dim / 2 / units.size, use_lanes(stream, cache, shape) ? KEY_BLOCK : 1, shared,
                                (uint32_t)cache->type},
                 .spec_count = 9,

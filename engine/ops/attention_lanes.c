@@ -14,6 +14,7 @@ typedef struct Division {
 typedef struct Push {
     uint32_t tile_count;
     float    scale;
+    uint32_t turned, turns;
     uint64_t qkv, d_o, lse, delta; /* addresses, for the kernels that read by them */
 } Push;
 
@@ -47,24 +48,36 @@ static Reading reading_of(GpuStream *stream, GpuSpan largest, AttentionShape sha
                : READ_STORAGE;
 }
 
+/* In which the loop goes over up to `steps` of what an invocation's tokens have to see: more than a loop may have turns
+ * (ops.h) in several dispatches, each of which adds to the `results` first bindings. */
 static void dispatch(GpuStream *stream, GpuDispatch *d, Division division, const Attention *a, uint32_t heads_per_tile,
-                     Reading reading, Push push)
+                     Reading reading, Push push, uint64_t steps, uint32_t results)
 {
     const AttentionShape shape = a->shape;
     const uint32_t       group = gpu_info(gpu_stream_gpu(stream))->subgroup_size, owned = group * division.per_lane;
     const uint32_t       parts  = (a->lanes + owned - 1) / owned;
     const uint32_t       spec[] = {group, shape.heads,       shape.kv_heads, shape.head_dim,
-                                   parts, division.per_lane, division.block, reading == READ_TEXELS};
-    push.tile_count             = a->tile_count;
-    push.scale                  = attention_scale(shape);
-    d->spec_count               = sizeof spec / sizeof *spec;
+                                   parts, division.per_lane, division.block, reading == READ_TEXELS,
+                                   false};
+    enum { RESUMED = sizeof spec / sizeof *spec - 1 };
+    push.tile_count = a->tile_count;
+    push.scale      = attention_scale(shape);
+    push.turns      = OPS_CPU_TURNS * division.block;
+    d->spec_count   = RESUMED + 1;
     for (uint32_t i = 0; i < d->spec_count; i++) {
         d->spec[i] = spec[i];
     }
     d->push      = &push;
     d->push_size = reading == READ_ADDRESSES ? sizeof push : offsetof(Push, qkv);
     d->groups    = gpu_groups((uint64_t)a->tile_count * heads_per_tile * parts, 1);
-    gpu_dispatch(stream, d);
+    for (uint64_t turned = 0; turned == 0 || turned < steps; turned += push.turns) {
+        push.turned      = (uint32_t)turned;
+        d->spec[RESUMED] = turned > 0;
+        for (uint32_t i = 0; i < results && turned > 0; i++) {
+            d->bind[i].access = GPU_READ_WRITE;
+        }
+        gpu_dispatch(stream, d);
+    }
 }
 
 /* Measured on lavapipe with 3000 tokens in sequences of 250 (SPEED.md). Larger
@@ -90,7 +103,7 @@ void attention_record_lanes_forward(GpuStream *stream, const Attention *a)
                                  .bind = {gpu_write(a->o), gpu_write(a->lse), gpu_read(a->qkv), texels_bind(a->qkv, read_texels),
                                           gpu_read(a->tiles)}};
     const Push    push        = {.qkv = reading == READ_ADDRESSES ? gpu_span_address(a->qkv) : 0};
-    dispatch(stream, &d, forward_division(reading, a->shape), a, a->shape.heads, reading, push);
+    dispatch(stream, &d, forward_division(reading, a->shape), a, a->shape.heads, reading, push, a->longest, 2);
 }
 
 void attention_record_lanes_backward(GpuStream *stream, const Attention *a)
@@ -110,10 +123,11 @@ void attention_record_lanes_backward(GpuStream *stream, const Attention *a)
                                       gpu_read(a->lse), gpu_read(a->qkv), texels_bind(a->d_o, read_texels),
                                       texels_bind(a->o, read_texels), texels_bind(a->qkv, read_texels),
                                       gpu_read(a->tiles)}};
-    dispatch(stream, &queries, division, a, a->shape.heads, reading, push);
+    dispatch(stream, &queries, division, a, a->shape.heads, reading, push, a->longest, 1);
     GpuDispatch keys = {.kernel = by_address ? "attention_backward_kv_address" : "attention_backward_kv",
                         .bind   = {gpu_write(a->dqkv), gpu_read(a->delta), gpu_read(a->d_o), gpu_read(a->lse),
                                    gpu_read(a->qkv), texels_bind(a->d_o, read_texels), texels_bind(a->qkv, read_texels),
                                    gpu_read(a->tiles)}};
-    dispatch(stream, &keys, division, a, a->shape.kv_heads, reading, push);
+    dispatch(stream, &keys, division, a, a->shape.kv_heads, reading, push,
+             (uint64_t)a->longest * (a->shape.heads / a->shape.kv_heads), 1);
 }

@@ -12,6 +12,7 @@ typedef struct Attention {
     GpuSpan        o, lse, qkv, dqkv, delta, d_o;
     GpuSpan        tiles;
     uint32_t       tile_count;
+    uint32_t       longest; /* tokens of a sequence at most  */
     uint32_t       lanes;   /* tokens of a tile at most      */
     ComputeType    compute; /* what the products multiply    */
     AttentionShape shape;

@@ -60,8 +60,9 @@ void embedding_backward(GpuStream *stream, GpuSpan dtable, GpuSpan dy, GpuSpan u
 {
     const uint32_t at_once = rows_per_piece(stream, width, vocab);
     const bool     cpu           = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
-    const uint32_t group         = cpu ? ops_group_row(stream) : 256;
-    const uint32_t columns       = cpu ? group : 32;
+    const uint32_t columns       = cpu ? ops_group_row(stream) : 32;
+    const uint64_t tokens        = order.size / 4; /* all of which may be one id's */
+    const uint32_t group         = cpu ? ops_group_long_row(stream, tokens * columns, 1) : 256;
     const uint32_t column_blocks = (width + columns - 1) / columns;
     for (uint32_t first = 0; first < vocab; first += at_once) {
         const uint32_t rows    = vocab - first < at_once ? vocab - first : at_once;

@@ -65,7 +65,7 @@ void cross_entropy(GpuStream *stream, GpuSpan dlogprob, GpuSpan sums, GpuSpan lo
     }
     gpu_dispatch(
         stream, &(GpuDispatch){.kernel     = "cross_entropy",
-                               .spec       = {ops_group_row(stream)},
+                               .spec       = {ops_group_long_row(stream, rows, 1)},
                                .spec_count = 1,
                                .bind = {gpu_write(dlogprob), gpu_read_write(sums), gpu_read(logprob), gpu_read(weight)},
                                .push = &rows,

@@ -56,16 +56,21 @@ static uint64_t operand_limit(GpuStream *stream)
            GPU_ALIGNMENT; /* it may start between two bindable places */
 }
 
+/* The product over k in [first, first + count). */
+static Matmul part_of_k(const Matmul *p, uint32_t first, uint32_t count)
+{
+    Matmul         part   = *p;
+    const uint64_t skip_a = first * a_size(p), skip_b = first * b_size(p);
+    part.k = count;
+    part.a = p->layout == MATMUL_TN ? a_rows(p, first, count, p->m) : gpu_span_slice(p->a, skip_a, p->a.size - skip_a);
+    part.b = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip_b, p->b.size - skip_b) : b_rows(p, first, count, p->n);
+    return part;
+}
+
 /* What is left of k after k_main columns. */
 static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
 {
-    Matmul         rest   = *p;
-    const uint64_t skip_a = k_main * a_size(p), skip_b = k_main * b_size(p);
-    rest.k = p->k - k_main;
-    rest.a =
-        p->layout == MATMUL_TN ? a_rows(p, k_main, rest.k, p->m) : gpu_span_slice(p->a, skip_a, p->a.size - skip_a);
-    rest.b =
-        p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip_b, p->b.size - skip_b) : b_rows(p, k_main, rest.k, p->n);
+    const Matmul     rest  = part_of_k(p, k_main, p->k - k_main);
     const MatmulPlan tiled = matmul_plan_tiled(stream, rest.layout, rest.m, rest.n, rest.k);
     matmul_record_tiled(stream, &rest, &tiled, p->c, ADD_C);
 }
@@ -173,6 +178,22 @@ static MatmulPlan plan_piece(GpuStream *stream, const Matmul *p)
 }
 
 /* A product whose tensors each fit one binding, strides filled in. */
+static void matmul_piece(GpuStream *stream, const Matmul *p);
+
+/* The same in pieces of k. */
+static void matmul_by_k(GpuStream *stream, const Matmul *p, uint32_t step)
+{
+    for (uint32_t first = 0; first < p->k; first += step) {
+        Matmul piece = part_of_k(p, first, p->k - first < step ? p->k - first : step);
+        if (first > 0) { /* the first piece brought in the rest */
+            piece.accumulate  = true;
+            piece.add.buffer  = NULL;
+            piece.bias.buffer = NULL;
+        }
+        matmul_piece(stream, &piece);
+    }
+}
+
 static void matmul_piece(GpuStream *stream, const Matmul *p)
 {
     if (matmul_takes_few(stream, p) && p->ldb % 4 == 0 && p->b.offset % GPU_ALIGNMENT == 0) {
@@ -180,7 +201,11 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
         matmul_record_few(stream, p, &f32);
         return;
     }
-    MatmulPlan     plan        = plan_piece(stream, p);
+    MatmulPlan plan = plan_piece(stream, p);
+    if (plan.kernel == KERNEL_TILED && p->k > matmul_tiled_longest(stream)) {
+        matmul_by_k(stream, p, matmul_tiled_longest(stream));
+        return;
+    }
     const uint64_t pass        = pass_bytes(&plan, p->compute, p->layout, p->m, p->n);
     const uint64_t planes_size = planes_bytes(&plan, p->m, p->n), offset = gpu_align(plan.panel_bytes) + pass;
     const GpuSpan  space = pass > 0 ? gpu_span_slice(p->workspace, gpu_align(plan.panel_bytes), pass) : p->c;

@@ -146,6 +146,9 @@ GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before);
 void matmul_record_general(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                            GpuDispatch *dispatch);
 
+/* k that gemm_tiled and gemm_weight may go over at once: on a CPU device less than where its loops are left (ops.h). */
+uint32_t matmul_tiled_longest(GpuStream *stream);
+
 /* One dispatch into `c`; `epilogue`: bits of what is added. lanes, texel: one pass, k in [first, first + count). */
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue);
 void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,

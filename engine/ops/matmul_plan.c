@@ -77,6 +77,12 @@ static MatmulPlan plan_tiled(const GpuInfo *info, MatmulChoice choice, MatmulLay
     return plan;
 }
 
+uint32_t matmul_tiled_longest(GpuStream *stream)
+{
+    enum { CPU_LONGEST = 1 << 14 }; /* with tiles of 32 they take some 35 turns for 16 of k, and loops may have 65,535 */
+    return gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU ? CPU_LONGEST : UINT32_MAX;
+}
+
 MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
 {
     return plan_tiled(gpu_info(gpu_stream_gpu(stream)), (MatmulChoice){0}, layout, m, n, k);

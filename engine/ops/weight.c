@@ -126,18 +126,21 @@ static void record_panel(GpuStream *stream, const Matmul *p, const Weight *w, ui
 
 /* --- dequantized in the product's tiles ------------------------------------------------------- */
 
-static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
+/* k in [first, end). */
+static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w, uint32_t epilogue, uint32_t first,
+                         uint32_t end)
 {
     const bool     cpu = gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU;
     const uint32_t reg = 4, tile = cpu ? 32 : 64, side = tile / reg;
-    const uint32_t epilogue = matmul_epilogue(p);
     uint32_t       before[4];
     const GpuSpan  c = matmul_bindable(p->c, 4, &before[0]), a = matmul_bindable(p->a, a_size(p), &before[1]);
     const GpuSpan  add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[2]);
     const GpuSpan  bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[3]);
-    const uint32_t push[12] = {p->m,
+    const uint32_t push[14] = {p->m,
                                p->n,
                                p->k,
+                               first,
+                               end,
                                p->lda,
                                p->ldc,
                                weight_row_words(w->format, w->columns),
@@ -150,7 +153,7 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w)
     gpu_dispatch(stream, &(GpuDispatch){.kernel = "gemm_weight",
                                         .spec = {side * side, p->layout, tile, reg, w->format, p->compute, p->a_halves},
                                         .spec_count = 7,
-                                        .flops      = 2.0 * p->m * p->n * p->k,
+                                        .flops      = 2.0 * p->m * p->n * (end - first),
                                         .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_read(a),
                                                  gpu_read(add), gpu_read(bias), gpu_read(w->data), gpu_read(w->scales)},
                                         .push       = push,
@@ -204,7 +207,11 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
         } else if (matmul_suits_texel_weight(stream, &piece, w->format)) {
             matmul_record_texel_weight(stream, &piece, &weight);
         } else {
-            record_tiled(stream, &piece, w);
+            const uint32_t longest = matmul_tiled_longest(stream);
+            for (uint32_t k = 0; k < piece.k; k += longest) { /* the first brings in the rest */
+                record_tiled(stream, &piece, w, k == 0 ? matmul_epilogue(&piece) : ADD_C, k,
+                             piece.k - k < longest ? piece.k : k + longest);
+            }
         }
     }
 }

@@ -85,7 +85,7 @@ static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStrea
                         const AttentionVariant *variant, double *seconds, Error *error)
 {
     const AttentionShape shape = {s->heads, s->kv_heads, s->head_dim};
-    const AttentionBatch batch = {.tiles = b->tiles, .tile_count = b->tile_count, .variant = variant};
+    const AttentionBatch batch = {.tiles = b->tiles, .tile_count = b->tile_count, .longest = s->length, .variant = variant};
     const uint64_t       slot_qkv = ((uint64_t)s->heads + 2 * s->kv_heads) * s->head_dim * 4;
     const double         wanted = gpu_info(bench->gpu)->type == GPU_CPU ? 2e7 : 2e10;
     const double         runs = 1 + wanted / flops_of(s, part);

@@ -3,7 +3,7 @@
 // over the later queries of the sequence and the query heads of the group.
 #include "attention_ragged.glsl"
 
-layout(std430, binding = 0) writeonly buffer DQkv { vec2 dqkv[]; };   // [tokens, STRIDE]
+layout(std430, binding = 0) buffer DQkv { vec2 dqkv[]; };             // [tokens, STRIDE]
 layout(std430, binding = 1) readonly buffer Delta { float delta[]; }; // [tokens, HEADS]
 layout(std430, binding = 2) readonly buffer DO2 { vec2 do2[]; };      // [tokens, HEADS, PAIRS]
 layout(std430, binding = 2) readonly buffer DO4 { vec4 do4[]; };
@@ -39,6 +39,11 @@ void main()
     }
     uint last = min(part_first + part, end) - 1;
     uint first = part_first + gl_LocalInvocationID.x * PER_LANE; // of the invocation's keys
+    // One loop over (query, head of the group), query-major.
+    uint steps = (tile.end - part_first) * GROUP, behind = min(steps, turned + turns);
+    if (RESUMED && turned >= steps) {
+        return;
+    }
     uint key_at = KEYS + kv_head * PAIRS, value_at = VALUES + kv_head * PAIRS;
 
     vec4 k[PER_LANE * QUADS], v[PER_LANE * QUADS], dk[PER_LANE * QUADS], dv[PER_LANE * QUADS];
@@ -51,9 +56,7 @@ void main()
             dv[r * QUADS + i] = vec4(0.0);
         }
     }
-    // One loop over (query, head of the group), query-major.
-    uint steps = (tile.end - part_first) * GROUP;
-    for (uint block = 0; block < steps; block += BLOCK) {
+    for (uint block = turned; block < behind; block += BLOCK) {
         [[unroll]] for (uint j = 0; j < BLOCK; j++) {
             uint step = min(block + j, steps - 1);
             uint query = min(part_first + step / GROUP, tile.end - 1), head = kv_head * GROUP + step % GROUP;
@@ -91,8 +94,10 @@ void main()
             uint at = (first + r) * STRIDE;
             [[unroll]] for (uint i = 0; i < PAIRS; i++) {
                 vec4 key_quad = dk[r * QUADS + i / 2], value_quad = dv[r * QUADS + i / 2];
-                dqkv[at + key_at + i] = (i % 2 == 0 ? key_quad.xy : key_quad.zw) * scale;
-                dqkv[at + value_at + i] = i % 2 == 0 ? value_quad.xy : value_quad.zw;
+                vec2 key = (i % 2 == 0 ? key_quad.xy : key_quad.zw) * scale;
+                vec2 value = i % 2 == 0 ? value_quad.xy : value_quad.zw;
+                dqkv[at + key_at + i] = RESUMED ? dqkv[at + key_at + i] + key : key;
+                dqkv[at + value_at + i] = RESUMED ? dqkv[at + value_at + i] + value : value;
             }
         }
     }

@@ -2,7 +2,7 @@
 //   dq = scale sum_keys p (dO . v - delta) k,   p = exp(scale q . k - lse).
 #include "attention_ragged.glsl"
 
-layout(std430, binding = 0) writeonly buffer DQkv { vec2 dqkv[]; };    // [tokens, STRIDE]
+layout(std430, binding = 0) buffer DQkv { vec2 dqkv[]; };              // [tokens, STRIDE]
 layout(std430, binding = 1) writeonly buffer Delta { float delta[]; }; // [tokens, HEADS]
 layout(std430, binding = 2) readonly buffer DO2 { vec2 do2[]; };       // [tokens, HEADS, PAIRS]
 layout(std430, binding = 2) readonly buffer DO4 { vec4 do4[]; };
@@ -33,6 +33,10 @@ void main()
         return;
     }
     uint last = min(part_first + part, end) - 1;
+    uint begin = tile.begin + turned, behind = min(last + 1, begin + turns); // of the keys
+    if (RESUMED && begin > last) {
+        return;
+    }
     uint first = part_first + gl_LocalInvocationID.x * PER_LANE; // of the invocation's queries
     uint key_at = KEYS + head / GROUP * PAIRS, value_at = VALUES + head / GROUP * PAIRS;
 
@@ -50,7 +54,7 @@ void main()
         row_delta[r] = sum4(product);
         row_lse[r] = lse[row] * LOG2_E;
     }
-    for (uint block = tile.begin; block <= last; block += BLOCK) {
+    for (uint block = begin; block < behind; block += BLOCK) {
         [[unroll]] for (uint j = 0; j < BLOCK; j++) {
             uint at = min(block + j, last) * STRIDE;
             vec4 score[PER_LANE], dweight[PER_LANE];
@@ -82,7 +86,9 @@ void main()
         if (first + r <= last) {
             [[unroll]] for (uint i = 0; i < PAIRS; i++) {
                 vec4 quad = dq[r * QUADS + i / 2];
-                dqkv[(first + r) * STRIDE + head * PAIRS + i] = (i % 2 == 0 ? quad.xy : quad.zw) * scale;
+                uint at = (first + r) * STRIDE + head * PAIRS + i;
+                vec2 sum = (i % 2 == 0 ? quad.xy : quad.zw) * scale;
+                dqkv[at] = RESUMED ? dqkv[at] + sum : sum;
             }
             delta[(first + r) * HEADS + head] = row_delta[r];
         }

@@ -3,8 +3,8 @@
 // Scores are kept in units of log2 e, so that exp2 does.
 #include "attention_ragged.glsl"
 
-layout(std430, binding = 0) writeonly buffer O { vec2 o[]; };      // [tokens, HEADS, PAIRS]
-layout(std430, binding = 1) writeonly buffer Lse { float lse[]; }; // [tokens, HEADS]
+layout(std430, binding = 0) buffer O { vec2 o[]; };                // [tokens, HEADS, PAIRS]
+layout(std430, binding = 1) buffer Lse { float lse[]; };           // [tokens, HEADS]
 layout(std430, binding = 2) readonly buffer Qkv2 { vec2 qkv2[]; }; // [tokens, STRIDE]
 layout(std430, binding = 2) readonly buffer Qkv4 { vec4 qkv4[]; };
 layout(binding = 3) uniform textureBuffer qkv_texels;
@@ -25,6 +25,10 @@ void main()
         return;
     }
     uint last = min(part_first + part, end) - 1;
+    uint begin = tile.begin + turned, behind = min(last + 1, begin + turns); // of the keys
+    if (RESUMED && begin > last) {
+        return;
+    }
     uint first = part_first + gl_LocalInvocationID.x * PER_LANE; // of the invocation's queries
     uint key_at = KEYS + head / GROUP * PAIRS, value_at = VALUES + head / GROUP * PAIRS;
 
@@ -38,8 +42,16 @@ void main()
         }
         largest[r] = NEVER;
         total[r] = 0.0;
+        if (RESUMED) { // a sum of weights of 1 whose largest score is the log-sum-exp
+            uint row = min(first + r, last) * HEADS + head;
+            largest[r] = lse[row] * LOG2_E;
+            total[r] = 1.0;
+            [[unroll]] for (uint i = 0; i < QUADS; i++) {
+                sum[r * QUADS + i] = vec4(o[row * PAIRS + 2 * i], 2 * i + 1 < PAIRS ? o[row * PAIRS + 2 * i + 1] : vec2(0.0));
+            }
+        }
     }
-    for (uint block = tile.begin; block <= last; block += BLOCK) {
+    for (uint block = begin; block < behind; block += BLOCK) {
         float weight[PER_LANE * BLOCK];
         [[unroll]] for (uint j = 0; j < BLOCK; j++) {
             uint at = min(block + j, last) * STRIDE + key_at;

@@ -1,0 +1,190 @@
+/* Loops of more than 65,535 turns, after which lavapipe goes on with what it has by then (engine/ops/ops.h): each
+ * operation whose loop may come to that, with just enough to do, against float64. */
+#include <math.h>
+
+#include "engine/ops/attention.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/gae.h"
+#include "engine/ops/logits.h"
+#include "engine/ops/whiten.h"
+#include "tests/support/gpu_fixture.h"
+
+enum { DIM = 2, HEAD = 3 * DIM }; /* of a token's qkv with one head of each kind */
+
+static double dot(const double *a, const double *b)
+{
+    return a[0] * b[0] + a[1] * b[1];
+}
+
+static GpuSpan row_of(GpuSpan matrix, uint64_t row, uint64_t width)
+{
+    return gpu_span_slice(matrix, row * width * 4, width * 4);
+}
+
+/* The last query of one long sequence sees all its keys, the first key is seen by all queries. Only their tiles are
+ * computed. What the backward is given of the forward is made up: its formulas hold for any. */
+static void attention_of_a_long_sequence(void **state)
+{
+    (void)state;
+    enum { TOKENS = 140001, LAST = TOKENS - 1 };
+    const AttentionShape shape = {1, 1, DIM};
+    const double         scale = 1 / sqrt(DIM);
+    double              *qkv = fixture_doubles(TOKENS * HEAD, 1), *d_o = fixture_doubles(TOKENS * DIM, 2);
+    double              *o = fixture_doubles(TOKENS * DIM, 3), *lse = fixture_alloc(TOKENS * sizeof *lse);
+    double              *delta = fixture_alloc(TOKENS * sizeof *delta);
+    for (uint32_t t = 0; t < TOKENS; t++) {
+        lse[t]   = (double)logf((float)(1 + t));
+        delta[t] = (double)(float)dot(d_o + DIM * t, o + DIM * t);
+    }
+    static const AttentionTile plan[] = {{0, 1, 0, TOKENS}, {LAST, 1, 0, TOKENS}};
+    const AttentionBatch batch  = {.tiles = fixture_words(plan, sizeof plan / 4), .tile_count = 2, .longest = TOKENS};
+    GpuStream           *stream = fixture_stream();
+    const GpuSpan        qkv_at = fixture_upload(qkv, TOKENS * HEAD), dqkv = fixture_empty(TOKENS * HEAD);
+    const GpuSpan        o_found = fixture_empty(TOKENS * DIM), lse_found = fixture_empty(TOKENS);
+    attention_forward(stream, o_found, lse_found, qkv_at, &batch, shape);
+    attention_backward(stream, dqkv, fixture_upload(delta, TOKENS), fixture_upload(d_o, TOKENS * DIM),
+                       fixture_upload(o, TOKENS * DIM), fixture_upload(lse, TOKENS), qkv_at, &batch, shape);
+    fixture_run();
+
+    const double *query = qkv + (size_t)HEAD * LAST, *key = qkv + DIM, *value = qkv + 2 * DIM;
+    double        total = 0, mean[DIM] = {0}, dq[DIM] = {0}, dkv[2 * DIM] = {0};
+    for (uint32_t t = 0; t < TOKENS; t++) {
+        const double *q = qkv + (size_t)HEAD * t, *k = q + DIM, *v = q + 2 * DIM, *out = d_o + DIM * t;
+        const double  weight = exp(scale * dot(query, k)); /* of the last query */
+        const double  score  = weight / exp(lse[LAST]) * (dot(d_o + DIM * LAST, v) - delta[LAST]);
+        const double  given = exp(scale * dot(q, key) - lse[t]), back = given * (dot(out, value) - delta[t]);
+        total += weight;
+        for (uint32_t i = 0; i < DIM; i++) {
+            mean[i] += weight * v[i];
+            dq[i] += scale * score * k[i];
+            dkv[i] += scale * back * q[i];
+            dkv[DIM + i] += given * out[i];
+        }
+    }
+    const double lse_want = log(total), o_want[DIM] = {mean[0] / total, mean[1] / total};
+    fixture_check("o", row_of(o_found, LAST, DIM), o_want, DIM, 2e-5);
+    fixture_check("lse", row_of(lse_found, LAST, 1), &lse_want, 1, 3e-6);
+    fixture_check("dq", gpu_span_slice(dqkv, (uint64_t)LAST * HEAD * 4, DIM * 4), dq, DIM, 1e-5);
+    fixture_check("dk, dv", gpu_span_slice(dqkv, DIM * 4, 2 * DIM * 4), dkv, 2 * DIM, 1e-5);
+}
+
+/* Tokens times query heads of a key head. */
+static void attention_of_many_query_heads(void **state)
+{
+    (void)state;
+    enum { TOKENS = 230, HEADS = 300, WIDTH = (HEADS + 2) * DIM };
+    static const AttentionTile plan[] = {{0, 1, 0, TOKENS}};
+    const AttentionShape       shape  = {HEADS, 1, DIM};
+    const double               scale  = 1 / sqrt(DIM);
+    double *qkv = fixture_doubles((size_t)TOKENS * WIDTH, 1), *d_o = fixture_doubles((size_t)TOKENS * HEADS * DIM, 2);
+    double *o = fixture_doubles((size_t)TOKENS * HEADS * DIM, 3), *lse = fixture_alloc(TOKENS * HEADS * sizeof *lse);
+    double *delta = fixture_alloc(TOKENS * HEADS * sizeof *delta), want[2][DIM] = {{0}};
+    const double *key = qkv + (size_t)HEADS * DIM, *value = key + DIM;
+    for (uint32_t r = 0; r < TOKENS * HEADS; r++) {
+        const double *q = qkv + (size_t)(r / HEADS) * WIDTH + r % HEADS * DIM, *out = d_o + DIM * (size_t)r;
+        lse[r]              = (double)logf((float)(1 + r / HEADS));
+        delta[r]            = (double)(float)dot(out, o + DIM * (size_t)r);
+        const double weight = exp(scale * dot(q, key) - lse[r]), score = weight * (dot(out, value) - delta[r]);
+        for (uint32_t i = 0; i < DIM; i++) {
+            want[0][i] += scale * score * q[i];
+            want[1][i] += weight * out[i];
+        }
+    }
+    const AttentionBatch batch = {.tiles = fixture_words(plan, sizeof plan / 4), .tile_count = 1};
+    const GpuSpan        dqkv  = fixture_empty((size_t)TOKENS * WIDTH);
+    attention_backward(fixture_stream(), dqkv, fixture_upload(delta, TOKENS * HEADS),
+                       fixture_upload(d_o, (size_t)TOKENS * HEADS * DIM),
+                       fixture_upload(o, (size_t)TOKENS * HEADS * DIM), fixture_upload(lse, TOKENS * HEADS),
+                       fixture_upload(qkv, (size_t)TOKENS * WIDTH), &batch, shape);
+    fixture_run();
+    fixture_check("dk, dv", gpu_span_slice(dqkv, (uint64_t)HEADS * DIM * 4, 2 * DIM * 4), want[0], 2 * DIM, 1e-5);
+}
+
+static void advantages_of_a_long_response(void **state)
+{
+    (void)state;
+    enum { TOKENS = 140000 };
+    const uint32_t start[] = {0, TOKENS - 3, TOKENS};
+    double        *reward = fixture_doubles(TOKENS, 1), *value = fixture_doubles(TOKENS, 2), a = 0;
+    double        *want = fixture_alloc(TOKENS * sizeof *want), *returns = fixture_alloc(TOKENS * sizeof *want);
+    for (uint32_t t = TOKENS; t-- > 0;) {
+        const bool last = t + 1 == start[1] || t + 1 == TOKENS;
+        a               = reward[t] - value[t] + (last ? 0 : value[t + 1] + 0.5 * a);
+        want[t]         = a;
+        returns[t]      = a + value[t];
+    }
+    const GpuSpan advantage = fixture_empty(TOKENS), returned = fixture_empty(TOKENS);
+    gae(fixture_stream(), advantage, returned, fixture_upload(reward, TOKENS), fixture_upload(value, TOKENS),
+        fixture_words(start, 3), &(GaeOptions){1, 0.5f, 0.5f}, 2);
+    fixture_run();
+    fixture_check("advantage", advantage, want, TOKENS, 1e-5);
+    fixture_check("returns", returned, returns, TOKENS, 1e-5);
+}
+
+/* One workgroup for all tokens of a step: as many as 8 lanes turn round twice 65,535 times, and more. */
+enum { MANY = 2 * 8 * 65535 + 1000 };
+
+static void whitening_of_many_tokens(void **state)
+{
+    (void)state;
+    double *advantage = fixture_doubles(MANY, 1), moments[2] = {0};
+    for (uint32_t t = 0; t < MANY; t++) {
+        advantage[t] = (double)(float)(advantage[t] + (double)t / MANY); /* the last count for something */
+        moments[0] += advantage[t] / MANY;
+    }
+    for (uint32_t t = 0; t < MANY; t++) {
+        moments[1] += (advantage[t] - moments[0]) * (advantage[t] - moments[0]) / MANY;
+    }
+    const GpuSpan found = fixture_empty(4), given = fixture_upload(advantage, MANY);
+    whiten(fixture_stream(), given, found, given, (GpuSpan){0}, WHITEN_POPULATION, MANY);
+    fixture_run();
+    fixture_check("moments", gpu_span_slice(found, 0, 8), moments, 2, 1e-5);
+}
+
+static void cross_entropy_of_many_rows(void **state)
+{
+    (void)state;
+    double *logprob = fixture_doubles(MANY, 1), *weight = fixture_alloc(MANY * sizeof *weight), want[2] = {0};
+    double *dlogprob = fixture_alloc(MANY * sizeof *dlogprob);
+    for (uint32_t r = 0; r < MANY; r++) {
+        weight[r]   = r % 2 == 0;
+        logprob[r]  = -fabs(logprob[r]);
+        dlogprob[r] = -weight[r];
+        want[0] -= weight[r] * logprob[r];
+        want[1] += weight[r];
+    }
+    const GpuSpan d = fixture_empty(MANY), sums = fixture_zeros(2);
+    cross_entropy(fixture_stream(), d, sums, fixture_upload(logprob, MANY), fixture_upload(weight, MANY), MANY);
+    fixture_run();
+    fixture_check("sums", sums, want, 2, 1e-5);
+    fixture_check("dlogprob", d, dlogprob, MANY, 0);
+}
+
+static void gradient_of_a_frequent_token(void **state)
+{
+    (void)state;
+    enum { TOKENS = 70000 };
+    const uint32_t id = 1, starts[] = {0, TOKENS};
+    double        *dy = fixture_alloc(TOKENS * sizeof *dy), want[3] = {0};
+    uint32_t      *order = fixture_alloc(TOKENS * sizeof *order);
+    for (uint32_t t = 0; t < TOKENS; t++) {
+        order[t] = t;
+        dy[t]    = t % 3;
+        want[1] += dy[t];
+    }
+    const GpuSpan table = fixture_zeros(3);
+    embedding_backward(fixture_stream(), table, fixture_upload(dy, TOKENS), fixture_words(&id, 1),
+                       fixture_words(starts, 2), fixture_words(order, TOKENS), 1, 1, 3);
+    fixture_run();
+    fixture_check("dtable", table, want, 3, 1e-6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fixture_test(attention_of_a_long_sequence),  fixture_test(attention_of_many_query_heads),
+        fixture_test(advantages_of_a_long_response), fixture_test(whitening_of_many_tokens),
+        fixture_test(cross_entropy_of_many_rows),    fixture_test(gradient_of_a_frequent_token),
+    };
+    return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
+}
