@@ -180,6 +180,9 @@ static void every_layout(void **state)
 static void long_k(void **state)
 {
     (void)state;
+    if (gpu_info(gpu_stream_gpu(fixture_stream()))->max_binding_bytes < 33000 * 4) {
+        skip(); /* a row has to fit a binding */
+    }
     for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
         gpu_fixture_reset(NULL);
         check((MatmulLayout)layout, &(Case){.m = 3, .n = 9, .k = 33000, .bias = true, .add = true, .accumulate = true},

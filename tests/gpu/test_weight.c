@@ -158,6 +158,9 @@ static void every_format(void **state)
 static void long_rows_and_columns(void **state)
 {
     (void)state;
+    if (gpu_info(gpu_stream_gpu(fixture_stream()))->max_binding_bytes < 8 * 41000 * 4) {
+        skip(); /* a few rows have to fit a binding */
+    }
     check(WEIGHT_INT8, MATMUL_NT, &(Case){.m = 3, .rows = 9, .columns = 41000, .bias = true, .accumulate = true},
           COMPUTE_F32);
     gpu_fixture_reset(NULL);
