@@ -1,7 +1,11 @@
 /* rlsp export: a run's model or adapter for other programs. */
-#include "rlsp/train/export.h"
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/run/json_line.h"
+#include "rlsp/train/export.h"
 
 #define GIB 1073741824.0
 
@@ -10,6 +14,23 @@ static const char summary[] =
     "adapter; --merge adds it to its base's weights, so that transformers or llama.cpp's converter take the model as "
     "it\n"
     "is. Tokenizer files and a model card come with it. No GPU is used.";
+
+/* Memory that is out leaves no line: the export itself is done. */
+static void print_json(const RunExport *what, const RunExported *done)
+{
+    JsonLine line = {0};
+    json_line_begin(&line, '{');
+    json_line_text_field(&line, "out", what->out);
+    json_line_text_field(&line, "kind", done->adapter ? "adapter" : "model");
+    json_line_text_field(&line, "run", what->run);
+    json_line_number_field(&line, "step", (double)done->step);
+    json_line_end(&line, '}');
+    const char *text = json_line_finish(&line);
+    if (text != NULL) {
+        fwrite(text, 1, line.size, stdout);
+    }
+    json_line_free(&line);
+}
 
 int cli_export(int argc, char **argv)
 {
@@ -36,7 +57,7 @@ int cli_export(int argc, char **argv)
          .help        = "a larger model is written in several files of at most so many GiB (5)",
          .min         = 1e-6,
          .max         = 1e6},
-        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "nothing more: there is no output"},
+        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "what was written, as a JSON object on stdout"},
     };
     const ArgsCommand command = {.name            = "export",
                                  .usage           = "RUN [--step N] [--merge] --out DIR",
@@ -52,5 +73,15 @@ int cli_export(int argc, char **argv)
     }
     Error error      = {0};
     what.shard_bytes = (uint64_t)(shard_gib * GIB);
-    return run_export(&what, &error) == STATUS_OK ? cli_finish_output(command.name) : args_fail(&command, &error);
+    RunExported done;
+    if (run_export(&what, &done, &error) != STATUS_OK) {
+        return args_fail(&command, &error);
+    }
+    if (json) {
+        print_json(&what, &done);
+    } else {
+        fprintf(stderr, "rlsp export: %s is the %s of %s at step %" PRIu64 "\n", what.out,
+                done.adapter ? "adapter" : "model", what.run, done.step);
+    }
+    return cli_finish_output(command.name);
 }

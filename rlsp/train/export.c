@@ -252,7 +252,7 @@ static Status open_out(Export *e, Error *error)
     return file_make_directories(e->partial, error);
 }
 
-Status run_export(const RunExport *what, Error *error)
+Status run_export(const RunExport *what, RunExported *done, Error *error)
 {
     Export  *e    = calloc(1, sizeof *e);
     uint64_t step = 0;
@@ -272,6 +272,9 @@ Status run_export(const RunExport *what, Error *error)
     status = status == STATUS_OK ? file_rename(e->partial, e->out, error) : status;
     if (status != STATUS_OK && e->partial[0] != '\0') {
         file_remove(e->partial, NULL);
+    }
+    if (status == STATUS_OK && done != NULL) {
+        *done = (RunExported){.step = step, .adapter = e->adapter && !what->merge};
     }
     free(e);
     return status;

@@ -1,7 +1,7 @@
 /* What a run has learnt, as other programs read it.
  *
  *     RunExport what = {.run = "runs/math", .step = "last", .out = "my-adapter", .shard_bytes =
- * SAFETENSORS_SHARD_BYTES}; run_export(&what, &error);
+ * SAFETENSORS_SHARD_BYTES}; run_export(&what, &done, &error);
  *
  * A run without an adapter gives a Hugging Face model directory; one with an adapter gives PEFT's, or with `merge`
  * a model directory of the base's weights with the adapter's added, in the base's dtype. Tokenizer files and a model
@@ -23,6 +23,13 @@ typedef struct RunExport {
     uint64_t    shard_bytes; /* a model larger than this is written in several files */
 } RunExport;
 
-Status run_export(const RunExport *what, Error *error);
+/* What was written. */
+typedef struct RunExported {
+    uint64_t step;    /* of the checkpoint                        */
+    bool     adapter; /* PEFT's directory; false: a whole model's */
+} RunExported;
+
+/* `done` may be NULL. STATUS_BAD_INPUT: no such run or step, `out` is not empty, or there is no adapter to merge. */
+Status run_export(const RunExport *what, RunExported *done, Error *error);
 
 #endif

@@ -93,7 +93,9 @@ done
 
 # --- exported: the adapter on its base, and merged into it
 "$rlsp" export "$work/a" --out "$work/adapter" 2>"$work/err" || fail "export: exit code $?"
-"$rlsp" export "$work/a" --merge --out "$work/merged" 2>"$work/err" || fail "export --merge: exit code $?"
+grep -q "adapter is the adapter of $work/a at step [1-9]" "$work/err" || fail "export does not say what it wrote: $(cat "$work/err")"
+"$rlsp" export "$work/a" --merge --json --out "$work/merged" >"$work/out" 2>"$work/err" || fail "export --merge: exit code $?"
+grep -q '"kind":"model"' "$work/out" || fail "export --json says: $(cat "$work/out")"
 "$rlsp" score --model "$work/base" --adapter "$work/adapter" <"$work/ids" >"$work/on" 2>"$work/err" || fail "score with an adapter: exit code $?"
 "$rlsp" score --model "$work/merged" <"$work/ids" >"$work/merged.scores" 2>"$work/err" || fail "score of the merged model: exit code $?"
 numbers() { tr -c '0-9.eE+-' '\n' <"$1" | grep '[0-9]'; }
