@@ -11,7 +11,7 @@
 static const double nap = 0.25;
 
 /* Seconds of one thing before it is told, and between two tellings. */
-static const double patience = 5.0, interval = 30.0;
+static const double patience = 10.0, interval = 60.0;
 
 /* Whether the user wants an end: by a signal or by a command. */
 static bool stopping(const Session *session)

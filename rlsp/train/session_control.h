@@ -30,7 +30,7 @@ bool session_attend(void *session);
 /* The same without pausing, for work that is done in a pause. */
 bool session_wants_end(Session *session);
 
-/* What the session is at. What takes long is told in a notice, after five seconds and then every half a minute, while
+/* What the session is at. What takes long is told in a notice, after ten seconds and then every minute, while
  * the device is at work. `begin`: something else than before, whose seconds count from here; else the same, further on.
  * An empty text: nothing to tell of. */
 void session_doing(Session *session, bool begin, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -44,16 +44,16 @@ static void tells(void **state)
     session_doing(&session, true, "step %d: sampling", 3);
     session_tell(&session); /* it has just begun */
     assert_null(next_notice(&session, &cursor));
-    session.doing_since -= 7;
+    session.doing_since -= 11;
     session_tell(&session);
     session_tell(&session); /* and not again at once */
-    assert_string_equal(next_notice(&session, &cursor), "info: step 3: sampling; 7 s so far");
+    assert_string_equal(next_notice(&session, &cursor), "info: step 3: sampling; 11 s so far");
     assert_null(next_notice(&session, &cursor));
     session_doing(&session, false, "step 3: sampling, 2 of 4 responses to go");
-    session.doing_since -= 31;
-    session.told -= 31;
+    session.doing_since -= 61;
+    session.told -= 61;
     session_tell(&session);
-    assert_string_equal(next_notice(&session, &cursor), "info: step 3: sampling, 2 of 4 responses to go; 38 s so far");
+    assert_string_equal(next_notice(&session, &cursor), "info: step 3: sampling, 2 of 4 responses to go; 72 s so far");
     session_doing(&session, true, "step 3: learning"); /* something else: its own time counts */
     session_tell(&session);
     assert_null(next_notice(&session, &cursor));
