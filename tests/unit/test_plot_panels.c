@@ -133,7 +133,7 @@ static void metrics_by_name(void **state)
 static void nothing_else(void **state)
 {
     (void)state;
-    refused(1, "rewrad", "no run here has a metric \"rewrad\"; the nearest: rl.reward, rl.reward_sd, ");
+    refused(1, "rewrad", "no run here has a metric \"rewrad\"; the nearest: rl.reward; ");
     refused(1, "sft.loss", "the nearest: rl.policy_loss, rl.value_loss");
     refused(1, "eval.kl", "rl.kl"); /* not of this kind */
     refused(1, "qqqqqqqqqqqqqqqqqqqq", "\"qqqqqqqqqqqqqqqqqqqq\"; --list shows all");
