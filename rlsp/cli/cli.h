@@ -5,6 +5,8 @@
 #ifndef RLSP_CLI_CLI_H
 #define RLSP_CLI_CLI_H
 
+#include "rlsp/run/json_line.h"
+
 int cli_train(int argc, char **argv);
 int cli_watch(int argc, char **argv);
 int cli_eval(int argc, char **argv);
@@ -29,5 +31,8 @@ int cli_plot(int argc, char **argv);
 /* Flushes stdout; 0, or 1 with a message if it could not be written (a full disk;
  * a reader that went away is no error). For the end of every subcommand. */
 int cli_finish_output(const char *name);
+
+/* Finishes the line, prints it to stdout and frees it; false: memory ran out, and nothing was printed. */
+bool cli_print_line(JsonLine *line);
 
 #endif

@@ -41,17 +41,6 @@ void data_print_clean(const char *text)
     }
 }
 
-bool data_print_line(JsonLine *line)
-{
-    const char *text = json_line_finish(line);
-    if (text != NULL) {
-        fwrite(text, 1, line->size, stdout);
-    }
-    const bool whole = text != NULL;
-    json_line_free(line);
-    return whole;
-}
-
 int cli_data(int argc, char **argv)
 {
     const char *names[PARTS];

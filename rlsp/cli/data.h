@@ -34,7 +34,4 @@ int data_stats_command(int argc, char **argv);
 /* Text without what a terminal would take for a command, to stdout. */
 void data_print_clean(const char *text);
 
-/* Prints the finished line; false: memory ran out. */
-bool data_print_line(JsonLine *line);
-
 #endif

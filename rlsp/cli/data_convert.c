@@ -62,7 +62,7 @@ static bool print_json(const DataReport *report)
     json_line_begin(&line, '{');
     put_counts(&line, report);
     json_line_end(&line, '}');
-    return data_print_line(&line);
+    return cli_print_line(&line);
 }
 
 static void print_table(const DataReport *r)

@@ -67,7 +67,7 @@ static bool print_json(const char *path, const DataStats *s)
     put_names(&line, "levels", &s->levels);
     put_names(&line, "subjects", &s->subjects);
     json_line_end(&line, '}');
-    return data_print_line(&line);
+    return cli_print_line(&line);
 }
 
 /* --- tables */

@@ -108,12 +108,7 @@ static bool print_json(const GpuInfo *infos, int count)
         put_json(&line, &infos[i]);
     }
     json_line_end(&line, ']');
-    const char *text = json_line_finish(&line);
-    if (text != NULL) {
-        fputs(text, stdout);
-    }
-    json_line_free(&line);
-    return text != NULL;
+    return cli_print_line(&line);
 }
 
 /* The kernel for each type that products may multiply, those that are alike once. */

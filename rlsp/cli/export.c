@@ -25,11 +25,7 @@ static void print_json(const RunExport *what, const RunExported *done)
     json_line_text_field(&line, "run", what->run);
     json_line_number_field(&line, "step", (double)done->step);
     json_line_end(&line, '}');
-    const char *text = json_line_finish(&line);
-    if (text != NULL) {
-        fwrite(text, 1, line.size, stdout);
-    }
-    json_line_free(&line);
+    cli_print_line(&line);
 }
 
 int cli_export(int argc, char **argv)

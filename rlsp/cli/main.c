@@ -58,6 +58,17 @@ int cli_finish_output(const char *name)
     return 0;
 }
 
+bool cli_print_line(JsonLine *line)
+{
+    const char *text  = json_line_finish(line);
+    const bool  whole = text != NULL;
+    if (whole) {
+        fwrite(text, 1, line->size, stdout);
+    }
+    json_line_free(line);
+    return whole;
+}
+
 /* The subcommand of that name; NULL, said on stderr, if there is none. */
 static const Command *find(const char *name)
 {

@@ -298,12 +298,7 @@ static bool print_json(const Request *request)
     }
     json_line_end(&line, ']');
     json_line_end(&line, '}');
-    const char *text = json_line_finish(&line);
-    if (text != NULL) {
-        fputs(text, stdout);
-    }
-    json_line_free(&line);
-    return text != NULL;
+    return cli_print_line(&line);
 }
 
 int cli_plan(int argc, char **argv)

@@ -192,9 +192,7 @@ static int train_detached(Trainer *trainer, Error *error)
         json_line_key(&line, "pid");
         json_line_number(&line, (double)process.pid);
         json_line_end(&line, '}');
-        const char *text = json_line_finish(&line);
-        fputs(text != NULL ? text : "", stdout);
-        json_line_free(&line);
+        cli_print_line(&line); /* the run goes on without it */
     } else {
         printf("run %s\npid %ld\n", trainer->run, (long)process.pid);
     }
