@@ -12,7 +12,7 @@ void eval_judge(EvalSample *sample, const Task *task, const Problem *problem, co
                 uint32_t tokens, bool stopped)
 {
     memset(sample, 0, sizeof *sample);
-    task->verify(problem, response, length, &sample->verdict);
+    task_verify(task, problem, response, length, &sample->verdict);
     task->trace(problem, response, length, &sample->trace, NULL);
     sample->tokens  = tokens;
     sample->stopped = stopped;

@@ -100,7 +100,7 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
     size_t reasoning = end - begin;
     double unseen    = input->end != NULL ? (double)code_points(input->end, input->end_length) : 0;
     if (boxes_find_first_shallow(text, end - begin, &box, &content, &content_length)) {
-        task->verify_answer(problem, text + content, content_length, &parts->verdict);
+        task_verify_answer(task, problem, text + content, content_length, &parts->verdict);
         parts->verdict.answered = true; /* an empty box is a wrong answer there, not none */
         parts->verdict.answer_offset += begin + content;
         parts->verdict.box_offset = parts->verdict.first_box_offset = begin + box;
@@ -109,7 +109,7 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
         reasoning                       = box;
         unseen                          = 0;
     } else {
-        task->verify(problem, "", 0, &parts->verdict);
+        task_verify(task, problem, "", 0, &parts->verdict);
         parts->verdict.box_offset = parts->verdict.first_box_offset = input->length;
         parts->outcome = parts->format = -0.5;
     }
@@ -182,7 +182,7 @@ void reward_compute(const RewardConfig *config, const Task *task, const Problem 
         compute_compat(config, task, problem, input, parts);
         return;
     }
-    task->verify(problem, input->response, input->length, &parts->verdict);
+    task_verify(task, problem, input->response, input->length, &parts->verdict);
     bool answered  = parts->verdict.answered;
     parts->outcome = !answered ? config->no_answer : parts->verdict.correct ? 1 : config->wrong;
     *(answered ? &parts->correct : &parts->format) = config->correct * parts->outcome;

@@ -78,7 +78,7 @@ typedef struct RewardInput {
     size_t      end_length;       /* bytes                        */
     uint32_t    response_tokens;  /* with <eos>             */
     uint32_t    reasoning_tokens; /* tokens before the judged box, for before_box (find its byte with
-                                     task->verify: box_offset)                            */
+                                     task_verify: box_offset)                            */
     uint32_t max_tokens;          /* the limit of generation */
     bool     truncated;           /* no <eos>: logged only; its answer counts if it has one */
 } RewardInput;

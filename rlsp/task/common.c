@@ -79,7 +79,8 @@ bool task_read_prompt(const char *prompt, size_t length, uint32_t fewest, Proble
         return false;
     }
     do {
-        if (problem->count == TASK_NUMBERS_MAX || !digits_read(prompt, length, &at, &problem->numbers[problem->count])) {
+        if (problem->count == TASK_NUMBERS_MAX ||
+            !digits_read(prompt, length, &at, &problem->numbers[problem->count])) {
             return false;
         }
         problem->count++;
@@ -94,14 +95,19 @@ bool task_read_prompt(const char *prompt, size_t length, uint32_t fewest, Proble
     return at == length;
 }
 
-static bool verdict_answer(TaskVerdict *verdict, const char *text, size_t offset, size_t length)
+void task_note_answer(TaskVerdict *verdict, const char *text, size_t offset, size_t length)
 {
+    const size_t kept      = length < sizeof verdict->answer ? length : sizeof verdict->answer - 1;
     verdict->answer_offset = offset;
     verdict->answer_length = length;
-    size_t kept            = length < sizeof verdict->answer ? length : sizeof verdict->answer - 1;
     memcpy(verdict->answer, text + offset, kept);
     verdict->answer[kept] = '\0';
     verdict->answered     = length > 0;
+}
+
+static bool take(TaskVerdict *verdict, const char *text, size_t offset, size_t length)
+{
+    task_note_answer(verdict, text, offset, length);
     if (length == 0) {
         verdict->reason = "no answer: the box is empty";
     } else if (length > BOX_CONTENT_LIMIT) {
@@ -110,24 +116,20 @@ static bool verdict_answer(TaskVerdict *verdict, const char *text, size_t offset
     return length > 0 && length <= BOX_CONTENT_LIMIT;
 }
 
-bool task_verdict_begin(TaskVerdict *verdict, const char *response, size_t length)
+bool task_find_box(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict)
 {
-    memset(verdict, 0, sizeof *verdict);
     Boxes boxes;
-    bool  found               = boxes_find(response, length, &boxes);
+    (void)problem; /* of a built-in task: the last box, always */
+    const bool found          = boxes_find(response, length, &boxes);
     verdict->box_offset       = boxes.offset;
     verdict->first_box_offset = boxes.first;
     verdict->boxes            = boxes.count;
-    verdict->denominator      = 1;
     verdict->reason           = "no answer: no complete \\boxed{…}";
-    return found && verdict_answer(verdict, response, boxes.content, boxes.content_length);
+    return found && take(verdict, response, boxes.content, boxes.content_length);
 }
 
-bool task_verdict_begin_bare(TaskVerdict *verdict, const char *answer, size_t length)
+bool task_take_bare(const char *answer, size_t length, TaskVerdict *verdict)
 {
-    memset(verdict, 0, sizeof *verdict);
-    verdict->box_offset = verdict->first_box_offset = length;
-    verdict->denominator                            = 1;
     size_t begin = 0, end = length;
     while (begin < end && (answer[begin] == ' ' || answer[begin] == '\n')) {
         begin++;
@@ -135,7 +137,7 @@ bool task_verdict_begin_bare(TaskVerdict *verdict, const char *answer, size_t le
     while (end > begin && (answer[end - 1] == ' ' || answer[end - 1] == '\n')) {
         end--;
     }
-    return verdict_answer(verdict, answer, begin, end - begin);
+    return take(verdict, answer, begin, end - begin);
 }
 
 static bool is_letter(char c)

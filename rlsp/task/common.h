@@ -15,10 +15,13 @@ size_t task_write_prompt(const Problem *problem, bool with_target, char *out, si
  * has fewer than `fewest` or more than TASK_NUMBERS_MAX numbers. */
 bool task_read_prompt(const char *prompt, size_t length, uint32_t fewest, Problem *problem);
 
-/* Fills what the boxes say of a verdict. True: there is an answer to judge. */
-bool task_verdict_begin(TaskVerdict *verdict, const char *response, size_t length);
-/* The same where the whole text is the answer. */
-bool task_verdict_begin_bare(TaskVerdict *verdict, const char *answer, size_t length);
+/* Notes that the answer lies at text[offset], and keeps its beginning. */
+void task_note_answer(TaskVerdict *verdict, const char *text, size_t offset, size_t length);
+
+/* find_answer of the built-in tasks: what the last complete box holds. */
+bool task_find_box(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict);
+/* Their take_answer. */
+bool task_take_bare(const char *answer, size_t length, TaskVerdict *verdict);
 
 /* `word` stands at text[i] and is not part of a longer word (where its ends are letters). */
 bool task_word_at(const char *text, size_t length, size_t i, const char *word);

@@ -39,10 +39,10 @@ static bool countdown_read_prompt(const char *prompt, size_t length, Problem *pr
     return task_read_prompt(prompt, length, 2, problem);
 }
 
-static void judge(const Problem *problem, const char *answer, TaskVerdict *verdict)
+static void countdown_judge(const Problem *problem, const char *text, TaskVerdict *verdict)
 {
     Expression expression;
-    if (!expression_parse(&expression, answer, verdict->answer_length)) {
+    if (!expression_parse(&expression, text + verdict->answer_offset, verdict->answer_length)) {
         verdict->reason = problem->count == 3 ? "not written as (a+b)*c or a*(b+c)"
                                               : "not an expression with all its parentheses and nothing else";
     } else if (!expression_uses(&expression, problem->numbers, problem->count)) {
@@ -57,20 +57,6 @@ static void judge(const Problem *problem, const char *answer, TaskVerdict *verdi
         verdict->denominator = expression.value.denominator;
         verdict->correct     = expression_value_is(&expression, problem->target);
         verdict->reason      = verdict->correct ? "correct" : "wrong value";
-    }
-}
-
-static void countdown_verify(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict)
-{
-    if (task_verdict_begin(verdict, response, length)) {
-        judge(problem, response + verdict->answer_offset, verdict);
-    }
-}
-
-static void countdown_verify_answer(const Problem *problem, const char *answer, size_t length, TaskVerdict *verdict)
-{
-    if (task_verdict_begin_bare(verdict, answer, length)) {
-        judge(problem, answer + verdict->answer_offset, verdict);
     }
 }
 
@@ -250,8 +236,9 @@ const Task task_countdown = {
     .held_out            = countdown_held_out,
     .prompt              = countdown_prompt,
     .read_prompt         = countdown_read_prompt,
-    .verify              = countdown_verify,
-    .verify_answer       = countdown_verify_answer,
+    .find_answer         = task_find_box,
+    .take_answer         = task_take_bare,
+    .judge               = countdown_judge,
     .trace               = countdown_trace,
     .piece               = countdown_piece,
 };

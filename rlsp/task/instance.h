@@ -8,7 +8,7 @@
  *     task_instance_draw(task, seed, step, index, per_step, &problem);  // to train on
  *     task_instance_eval_problem(task, seed, index, &problem);          // held out
  *     task_instance_prompt(task, &problem, &prompt, &error);            // prompt.text, prompt.ids
- *     task->kind->verify(&problem, response, length, &verdict);
+ *     task_verify(task->kind, &problem, response, length, &verdict);
  *     task_prompt_free(&prompt);
  *     task_instance_free(task);
  *

@@ -88,11 +88,12 @@ static bool pick_three_read_prompt(const char *prompt, size_t length, Problem *p
     return task_read_prompt(prompt, length, 3, problem);
 }
 
-static void judge(const Problem *problem, const char *answer, TaskVerdict *verdict)
+static void pick_three_judge(const Problem *problem, const char *text, TaskVerdict *verdict)
 {
-    int64_t  triple[3];
-    uint32_t terms;
-    size_t   end = 0;
+    const char *answer = text + verdict->answer_offset;
+    int64_t     triple[3];
+    uint32_t    terms;
+    size_t      end = 0;
     if (!read_triple(answer, verdict->answer_length, &end, triple, &terms) || end != verdict->answer_length) {
         verdict->reason = "not written as a+b+c";
     } else if (!are_members(problem, triple)) {
@@ -102,20 +103,6 @@ static void judge(const Problem *problem, const char *answer, TaskVerdict *verdi
         verdict->numerator = sum_of(triple);
         verdict->correct   = verdict->numerator == problem->target;
         verdict->reason    = verdict->correct ? "correct" : "wrong sum";
-    }
-}
-
-static void pick_three_verify(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict)
-{
-    if (task_verdict_begin(verdict, response, length)) {
-        judge(problem, response + verdict->answer_offset, verdict);
-    }
-}
-
-static void pick_three_verify_answer(const Problem *problem, const char *answer, size_t length, TaskVerdict *verdict)
-{
-    if (task_verdict_begin_bare(verdict, answer, length)) {
-        judge(problem, answer + verdict->answer_offset, verdict);
     }
 }
 
@@ -297,8 +284,9 @@ const Task task_pick_three = {
     .held_out            = pick_three_held_out,
     .prompt              = pick_three_prompt,
     .read_prompt         = pick_three_read_prompt,
-    .verify              = pick_three_verify,
-    .verify_answer       = pick_three_verify_answer,
+    .find_answer         = task_find_box,
+    .take_answer         = task_take_bare,
+    .judge               = pick_three_judge,
     .trace               = pick_three_trace,
     .piece               = pick_three_piece,
 };

@@ -17,6 +17,23 @@ const Task *task_find(const char *kind)
     return NULL;
 }
 
+void task_verify(const Task *task, const Problem *problem, const char *response, size_t length, TaskVerdict *verdict)
+{
+    *verdict = (TaskVerdict){.denominator = 1};
+    if (task->find_answer(problem, response, length, verdict)) {
+        task->judge(problem, response, verdict);
+    }
+}
+
+void task_verify_answer(const Task *task, const Problem *problem, const char *answer, size_t length,
+                        TaskVerdict *verdict)
+{
+    *verdict = (TaskVerdict){.denominator = 1, .box_offset = length, .first_box_offset = length};
+    if (task->take_answer(answer, length, verdict)) {
+        task->judge(problem, answer, verdict);
+    }
+}
+
 static Status out_of_range(Error *error, const char *key, double found, double low, double high)
 {
     return error_set(error, STATUS_BAD_INPUT, "task.%s: found %g, wanted %g to %g", key, found, low, high);

@@ -10,7 +10,7 @@
  *     task->draw(&config, &problem, &random, SPLIT_TRAIN);
  *     task->prompt(&problem, prompt, sizeof prompt);          // "Numbers 3,7,20. Target 53.\n"
  *     TaskVerdict verdict;
- *     task->verify(&problem, response, length, &verdict);     // verdict.correct
+ *     task_verify(task, &problem, response, length, &verdict); // verdict.correct
  *
  * Texts and splits of the built-in tasks are those of the recipes: countdown (three numbers, + - *)
  * and pick-three (three of six numbers that add up). Judging them is exact integer and
@@ -100,9 +100,12 @@ typedef struct Task {
     size_t (*prompt)(const Problem *problem, char *out, size_t size);
     /* The problem that a prompt poses, as `prompt` wrote it; false: it poses none of this task. */
     bool (*read_prompt)(const char *prompt, size_t length, Problem *problem);
-    /* Judges the last complete \boxed{…} of a response, or a bare answer. The prompt is never looked at. */
-    void (*verify)(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict);
-    void (*verify_answer)(const Problem *problem, const char *answer, size_t length, TaskVerdict *verdict);
+    /* For task_verify and task_verify_answer. The first two look for the answer in a response, or take the whole text
+     * for it, and note where it lies; false: there is nothing to judge, and verdict->reason says why. The third says
+     * what the answer that they found in `text` is worth. */
+    bool (*find_answer)(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict);
+    bool (*take_answer)(const char *answer, size_t length, TaskVerdict *verdict);
+    void (*judge)(const Problem *problem, const char *text, TaskVerdict *verdict);
     /* Reads the evidence in a response; see trace.h. `spans` may be NULL. */
     void (*trace)(const Problem *problem, const char *response, size_t length, TraceStats *stats, TraceSpans *spans);
     /* Text of token `index` of the task's own tokenizer; false past the last one.
@@ -118,6 +121,13 @@ extern const Task task_jsonl; /* problems of a dataset: problem->item is there *
 const Task *task_find(const char *kind);
 /* All built-in tasks, NULL-terminated. */
 extern const Task *const task_all[];
+
+/* Judges a response: a built-in task's last complete \boxed{…}, a dataset's as problem->extract says. The prompt is
+ * never looked at. */
+void task_verify(const Task *task, const Problem *problem, const char *response, size_t length, TaskVerdict *verdict);
+/* Judges a bare answer; white space around it is passed over. */
+void task_verify_answer(const Task *task, const Problem *problem, const char *answer, size_t length,
+                        TaskVerdict *verdict);
 
 /* Puts the task's own values where a field is 0 and checks the rest. */
 Status task_config_resolve(const Task *task, TaskConfig *config, Error *error);

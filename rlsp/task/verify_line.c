@@ -145,7 +145,8 @@ static void put_explanation(const Task *task, const Request *request, const Task
 static void put_verdict(const Task *task, bool explain, const Request *request, JsonLine *out)
 {
     TaskVerdict verdict;
-    (request->bare ? task->verify_answer : task->verify)(&request->problem, request->text, request->length, &verdict);
+    (request->bare ? task_verify_answer : task_verify)(task, &request->problem, request->text, request->length,
+                                                       &verdict);
     json_line_key(out, "correct");
     json_line_bool(out, verdict.correct);
     json_line_key(out, "answer");

@@ -186,7 +186,7 @@ uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, u
 static uint32_t reasoning_tokens(const Session *session, const RolloutItem *item, const int32_t *ids)
 {
     TaskVerdict verdict;
-    session->task->kind->verify(&item->problem, item->response, item->bytes, &verdict);
+    task_verify(session->task->kind, &item->problem, item->response, item->bytes, &verdict);
     return rollout_tokens_before(session->tokenizer, ids, item->tokens, verdict.box_offset);
 }
 

@@ -19,12 +19,12 @@ static void require(int condition)
 static void judge(const Task *task, const Problem *problem, const char *text, size_t size)
 {
     TaskVerdict verdict;
-    task->verify(problem, text, size, &verdict);
+    task_verify(task, problem, text, size, &verdict);
     require(verdict.reason != NULL && verdict.box_offset <= size && verdict.first_box_offset <= size);
     require(verdict.answer_offset + verdict.answer_length <= size);
     require(!verdict.correct || (verdict.answered && verdict.has_value && verdict.boxes > 0));
     require(!verdict.correct || (verdict.denominator == 1 && verdict.numerator == problem->target));
-    task->verify_answer(problem, text, size, &verdict);
+    task_verify_answer(task, problem, text, size, &verdict);
     require(verdict.answer_offset + verdict.answer_length <= size);
     require(!verdict.correct || (verdict.denominator == 1 && verdict.numerator == problem->target));
 }

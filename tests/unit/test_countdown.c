@@ -111,10 +111,10 @@ static void verifier_and_detector_agree_with_the_generator(void **state)
             TaskVerdict verdict;
             problem.target = chain_value(&list.chains[i]);
             size_t length  = chain_write_box(&list.chains[i], text);
-            task_countdown.verify_answer(&problem, text, length, &verdict);
+            task_verify_answer(&task_countdown, &problem, text, length, &verdict);
             assert_true(verdict.correct);
             problem.target++;
-            task_countdown.verify_answer(&problem, text, length, &verdict);
+            task_verify_answer(&task_countdown, &problem, text, length, &verdict);
             assert_false(verdict.correct);
             assert_string_equal(verdict.reason, "wrong value");
             chain_write_attempt(&list.chains[i], text);

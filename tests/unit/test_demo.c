@@ -281,7 +281,7 @@ static Tally tally(const Task *task, const DemoMix *mix, uint32_t count, const c
         }
         TaskVerdict verdict;
         TraceStats  stats;
-        task->verify(&demo.problem, demo.response, demo.response_length, &verdict);
+        task_verify(task, &demo.problem, demo.response, demo.response_length, &verdict);
         task->trace(&demo.problem, demo.response, demo.response_length, &stats, NULL);
         assert_true(verdict.answered && verdict.has_value);
         assert_int_equal(verdict.correct, demo.correct);

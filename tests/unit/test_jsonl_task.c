@@ -341,7 +341,7 @@ static TaskVerdict judge(const char *response, const MathExtractPolicy *policy)
                                      .answer_length  = 3};
     const Problem         problem = {.item = &item, .extract = policy};
     TaskVerdict           verdict;
-    task_jsonl.verify(&problem, response, strlen(response), &verdict);
+    task_verify(&task_jsonl, &problem, response, strlen(response), &verdict);
     return verdict;
 }
 

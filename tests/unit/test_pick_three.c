@@ -139,7 +139,7 @@ static void answers_are_judged(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         TaskVerdict verdict;
-        task_pick_three.verify_answer(&problem, cases[i].answer, strlen(cases[i].answer), &verdict);
+        task_verify_answer(&task_pick_three, &problem, cases[i].answer, strlen(cases[i].answer), &verdict);
         if (verdict.correct != cases[i].correct) {
             fail_msg("%s: %s", cases[i].answer, verdict.reason);
         }

@@ -74,7 +74,7 @@ static void answers_are_judged(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         TaskVerdict verdict;
-        task_countdown.verify(&problem, cases[i].response, strlen(cases[i].response), &verdict);
+        task_verify(&task_countdown, &problem, cases[i].response, strlen(cases[i].response), &verdict);
         if (verdict.correct != cases[i].correct || strstr(verdict.reason, cases[i].reason) == NULL) {
             fail_msg("%s: %s", cases[i].response, verdict.reason);
         }
@@ -88,13 +88,13 @@ static void division_is_exact_and_never_traps(void **state)
     const Problem zero = {.count = 3, .numbers = {0, 7, 7}, .target = 1},
                   half = {.count = 3, .numbers = {1, 2, 4}, .target = 2};
     TaskVerdict verdict;
-    task_countdown.verify(&zero, "\\boxed{0/(7-7)}", 15, &verdict);
+    task_verify(&task_countdown, &zero, "\\boxed{0/(7-7)}", 15, &verdict);
     assert_string_equal(verdict.reason, "division by zero");
-    task_countdown.verify(&zero, "\\boxed{(7/7)+0}", 15, &verdict);
+    task_verify(&task_countdown, &zero, "\\boxed{(7/7)+0}", 15, &verdict);
     assert_true(verdict.correct);
-    task_countdown.verify(&half, "\\boxed{4*(1/2)}", 15, &verdict);
+    task_verify(&task_countdown, &half, "\\boxed{4*(1/2)}", 15, &verdict);
     assert_true(verdict.correct);
-    task_countdown.verify(&half, "\\boxed{4-(1/2)}", 15, &verdict);
+    task_verify(&task_countdown, &half, "\\boxed{4-(1/2)}", 15, &verdict);
     assert_false(verdict.correct);
     assert_int_equal(verdict.numerator, 7);
     assert_int_equal(verdict.denominator, 2);
@@ -134,7 +134,7 @@ static void boxes_say_where_they_lie(void **state)
     (void)state;
     static const char text[] = "a \\boxed{1} b \\boxed{ (20*3)-7 } c";
     TaskVerdict       verdict;
-    task_countdown.verify(&problem, text, sizeof text - 1, &verdict);
+    task_verify(&task_countdown, &problem, text, sizeof text - 1, &verdict);
     assert_int_equal(verdict.boxes, 2);
     assert_int_equal(verdict.first_box_offset, 2);
     assert_int_equal(verdict.box_offset, 14);
@@ -142,7 +142,7 @@ static void boxes_say_where_they_lie(void **state)
     assert_int_equal(verdict.answer_length, 8);
     assert_string_equal(verdict.answer, "(20*3)-7");
     /* nothing is read past `length` */
-    task_countdown.verify(&problem, text, 20, &verdict);
+    task_verify(&task_countdown, &problem, text, 20, &verdict);
     assert_int_equal(verdict.boxes, 1);
     assert_string_equal(verdict.answer, "1");
 }
@@ -188,11 +188,11 @@ static void large_responses_are_judged_in_linear_time(void **state)
         TaskVerdict verdict;
         TraceStats  stats;
         size_t      at, content, content_length;
-        task_countdown.verify(&problem, text, length, &verdict);
+        task_verify(&task_countdown, &problem, text, length, &verdict);
         assert_int_equal(verdict.correct, cases[i].correct);
         assert_non_null(strstr(verdict.reason, cases[i].reason));
         task_countdown.trace(&problem, text, length, &stats, NULL);
-        task_pick_three.verify(&problem, text, length, &verdict);
+        task_verify(&task_pick_three, &problem, text, length, &verdict);
         task_pick_three.trace(&problem, text, length, &stats, NULL);
         (void)boxes_find_first_shallow(text, length, &at, &content, &content_length);
         double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
@@ -211,7 +211,7 @@ static void a_long_answer_is_a_limit(void **state)
     memcpy(text, "\\boxed{", 7);
     text[sizeof text - 1] = '}';
     TaskVerdict verdict;
-    task_countdown.verify(&problem, text, sizeof text, &verdict);
+    task_verify(&task_countdown, &problem, text, sizeof text, &verdict);
     assert_false(verdict.correct);
     assert_true(verdict.answered);
     assert_non_null(strstr(verdict.reason, "limit"));
@@ -225,9 +225,9 @@ static void bytes_of_any_kind_are_data(void **state)
     static const char text[] = "\0\xFF\xFE\xED\xA0\x80\xEF\xBB\xBF\xE2\x80\xAE \\boxed{(20*3)-7}\0 \\boxed{\0}";
     TaskVerdict       verdict;
     TraceStats        stats;
-    task_countdown.verify(&problem, text, sizeof text - 1 - 10, &verdict);
+    task_verify(&task_countdown, &problem, text, sizeof text - 1 - 10, &verdict);
     assert_true(verdict.correct);
-    task_countdown.verify(&problem, text, sizeof text - 1, &verdict);
+    task_verify(&task_countdown, &problem, text, sizeof text - 1, &verdict);
     assert_false(verdict.correct);
     task_countdown.trace(&problem, text, sizeof text - 1, &stats, NULL);
     task_pick_three.trace(&problem, text, sizeof text - 1, &stats, NULL);
