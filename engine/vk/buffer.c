@@ -14,7 +14,9 @@ static int memory_types(const Gpu *gpu, GpuMemoryKind kind, uint32_t allowed, ui
     enum {
         LOCAL  = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
         HOST   = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
-        CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT
+        CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+        NEVER  = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT |
+                VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD | VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD /* not turned on */
     };
     static const VkMemoryPropertyFlags host[]    = {HOST | CACHED, HOST};
     static const VkMemoryPropertyFlags unified[] = {LOCAL | HOST | CACHED, LOCAL | HOST, LOCAL, HOST | CACHED, HOST};
@@ -26,7 +28,8 @@ static int memory_types(const Gpu *gpu, GpuMemoryKind kind, uint32_t allowed, ui
     uint32_t                           taken     = 0;
     for (int w = 0; w < wishes; w++) {
         for (uint32_t i = 0; i < gpu->memory.memoryTypeCount; i++) {
-            if ((allowed & ~taken & (1u << i)) && (gpu->memory.memoryTypes[i].propertyFlags & flags[w]) == flags[w]) {
+            const VkMemoryPropertyFlags has = gpu->memory.memoryTypes[i].propertyFlags;
+            if ((allowed & ~taken & (1u << i)) && (has & flags[w]) == flags[w] && (has & NEVER) == 0) {
                 types[count++] = i;
                 taken |= 1u << i;
                 break;
@@ -185,7 +188,7 @@ Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryK
     const uint64_t whole = gpu->info.max_allocation_bytes / needs.alignment * needs.alignment;
     const uint64_t piece = !several ? needs.size : whole > 0 ? whole : needs.alignment;
     result               = VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    for (int i = 0; i < count && result == VK_ERROR_OUT_OF_DEVICE_MEMORY; i++) {
+    for (int i = 0; i < count && (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY); i++) {
         free_memory(buffer);
         type   = types[i];
         result = allocate(buffer, needs.size, piece, type);

@@ -92,6 +92,13 @@ static void list_flexible(GpuInfo *info, VkInstance instance, VkPhysicalDevice p
 }
 #endif
 
+/* Part of Vulkan 1.3, whose drivers need not name the extension. */
+static bool has_subgroup_sizes(const GpuInfo *info, const GpuExtensions *extensions)
+{
+    return info->api_version >= VK_API_VERSION_1_3 ||
+           gpu_has_extension(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+}
+
 void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice physical, const GpuExtensions *extensions)
 {
     VkPhysicalDeviceVulkan12Features            v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
@@ -99,7 +106,7 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     chain(&features, &v12);
-    if (gpu_has_extension(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
+    if (has_subgroup_sizes(info, extensions)) {
         chain(&features, &subgroups);
     }
 #ifdef VK_KHR_cooperative_matrix
@@ -202,7 +209,9 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
         on->names[on->name_count++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
     }
     if (tier->subgroup_size_control) {
-        on->names[on->name_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+        if (gpu_has_extension(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
+            on->names[on->name_count++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+        }
         chain(&on->features, &on->subgroups);
     }
     chain(&on->features, &on->v12);
@@ -239,6 +248,9 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
         on->halves = (VkPhysicalDevice16BitStorageFeatures){
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, .storageBuffer16BitAccess = VK_TRUE};
         chain(&on->features, &on->halves);
+        on->sizes = (VkPhysicalDeviceMaintenance4Features){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES, .maintenance4 = VK_TRUE};
+        chain(&on->features, &on->sizes);
         on->names[on->name_count++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
         chain(&on->features, &on->matrix2);
     }

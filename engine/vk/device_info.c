@@ -153,7 +153,9 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     info->driver_version    = plain.driverVersion;
     info->api_version       = plain.apiVersion;
     info->max_binding_bytes = plain.limits.maxStorageBufferRange;
-    info->max_workgroup     = plain.limits.maxComputeWorkGroupInvocations;
+    info->max_workgroup     = plain.limits.maxComputeWorkGroupInvocations < plain.limits.maxComputeWorkGroupSize[0]
+                                  ? plain.limits.maxComputeWorkGroupInvocations
+                                  : plain.limits.maxComputeWorkGroupSize[0];
     info->shared_bytes      = plain.limits.maxComputeSharedMemorySize;
     info->max_texels        = plain.limits.maxTexelBufferElements;
     memcpy(info->cache_uuid, plain.pipelineCacheUUID, sizeof info->cache_uuid);

@@ -7,76 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- what a shader binds, read from its SPIR-V ----------------------------- */
-
-enum {
-    OP_TYPE_IMAGE = 25,
-    OP_TYPE_SAMPLED_IMAGE = 27,
-    OP_VARIABLE = 59,
-    OP_DECORATE = 71,
-    DECORATION_BINDING = 33,
-    STORAGE_UNIFORM_CONSTANT = 0,
-    STORAGE_UNIFORM = 2,
-    STORAGE_BUFFER = 12
-};
-
-/* Fills bind_type/bind_count: storage buffers, and texel buffers for images. */
-static bool shader_bindings(const EmbeddedShader *shader, GpuPipeline *pipeline)
-{
-    size_t          words = shader->bytes / 4;
-    const uint32_t *w = shader->words;
-    uint32_t        seen = 0;
-    for (size_t i = 5; i < words;) {
-        uint32_t length = w[i] >> 16, op = w[i] & 0xffffu;
-        if (length == 0 || length > words - i) {
-            return false;
-        }
-        if (op == OP_DECORATE && w[i + 2] == DECORATION_BINDING) {
-            uint32_t variable = w[i + 1], binding = w[i + 3], storage = UINT32_MAX;
-            for (size_t j = 5; j < words; j += w[j] >> 16) {
-                if ((w[j] & 0xffffu) == OP_VARIABLE && w[j + 2] == variable) {
-                    storage = w[j + 3];
-                }
-            }
-            if (binding >= GPU_MAX_BINDS) {
-                return false;
-            }
-            pipeline->bind_type[binding] = storage == STORAGE_UNIFORM_CONSTANT
-                                               ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
-                                               : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-            seen |= 1u << binding;
-            if (binding + 1 > pipeline->bind_count) {
-                pipeline->bind_count = binding + 1;
-            }
-        }
-        i += length;
-    }
-    for (uint32_t b = 0; b < pipeline->bind_count; b++) { /* a binding the compiler removed */
-        if (!(seen & (1u << b))) {
-            pipeline->bind_type[b] = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-        }
-    }
-    return true;
-}
-
-/* Whether a shader says that it needs one of the SPIR-V capabilities from `first` to `last`. */
-static bool needs(const EmbeddedShader *shader, uint32_t first, uint32_t last)
-{
-    enum { OP_CAPABILITY = 17 };
-    for (size_t i = 5; i + 1 < shader->bytes / 4 && (shader->words[i] & 0xffffu) == OP_CAPABILITY; i += 2) {
-        if (shader->words[i + 1] >= first && shader->words[i + 1] <= last) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether the device has the matrices that a shader multiplies, if it does; else it must not even be shown it. */
 static bool has_matrices(const Gpu *gpu, const EmbeddedShader *shader)
 {
     enum { COOPERATIVE_MATRIX = 6022, REDUCTIONS_NV = 5430, BLOCK_LOADS_NV = 5440 };
-    return (gpu->info.tier.cooperative_matrix || !needs(shader, COOPERATIVE_MATRIX, COOPERATIVE_MATRIX)) &&
-           (gpu->info.tier.cooperative_matrix2 || !needs(shader, REDUCTIONS_NV, BLOCK_LOADS_NV));
+    return (gpu->info.tier.cooperative_matrix || !gpu_shader_needs(shader, COOPERATIVE_MATRIX, COOPERATIVE_MATRIX)) &&
+           (gpu->info.tier.cooperative_matrix2 || !gpu_shader_needs(shader, REDUCTIONS_NV, BLOCK_LOADS_NV));
 }
 
 /* --- compiling --------------------------------------------------------------- */
@@ -218,7 +154,7 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
     pipeline->spec_count = spec_count;
     memcpy(pipeline->spec, spec, spec_count * 4);
     VkResult result = VK_ERROR_UNKNOWN;
-    if (shader_bindings(shader, pipeline)) {
+    if (gpu_shader_bindings(shader, pipeline)) {
         result = pipeline_compile(gpu, pipeline);
     }
     if (result != VK_SUCCESS) {

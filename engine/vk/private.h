@@ -19,6 +19,7 @@ typedef struct GpuPipeline {
     uint32_t              subgroup; /* invocations of a subgroup; 0: the driver's choice */
     uint32_t              bind_count;
     VkDescriptorType      bind_type[GPU_MAX_BINDS];
+    uint32_t              written; /* a bit for each binding that the shader does not say it only reads */
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout      layout;
     VkPipeline            pipeline;
@@ -146,6 +147,7 @@ typedef struct GpuEnabled {
 #ifdef VK_NV_cooperative_matrix2
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2;
     VkPhysicalDevice16BitStorageFeatures         halves;
+    VkPhysicalDeviceMaintenance4Features         sizes; /* LocalSizeId, as SPIR-V 1.6 says it; every 1.3 device has it */
 #endif
 } GpuEnabled;
 
@@ -197,6 +199,12 @@ typedef struct GpuSets {
 VkDescriptorSet gpu_sets_find(GpuSets *sets, const GpuPipeline *pipeline, const GpuDispatch *dispatch, Error *error);
 void            gpu_sets_reset(GpuSets *sets); /* forgets all; none may be in use */
 void            gpu_sets_free(GpuSets *sets);
+
+/* spirv.c: fills bind_type, bind_count and written: storage buffers, and texel buffers for images. false: not as glslc
+ * makes it, or too many. */
+bool gpu_shader_bindings(const EmbeddedShader *shader, GpuPipeline *pipeline);
+/* Whether a shader says that it needs one of the SPIR-V capabilities from `first` to `last`. */
+bool gpu_shader_needs(const EmbeddedShader *shader, uint32_t first, uint32_t last);
 
 /* Finds or compiles a pipeline. NULL with *error set on failure. */
 GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,

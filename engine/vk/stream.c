@@ -198,21 +198,18 @@ Status gpu_stream_submit(GpuStream *stream, Error *error)
         return gpu_error(stream->gpu, VK_ERROR_DEVICE_LOST, "submitting work", error);
     }
     assert(stream->state == STREAM_READY);
-    VkSubmitInfo *submits = calloc(stream->command_count, sizeof *submits);
-    if (submits == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "submitting commands: out of host memory");
-    }
-    for (uint32_t i = 0; i < stream->command_count; i++) {
-        submits[i] = (VkSubmitInfo){.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                                    .commandBufferCount = 1,
-                                    .pCommandBuffers = &stream->commands[i]};
-    }
+    /* A call for each: what one call is given drivers may put together to one job (Mesa does), and a watchdog's patience
+     * is with a job. */
     VkResult result = vkResetFences(stream->gpu->device, 1, &stream->fence);
-    if (result == VK_SUCCESS) {
-        result = vkQueueSubmit(stream->gpu->queue, stream->command_count, submits, stream->fence);
+    for (uint32_t i = 0; i < stream->command_count && result == VK_SUCCESS; i++) {
+        const bool         last   = i + 1 == stream->command_count;
+        const VkSubmitInfo submit = {.sType              = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                     .commandBufferCount = 1,
+                                     .pCommandBuffers    = &stream->commands[i]};
+        result = vkQueueSubmit(stream->gpu->queue, 1, &submit, last ? stream->fence : VK_NULL_HANDLE);
     }
-    free(submits);
     if (result != VK_SUCCESS) {
+        vkQueueWaitIdle(stream->gpu->queue); /* earlier ones may be on their way, without a fence */
         return gpu_error(stream->gpu, result, "submitting work", error);
     }
     stream->submitted = clock_now();

@@ -151,6 +151,12 @@ static bool dispatch_fits(GpuStream *stream, const GpuDispatch *dispatch, const 
                       (double)gpu->limits.maxStorageBufferRange / 1048576.0);
             return false;
         }
+        /* Barriers go by what the dispatch says: a CPU device, which runs one after the other, would never show it. */
+        if (bind->access == GPU_READ && pipeline->written >> descriptor & 1) {
+            error_set(&stream->error, STATUS_FAILED, "kernel '%s' may write binding %u, which its dispatch only reads",
+                      dispatch->kernel, i);
+            return false;
+        }
         descriptor++;
     }
     if (descriptor < pipeline->bind_count || dispatch->push_size > GPU_MAX_PUSH_BYTES) {

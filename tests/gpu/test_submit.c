@@ -15,10 +15,8 @@ enum { N = 300000 };
 
 static Gpu *open_device(double submit_seconds, bool as_gpu)
 {
-    return fixture_device(&(GpuOptions){.select         = getenv("RLSP_TEST_DEVICE"),
-                                        .validate       = true,
-                                        .submit_seconds = submit_seconds,
-                                        .as_gpu         = as_gpu});
+    return fixture_device(&(GpuOptions){
+        .select = getenv("RLSP_TEST_DEVICE"), .validate = true, .submit_seconds = submit_seconds, .as_gpu = as_gpu});
 }
 
 static void iota(GpuStream *stream, GpuSpan x, uint32_t count, float start, GpuGroups groups, double flops)
@@ -104,11 +102,11 @@ static void short_dispatches_share_submissions(void **state)
 static void a_lost_device_says_so(void **state)
 {
     (void)state;
-    Error      error  = {0};
-    Gpu       *gpu    = open_device(0, false);
-    GpuArena  *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 4 << 20, &error);
-    GpuStream *stream = gpu_stream_new(gpu, &error);
-    GpuSpan    x      = gpu_arena_take(arena, N * 4);
+    Error      error   = {0};
+    Gpu       *gpu     = open_device(0, false);
+    GpuArena  *arena   = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 4 << 20, &error);
+    GpuStream *stream  = gpu_stream_new(gpu, &error);
+    GpuSpan    x       = gpu_arena_take(arena, N * 4);
     float      host[4] = {-1, -1, -1, -1};
     gpu_stream_begin(stream);
     iota(stream, x, N, 0, gpu_groups(N, 64), 0);
@@ -144,10 +142,35 @@ static void an_unaligned_span_is_refused(void **state)
     fixture_device_close(gpu);
 }
 
+/* A dispatch that says that it only reads what its kernel may write: barriers would be missing. */
+static void a_write_that_is_not_said_is_refused(void **state)
+{
+    (void)state;
+    Error          error   = {0};
+    Gpu           *gpu     = open_device(0, false);
+    GpuArena      *arena   = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 4 << 20, &error);
+    GpuStream     *stream  = gpu_stream_new(gpu, &error);
+    const uint32_t push[2] = {16, 0};
+    gpu_stream_begin(stream);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
+                                        .spec       = {64},
+                                        .spec_count = 1,
+                                        .bind       = {gpu_read(gpu_arena_take(arena, 64))},
+                                        .push       = push,
+                                        .push_size  = sizeof push,
+                                        .groups     = {1, 1, 1}});
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_FAILED);
+    assert_non_null(strstr(error.text, "'fill_iota' may write binding 0"));
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    fixture_device_close(gpu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_long_dispatch_comes_in_parts), cmocka_unit_test(short_dispatches_share_submissions),
-        cmocka_unit_test(a_lost_device_says_so), cmocka_unit_test(an_unaligned_span_is_refused)};
+        cmocka_unit_test(a_lost_device_says_so), cmocka_unit_test(an_unaligned_span_is_refused),
+        cmocka_unit_test(a_write_that_is_not_said_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
