@@ -41,7 +41,23 @@ Lora *lora_load(Gpu *gpu, const ModelConfig *model, const char *directory, bool 
 /* f32. What the directory holds besides stays. */
 Status lora_save(const Lora *lora, const char *directory, const char *base, Error *error);
 
-/* lora_merge.c: the weights of the Hugging Face directory `base` with the adapter's added, as float32 sums rounded to
+/* --- lora_merge.c */
+
+/* Reads matrices of a base with an adapter's added; what it begins with is its files alone. */
+typedef struct LoraMerge {
+    const LoraFiles *files;
+    uint32_t         layer;  /* of the matrix whose A and B are at hand, */
+    Projection       target; /* unless a is NULL                         */
+    float           *a, *b, *row;
+} LoraMerge;
+
+/* Elements [first, first + count) of the base's matrix, of the shape that its config says, as float32 sums. Matrices
+ * are best asked for one after the other. */
+Status lora_merge_read(LoraMerge *merge, const Safetensor *base, uint32_t layer, Projection target, uint64_t first,
+                       uint64_t count, float *out, Error *error);
+void   lora_merge_end(LoraMerge *merge);
+
+/* The weights of the Hugging Face directory `base` with the adapter's added, as float32 sums rounded to
  * the base's own dtype, to model.safetensors (or shards of `shard_bytes`) in `out`; config.json is copied. Tensors that
  * have no adapter are the base's, bit for bit. On the host; one matrix's adapter in memory at a time. */
 Status lora_merge(const char *base, const char *adapter, const char *out, uint64_t shard_bytes, Error *error);

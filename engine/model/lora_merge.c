@@ -6,16 +6,9 @@
 #include "engine/io/file.h"
 #include "engine/model/lora_io.h"
 
-/* What the writer's callbacks share: the A and B of the matrix that is being written. */
-typedef struct Merge {
-    const LoraFiles *files;
-    float            scale;
-    const void      *current; /* MergeTensor whose matrices a and b are; NULL: none yet */
-    float           *a, *b, *row;
-} Merge;
-
+/* A matrix of the base that the writer asks for with the adapter's added. */
 typedef struct MergeTensor {
-    Merge            *merge;
+    LoraMerge        *merge;
     const Safetensor *base;
     uint32_t          layer;
     Projection        target;
@@ -46,30 +39,38 @@ static bool find_target(const char *name, uint32_t layers, uint32_t *layer, Proj
     return false;
 }
 
-static Status load(Merge *merge, const MergeTensor *tensor, Error *error)
+static bool is_loaded(const LoraMerge *merge, uint32_t layer, Projection target)
 {
-    const Safetensor *a = lora_files_tensor(merge->files, tensor->layer, tensor->target, false);
-    const Safetensor *b = lora_files_tensor(merge->files, tensor->layer, tensor->target, true);
-    merge->current      = NULL;
-    free(merge->a);
-    free(merge->b);
-    free(merge->row);
+    return merge->a != NULL && merge->layer == layer && merge->target == target;
+}
+
+static Status load(LoraMerge *merge, uint32_t layer, Projection target, Error *error)
+{
+    const Safetensor *a = lora_files_tensor(merge->files, layer, target, false);
+    const Safetensor *b = lora_files_tensor(merge->files, layer, target, true);
+    lora_merge_end(merge);
     merge->a   = malloc(a->elements * sizeof *merge->a);
     merge->b   = malloc(b->elements * sizeof *merge->b);
     merge->row = malloc(a->shape[1] * sizeof *merge->row);
     if (merge->a == NULL || merge->b == NULL || merge->row == NULL) {
+        lora_merge_end(merge);
         return out_of_memory(error);
     }
-    Status status  = safetensor_to_f32(a, merge->a, 0, a->elements, error);
-    status         = status == STATUS_OK ? safetensor_to_f32(b, merge->b, 0, b->elements, error) : status;
-    merge->current = status == STATUS_OK ? tensor : NULL;
+    Status status = safetensor_to_f32(a, merge->a, 0, a->elements, error);
+    status        = status == STATUS_OK ? safetensor_to_f32(b, merge->b, 0, b->elements, error) : status;
+    merge->layer  = layer;
+    merge->target = target;
+    if (status != STATUS_OK) {
+        lora_merge_end(merge);
+    }
     return status;
 }
 
 /* out [count] of row `row` from column `column` on: += scale sum_r B[row, r] A[r, .]. */
-static void add_row(const Merge *merge, uint64_t row, uint64_t column, uint64_t width, uint64_t count, float *out)
+static void add_row(const LoraMerge *merge, uint64_t row, uint64_t column, uint64_t width, uint64_t count, float *out)
 {
-    const uint32_t rank = merge->files->config.rank;
+    const uint32_t rank  = merge->files->config.rank;
+    const float    scale = (float)lora_scale(&merge->files->config);
     memset(merge->row, 0, count * sizeof *merge->row);
     for (uint32_t r = 0; r < rank; r++) {
         const float  b = merge->b[row * rank + r];
@@ -79,17 +80,16 @@ static void add_row(const Merge *merge, uint64_t row, uint64_t column, uint64_t 
         }
     }
     for (uint64_t j = 0; j < count; j++) {
-        out[j] += merge->scale * merge->row[j];
+        out[j] += scale * merge->row[j];
     }
 }
 
-static Status read_merged(void *context, uint64_t first, uint64_t count, float *out, Error *error)
+Status lora_merge_read(LoraMerge *merge, const Safetensor *base, uint32_t layer, Projection target, uint64_t first,
+                       uint64_t count, float *out, Error *error)
 {
-    const MergeTensor *tensor = context;
-    Merge             *merge  = tensor->merge;
-    const uint64_t     width  = tensor->base->shape[1];
-    Status             status = merge->current == tensor ? STATUS_OK : load(merge, tensor, error);
-    status = status == STATUS_OK ? safetensor_to_f32(tensor->base, out, first, count, error) : status;
+    const uint64_t width  = base->shape[1];
+    Status         status = is_loaded(merge, layer, target) ? STATUS_OK : load(merge, layer, target, error);
+    status                = status == STATUS_OK ? safetensor_to_f32(base, out, first, count, error) : status;
     for (uint64_t done = 0; done < count && status == STATUS_OK;) {
         const uint64_t column = (first + done) % width, rest = width - column;
         const uint64_t part = rest < count - done ? rest : count - done;
@@ -99,9 +99,23 @@ static Status read_merged(void *context, uint64_t first, uint64_t count, float *
     return status;
 }
 
+void lora_merge_end(LoraMerge *merge)
+{
+    free(merge->a);
+    free(merge->b);
+    free(merge->row);
+    merge->a = merge->b = merge->row = NULL;
+}
+
+static Status read_merged(void *context, uint64_t first, uint64_t count, float *out, Error *error)
+{
+    const MergeTensor *tensor = context;
+    return lora_merge_read(tensor->merge, tensor->base, tensor->layer, tensor->target, first, count, out, error);
+}
+
 /* The matrices of the adapter must be those of the base, which the adapter's own check has only compared with
  * config.json. */
-static Status plan_entries(const SafetensorsSet *base, const ModelConfig *config, Merge *merge,
+static Status plan_entries(const SafetensorsSet *base, const ModelConfig *config, LoraMerge *merge,
                            SafetensorsEntry *entries, MergeTensor *tensors, Error *error)
 {
     uint32_t merged = 0, wanted = 0;
@@ -143,16 +157,14 @@ static Status write_merged(const char *base, const ModelConfig *config, const Lo
     if (set == NULL) {
         return error->status;
     }
-    Merge             merge   = {.files = files, .scale = (float)lora_scale(&files->config)};
+    LoraMerge         merge   = {.files = files};
     const size_t      count   = safetensors_count(set);
     SafetensorsEntry *entries = calloc(count + 1, sizeof *entries);
     MergeTensor      *tensors = calloc(count + 1, sizeof *tensors);
     Status status = entries != NULL && tensors != NULL ? plan_entries(set, config, &merge, entries, tensors, error)
                                                        : out_of_memory(error);
     status = status == STATUS_OK ? safetensors_write_model(out, entries, count, shard_bytes, error) : status;
-    free(merge.a);
-    free(merge.b);
-    free(merge.row);
+    lora_merge_end(&merge);
     free(entries);
     free(tensors);
     safetensors_close(set);

@@ -88,11 +88,10 @@ static bool ends_with(const char *text, const char *end)
     return length >= size && strcmp(text + length - size, end) == 0;
 }
 
-/* What a file may hold that the model has no use for. */
-static bool is_harmless(const Model *model, const char *name)
+bool model_may_ignore(const ModelConfig *config, const char *name)
 {
     return is_value_head(name) || ends_with(name, "rotary_emb.inv_freq") ||
-           (model->config.tie_embeddings && strcmp(name, "lm_head.weight") == 0);
+           (config->tie_embeddings && strcmp(name, "lm_head.weight") == 0);
 }
 
 /* Whether two tensors hold the same bytes. */
@@ -115,13 +114,13 @@ static Status compare_bytes(const Safetensor *a, const Safetensor *b, bool *same
 
 /* Some files of tied models hold the head as well. If it is another matrix, versions of transformers differ in which of
  * the two counts. */
-static Status check_tied_head(const Model *model, const SafetensorsSet *set, Error *error)
+Status model_check_tied_head(const ModelConfig *config, const SafetensorsSet *set, Error *error)
 {
     const Safetensor *head      = safetensors_find(set, "lm_head.weight"),
                      *embedding = safetensors_find(set, "model.embed_tokens.weight");
     bool   same                 = true;
     Status status               = STATUS_OK;
-    if (model->config.tie_embeddings && head != NULL && embedding != NULL) {
+    if (config->tie_embeddings && head != NULL && embedding != NULL) {
         status = compare_bytes(head, embedding, &same, error);
     }
     return status != STATUS_OK || same
@@ -147,7 +146,7 @@ static Status check_tensors(const Model *model, const SafetensorsSet *set, Error
     }
     for (size_t i = 0; i < safetensors_count(set); i++) {
         const Safetensor *found = safetensors_at(set, i);
-        if (model_tensor(model, found->name) == NULL && !is_harmless(model, found->name)) {
+        if (model_tensor(model, found->name) == NULL && !model_may_ignore(&model->config, found->name)) {
             return error_set(error, STATUS_BAD_INPUT,
                              "%s: the model that config.json describes has no tensor '%s'; are config.json and the "
                              "weights of one model?",
@@ -227,7 +226,7 @@ Model *model_load_frozen(Gpu *gpu, const char *directory, bool value_head, Weigh
     weights      = weights == WEIGHTS_AS_STORED ? weights_as_stored(set) : weights;
     Model *model = model_plan(gpu, &config, value_head, weights, error);
     status       = model != NULL ? check_tensors(model, set, error) : error->status;
-    status       = status == STATUS_OK ? check_tied_head(model, set, error) : status;
+    status       = status == STATUS_OK ? model_check_tied_head(&model->config, set, error) : status;
     status       = status == STATUS_OK ? model_allocate(model, false, error) : status;
     status       = status == STATUS_OK ? load_tensors(model, set, error) : status;
     safetensors_close(set);

@@ -48,7 +48,7 @@ static double yarn_frequency(const RopeConfig *rope, uint32_t head_dim, uint32_t
     return slowed * frequency / rope->factor + (1 - slowed) * frequency;
 }
 
-static double scaled_frequency(const RopeConfig *rope, uint32_t head_dim, uint32_t pair)
+double rope_frequency(const RopeConfig *rope, uint32_t head_dim, uint32_t pair)
 {
     const double frequency = pow(rope->theta, -2.0 * pair / head_dim);
     switch (rope->type) {
@@ -69,7 +69,7 @@ void rope_table_fill(float *table, const RopeConfig *rope, uint32_t positions, u
     const uint32_t half = head_dim / 2;
     const double   size = rope->type == ROPE_YARN ? rope->attention_factor : 1;
     for (uint32_t i = 0; i < half; i++) {
-        const double frequency = scaled_frequency(rope, head_dim, i);
+        const double frequency = rope_frequency(rope, head_dim, i);
         for (uint32_t position = 0; position < positions; position++) {
             float *turn = table + ((size_t)position * half + i) * 2;
             turn[0]     = (float)(size * cos(position * frequency));

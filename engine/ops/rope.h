@@ -32,6 +32,9 @@ typedef struct RopeConfig {
 void     rope_table_fill(float *table, const RopeConfig *rope, uint32_t positions, uint32_t head_dim);
 uint64_t rope_table_bytes(uint32_t positions, uint32_t head_dim);
 
+/* Radians that pair `pair` of a head turns by from one position to the next, below head_dim / 2. */
+double rope_frequency(const RopeConfig *rope, uint32_t head_dim, uint32_t pair);
+
 /* qkv[tokens, (heads + 2 kv_heads) * head_dim]: turns the first heads + kv_heads
  * heads of each token by the angles of position[tokens] (int32, below `positions`). */
 void rope_forward(GpuStream *stream, GpuSpan qkv, GpuSpan table, GpuSpan position, uint32_t tokens, uint32_t heads,

@@ -39,6 +39,12 @@ void bpe_free(BpeMerges *merges);
 /* At most `count` pairs. Of a pair given twice the later counts. */
 void bpe_add(BpeMerges *merges, int32_t left, int32_t right, uint32_t rank, int32_t joined);
 
+/* Whether a slot holds a merge, for those who look at all of them. */
+static inline bool bpe_is_merge(const BpeMerge *slot)
+{
+    return slot->pair != UINT64_MAX;
+}
+
 /* Merges ids[count] in place; returns the new count, or SIZE_MAX if out of memory. */
 size_t bpe_merge(const BpeMerges *merges, BpeWork *work, int32_t *ids, size_t count);
 void   bpe_work_free(BpeWork *work);

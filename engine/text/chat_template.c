@@ -202,6 +202,33 @@ ChatTemplate *chat_template_open(const char *directory, const char *given, Error
     return chat;
 }
 
+Status chat_template_read(const char *directory, char **text, size_t *bytes, Error *error)
+{
+    char  *beside = path_join(directory, "chat_template.jinja"), *path = path_join(directory, "tokenizer_config.json");
+    cJSON *config = NULL;
+    Status status = beside != NULL && path != NULL ? STATUS_OK : out_of_memory(error);
+    *text         = NULL;
+    *bytes        = 0;
+    if (status == STATUS_OK && file_exists(beside)) {
+        status = file_read(beside, TEMPLATE_LIMIT, text, bytes, error);
+    } else if (status == STATUS_OK && file_exists(path)) {
+        status            = json_read_file(path, JSON_FILE_LIMIT, &config, error);
+        const char *found = status == STATUS_OK ? own_template(config, path, NULL) : NULL;
+        if (found != NULL) {
+            *bytes = strlen(found);
+            *text  = malloc(*bytes + 1);
+            status = *text != NULL ? STATUS_OK : out_of_memory(error);
+        }
+        if (*text != NULL) {
+            memcpy(*text, found, *bytes + 1);
+        }
+    }
+    cJSON_Delete(config);
+    free(beside);
+    free(path);
+    return status;
+}
+
 /* --- rendering */
 
 static Status check_messages(const cJSON *messages, Error *error)

@@ -25,6 +25,7 @@ static Status add_step(Pretokenizer *pre, PretokenizerStep step, const char *whe
     if (pre->count == PRETOKENIZER_MAX_STEPS) {
         pcre2_code_free(step.regex);
         pcre2_code_free(step.newer_regex);
+        free(step.pattern);
         return error_set(error, STATUS_BAD_INPUT, "%s: more than %d pre-tokenizers", where, PRETOKENIZER_MAX_STEPS);
     }
     pre->steps[pre->count++] = step;
@@ -64,7 +65,7 @@ static pcre2_code *compile(const char *pattern, bool literal, bool newer, const 
 Status pretokenizer_add_split(Pretokenizer *pre, const char *pattern, bool literal, bool keep_matches, bool keep_gaps,
                               const char *where, Error *error)
 {
-    PretokenizerStep step    = {.keep_matches = keep_matches, .keep_gaps = keep_gaps};
+    PretokenizerStep step    = {.literal = literal, .keep_matches = keep_matches, .keep_gaps = keep_gaps};
     bool             classes = !literal && (strstr(pattern, "\\p{L}") != NULL || strstr(pattern, "\\p{N}") != NULL ||
                                 strstr(pattern, "\\w") != NULL || strstr(pattern, "\\W") != NULL);
     step.regex               = compile(pattern, literal, false, where, error);
@@ -74,6 +75,12 @@ Status pretokenizer_add_split(Pretokenizer *pre, const char *pattern, bool liter
         pcre2_code_free(step.regex);
         return error != NULL && error->status != STATUS_OK ? error->status : STATUS_BAD_INPUT;
     }
+    if ((step.pattern = malloc(strlen(pattern) + 1)) == NULL) {
+        pcre2_code_free(step.regex);
+        pcre2_code_free(step.newer_regex);
+        return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory while reading %s", where);
+    }
+    strcpy(step.pattern, pattern);
     return add_step(pre, step, where, error);
 }
 
@@ -95,6 +102,7 @@ void pretokenizer_free(Pretokenizer *pre)
     for (size_t i = 0; i < pre->count; i++) {
         pcre2_code_free(pre->steps[i].regex);
         pcre2_code_free(pre->steps[i].newer_regex);
+        free(pre->steps[i].pattern);
     }
     *pre = (Pretokenizer){0};
 }

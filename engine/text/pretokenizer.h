@@ -20,6 +20,8 @@
 #define PRETOKENIZER_MAX_STEPS 8
 
 typedef struct PretokenizerStep {
+    char *pattern;      /* as it was given, malloc'ed; NULL: the step does not cut        */
+    bool  literal;      /* it is no regex, but a string to look for                      */
     void *regex;        /* pcre2_code; NULL: the step does not cut             */
     void *newer_regex;  /* the same, for letters that PCRE2 is too old to know; NULL: no need */
     bool  keep_matches; /* what the regex matches becomes pieces               */

@@ -9,21 +9,19 @@
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
 #include "engine/model/lora_io.h"
-#include "rlsp/run/run_dir.h"
 #include "rlsp/train/export_config.h"
-#include "rlsp/train/session_adapter.h"
+#include "rlsp/train/export_gguf.h"
+#include "rlsp/train/export_source.h"
 #include "rlsp/version.h"
 
-enum { PATH_SIZE = RUN_PATH_SIZE + 80, CARD_SIZE = 6 * RUN_PATH_SIZE };
+enum { CARD_SIZE = 6 * RUN_PATH_SIZE };
 
 /* An export under way. */
 typedef struct Export {
     const RunExport *what;
-    RunConfig        config;
-    char             checkpoint[PATH_SIZE], base[PATH_SIZE];
-    char             partial[PATH_SIZE]; /* what is written, and becomes what->out */
-    char             out[RUN_PATH_SIZE]; /* without a slash at its end */
-    bool             adapter;            /* the checkpoint is one                  */
+    ExportSource     from;
+    char             partial[EXPORT_PATH_SIZE]; /* what is written, and becomes what->out */
+    char             out[RUN_PATH_SIZE];        /* without a slash at its end             */
 } Export;
 
 static const char *const tokenizer_files[] = {
@@ -32,30 +30,24 @@ static const char *const tokenizer_files[] = {
 static const char *const base_files[] = {"generation_config.json", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE",
                                          "USE_POLICY.md"};
 
-static const char *inside(char path[2 * PATH_SIZE], const char *directory, const char *name)
+static const char *inside(char path[2 * EXPORT_PATH_SIZE], const char *directory, const char *name)
 {
-    snprintf(path, 2 * PATH_SIZE, "%s/%s", directory, name);
+    snprintf(path, 2 * EXPORT_PATH_SIZE, "%s/%s", directory, name);
     return path;
-}
-
-static bool holds(const char *directory, const char *name)
-{
-    char path[2 * PATH_SIZE];
-    return file_exists(inside(path, directory, name));
 }
 
 /* Copies a file if it is there. */
 static Status copy(const Export *e, const char *directory, const char *name, Error *error)
 {
-    char from[2 * PATH_SIZE], to[2 * PATH_SIZE];
-    return holds(directory, name) ? file_copy(inside(from, directory, name), inside(to, e->partial, name), error)
-                                  : STATUS_OK;
+    char from[2 * EXPORT_PATH_SIZE], to[2 * EXPORT_PATH_SIZE];
+    return export_holds(directory, name) ? file_copy(inside(from, directory, name), inside(to, e->partial, name), error)
+                                         : STATUS_OK;
 }
 
 /* The checkpoint's file, else the one that lies where it comes from (NULL: nowhere). */
 static Status copy_first(const Export *e, const char *origin, const char *name, Error *error)
 {
-    const char *from = holds(e->checkpoint, name) ? e->checkpoint : origin;
+    const char *from = export_holds(e->from.checkpoint, name) ? e->from.checkpoint : origin;
     return from != NULL ? copy(e, from, name, error) : STATUS_OK;
 }
 
@@ -63,14 +55,14 @@ static Status copy_first(const Export *e, const char *origin, const char *name, 
  * is no weight: a model trained with another one's tokenizer gets no file of its own former one. */
 static Status copy_tokenizer(const Export *e, Error *error)
 {
-    const char *given  = e->config.model.tokenizer;
-    const char *origin = given[0] == '\0' ? e->base : strcmp(given, "task") == 0 ? NULL : given;
+    const char *given  = e->from.config.model.tokenizer;
+    const char *origin = given[0] == '\0' ? e->from.base : strcmp(given, "task") == 0 ? NULL : given;
     Status      status = STATUS_OK;
     for (size_t i = 0; i < sizeof tokenizer_files / sizeof *tokenizer_files && status == STATUS_OK; i++) {
         status = copy_first(e, origin, tokenizer_files[i], error);
     }
     for (size_t i = 0; i < sizeof base_files / sizeof *base_files && status == STATUS_OK; i++) {
-        status = copy_first(e, e->base, base_files[i], error);
+        status = copy_first(e, e->from.base, base_files[i], error);
     }
     return status;
 }
@@ -88,20 +80,20 @@ static bool same_shape(const ModelConfig *a, const ModelConfig *b)
 /* The base's, as whoever made it wrote it; the checkpoint's where the base has gone, or is another model by now. */
 static Status copy_config(const Export *e, Dtype dtype, Error *error)
 {
-    char        from[2 * PATH_SIZE], own[2 * PATH_SIZE], to[2 * PATH_SIZE];
+    char        from[2 * EXPORT_PATH_SIZE], own[2 * EXPORT_PATH_SIZE], to[2 * EXPORT_PATH_SIZE];
     ModelConfig base, trained;
-    inside(from, e->base, "config.json");
-    inside(own, e->checkpoint, "config.json");
+    inside(from, e->from.base, "config.json");
+    inside(own, e->from.checkpoint, "config.json");
     return model_config_read(&base, from, NULL) == STATUS_OK && model_config_read(&trained, own, NULL) == STATUS_OK &&
                    same_shape(&base, &trained)
                ? export_config(from, inside(to, e->partial, "config.json"), dtype, error)
-               : copy(e, e->checkpoint, "config.json", error);
+               : copy(e, e->from.checkpoint, "config.json", error);
 }
 
 /* A whole model, without the value head that only training needs. */
 static Status copy_model(const Export *e, Error *error)
 {
-    SafetensorsSet *set = safetensors_open(e->checkpoint, error);
+    SafetensorsSet *set = safetensors_open(e->from.checkpoint, error);
     if (set == NULL) {
         return error->status;
     }
@@ -127,14 +119,14 @@ static Status copy_model(const Export *e, Error *error)
 
 static Status write_weights(const Export *e, Error *error)
 {
-    if (!e->adapter) {
+    if (!e->from.adapter) {
         return copy_model(e, error);
     }
     if (e->what->merge) {
-        return lora_merge(e->base, e->checkpoint, e->partial, e->what->shard_bytes, error);
+        return lora_merge(e->from.base, e->from.checkpoint, e->partial, e->what->shard_bytes, error);
     }
-    const Status status = copy(e, e->checkpoint, "adapter_config.json", error);
-    return status == STATUS_OK ? copy(e, e->checkpoint, "adapter_model.safetensors", error) : status;
+    const Status status = copy(e, e->from.checkpoint, "adapter_config.json", error);
+    return status == STATUS_OK ? copy(e, e->from.checkpoint, "adapter_model.safetensors", error) : status;
 }
 
 /* --- the model card */
@@ -148,39 +140,13 @@ static void plain_name(char *to, size_t size, const char *from)
     }
 }
 
-/* What the hub calls a model: of its cache's …/models--meta-llama--Llama-3.1-8B/snapshots/…, meta-llama/Llama-3.1-8B;
- * else the last name of the path. */
-static void hub_name(char *to, size_t size, const char *path)
-{
-    static const char begin[] = "models--";
-    const char       *cached = strstr(path, begin), *end = path + strlen(path);
-    while (end > path + 1 && end[-1] == '/') {
-        end--;
-    }
-    if (cached != NULL && (cached == path || cached[-1] == '/')) {
-        cached += strlen(begin);
-        snprintf(to, size, "%.*s", (int)strcspn(cached, "/"), cached);
-        char *dashes = strstr(to, "--");
-        if (dashes != NULL) {
-            *dashes = '/';
-            memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
-        }
-        return;
-    }
-    const char *last = end;
-    while (last > path && last[-1] != '/') {
-        last--;
-    }
-    snprintf(to, size, "%.*s", (int)(end - last), last);
-}
-
 static Status write_card(const Export *e, uint64_t step, Error *error)
 {
-    char       text[CARD_SIZE], path[2 * PATH_SIZE], base[RUN_PATH_SIZE], hub[RUN_PATH_SIZE], name[RUN_NAME_SIZE];
-    const bool peft = e->adapter && !e->what->merge, from_base = e->config.model.path[0] != '\0';
-    plain_name(base, sizeof base, from_base ? e->config.model.path : "");
-    plain_name(name, sizeof name, e->config.name);
-    hub_name(hub, sizeof hub, base);
+    char text[CARD_SIZE], path[2 * EXPORT_PATH_SIZE], base[RUN_PATH_SIZE], hub[RUN_PATH_SIZE], name[RUN_NAME_SIZE];
+    const bool peft = e->from.adapter && !e->what->merge, from_base = e->from.config.model.path[0] != '\0';
+    plain_name(base, sizeof base, from_base ? e->from.config.model.path : "");
+    plain_name(name, sizeof name, e->from.config.name);
+    export_hub_name(hub, sizeof hub, base);
     const int bytes = snprintf(
         text, sizeof text,
         "---\nlibrary_name: %s\n%s%s%stags:\n- rlsp\n- reinforcement-learning\n%s---\n\n# %s\n\n%s, step %llu of the "
@@ -188,9 +154,9 @@ static Status write_card(const Export *e, uint64_t step, Error *error)
         "trained with rlsp %s (Reinforcement Learning via Self-Play, arXiv 2502.06773).\n\nBase model: %s%s%s.\n\n%s",
         peft ? "peft" : "transformers", from_base ? "base_model: \"" : "", from_base ? hub : "",
         from_base ? "\"\n" : "", peft ? "- lora\n" : "", name,
-        peft         ? "A LoRA adapter"
-        : e->adapter ? "A model with its LoRA adapter merged in"
-                     : "A model",
+        peft              ? "A LoRA adapter"
+        : e->from.adapter ? "A model with its LoRA adapter merged in"
+                          : "A model",
         (unsigned long long)step, name, rlsp_version, from_base ? "`" : "",
         from_base ? base : "none, the run made its own from a seed", from_base ? "`" : "",
         peft ? "```python\nfrom peft import AutoPeftModelForCausalLM\nmodel = "
@@ -202,35 +168,6 @@ static Status write_card(const Export *e, uint64_t step, Error *error)
 }
 
 /* --- where it comes from and goes to */
-
-static Status open_run(Export *e, uint64_t *step, Error *error)
-{
-    const char *wanted = e->what->step;
-    RunDir     *run    = run_dir_open(e->what->run, false, error);
-    if (run == NULL) {
-        return error->status;
-    }
-    Status      status = run_dir_config(run, NULL, 0, &e->config, error);
-    const char *path   = NULL;
-    Checkpoint  checkpoint;
-    if (status == STATUS_OK && wanted[0] != '\0' && strspn(wanted, "0123456789") == strlen(wanted) &&
-        strlen(wanted) < 19) {
-        path = run_dir_checkpoint_path(run, strtoull(wanted, NULL, 10), error);
-    } else if (status == STATUS_OK && (strcmp(wanted, "last") == 0 || strcmp(wanted, "best") == 0)) {
-        path = run_dir_mark_path(run, wanted, error);
-    } else if (status == STATUS_OK) {
-        error_set(error, STATUS_BAD_INPUT, "--step %.40s: wanted a number, \"last\" or \"best\"", wanted);
-    }
-    status = path != NULL ? checkpoint_read(path, &checkpoint, error) : error->status;
-    if (status == STATUS_OK) {
-        *step = checkpoint.step;
-        snprintf(e->checkpoint, sizeof e->checkpoint, "%s", path);
-        session_base_path(&e->config, run_dir_path(run), e->base);
-        e->adapter = holds(e->checkpoint, "adapter_config.json");
-    }
-    run_dir_close(run);
-    return status;
-}
 
 /* Room for the directory under another name beside it. An empty one that is there is replaced. */
 static Status open_out(Export *e, Error *error)
@@ -252,29 +189,53 @@ static Status open_out(Export *e, Error *error)
     return file_make_directories(e->partial, error);
 }
 
-Status run_export(const RunExport *what, RunExported *done, Error *error)
+/* A Hugging Face or a PEFT directory. */
+static Status export_directory(Export *e, Error *error)
 {
-    Export  *e    = calloc(1, sizeof *e);
-    uint64_t step = 0;
-    if (e == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "exporting: out of host memory");
-    }
-    e->what       = what;
-    Status status = open_run(e, &step, error);
-    if (status == STATUS_OK && what->merge && !e->adapter) {
-        status = error_set(error, STATUS_BAD_INPUT,
-                           "%s trained whole models, there is no adapter to merge; leave --merge out", what->run);
-    }
-    status = status == STATUS_OK ? open_out(e, error) : status;
-    status = status == STATUS_OK ? write_weights(e, error) : status;
-    status = status == STATUS_OK ? copy_tokenizer(e, error) : status;
-    status = status == STATUS_OK ? write_card(e, step, error) : status;
-    status = status == STATUS_OK ? file_rename(e->partial, e->out, error) : status;
+    Status status = open_out(e, error);
+    status        = status == STATUS_OK ? write_weights(e, error) : status;
+    status        = status == STATUS_OK ? copy_tokenizer(e, error) : status;
+    status        = status == STATUS_OK ? write_card(e, e->from.step, error) : status;
+    status        = status == STATUS_OK ? file_rename(e->partial, e->out, error) : status;
     if (status != STATUS_OK && e->partial[0] != '\0') {
         file_remove(e->partial, NULL);
     }
+    return status;
+}
+
+static Status open_source(Export *e, Error *error)
+{
+    const RunExport *what = e->what;
+    if (!export_is_model(what->run)) {
+        const Status status = export_source_run(&e->from, what->run, what->step, error);
+        return status == STATUS_OK && what->merge && !e->from.adapter
+                   ? error_set(error, STATUS_BAD_INPUT,
+                               "%s trained whole models, there is no adapter to merge; leave --merge out", what->run)
+                   : status;
+    }
+    if (!what->gguf || what->merge) {
+        return error_set(error, STATUS_BAD_INPUT, "%s is a model, not a run: it can be written as GGUF alone (--gguf)",
+                         what->run);
+    }
+    export_source_model(&e->from, what->run);
+    return STATUS_OK;
+}
+
+Status run_export(const RunExport *what, RunExported *done, Error *error)
+{
+    Export *e = calloc(1, sizeof *e);
+    if (e == NULL) {
+        return error_set(error, STATUS_OUT_OF_MEMORY, "exporting: out of host memory");
+    }
+    e->what         = what;
+    GgufType type   = what->type;
+    Status   status = open_source(e, error);
+    if (status == STATUS_OK) {
+        status = what->gguf ? export_gguf(&e->from, what->merge, what->out, &type, error) : export_directory(e, error);
+    }
     if (status == STATUS_OK && done != NULL) {
-        *done = (RunExported){.step = step, .adapter = e->adapter && !what->merge};
+        *done = (RunExported){
+            .run = e->from.run, .step = e->from.step, .adapter = e->from.adapter && !what->merge, .type = type};
     }
     free(e);
     return status;

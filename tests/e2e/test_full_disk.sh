@@ -136,6 +136,25 @@ size=$(du -k "$work/base/model.safetensors" | cut -f 1)
 export_from "0 8 $((size + 4)) $((size + 12))" "$work/whole"
 export_from "0 8 $((size + 4)) $((size + 12))" "$work/lora" --merge
 export_from "0 4 16 24" "$work/lora"
+export_gguf() { # KIBS RUN OPTIONS…: the old file stays, or there is none
+    kibs=$1 run=$2
+    shift 2
+    quiet "$rlsp" export "$run" --gguf --out "$work/wanted.gguf" "$@" || fail "export --gguf $*"
+    small 8 "export --gguf $*" "$rlsp" export "$run" --gguf --out "$work/limit/model.gguf" "$@"
+    [ -z "$(ls -A "$work/limit")" ] || fail "$what: left $(ls -A "$work/limit")"
+    for kib in ${mounted:+$kibs}; do
+        full "$kib" "export --gguf $*" "$rlsp" export "$run" --gguf --out "$disk/model.gguf" "$@"
+        [ "$(ls -A "$disk")" = filler ] || fail "$what: left $(ls -A "$disk")"
+    done
+    if [ -n "$mounted" ]; then
+        room
+        quiet "$rlsp" export "$run" --gguf --out "$disk/model.gguf" "$@" || fail "$what: not even with room"
+        cmp -s "$disk/model.gguf" "$work/wanted.gguf" || fail "$what: another file than without"
+    fi
+}
+export_gguf "0 8 $size" "$work/whole"
+export_gguf "0 $size" "$work/lora" --merge
+export_gguf "0 4 16" "$work/lora"
 if [ -n "$mounted" ]; then
     full 100 "a run with an adapter" lora "$disk/run"
     room
