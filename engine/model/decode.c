@@ -169,7 +169,10 @@ static Status open_arenas(Decoder *d, uint64_t bytes, Error *error)
     Status         status = STATUS_OK;
     d->arena              = gpu_arena_new(d->gpu, "decoding", GPU_MEMORY_DEVICE, bytes, error);
     for (uint32_t l = 0; l < d->config.layers && d->arena != NULL && status == STATUS_OK; l++) {
-        GpuArena *arena = gpu_arena_new(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, 2 * gpu_align(cache), error);
+        GpuLayout layout = gpu_layout(d->gpu);
+        gpu_layout_add(&layout, cache);
+        gpu_layout_add(&layout, cache);
+        GpuArena *arena = gpu_arena_new_cut(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, &layout, error);
         status          = arena != NULL ? STATUS_OK : error->status;
         d->cache_arenas[l] = arena;
         if (arena != NULL) {

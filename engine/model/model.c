@@ -58,7 +58,14 @@ static void add_rows(Model *model, uint32_t matrix, const char *name, uint64_t r
     }
 }
 
-static void end_group(Model *model) { model->floats = align_floats(model->floats); }
+/* What has been added since the last time is one piece of memory. */
+static void end_group(Model *model)
+{
+    model->floats = align_floats(model->floats);
+    if (model->floats * 4 > model->layout.bytes) {
+        gpu_layout_add(&model->layout, model->floats * 4 - model->layout.bytes);
+    }
+}
 
 static void layout_layer_matrices(Model *model, uint32_t l)
 {
@@ -146,6 +153,7 @@ Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFo
     Model *model = calloc(1, sizeof *model);
     if (model != NULL) {
         model->gpu = gpu;
+        model->layout = gpu_layout(gpu);
         model->config = *config;
         model->config.compute = COMPUTE_F32; /* until model_set_compute */
         model->value_head = value_head;
@@ -175,18 +183,17 @@ static Status allocate_frozen(Model *model, Error *error)
     for (uint32_t l = 0; l <= layers; l++) {
         const uint32_t first = l < layers ? MATRIX_LAYERS + MATRICES * l : MATRIX_EMBEDDING;
         const uint32_t last = l < layers ? first + MATRICES : MATRIX_LAYERS;
-        model->frozen[l] = gpu_arena_new(model->gpu, "frozen weights", GPU_MEMORY_DEVICE, weights_bytes(model->matrices, first, last), error);
+        model->frozen[l] = weights_allocate(model->gpu, "frozen weights", model->matrices, first, last, error);
         if (model->frozen[l] == NULL) {
             return error->status;
         }
-        weights_place(model->matrices, first, last, model->frozen[l]);
     }
     return STATUS_OK;
 }
 
 Status model_allocate(Model *model, bool zeroed, Error *error)
 {
-    model->arena = (zeroed ? gpu_arena_new : gpu_arena_new_unset)(model->gpu, "parameters", GPU_MEMORY_DEVICE, model->floats * 4, error);
+    model->arena = (zeroed ? gpu_arena_new_cut : gpu_arena_new_cut_unset)(model->gpu, "parameters", GPU_MEMORY_DEVICE, &model->layout, error);
     if (model->arena == NULL) {
         return error->status;
     }

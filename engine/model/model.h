@@ -61,6 +61,7 @@ typedef struct Model {
     bool         shares;     /* arenas, tensors, matrices and layers are another model's   */
     GpuArena    *arena;
     GpuArena   **frozen;     /* [layers + 1]: matrices of each layer, embedding and head; NULL: f32 */
+    GpuLayout    layout;     /* of the range: no tensor lies in two buffers */
     GpuSpan      parameters; /* f32 [floats] */
     Lora        *lora;       /* owned; NULL: none. Its value head, if it has one, is the model's */
 } Model;
@@ -130,6 +131,17 @@ static inline uint64_t model_trained_floats(const Model *model) { return model->
 static inline uint64_t model_trained_decay(const Model *model)
 {
     return model->lora != NULL ? model->lora->decay_floats : model->decay_floats;
+}
+
+/* How a range as long is laid out. */
+static inline GpuLayout model_trained_layout(const Model *model)
+{
+    GpuLayout layout = model->layout;
+    if (model->lora != NULL) {
+        layout = gpu_layout(model->gpu);
+        gpu_layout_add(&layout, model->lora->floats * 4);
+    }
+    return layout;
 }
 
 /* The matrices as the products take them. */

@@ -28,14 +28,13 @@ static Status allocate_copies(Model *model, ComputeType compute, Error *error)
         model->copies[i] = (Weight){weights_compute_format(compute), master->rows, master->columns, {0}, {0}, compute};
     }
     for (uint32_t l = 0; l <= layers; l++) {
-        const uint32_t first  = l < layers ? MATRIX_LAYERS + MATRICES * l : MATRIX_EMBEDDING;
-        const uint32_t last   = l < layers ? first + MATRICES : MATRIX_LAYERS;
-        model->copy_arenas[l] = gpu_arena_new(model->gpu, "16-bit copies of weights", GPU_MEMORY_DEVICE,
-                                              weights_bytes(model->copies, first, last), error);
+        const uint32_t first = l < layers ? MATRIX_LAYERS + MATRICES * l : MATRIX_EMBEDDING;
+        const uint32_t last  = l < layers ? first + MATRICES : MATRIX_LAYERS;
+        model->copy_arenas[l] =
+            weights_allocate(model->gpu, "16-bit copies of weights", model->copies, first, last, error);
         if (model->copy_arenas[l] == NULL) {
             return error->status;
         }
-        weights_place(model->copies, first, last, model->copy_arenas[l]);
     }
     return STATUS_OK;
 }

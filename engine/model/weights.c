@@ -45,20 +45,26 @@ WeightFormat weights_format_of(WeightFormat weights, uint32_t index)
 
 /* --- places ------------------------------------------------------------------------------ */
 
-uint64_t weights_bytes(const Weight *matrices, uint32_t first, uint32_t last)
+static GpuLayout layout_of(GpuLayout layout, const Weight *matrices, uint32_t first, uint32_t last)
 {
-    uint64_t bytes = 0;
     for (uint32_t i = first; i < last; i++) {
         const Weight *w = &matrices[i];
-        bytes += gpu_align(weight_data_bytes(w->format, w->rows, w->columns)) +
-                 gpu_align(weight_scale_bytes(w->format, w->rows, w->columns));
+        gpu_layout_add(&layout, weight_data_bytes(w->format, w->rows, w->columns));
+        gpu_layout_add(&layout, weight_scale_bytes(w->format, w->rows, w->columns));
     }
-    return bytes;
+    return layout;
 }
 
-void weights_place(Weight *matrices, uint32_t first, uint32_t last, GpuArena *arena)
+uint64_t weights_bytes(const Weight *matrices, uint32_t first, uint32_t last)
 {
-    for (uint32_t i = first; i < last; i++) {
+    return layout_of((GpuLayout){.most = UINT64_MAX}, matrices, first, last).bytes;
+}
+
+GpuArena *weights_allocate(Gpu *gpu, const char *name, Weight *matrices, uint32_t first, uint32_t last, Error *error)
+{
+    const GpuLayout layout = layout_of(gpu_layout(gpu), matrices, first, last);
+    GpuArena       *arena  = gpu_arena_new_cut(gpu, name, GPU_MEMORY_DEVICE, &layout, error);
+    for (uint32_t i = first; i < last && arena != NULL; i++) {
         Weight *w = &matrices[i];
         if (w->rows > 0) { /* a tied head has none */
             const uint64_t scales = weight_scale_bytes(w->format, w->rows, w->columns);
@@ -66,6 +72,7 @@ void weights_place(Weight *matrices, uint32_t first, uint32_t last, GpuArena *ar
             w->scales             = scales > 0 ? gpu_arena_take(arena, scales) : (GpuSpan){0};
         }
     }
+    return arena;
 }
 
 /* --- values ------------------------------------------------------------------------------- */

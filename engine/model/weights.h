@@ -33,11 +33,11 @@ WeightFormat weights_as_stored(const SafetensorsSet *set);
  * of a large model. */
 WeightFormat weights_format_of(WeightFormat weights, uint32_t index);
 
-/* Bytes on the device of matrices [first, last), whose rows, columns and formats are set: what weights_place takes. */
+/* Bytes on the device of matrices [first, last), whose rows, columns and formats are set. */
 uint64_t weights_bytes(const Weight *matrices, uint32_t first, uint32_t last);
 
-/* Gives matrices [first, last) their spans of the arena. */
-void weights_place(Weight *matrices, uint32_t first, uint32_t last, GpuArena *arena);
+/* Memory for matrices [first, last), zeroed, of which they get their spans. NULL with *error set on failure. */
+GpuArena *weights_allocate(Gpu *gpu, const char *name, Weight *matrices, uint32_t first, uint32_t last, Error *error);
 
 /* Rows [first_row, first_row + source->shape[0]) of a weight from a file's tensor [rows, columns], a few MiB at a
  * time, so that no more of it is on the host. */

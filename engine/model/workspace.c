@@ -14,13 +14,13 @@ enum { LOGITS_BYTES = 64 << 20 };
 typedef struct Planner {
     GpuArena *const *arenas; /* [WORKSPACE_PARTS] or NULL */
     int              part;   /* that the next spans belong to */
-    uint64_t         bytes[WORKSPACE_PARTS];
+    GpuLayout        layouts[WORKSPACE_PARTS];
 } Planner;
 
 static GpuSpan plan(Planner *planner, uint64_t floats)
 {
     floats = floats > 0 ? floats : 1;
-    planner->bytes[planner->part] += gpu_align(floats * 4);
+    gpu_layout_add(&planner->layouts[planner->part], floats * 4);
     return planner->arenas != NULL ? gpu_arena_take(planner->arenas[planner->part], floats * 4) : (GpuSpan){0};
 }
 
@@ -163,10 +163,13 @@ Workspace *workspace_new(Gpu *gpu, const ModelConfig *config, uint32_t max_token
         return NULL;
     }
     Planner counting = {0};
+    for (int part = 0; part < WORKSPACE_PARTS; part++) {
+        counting.layouts[part] = gpu_layout(gpu);
+    }
     plan_all(&counting, work);
     static const char *const names[WORKSPACE_PARTS] = {"activations of a micro-batch", "head, rows and a chunk of logits", "products' work space"};
     for (int part = 0; part < WORKSPACE_PARTS; part++) {
-        work->arenas[part] = gpu_arena_new(gpu, names[part], GPU_MEMORY_DEVICE, counting.bytes[part], error);
+        work->arenas[part] = gpu_arena_new_cut(gpu, names[part], GPU_MEMORY_DEVICE, &counting.layouts[part], error);
         if (work->arenas[part] == NULL) {
             workspace_free(work);
             return NULL;

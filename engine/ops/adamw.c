@@ -11,27 +11,37 @@ static uint64_t norm_blocks(uint64_t count)
     return (count + NORM_BLOCK - 1) / NORM_BLOCK;
 }
 
+/* Where the range is cut (GpuLayout) a block ends early. */
 uint64_t grad_norm_bytes(uint64_t count)
 {
-    return gpu_align((norm_blocks(count) + 1) * sizeof(float));
+    return gpu_align((norm_blocks(count) + GPU_LAYOUT_CUTS + 1) * sizeof(float));
 }
 
-/* Elements per piece: whole blocks, so that the partial sums do not depend on the device's limit. */
+/* Elements per piece: whole blocks, so that the partial sums do not depend on how much the device binds. */
 static uint64_t piece_elements(GpuStream *stream)
 {
     uint64_t elements = ops_elements_per_binding(stream);
     return elements - elements % NORM_BLOCK;
 }
 
+/* Elements of the piece that begins at `first`: at most `most`, and in one buffer. */
+static uint64_t piece_of(GpuSpan range, uint64_t first, uint64_t count, uint64_t most)
+{
+    const uint64_t whole = gpu_span_whole(range, first * sizeof(float)) / sizeof(float);
+    const uint64_t left  = count - first < most ? count - first : most;
+    return whole < left ? whole : left;
+}
+
 void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partial, float max_norm, float unscale,
                uint64_t count)
 {
-    uint64_t step = piece_elements(stream);
-    for (uint64_t first = 0; first < count; first += step) {
-        uint64_t piece = count - first < step ? count - first : step;
+    const uint64_t most   = piece_elements(stream);
+    uint64_t       blocks = 0;
+    for (uint64_t first = 0, piece; first < count; first += piece, blocks += norm_blocks(piece)) {
+        piece = piece_of(gradient, first, count, most);
         struct {
             uint32_t first_block, count;
-        } push = {(uint32_t)(first / NORM_BLOCK), (uint32_t)piece};
+        } push = {(uint32_t)blocks, (uint32_t)piece};
         gpu_dispatch(stream,
                      &(GpuDispatch){.kernel     = "grad_norm_partial",
                                     .spec       = {ops_group_row(stream), NORM_BLOCK},
@@ -44,7 +54,7 @@ void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partia
     struct {
         uint32_t blocks;
         float    max_norm, unscale;
-    } push = {(uint32_t)norm_blocks(count), max_norm, unscale};
+    } push = {(uint32_t)blocks, max_norm, unscale};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "grad_norm",
                                         .spec       = {ops_group_long_row(stream, push.blocks, 1)},
                                         .spec_count = 1,
@@ -59,10 +69,13 @@ void adamw(GpuStream *stream, GpuSpan parameter, GpuSpan first_moment, GpuSpan s
 {
     double   correction1 = 1.0 - pow(options->beta1, (double)step);
     double   correction2 = 1.0 - pow(options->beta2, (double)step);
-    uint64_t elements    = piece_elements(stream);
-    for (uint64_t first = 0; first < count; first += elements) {
-        uint64_t piece = count - first < elements ? count - first : elements;
-        uint64_t decay = decay_count > first ? decay_count - first : 0;
+    const uint64_t most  = piece_elements(stream);
+    for (uint64_t first = 0, piece; first < count; first += piece) {
+        piece = piece_of(parameter, first, count, most);
+        piece = piece_of(first_moment, first, first + piece, piece);
+        piece = piece_of(second_moment, first, first + piece, piece);
+        piece = piece_of(gradient, first, first + piece, piece);
+        const uint64_t decay = decay_count > first ? decay_count - first : 0;
         struct {
             uint32_t count, decay_count;
             float    decay, beta1, one_minus_beta1, beta2, one_minus_beta2, step_size, inverse_root, eps;

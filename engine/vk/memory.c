@@ -40,6 +40,15 @@ static void note_peak(Gpu *gpu)
     }
 }
 
+static uint64_t largest_part(const GpuBuffer *buffer)
+{
+    uint64_t largest = buffer->part_count == 0 ? buffer->bytes : 0;
+    for (uint32_t i = 0; i < buffer->part_count; i++) {
+        largest = buffer->parts[i].bytes > largest ? buffer->parts[i].bytes : largest;
+    }
+    return largest;
+}
+
 static void arena_enter(Gpu *gpu, GpuArena *arena)
 {
     arena->next = gpu->arenas;
@@ -48,8 +57,9 @@ static void arena_enter(Gpu *gpu, GpuArena *arena)
     }
     gpu->arenas = arena;
     gpu->memory_used += counts(gpu, arena->kind) ? arena->buffer.bytes : 0;
-    if (arena->buffer.bytes > gpu->largest_bytes) {
-        gpu->largest_bytes = arena->buffer.bytes;
+    const uint64_t largest = largest_part(&arena->buffer);
+    if (largest > gpu->largest_bytes) {
+        gpu->largest_bytes = largest;
         snprintf(gpu->largest_name, sizeof gpu->largest_name, "%s", arena->name);
     }
     if (gpu->memory_used >= gpu->memory_peak) {
@@ -89,19 +99,77 @@ void gpu_memory_owner(Gpu *gpu, const char *owner)
 
 /* --- arenas ----------------------------------------------------------------- */
 
-GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
+/* Memory that is not one range to the device is asked for in what it promises to give at once. */
+GpuLayout gpu_layout(const Gpu *gpu)
+{
+    if (gpu == NULL) {
+        return (GpuLayout){.most = UINT64_MAX};
+    }
+    const GpuInfo *info   = &gpu->info;
+    const bool     joined = info->tier.sparse_memory || info->type == GPU_CPU;
+    const uint64_t most   = joined || info->max_buffer_bytes < info->max_allocation_bytes ? info->max_buffer_bytes
+                                                                                          : info->max_allocation_bytes;
+    return (GpuLayout){.most = most & ~(uint64_t)(GPU_ALIGNMENT - 1)};
+}
+
+void gpu_layout_add(GpuLayout *layout, uint64_t bytes)
+{
+    const uint64_t size = gpu_align(bytes), start = layout->cut_count > 0 ? layout->cuts[layout->cut_count - 1] : 0;
+    if (layout->bytes > start && layout->bytes - start + size > layout->most && layout->cut_count < GPU_LAYOUT_CUTS) {
+        layout->cuts[layout->cut_count++] = layout->bytes;
+    }
+    layout->bytes += size;
+}
+
+static void close_buffers(GpuBuffer *buffer)
+{
+    for (uint32_t i = 0; i < buffer->part_count; i++) {
+        if (buffer->parts[i].gpu != NULL) { /* it was opened */
+            gpu_buffer_close(&buffer->parts[i]);
+        }
+    }
+    if (buffer->part_count == 0) {
+        gpu_buffer_close(buffer);
+    }
+}
+
+static Status open_buffers(GpuArena *arena, Gpu *gpu, const GpuLayout *layout, Error *error)
+{
+    GpuBuffer *whole = &arena->buffer;
+    *whole           = (GpuBuffer){.gpu = gpu, .bytes = layout->bytes};
+    if (layout->cut_count == 0) {
+        return gpu->dry ? STATUS_OK : gpu_buffer_open(whole, gpu, arena->name, arena->kind, layout->bytes, error);
+    }
+    whole->part_count = layout->cut_count + 1;
+    whole->parts      = calloc(whole->part_count, sizeof *whole->parts);
+    Status status = whole->parts != NULL ? STATUS_OK
+                                         : error_set(error, STATUS_OUT_OF_MEMORY, "arena '%s': out of host memory", arena->name);
+    for (uint32_t i = 0; i < whole->part_count && status == STATUS_OK; i++) {
+        GpuBuffer     *part  = &whole->parts[i];
+        const uint64_t start = i > 0 ? layout->cuts[i - 1] : 0;
+        const uint64_t bytes = (i < layout->cut_count ? layout->cuts[i] : layout->bytes) - start;
+        status               = gpu->dry ? STATUS_OK : gpu_buffer_open(part, gpu, arena->name, arena->kind, bytes, error);
+        part->gpu            = status == STATUS_OK ? gpu : NULL;
+        part->bytes          = bytes;
+        part->start          = start;
+    }
+    if (status != STATUS_OK && whole->parts != NULL) {
+        close_buffers(whole);
+    }
+    return status;
+}
+
+GpuArena *gpu_arena_new_cut_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, const GpuLayout *layout, Error *error)
 {
     GpuArena *arena = calloc(1, sizeof *arena);
     if (arena == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "arena '%s': out of host memory", name);
         return NULL;
     }
-    bytes = gpu_align(bytes > 0 ? bytes : 1);
     arena->kind = kind;
     snprintf(arena->name, sizeof arena->name, "%s%s%s", gpu->owner != NULL ? gpu->owner : "", gpu->owner != NULL ? ": " : "", name);
-    if (gpu->dry) {
-        arena->buffer = (GpuBuffer){.gpu = gpu, .bytes = bytes};
-    } else if (gpu_buffer_open(&arena->buffer, gpu, arena->name, kind, bytes, error) != STATUS_OK) {
+    if (open_buffers(arena, gpu, layout, error) != STATUS_OK) {
+        free(arena->buffer.parts);
         free(arena);
         return NULL;
     }
@@ -109,24 +177,33 @@ GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, ui
     return arena;
 }
 
-GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
+GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
-    GpuArena *arena = gpu_arena_new_unset(gpu, name, kind, bytes, error);
+    return gpu_arena_new_cut_unset(gpu, name, kind, &(GpuLayout){.bytes = gpu_align(bytes > 0 ? bytes : 1)}, error);
+}
+
+GpuArena *gpu_arena_new_cut(Gpu *gpu, const char *name, GpuMemoryKind kind, const GpuLayout *layout, Error *error)
+{
+    GpuArena *arena = gpu_arena_new_cut_unset(gpu, name, kind, layout, error);
     if (arena == NULL || gpu->dry) {
         return arena;
     }
-    bytes = arena->buffer.bytes;
     if (arena->buffer.mapped != NULL) {
-        memset(arena->buffer.mapped, 0, bytes);
+        memset(arena->buffer.mapped, 0, arena->buffer.bytes);
         return arena;
     }
     gpu_stream_begin(gpu->transfer);
-    gpu_fill(gpu->transfer, (GpuSpan){&arena->buffer, 0, bytes}, 0);
+    gpu_fill(gpu->transfer, (GpuSpan){&arena->buffer, 0, arena->buffer.bytes}, 0);
     if (gpu_stream_run(gpu->transfer, error) != STATUS_OK) {
         gpu_arena_free(arena);
         return NULL;
     }
     return arena;
+}
+
+GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
+{
+    return gpu_arena_new_cut(gpu, name, kind, &(GpuLayout){.bytes = gpu_align(bytes > 0 ? bytes : 1)}, error);
 }
 
 void gpu_arena_free(GpuArena *arena)
@@ -135,10 +212,32 @@ void gpu_arena_free(GpuArena *arena)
         Gpu *gpu = arena->buffer.gpu;
         arena_leave(gpu, arena);
         if (!gpu->dry) {
-            gpu_buffer_close(&arena->buffer);
+            close_buffers(&arena->buffer);
         }
+        free(arena->buffer.parts);
         free(arena);
     }
+}
+
+/* The part of a buffer in which byte `offset` lies; the buffer itself if it is not cut. */
+static GpuBuffer *part_at(GpuBuffer *buffer, uint64_t offset)
+{
+    uint32_t i = 0;
+    while (i + 1 < buffer->part_count && buffer->parts[i + 1].start <= offset) {
+        i++;
+    }
+    return buffer->part_count > 0 ? &buffer->parts[i] : buffer;
+}
+
+/* The same span in the one buffer where it lies, if it is in one. */
+static GpuSpan in_one_buffer(GpuSpan span)
+{
+    if (span.buffer == NULL || span.buffer->part_count == 0) {
+        return span;
+    }
+    GpuBuffer     *part = part_at(span.buffer, span.offset);
+    const uint64_t at   = span.offset - part->start;
+    return at + span.size <= part->bytes ? (GpuSpan){part, at, span.size} : span;
 }
 
 GpuSpan gpu_arena_take(GpuArena *arena, uint64_t bytes)
@@ -148,9 +247,9 @@ GpuSpan gpu_arena_take(GpuArena *arena, uint64_t bytes)
     if (bytes == 0 || size > arena->buffer.bytes - arena->used) {
         return (GpuSpan){0};
     }
-    GpuSpan span = {&arena->buffer, arena->used, bytes};
+    const GpuSpan span = {&arena->buffer, arena->used, bytes};
     arena->used += size;
-    return span;
+    return in_one_buffer(span);
 }
 
 void gpu_arena_reset(GpuArena *arena) { arena->used = 0; }
@@ -158,7 +257,18 @@ void gpu_arena_reset(GpuArena *arena) { arena->used = 0; }
 GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size)
 {
     assert(offset <= span.size && size <= span.size - offset);
-    return (GpuSpan){span.buffer, span.offset + offset, size};
+    return in_one_buffer((GpuSpan){span.buffer, span.offset + offset, size});
+}
+
+uint64_t gpu_span_whole(GpuSpan span, uint64_t offset)
+{
+    const uint64_t left = span.size - offset;
+    if (span.buffer == NULL || span.buffer->part_count == 0) {
+        return left;
+    }
+    const GpuBuffer *part  = part_at(span.buffer, span.offset + offset);
+    const uint64_t   there = part->start + part->bytes - (span.offset + offset);
+    return there < left ? there : left;
 }
 
 void *gpu_span_map(GpuSpan span)

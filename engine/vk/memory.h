@@ -44,6 +44,29 @@ GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t
 GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
 void      gpu_arena_free(GpuArena *arena); /* NULL is allowed; the device must be idle */
 
+/* What an arena is to hold, piece by piece, and where it is cut if the device has no buffers as large (AMD's have 2 or
+ * 4 GiB at most): never inside a piece.
+ *
+ *     GpuLayout layout = gpu_layout(gpu);
+ *     gpu_layout_add(&layout, bytes); …                        // in the order in which they are taken
+ *     GpuArena *arena = gpu_arena_new_cut(gpu, "parameters", GPU_MEMORY_DEVICE, &layout, &error);
+ *
+ * It is one range all the same. A span inside a piece lies in one buffer, as kernels need it; one of several pieces may
+ * go over a cut, and can be sliced, filled, copied, uploaded and downloaded. */
+enum { GPU_LAYOUT_CUTS = 63 };
+typedef struct GpuLayout {
+    uint64_t most;  /* bytes of a buffer */
+    uint64_t bytes; /* of all pieces     */
+    uint64_t cuts[GPU_LAYOUT_CUTS];
+    uint32_t cut_count;
+} GpuLayout;
+
+GpuLayout gpu_layout(const Gpu *gpu); /* NULL: of no device, and never cut */
+void      gpu_layout_add(GpuLayout *layout, uint64_t bytes);
+/* As gpu_arena_new and gpu_arena_new_unset. A piece that no buffer holds is refused. */
+GpuArena *gpu_arena_new_cut(Gpu *gpu, const char *name, GpuMemoryKind kind, const GpuLayout *layout, Error *error);
+GpuArena *gpu_arena_new_cut_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, const GpuLayout *layout, Error *error);
+
 /* Takes `bytes` (> 0), aligned. Taking more than was planned is a bug in the
  * caller: asserts; in release the span has buffer NULL. */
 GpuSpan  gpu_arena_take(GpuArena *arena, uint64_t bytes);
@@ -51,6 +74,9 @@ void     gpu_arena_reset(GpuArena *arena); /* forgets all spans, keeps the memor
 uint64_t gpu_align(uint64_t bytes); /* rounded up to GPU_ALIGNMENT */
 
 GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size); /* a part; must lie inside */
+
+/* Bytes of the span that lie in one buffer from `offset` on: all that follow, unless its arena is cut. */
+uint64_t gpu_span_whole(GpuSpan span, uint64_t offset);
 
 /* Pointer to a span of a GPU_MEMORY_HOST arena. */
 void *gpu_span_map(GpuSpan span);
@@ -84,7 +110,7 @@ Status gpu_upload_rows(Gpu *gpu, GpuSpan data, GpuSpan scales, uint64_t rows, Gp
 uint64_t gpu_memory_used(const Gpu *gpu);
 uint64_t gpu_memory_peak(const Gpu *gpu);
 
-/* Bytes of the largest arena that there has been, and its name. */
+/* Bytes of the largest buffer that there has been, and the name of its arena. */
 uint64_t gpu_memory_largest(const Gpu *gpu, const char **name);
 
 /* What the peak was made of: arenas of one name together, largest first. Returns the number written, at most

@@ -53,7 +53,7 @@ struct Gpu {
     GpuMemoryRow peak_rows[GPU_MEMORY_ROWS]; /* of the arenas when the peak was reached */
     int          peak_row_count;
     const char  *owner; /* of arenas to come */
-    uint64_t     largest_bytes; /* of an arena so far, and its name */
+    uint64_t     largest_bytes; /* of a buffer so far, and its arena's name */
     char         largest_name[64];
     void (*working)(void *user); /* gpu_on_work; may be NULL */
     void      *working_user;
@@ -87,6 +87,10 @@ struct GpuBuffer {
     uint64_t        address; /* 0 where addresses are not supported */
     void           *mapped;  /* NULL: not host-visible, or several */
     bool            slow_to_read; /* mapped past the host's caches: a copy to cached memory is much faster */
+
+    struct GpuBuffer *parts; /* of an arena that is cut: the buffers that it is, and none of the above but gpu, bytes */
+    uint32_t          part_count;
+    uint64_t          start; /* of a part, in the arena */
 };
 
 struct GpuArena {

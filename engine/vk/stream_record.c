@@ -130,6 +130,11 @@ static bool dispatch_fits(GpuStream *stream, const GpuDispatch *dispatch, const 
     uint32_t   descriptor = 0;
     for (uint32_t i = 0; i < GPU_MAX_BINDS && dispatch->bind[i].span.buffer != NULL; i++) {
         const GpuBind *bind = &dispatch->bind[i];
+        if (gpu_span_whole(bind->span, 0) < bind->span.size) {
+            error_set(&stream->error, STATUS_FAILED, "kernel '%s', binding %u goes over the end of a buffer",
+                      dispatch->kernel, i);
+            return false;
+        }
         if (bind->kind == GPU_BIND_ADDRESS) {
             continue;
         }
@@ -288,24 +293,32 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
     record_parts(stream, &recorded);
 }
 
+/* Bytes of the next command of a copy or a fill: of one buffer, and not too many. */
+static uint64_t next_bytes(GpuSpan span, uint64_t done)
+{
+    const uint64_t whole = gpu_span_whole(span, done);
+    return whole < COPY_BYTES ? whole : COPY_BYTES;
+}
+
 void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from)
 {
     if (stream->gpu->dry || stream->error.status != STATUS_OK) {
         return;
     }
     assert(to.size >= from.size);
-    for (uint64_t done = 0; done < from.size; done += COPY_BYTES) {
-        const uint64_t size = from.size - done < COPY_BYTES ? from.size - done : COPY_BYTES;
-        const uint64_t at = to.offset + done, source = from.offset + done;
+    for (uint64_t done = 0, size; done < from.size; done += size) {
+        const uint64_t here = next_bytes(to, done), there = next_bytes(from, done);
+        size = here < there ? here : there;
         if (!make_room(stream, gpu_guess_seconds(stream->gpu, 0, 2 * (double)size))) {
             return;
         }
-        const Hazard accesses[2] = {{to.buffer->buffer, at, at + size, GPU_WRITE},
-                                    {from.buffer->buffer, source, source + size, GPU_READ}};
+        const GpuSpan target = gpu_span_slice(to, done, size), source = gpu_span_slice(from, done, size);
+        const Hazard  accesses[2] = {{target.buffer->buffer, target.offset, target.offset + size, GPU_WRITE},
+                                     {source.buffer->buffer, source.offset, source.offset + size, GPU_READ}};
         hazards_add(stream, accesses, 2);
-        VkBufferCopy region = {.srcOffset = source, .dstOffset = at, .size = size};
+        VkBufferCopy region = {.srcOffset = source.offset, .dstOffset = target.offset, .size = size};
         const bool   timed  = kernel_begin(stream);
-        vkCmdCopyBuffer(stream_commands(stream), from.buffer->buffer, to.buffer->buffer, 1, &region);
+        vkCmdCopyBuffer(stream_commands(stream), source.buffer->buffer, target.buffer->buffer, 1, &region);
         if (timed) {
             kernel_end(stream, "copy", 0, 2 * (double)size);
         }
@@ -317,15 +330,16 @@ void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value)
     if (stream->gpu->dry || stream->error.status != STATUS_OK) {
         return;
     }
-    for (uint64_t done = 0; done < span.size; done += COPY_BYTES) {
-        const uint64_t size = span.size - done < COPY_BYTES ? span.size - done : COPY_BYTES, at = span.offset + done;
+    for (uint64_t done = 0, size; done < span.size; done += size) {
+        size = next_bytes(span, done);
         if (!make_room(stream, gpu_guess_seconds(stream->gpu, 0, (double)size))) {
             return;
         }
-        const Hazard access = {span.buffer->buffer, at, at + size, GPU_WRITE};
+        const GpuSpan target = gpu_span_slice(span, done, size);
+        const Hazard  access = {target.buffer->buffer, target.offset, target.offset + size, GPU_WRITE};
         hazards_add(stream, &access, 1);
         const bool timed = kernel_begin(stream);
-        vkCmdFillBuffer(stream_commands(stream), span.buffer->buffer, at, size, value);
+        vkCmdFillBuffer(stream_commands(stream), target.buffer->buffer, target.offset, size, value);
         if (timed) {
             kernel_end(stream, "fill", 0, (double)size);
         }

@@ -183,6 +183,7 @@ static Status copy_from(void *context, uint64_t first, uint64_t count, void *to,
 
 Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error *error)
 {
+    Status status = STATUS_OK;
     assert(bytes <= to.size);
     if (gpu->dry) {
         return dry_upload(gpu, error);
@@ -190,23 +191,23 @@ Status gpu_upload(Gpu *gpu, GpuSpan to, const void *from, uint64_t bytes, Error 
     if (check_alive(gpu, "copying to the device", error) != STATUS_OK) {
         return STATUS_DEVICE_LOST;
     }
-    if (to.buffer->mapped != NULL) {
-        memcpy(gpu_span_map(to), from, bytes);
-        return STATUS_OK;
+    for (uint64_t done = 0, piece; done < bytes && status == STATUS_OK; done += piece) {
+        piece               = smaller(bytes - done, gpu_span_whole(to, done));
+        const GpuSpan there = gpu_span_slice(to, done, piece);
+        const char   *here  = (const char *)from + done;
+        if (there.buffer->mapped != NULL) {
+            memcpy(gpu_span_map(there), here, piece);
+        } else {
+            status = gpu_upload_from(gpu, there, copy_from, (void *)(uintptr_t)here, error);
+        }
     }
-    return gpu_upload_from(gpu, gpu_span_slice(to, 0, bytes), copy_from, (void *)(uintptr_t)from, error);
+    return status;
 }
 
-Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error)
+/* From a span in one buffer. */
+static Status download(Gpu *gpu, GpuSpan from, void *to, Error *error)
 {
-    assert(bytes <= from.size);
-    if (gpu->dry) {
-        memset(to, 0, bytes);
-        return STATUS_OK;
-    }
-    if (check_alive(gpu, "copying from the device", error) != STATUS_OK) {
-        return STATUS_DEVICE_LOST;
-    }
+    const uint64_t bytes = from.size;
     if (from.buffer->mapped != NULL && !from.buffer->slow_to_read) {
         memcpy(to, gpu_span_map(from), bytes);
         return STATUS_OK;
@@ -226,6 +227,24 @@ Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *err
         memcpy((char *)to + done, staging->buffer.mapped, piece);
     }
     return STATUS_OK;
+}
+
+Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *error)
+{
+    Status status = STATUS_OK;
+    assert(bytes <= from.size);
+    if (gpu->dry) {
+        memset(to, 0, bytes);
+        return STATUS_OK;
+    }
+    if (check_alive(gpu, "copying from the device", error) != STATUS_OK) {
+        return STATUS_DEVICE_LOST;
+    }
+    for (uint64_t done = 0, piece; done < bytes && status == STATUS_OK; done += piece) {
+        piece  = smaller(bytes - done, gpu_span_whole(from, done));
+        status = download(gpu, gpu_span_slice(from, done, piece), (char *)to + done, error);
+    }
+    return status;
 }
 
 /* Pieces [first, …) that fit the staging buffer together, in one submit; the first if none does. Returns how many. */

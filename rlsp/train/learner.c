@@ -24,15 +24,21 @@ Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
     const bool scaled = model->config.compute == COMPUTE_F16;
     learner->scale = (LossScale){scaled ? LOSS_SCALE_FIRST : 1, scaled ? LOSS_SCALE_INTERVAL : 0, 0};
     const uint64_t bytes = learner->floats * 4, partial = grad_norm_bytes(learner->floats);
-    learner->arena = gpu_arena_new(model->gpu, "gradients", GPU_MEMORY_DEVICE, gpu_align(bytes) + gpu_align(partial) + GPU_ALIGNMENT, error);
-    learner->moments = learner->arena != NULL ? gpu_arena_new(model->gpu, "optimizer state", moments, 2 * gpu_align(bytes), error) : NULL;
-    if (learner->moments == NULL) {
+    const GpuLayout range = model_trained_layout(model);
+    GpuLayout       gradients = range;
+    gpu_layout_add(&gradients, partial);
+    gpu_layout_add(&gradients, sizeof(GradNorm));
+    learner->arena = gpu_arena_new_cut(model->gpu, "gradients", GPU_MEMORY_DEVICE, &gradients, error);
+    for (int i = 0; i < 2 && (i == 0 ? learner->arena : learner->moments[0]) != NULL; i++) {
+        learner->moments[i] = gpu_arena_new_cut(model->gpu, "optimizer state", moments, &range, error);
+    }
+    if (learner->moments[1] == NULL) {
         learner_free(learner);
         return NULL;
     }
     learner->gradients = gpu_arena_take(learner->arena, bytes);
-    learner->first_moment = gpu_arena_take(learner->moments, bytes);
-    learner->second_moment = gpu_arena_take(learner->moments, bytes);
+    learner->first_moment = gpu_arena_take(learner->moments[0], bytes);
+    learner->second_moment = gpu_arena_take(learner->moments[1], bytes);
     learner->partial = gpu_arena_take(learner->arena, partial);
     learner->norm = gpu_arena_take(learner->arena, sizeof(GradNorm));
     return learner;
@@ -41,7 +47,8 @@ Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
 void learner_free(Learner *learner)
 {
     if (learner != NULL) {
-        gpu_arena_free(learner->moments);
+        gpu_arena_free(learner->moments[1]);
+        gpu_arena_free(learner->moments[0]);
         gpu_arena_free(learner->arena);
         free(learner);
     }

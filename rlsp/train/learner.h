@@ -30,7 +30,7 @@ enum { LOSS_SCALE_FIRST = 65536, LOSS_SCALE_INTERVAL = 500 };
 
 typedef struct Learner {
     Model    *model; /* not owned */
-    GpuArena *arena, *moments;
+    GpuArena *arena, *moments[2];
     uint64_t  floats;                                 /* of what is trained: the model, or its adapter */
     GpuSpan   gradients, first_moment, second_moment; /* f32 [floats] */
     GpuSpan   norm, partial;

@@ -90,8 +90,12 @@ static void ppo_with_an_adapter(void **state)
 {
     (void)state;
     check("PPO with LoRA", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8"}, 3);
-    check("PPO with LoRA on int8", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8", "model.weights=int8"}, 4);
-    check("PPO with LoRA on bf16, in bf16", (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8", "model.weights=bf16", "precision=bf16"}, 5);
+    check("PPO with LoRA on int8",
+          (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8", "model.weights=int8"}, 4);
+    check("PPO with LoRA on bf16, in bf16",
+          (const char *const[]){"stages=[\"rl\"]", "adapter.kind=lora", "adapter.rank=8", "model.weights=bf16",
+                                "precision=bf16"},
+          5);
     check("SFT, then PPO with LoRA", (const char *const[]){"adapter.kind=lora", "adapter.rank=4"}, 2);
 }
 
@@ -183,25 +187,36 @@ static void more_than_one_allocation(void **state)
     assert_non_null(strstr(plan.notes[0], "refused"));
 }
 
-/* Llama-3.1-8B with an adapter, on a card of 24 GB whose buffers have at most 4 GiB, as Mesa's for AMD: no part of it is
- * more, the cache of rollouts included, which takes 6. */
+/* On a card of 24 GB whose buffers have at most 4 GiB, as Mesa's for AMD, or 2, as AMD's own driver: Llama-3.1-8B with
+ * an adapter, whose cache of rollouts alone takes 6; and in 80 GB all of it in f32, of 30 GiB for the weights. */
 static void no_buffer_of_gigabytes(void **state)
 {
     (void)state;
-    static RunConfig config;
-    static RunPlan   plan;
-    Error            error = {0};
-    GpuInfo          info  = gpu_info_typical((uint64_t)24 << 30);
-    const char      *path  = TEST_DATA "/../../configs/llama-3.1-8b-math-lora-24gb.json";
-    const char      *set   = "model.path=" TEST_DATA "/plan/llama-3.1-8b";
-    info.max_buffer_bytes  = ((uint64_t)1 << 32) - 4;
-    if (run_config_read(path, &set, 1, &config, &error) != STATUS_OK ||
-        run_plan(&config, &info, &plan, &error) != STATUS_OK) {
-        fail_msg("%s", error.text);
-    }
-    assert_true(plan.peak_bytes > (uint64_t)12 << 30);
-    for (int i = 0; i < plan.note_count; i++) {
-        assert_null(strstr(plan.notes[i], "refused"));
+    static RunConfig  config;
+    static RunPlan    plan;
+    static const char path[] = "model.path=" TEST_DATA "/plan/llama-3.1-8b";
+    static const struct {
+        const char *config;
+        uint64_t    card, peak, buffer;
+    } cases[] = {{"llama-3.1-8b-math-lora-24gb.json", 24, 12, ((uint64_t)1 << 32) - 4},
+                 {"llama-3.1-8b-math-lora-24gb.json", 24, 12, (uint64_t)1 << 31},
+                 {"llama-3.1-8b-math.json", 80, 100, ((uint64_t)1 << 32) - 4},
+                 {"llama-3.1-8b-math.json", 80, 100, (uint64_t)1 << 31}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *set[] = {path, "model.weights=auto"};
+        Error       error = {0};
+        GpuInfo     info  = gpu_info_typical(cases[i].card << 30);
+        char        file[512];
+        snprintf(file, sizeof file, TEST_DATA "/../../configs/%s", cases[i].config);
+        info.max_buffer_bytes = cases[i].buffer;
+        if (run_config_read(file, set, 1, &config, &error) != STATUS_OK ||
+            run_plan(&config, &info, &plan, &error) != STATUS_OK) {
+            fail_msg("%s", error.text);
+        }
+        assert_true(plan.peak_bytes > cases[i].peak << 30);
+        for (int n = 0; n < plan.note_count; n++) {
+            assert_null(strstr(plan.notes[n], "refused"));
+        }
     }
 }
 
