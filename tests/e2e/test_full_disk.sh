@@ -154,7 +154,7 @@ export_gguf() { # KIBS RUN OPTIONS…: the old file stays, or there is none
 }
 export_gguf "0 8 $size" "$work/whole"
 export_gguf "0 $size" "$work/lora" --merge
-export_gguf "0 4 16" "$work/lora"
+export_gguf "0 4 8" "$work/lora"
 if [ -n "$mounted" ]; then
     full 100 "a run with an adapter" lora "$disk/run"
     room
