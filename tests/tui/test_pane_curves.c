@@ -7,10 +7,9 @@
 
 #include <cmocka.h>
 
+#include "tests/support/curve_panes.h"
 #include "tests/support/run_fixture.h"
 #include "tui/pane/pane_curves_parts.h"
-
-enum { CURVE_PANES = 4 };
 
 /* What a pane of curves shows in so many cells, its title on top; to be freed. */
 static char *curves_text(PaneCurves *pane, int width, int height)
@@ -46,29 +45,6 @@ static bool press_code(PaneCurves *pane, int code)
     return pane_curves_key(pane, (TerminalKey){.code = code});
 }
 
-typedef struct Panes {
-    PaneCurves *curves[CURVE_PANES];
-    CurveView   view;
-} Panes;
-
-static void panes_open(Panes *panes, const History *const *runs, int count)
-{
-    *panes = (Panes){.view = {.smoothing = 0.6, .zoom = 1}};
-    for (int i = 0; i < CURVE_PANES; i++) {
-        panes->curves[i] = pane_curves_new((Pane)(PANE_REWARD + i), runs, count, &panes->view);
-        assert_non_null(panes->curves[i]);
-    }
-}
-
-static void panes_close(Panes *panes)
-{
-    for (int i = 0; i < CURVE_PANES; i++) {
-        pane_curves_free(panes->curves[i]);
-    }
-}
-
-/* --- curves */
-
 static bool is_step(const History *run, double step)
 {
     const HistorySeries series = history_series(run, HISTORY_RL, history_metric(run, HISTORY_RL, "reward"));
@@ -85,8 +61,8 @@ static void test_cursor(void **state)
     (void)state;
     History       *run    = run_fixture_rl("cursor", "cursor");
     const History *runs[] = {run};
-    Panes          panes;
-    panes_open(&panes, runs, 1);
+    CurvePanes     panes;
+    curve_panes_open(&panes, runs, 1);
     PaneCurves *pane = panes.curves[0];
     for (int width = 10; width < 100; width += 30) {
         free(curves_text(pane, width, 10));
@@ -115,7 +91,7 @@ static void test_cursor(void **state)
     assert_false(panes.view.has_cursor);
     assert_false(press_code(pane, KEY_CODE_ESCAPE));
     assert_curves_show(panes.curves[3], "KL per trace 1", true); /* the newest again */
-    panes_close(&panes);
+    curve_panes_close(&panes);
     history_close(run);
 }
 
@@ -124,8 +100,8 @@ static void test_zoom_and_view(void **state)
     (void)state;
     History       *run    = run_fixture_rl("zoom", "zoom");
     const History *runs[] = {run};
-    Panes          panes;
-    panes_open(&panes, runs, 1);
+    CurvePanes     panes;
+    curve_panes_open(&panes, runs, 1);
     PaneCurves *pane = panes.curves[0];
     for (int i = 0; i < 40; i++) {
         press(pane, "+");
@@ -159,7 +135,7 @@ static void test_zoom_and_view(void **state)
     assert_curves_show(panes.curves[1], "- log", false); /* each pane has its own */
     assert_false(press_code(pane, 'x'));
     assert_false(press_code(pane, KEY_CODE_TAB));
-    panes_close(&panes);
+    curve_panes_close(&panes);
     history_close(run);
 }
 
@@ -168,8 +144,8 @@ static void test_sets(void **state)
     (void)state;
     History       *run    = run_fixture_rl("sets", "sets");
     const History *runs[] = {run};
-    Panes          panes;
-    panes_open(&panes, runs, 1);
+    CurvePanes     panes;
+    curve_panes_open(&panes, runs, 1);
     assert_curves_show(panes.curves[0], "reward - total, correct, explore", true);
     assert_curves_show(panes.curves[1], "held-out accuracy - sampled, greedy", true);
     assert_curves_show(panes.curves[1], "sampled 100%  + greedy 50%", true);
@@ -188,7 +164,7 @@ static void test_sets(void **state)
     assert_curves_show(panes.curves[3], "gradient norm - actor, critic", true);
     curves_toggle(panes.curves[3], HISTORY_EVAL, "accuracy");
     assert_curves_show(panes.curves[3], "eval accuracy 100%", true);
-    panes_close(&panes);
+    curve_panes_close(&panes);
     history_close(run);
 }
 
@@ -197,8 +173,8 @@ static void test_list(void **state)
     (void)state;
     History       *run    = run_fixture_rl("list", "list");
     const History *runs[] = {run};
-    Panes          panes;
-    panes_open(&panes, runs, 1);
+    CurvePanes     panes;
+    curve_panes_open(&panes, runs, 1);
     PaneCurves *pane = panes.curves[0];
     assert_false(pane_curves_captures(pane));
     press(pane, "e");
@@ -240,7 +216,7 @@ static void test_list(void **state)
     assert_curves_show(pane, "clip_fraction", false);
     press(pane, "m"); /* back to the sets */
     assert_curves_show(pane, "reward - total, correct, explore", true);
-    panes_close(&panes);
+    curve_panes_close(&panes);
     history_close(run);
 }
 
@@ -250,8 +226,8 @@ static void test_several_runs(void **state)
     History       *run[]  = {run_fixture_rl("first", "alpha"), run_fixture_rl("second", "beta"),
                              run_fixture_rl("third", "beta"), run_fixture_sft()};
     const History *runs[] = {run[0], run[1], run[2], run[3]};
-    Panes          panes;
-    panes_open(&panes, runs, 4);
+    CurvePanes     panes;
+    curve_panes_open(&panes, runs, 4);
     assert_curves_show(panes.curves[0], "reward - total", true);
     assert_curves_show(panes.curves[0], "correct", false);
     assert_curves_show(panes.curves[0], "alpha 1", false); /* smoothed */
@@ -264,7 +240,7 @@ static void test_several_runs(void **state)
     press(panes.curves[0], "MM"); /* what only one of them has is there too */
     assert_curves_show(panes.curves[0], "SFT - loss", true);
     assert_curves_show(panes.curves[0], "sft 0.", true);
-    panes_close(&panes);
+    curve_panes_close(&panes);
     for (int i = 0; i < 4; i++) {
         history_close(run[i]);
     }
@@ -275,13 +251,13 @@ static void test_stages(void **state)
     (void)state;
     History       *sft = run_fixture_sft(), *nothing = run_fixture_nothing(), *nan = run_fixture_not_a_number();
     const History *runs[] = {sft}, *empty[] = {nothing}, *nans[] = {nan};
-    Panes          panes;
-    panes_open(&panes, runs, 1);
+    CurvePanes     panes;
+    curve_panes_open(&panes, runs, 1);
     assert_curves_show(panes.curves[0], "SFT - loss", true);
     assert_curves_show(panes.curves[2], "learning rate 0.001", true);
     assert_curves_show(panes.curves[3], "gradient norm 1", true);
-    panes_close(&panes);
-    panes_open(&panes, empty, 1);
+    curve_panes_close(&panes);
+    curve_panes_open(&panes, empty, 1);
     for (int i = 0; i < CURVE_PANES; i++) {
         assert_curves_show(panes.curves[i], "no data yet", true);
         press(panes.curves[i], "hl+-mMy");
@@ -290,10 +266,10 @@ static void test_stages(void **state)
     press(panes.curves[0], "e");
     assert_curves_show(panes.curves[0], "no metrics yet", true);
     assert_false(panes.view.has_cursor);
-    panes_close(&panes);
-    panes_open(&panes, nans, 1);
+    curve_panes_close(&panes);
+    curve_panes_open(&panes, nans, 1);
     assert_curves_show(panes.curves[0], "no data yet", true);
-    panes_close(&panes);
+    curve_panes_close(&panes);
     history_close(sft);
     history_close(nothing);
     history_close(nan);

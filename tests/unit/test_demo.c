@@ -1,6 +1,4 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
+/* Demonstrations follow the recipes: their format, what they are made of and how often. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,40 +9,9 @@
 
 #include <cmocka.h>
 
-#include "engine/text/tokenizer.h"
-#include "rlsp/task/demo.h"
-#include "tests/support/fixture.h"
-
-enum { STREAM = 4 };
+#include "tests/support/demo_fixture.h"
 
 static const Task *const tasks[] = {&task_countdown, &task_pick_three};
-
-static TaskConfig config_of(const Task *task, uint32_t numbers)
-{
-    TaskConfig config = {.numbers = numbers, .intuition = -1};
-    Error      error  = {0};
-    assert_int_equal(task_config_resolve(task, &config, &error), STATUS_OK);
-    return config;
-}
-
-static void draw(const Task *task, const TaskConfig *config, const DemoMix *mix, DemoKind kind, uint32_t row,
-                 Demo *demo)
-{
-    Random random = random_stream(11, RANDOM_DEMO, STREAM, row);
-    demo_draw(task, config, mix, kind, &random, demo);
-}
-
-/* --- a regex of whole texts, compiled once per use ----------------------------- */
-
-static pcre2_code *compile(const char *pattern)
-{
-    int         error;
-    PCRE2_SIZE  at;
-    pcre2_code *code =
-        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error, &at, NULL);
-    assert_non_null(code);
-    return code;
-}
 
 static bool matches(pcre2_code *code, const char *text)
 {
@@ -52,203 +19,6 @@ static bool matches(pcre2_code *code, const char *text)
     int rc = pcre2_match(code, (PCRE2_SPTR)text, strlen(text), 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED, data, NULL);
     pcre2_match_data_free(data);
     return rc > 0;
-}
-
-/* --- the task's own tokenizer, as its table and split regex define it ----------- */
-
-typedef struct Pieces {
-    pcre2_code *split;
-    size_t      count;
-    char        text[1200][TASK_PIECE_BYTES];
-} Pieces;
-
-static void pieces_of(Pieces *pieces, const Task *task, const TaskConfig *config)
-{
-    pieces->split = compile(task_split_regex);
-    pieces->count = task_piece_count(task, config);
-    for (size_t i = 0; i < pieces->count; i++) {
-        assert_true(task->piece(config, i, pieces->text[i]));
-        for (size_t k = 0; k < i; k++) {
-            assert_string_not_equal(pieces->text[i], pieces->text[k]);
-        }
-    }
-}
-
-/* Writes where each token begins; fails where the split makes a piece that is not in the table. */
-static size_t tokenize(const Pieces *pieces, const char *text, size_t length, size_t *starts, size_t *ids)
-{
-    pcre2_match_data *data  = pcre2_match_data_create_from_pattern(pieces->split, NULL);
-    size_t            count = 0;
-    for (size_t at = 0; at < length;) {
-        assert_true(pcre2_match(pieces->split, (PCRE2_SPTR)text, length, at, PCRE2_ANCHORED, data, NULL) > 0);
-        size_t end = pcre2_get_ovector_pointer(data)[1], id = TASK_SPECIAL_COUNT;
-        while (id < pieces->count &&
-               (strlen(pieces->text[id]) != end - at || memcmp(pieces->text[id], text + at, end - at) != 0)) {
-            id++;
-        }
-        if (id == pieces->count) {
-            fail_msg("\"%.*s\" is no token, in: %s", (int)(end - at), text + at, text);
-        }
-        starts[count] = at;
-        ids[count++]  = id;
-        at            = end;
-    }
-    pcre2_match_data_free(data);
-    return count;
-}
-
-static void the_token_tables_are_the_recipes(void **state)
-{
-    (void)state;
-    static Pieces pieces;
-    size_t        starts[64], ids[64];
-    TaskConfig    countdown = config_of(&task_countdown, 0), pick_three = config_of(&task_pick_three, 0);
-    pieces_of(&pieces, &task_countdown, &countdown);
-    assert_int_equal(pieces.count, 141);
-    assert_string_equal(pieces.text[0], "<pad>");
-    assert_string_equal(pieces.text[2], "<eos>");
-    static const struct {
-        const char *text;
-        size_t      tokens; /* as the recipe counts them, less <bos> or <eos> */
-    } texts[] = {{"Numbers 3,7,20. Target 53.\n", 12},
-                 {"Answer: \\boxed{(20*3)-7}", 11},
-                 {"Try (20*3)-7=60-7=53.", 14},
-                 {"Try 20-(7*2)=20-14=6.", 14}};
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(tokenize(&pieces, texts[i].text, strlen(texts[i].text), starts, ids), texts[i].tokens);
-    }
-    assert_int_equal(task_prompt_tokens(&countdown), 13);
-    pcre2_code_free(pieces.split);
-    pieces_of(&pieces, &task_pick_three, &pick_three);
-    assert_int_equal(pieces.count, 57);
-    assert_string_equal(pieces.text[56], " over");
-    const char *prompt = "Numbers 2,5,8,9,10,12. Target 22.\n", *answer = "Answer: \\boxed{9+10+12}";
-    assert_int_equal(tokenize(&pieces, prompt, strlen(prompt), starts, ids), 18);
-    assert_int_equal(tokenize(&pieces, answer, strlen(answer), starts, ids), 11);
-    assert_int_equal(task_prompt_tokens(&pick_three), 19);
-    pcre2_code_free(pieces.split);
-}
-
-/* Every demonstration is made of the table's tokens; prompts have the promised
- * length; spans cover the response and cut where tokens do, so that span by span
- * gives the same tokens. */
-static void spans_and_tokens_fit(void **state)
-{
-    (void)state;
-    static Pieces pieces;
-    static Demo   demo;
-    static size_t starts[DEMO_RESPONSE_BYTES], ids[DEMO_RESPONSE_BYTES], part_starts[DEMO_RESPONSE_BYTES],
-        part_ids[DEMO_RESPONSE_BYTES];
-    for (int t = 0; t < 3; t++) {
-        const Task *task   = tasks[t % 2];
-        TaskConfig  config = config_of(task, t == 2 ? 4 : 0);
-        DemoMix     mix;
-        demo_mix_default(task, &mix);
-        mix.search          = 0.7;
-        mix.giveup          = 0.2;
-        mix.verdict_weight  = 5;
-        mix.kmax            = t == 1 ? 8 : 12;
-        mix.row_copy_weight = 0.5;
-        pieces_of(&pieces, task, &config);
-        for (uint32_t row = 0; row < 400; row++) {
-            DemoKind kind = (DemoKind)(row % (task == &task_pick_three ? 4 : 2));
-            draw(task, &config, &mix, kind, row, &demo);
-            size_t prompt = tokenize(&pieces, demo.prompt, demo.prompt_length, starts, ids);
-            if (kind != DEMO_LISTING) {
-                assert_int_equal(prompt + 1, task_prompt_tokens(&config));
-            }
-            size_t tokens = tokenize(&pieces, demo.response, demo.response_length, starts, ids), joined = 0;
-            assert_int_equal(demo.response_length, strlen(demo.response));
-            for (uint32_t s = 0; s < demo.span_count; s++) {
-                const DemoSpan *span = &demo.spans[s];
-                assert_int_equal(span->offset, s == 0 ? 0 : demo.spans[s - 1].offset + demo.spans[s - 1].length);
-                assert_true(span->length > 0);
-                size_t n = tokenize(&pieces, demo.response + span->offset, span->length, part_starts, part_ids);
-                for (size_t i = 0; i < n; i++) {
-                    assert_true(joined < tokens);
-                    assert_int_equal(part_ids[i], ids[joined]);
-                    assert_true(demo_weight_at(&demo, (uint32_t)starts[joined]) == span->weight);
-                    joined++;
-                }
-            }
-            assert_int_equal(joined, tokens);
-            /* the weights themselves, token by token */
-            for (size_t i = 0; i < tokens; i++) {
-                float       weight = demo_weight_at(&demo, (uint32_t)starts[i]);
-                const char *text = pieces.text[ids[i]], *before = i > 0 ? pieces.text[ids[i - 1]] : "";
-                bool        result  = strchr(before, '=') != NULL;
-                bool        verdict = strcmp(text, " Not") == 0 || strcmp(text, " Yes") == 0;
-                float       want    = kind == DEMO_LISTING ? (result ? 1.0f : 0.5f) : verdict ? 5.0f : 1.0f;
-                if (weight != want) {
-                    fail_msg("\"%s\" weighs %g, wanted %g, in: %s", text, (double)weight, (double)want, demo.response);
-                }
-            }
-        }
-        pcre2_code_free(pieces.split);
-    }
-}
-
-/* The table written as a tokenizer.json and read back gives the table's ids, <bos> first. */
-static void the_tables_become_tokenizers(void **state)
-{
-    (void)state;
-    static Pieces pieces;
-    static Demo   demo;
-    static size_t starts[DEMO_RESPONSE_BYTES], ids[DEMO_RESPONSE_BYTES];
-    for (int t = 0; t < 3; t++) {
-        const Task *task   = tasks[t % 2];
-        TaskConfig  config = config_of(task, t == 2 ? 4 : 0);
-        const char *table[1200];
-        const char *directory = fixture_directory();
-        Error       error     = {0};
-        pieces_of(&pieces, task, &config);
-        for (size_t i = 0; i < pieces.count; i++) {
-            table[i] = pieces.text[i];
-        }
-        TokenizerSpec spec = {.pieces      = table,
-                              .count       = pieces.count,
-                              .specials    = TASK_SPECIAL_COUNT,
-                              .split_regex = task_split_regex,
-                              .bos         = "<bos>",
-                              .eos         = "<eos>",
-                              .pad         = "<pad>",
-                              .max_length  = 256};
-        if (tokenizer_build(directory, &spec, &error) != STATUS_OK) {
-            fail_msg("%s", error.text);
-        }
-        Tokenizer *tokenizer = tokenizer_open(directory, &error);
-        if (tokenizer == NULL) {
-            fail_msg("%s", error.text);
-        }
-        assert_int_equal(tokenizer_vocab_size(tokenizer), pieces.count);
-        DemoMix mix;
-        demo_mix_default(task, &mix);
-        mix.search = 0.7;
-        for (uint32_t row = 0; row < 60; row++) {
-            draw(task, &config, &mix, (DemoKind)(row % (task == &task_pick_three ? 4 : 2)), row, &demo);
-            char     text[TASK_PROMPT_BYTES + DEMO_RESPONSE_BYTES];
-            size_t   length = (size_t)snprintf(text, sizeof text, "%s%s", demo.prompt, demo.response), count;
-            int32_t *encoded;
-            assert_int_equal(tokenizer_encode(tokenizer, text, length, true, &encoded, &count, &error), STATUS_OK);
-            size_t prompt = tokenize(&pieces, demo.prompt, demo.prompt_length, starts, ids);
-            size_t tokens =
-                prompt + tokenize(&pieces, demo.response, demo.response_length, starts + prompt, ids + prompt);
-            assert_int_equal(count, tokens + 1);
-            assert_int_equal(encoded[0], 1);
-            for (size_t i = 0; i < tokens; i++) {
-                assert_int_equal(encoded[i + 1], ids[i]);
-            }
-            char  *decoded;
-            size_t bytes;
-            assert_int_equal(tokenizer_decode(tokenizer, encoded, count, true, &decoded, &bytes, &error), STATUS_OK);
-            assert_int_equal(bytes, length);
-            assert_memory_equal(decoded, text, length);
-            free(decoded);
-            free(encoded);
-        }
-        tokenizer_free(tokenizer);
-        pcre2_code_free(pieces.split);
-    }
 }
 
 #define COUNTDOWN_TRY    "Try (\\(\\d+[-+*]\\d+\\)[-+*]\\d+|\\d+[-+*]\\(\\d+[-+*]\\d+\\))=\\d+[-+*]\\d+=\\d+\\."
@@ -270,11 +40,11 @@ typedef struct Tally {
 static Tally tally(const Task *task, const DemoMix *mix, uint32_t count, const char *direct, const char *search)
 {
     static Demo demo;
-    TaskConfig  config         = config_of(task, 0);
-    pcre2_code *direct_pattern = compile(direct), *search_pattern = compile(search);
+    TaskConfig  config         = demo_fixture_config(task, 0);
+    pcre2_code *direct_pattern = demo_fixture_regex(direct), *search_pattern = demo_fixture_regex(search);
     Tally       sum = {0};
     for (uint32_t row = 0; row < count; row++) {
-        draw(task, &config, mix, DEMO_SEARCH_OR_DIRECT, row, &demo);
+        demo_fixture_draw(task, &config, mix, DEMO_SEARCH_OR_DIRECT, row, &demo);
         assert_false(task->held_out(&demo.problem));
         if (!matches(demo.search ? search_pattern : direct_pattern, demo.response)) {
             fail_msg("not in the recipe's format:\n%s", demo.response);
@@ -390,13 +160,13 @@ static void rows_follow_the_recipes(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const Task *task   = tasks[rows[i].task];
-        TaskConfig  config = config_of(task, 0);
+        TaskConfig  config = demo_fixture_config(task, 0);
         DemoMix     mix;
         demo_mix_default(task, &mix);
-        pcre2_code *prompt = compile(rows[i].prompt), *response = compile(rows[i].response);
+        pcre2_code *prompt = demo_fixture_regex(rows[i].prompt), *response = demo_fixture_regex(rows[i].response);
         uint32_t    right = 0, held_out = 0;
         for (uint32_t row = 0; row < 1000; row++) {
-            draw(task, &config, &mix, rows[i].kind, row, &demo);
+            demo_fixture_draw(task, &config, &mix, rows[i].kind, row, &demo);
             if (!matches(prompt, demo.prompt) || !matches(response, demo.response)) {
                 fail_msg("not in the recipe's format:\n%s%s", demo.prompt, demo.response);
             }
@@ -422,16 +192,16 @@ static void a_stream_gives_the_same_demo(void **state)
 {
     (void)state;
     static Demo one, two;
-    TaskConfig  config = config_of(&task_countdown, 0);
+    TaskConfig  config = demo_fixture_config(&task_countdown, 0);
     DemoMix     mix;
     demo_mix_default(&task_countdown, &mix);
     mix.search    = 0.5;
     uint32_t same = 0;
     for (uint32_t row = 0; row < 50; row++) {
-        draw(&task_countdown, &config, &mix, DEMO_SEARCH_OR_DIRECT, row, &one);
-        draw(&task_countdown, &config, &mix, DEMO_SEARCH_OR_DIRECT, row, &two);
+        demo_fixture_draw(&task_countdown, &config, &mix, DEMO_SEARCH_OR_DIRECT, row, &one);
+        demo_fixture_draw(&task_countdown, &config, &mix, DEMO_SEARCH_OR_DIRECT, row, &two);
         assert_memory_equal(&one, &two, sizeof one);
-        draw(&task_countdown, &config, &mix, DEMO_SEARCH_OR_DIRECT, row + 1, &two);
+        demo_fixture_draw(&task_countdown, &config, &mix, DEMO_SEARCH_OR_DIRECT, row + 1, &two);
         same += strcmp(one.prompt, two.prompt) == 0;
     }
     assert_int_equal(same, 0);
@@ -474,15 +244,9 @@ static void mixes_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_token_tables_are_the_recipes),
-        cmocka_unit_test(spans_and_tokens_fit),
-        cmocka_unit_test(the_tables_become_tokenizers),
-        cmocka_unit_test(countdown_demos_follow_phase_k),
-        cmocka_unit_test(countdown_sft_is_phase_m),
-        cmocka_unit_test(pick_three_demos_follow_the_sft_stage),
-        cmocka_unit_test(rows_follow_the_recipes),
-        cmocka_unit_test(a_stream_gives_the_same_demo),
-        cmocka_unit_test(mixes_are_checked),
+        cmocka_unit_test(countdown_demos_follow_phase_k),        cmocka_unit_test(countdown_sft_is_phase_m),
+        cmocka_unit_test(pick_three_demos_follow_the_sft_stage), cmocka_unit_test(rows_follow_the_recipes),
+        cmocka_unit_test(a_stream_gives_the_same_demo),          cmocka_unit_test(mixes_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
