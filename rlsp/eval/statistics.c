@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rlsp/eval/lengths.h"
 #include "rlsp/eval/same.h"
 #include "rlsp/eval/vote.h"
 
@@ -84,19 +85,6 @@ static double mean_of(Mean mean)
     return mean.count > 0 ? mean.sum / mean.count : NAN;
 }
 
-static int compare_lengths(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The smallest value that at least a share of `share` of the values does not exceed. */
-static double percentile(const uint32_t *sorted, size_t count, double share)
-{
-    size_t rank = (size_t)ceil(share * (double)count);
-    return count > 0 ? (double)sorted[rank > 0 ? rank - 1 : 0] : NAN;
-}
-
 static Status length_statistics(EvalResult *result, const EvalSample *samples, size_t count, Error *error)
 {
     uint32_t *lengths = malloc((count + 1) * sizeof *lengths);
@@ -117,9 +105,9 @@ static Status length_statistics(EvalResult *result, const EvalSample *samples, s
         mean_add(&square, (lengths[r] - result->length) * (lengths[r] - result->length));
     }
     result->length_sd = sqrt(mean_of(square));
-    qsort(lengths, count, sizeof *lengths, compare_lengths);
-    result->length_p50 = percentile(lengths, count, 0.5);
-    result->length_p95 = percentile(lengths, count, 0.95);
+    lengths_sort(lengths, count);
+    result->length_p50 = lengths_percentile(lengths, count, 0.5);
+    result->length_p95 = lengths_percentile(lengths, count, 0.95);
     free(lengths);
     return STATUS_OK;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rlsp/eval/lengths.h"
 #include "rlsp/eval/summary_parts.h"
 
 static Status out_of_memory(Error *error)
@@ -11,19 +12,6 @@ static Status out_of_memory(Error *error)
 }
 
 /* --- right and wrong --------------------------------------------------------------------------------------------- */
-
-static int compare_lengths(const void *a, const void *b)
-{
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* By nearest rank. */
-static double percentile(const uint32_t *sorted, uint32_t count, double share)
-{
-    const uint32_t rank = (uint32_t)ceil(share * count);
-    return count > 0 ? (double)sorted[rank > 0 ? rank - 1 : 0] : NAN;
-}
 
 static bool belongs(const EvalRecord *record, EvalPartKind kind)
 {
@@ -77,9 +65,9 @@ Status summary_parts(Summing *s, Error *error)
             }
         }
         divide(part);
-        qsort(lengths, part->responses, sizeof *lengths, compare_lengths);
-        part->length_p50 = percentile(lengths, part->responses, 0.5);
-        part->length_p95 = percentile(lengths, part->responses, 0.95);
+        lengths_sort(lengths, part->responses);
+        part->length_p50 = lengths_percentile(lengths, part->responses, 0.5);
+        part->length_p95 = lengths_percentile(lengths, part->responses, 0.95);
     }
     s->summary->boxed = s->summary->parts[EVAL_PART_ALL].boxed;
     free(lengths);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "rlsp/eval/lengths.h"
 #include "rlsp/task/trace_fields.h"
 
 /* A behaviour of whole responses: shown or not. */
@@ -71,12 +72,6 @@ static EventField *put_rewards(EventField *field, const RolloutItem *items, uint
     return put(field, "verifier_limits", limits / n);
 }
 
-static int compare_lengths(const void *a, const void *b)
-{
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static EventField *put_lengths(EventField *field, const RolloutItem *items, uint32_t n)
 {
     double    length = 0.0, squared = 0.0, p50 = NAN, p95 = NAN;
@@ -89,9 +84,9 @@ static EventField *put_lengths(EventField *field, const RolloutItem *items, uint
         }
     }
     if (lengths != NULL) {
-        qsort(lengths, n, sizeof *lengths, compare_lengths);
-        p50 = lengths[n / 2];
-        p95 = lengths[(uint64_t)n * 95 / 100];
+        lengths_sort(lengths, n);
+        p50 = lengths_percentile(lengths, n, 0.5);
+        p95 = lengths_percentile(lengths, n, 0.95);
     }
     free(lengths);
     length /= n;

@@ -3,8 +3,8 @@
  *     EventField fields[ROLLOUT_FIELDS];
  *     rollout_fields(rollout->items, rollout->sequences, max_new_tokens, fields);
  *
- * Means over the responses: reward and its parts, accuracy, length with its distribution, behaviours by parsed evidence
- * and by words alone, and, for each behaviour, how often those responses are right that show it, and those that
+ * Means over the responses: reward and its parts, accuracy, length with its distribution (percentiles as in evaluations: rlsp/eval/lengths.h),
+ * behaviours by parsed evidence and by words alone, and, for each behaviour, how often those responses are right that show it, and those that
  * do not. Where no response does, or none does not, that is not-a-number.
  */
 #ifndef RLSP_TRAIN_ROLLOUT_FIELDS_H
