@@ -1,34 +1,17 @@
 /* rlsp plan: what a run will need of a device, and what would make it fit. */
-#include "rlsp/train/plan.h"
+#include "rlsp/cli/plan_changes.h"
 
-#include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/run/json_line.h"
 
-enum { CHANGES_MAX = 24, DEVICES_MAX = 64 };
-
-/* A change of the config that may save memory. */
-typedef struct Change {
-    char     set[96]; /* as --set takes it */
-    uint64_t peak;    /* with it alone     */
-} Change;
-
-typedef struct Request {
-    const char *path;
-    ArgsList    sets;
-    GpuInfo     info;
-    RunConfig   config;
-    RunPlan     plan;
-    Change      changes[CHANGES_MAX];
-    int         change_count;
-    ArgsList    together;      /* changes that together make it fit, each the one that saves most at its turn */
-    uint64_t    together_peak; /* 0: it fits as it is, or cannot be made to */
-} Request;
+enum { DEVICES_MAX = 64 };
 
 static double gib(uint64_t bytes)
 {
@@ -65,126 +48,27 @@ static Status find_device(const char *select, GpuInfo *info, Error *error)
                : error_set(error, STATUS_FAILED, "no Vulkan device; --memory GIB plans for a GPU that is not here");
 }
 
-/* --- what would make it fit */
+/* --- the disk */
 
-static Status plan_with(const Request *request, const ArgsList *sets, RunPlan *plan, Error *error)
+/* Bytes that are free where `path` is or will be: asks the nearest of its folders that is there. */
+static bool free_bytes(const char *path, uint64_t *bytes)
 {
-    RunConfig *config = malloc(sizeof *config);
-    if (config == NULL) {
-        return error_set(error, STATUS_OUT_OF_MEMORY, "planning: out of memory");
-    }
-    Status status = run_config_read(request->path, sets->items, sets->count, config, error);
-    status        = status == STATUS_OK ? run_plan(config, &request->info, plan, error) : status;
-    free(config);
-    return status;
-}
-
-static void add_change(Request *request, const char *format, ...)
-{
-    if (request->change_count < CHANGES_MAX) {
-        va_list values;
-        va_start(values, format);
-        vsnprintf(request->changes[request->change_count++].set, sizeof request->changes[0].set, format, values);
-        va_end(values);
-    }
-}
-
-/* What can be changed without changing what is learnt, then what does. */
-static void list_changes(Request *request)
-{
-    const RunConfig *config = &request->config;
-    bool             rl = false, sft = false;
-    for (uint32_t i = 0; i < config->stage_count; i++) {
-        rl  = rl || config->stages[i] == STAGE_RL;
-        sft = sft || config->stages[i] == STAGE_SFT;
-    }
-    if (config->recompute == RECOMPUTE_NONE) {
-        add_change(request, "recompute=block");
-    }
-    if (rl && config->rl.tokens_per_micro_batch != 1) {
-        add_change(request, "rl.tokens_per_micro_batch=1"); /* a sequence at a time */
-    }
-    if (sft && config->sft.tokens_per_micro_batch != 1) {
-        add_change(request, "sft.tokens_per_micro_batch=1");
-    }
-    if (rl && config->model.kv_cache != PRECISION_BF16 && config->model.kv_cache != PRECISION_F16) {
-        add_change(request, "model.kv_cache=bf16"); /* rounds what is sampled from */
-    }
-    for (uint32_t slots = 128; slots >= 4; slots /= 2) {
-        if (config->rl.decode_slots == 0 || slots < config->rl.decode_slots) {
-            add_change(request, "rl.decode_slots=%u", slots);
+    char           place[RUN_PATH_SIZE];
+    struct statvfs info;
+    snprintf(place, sizeof place, "%s", path);
+    while (statvfs(place, &info) != 0) {
+        char *slash = strrchr(place, '/');
+        if (strcmp(place, ".") == 0 || strcmp(place, "/") == 0) {
+            return false;
+        }
+        if (slash == NULL) {
+            snprintf(place, sizeof place, ".");
+        } else {
+            slash[slash == place] = '\0'; /* the root's slash stays */
         }
     }
-    if (config->optimizer.memory == OPTIMIZER_DEVICE) {
-        add_change(request, "optimizer.memory=host");
-    }
-    if (rl && config->rl.advantage == ADVANTAGE_GAE && config->model.critic == CRITIC_SEPARATE) {
-        add_change(request, "model.critic=shared");
-    }
-    if (config->adapter.kind == ADAPTER_NONE) {
-        add_change(request, "adapter.kind=lora");
-    }
-}
-
-/* The first of the changes that makes it fit beside those of `sets`; else the one that saves most. -1: none saves
- * anything. */
-static int best_change(const Request *request, const ArgsList *sets, uint64_t peak, uint64_t available,
-                       const bool *used, uint64_t *reached)
-{
-    int best = -1;
-    *reached = peak;
-    for (int i = 0; i < request->change_count; i++) {
-        ArgsList with = *sets;
-        RunPlan  plan;
-        Error    error = {0};
-        if (used[i] || with.count == ARGS_LIST_MAX) {
-            continue;
-        }
-        with.items[with.count++] = request->changes[i].set;
-        if (plan_with(request, &with, &plan, &error) != STATUS_OK || plan.peak_bytes >= *reached) {
-            continue;
-        }
-        best     = i;
-        *reached = plan.peak_bytes;
-        if (plan.peak_bytes <= available) {
-            return i;
-        }
-    }
-    return best;
-}
-
-static void find_changes(Request *request)
-{
-    const uint64_t available         = run_plan_available(&request->plan);
-    bool           used[CHANGES_MAX] = {false};
-    ArgsList       sets              = request->sets;
-    list_changes(request);
-    int kept = 0;
-    for (int i = 0; i < request->change_count; i++) {
-        ArgsList with = request->sets;
-        RunPlan  plan;
-        Error    error = {0};
-        if (with.count < ARGS_LIST_MAX) {
-            with.items[with.count++] = request->changes[i].set;
-        }
-        if (plan_with(request, &with, &plan, &error) == STATUS_OK && plan.peak_bytes < request->plan.peak_bytes) {
-            request->changes[kept]        = request->changes[i];
-            request->changes[kept++].peak = plan.peak_bytes;
-        }
-    }
-    request->change_count = kept;
-    for (uint64_t peak = request->plan.peak_bytes; peak > available;) {
-        uint64_t  reached;
-        const int i = best_change(request, &sets, peak, available, used, &reached);
-        if (i < 0 || sets.count == ARGS_LIST_MAX) {
-            return; /* nothing more helps */
-        }
-        used[i]                                            = true;
-        sets.items[sets.count++]                           = request->changes[i].set;
-        request->together.items[request->together.count++] = request->changes[i].set;
-        peak                                               = reached;
-        request->together_peak                             = reached <= available ? reached : 0;
-    }
+    *bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    return true;
 }
 
 /* --- output */
@@ -199,6 +83,26 @@ static void print_rows(const RunPlan *plan, bool host)
     }
 }
 
+/* "on disk: up to 4 checkpoints of 600.1 KiB, …" */
+static void print_disk(const PlanRequest *request)
+{
+    const RunPlan *plan = &request->plan;
+    char           one[24], all[24];
+    uint64_t       space;
+    amount(one, plan->checkpoint_bytes);
+    amount(all, plan->disk_bytes);
+    if (plan->checkpoints > 0) {
+        printf("\non disk: up to %u checkpoint%s of %s, %s in all", plan->checkpoints,
+               plan->checkpoints == 1 ? "" : "s", one, all);
+    } else {
+        printf("\non disk: %s for each checkpoint, and all are kept", one);
+    }
+    if (free_bytes(request->out, &space)) {
+        printf("; %s: %s free%s", request->out, amount(one, space), space < plan->disk_bytes ? ", too little" : "");
+    }
+    printf("\n");
+}
+
 /* "8.03 billion", "494 million". */
 static const char *count_text(char text[24], uint64_t count)
 {
@@ -207,7 +111,7 @@ static const char *count_text(char text[24], uint64_t count)
     return text;
 }
 
-static void print_text(const Request *request)
+static void print_text(const PlanRequest *request)
 {
     const RunPlan *plan      = &request->plan;
     const uint64_t available = run_plan_available(plan);
@@ -227,6 +131,7 @@ static void print_text(const Request *request)
         printf("\nof the host's memory\n");
         print_rows(plan, true);
     }
+    print_disk(request);
     for (int i = 0; i < plan->note_count; i++) {
         printf("\nnote: %s\n", plan->notes[i]);
     }
@@ -250,10 +155,11 @@ static void print_text(const Request *request)
     printf("   %s\n", amount(text, request->together_peak));
 }
 
-static bool print_json(const Request *request)
+static bool print_json(const PlanRequest *request)
 {
     const RunPlan *plan = &request->plan;
     JsonLine       line = {0};
+    uint64_t       space;
     json_line_begin(&line, '{');
     json_line_text_field(&line, "name", request->config.name);
     json_line_number_field(&line, "parameters", (double)plan->parameters);
@@ -265,6 +171,10 @@ static bool print_json(const Request *request)
     json_line_text_field(&line, "stage", run_stage_name(plan->stage));
     json_line_key(&line, "fits");
     json_line_bool(&line, plan->peak_bytes <= run_plan_available(plan));
+    json_line_number_field(&line, "checkpoint_bytes", (double)plan->checkpoint_bytes);
+    json_line_number_field(&line, "checkpoints", plan->checkpoints > 0 ? (double)plan->checkpoints : (double)NAN);
+    json_line_number_field(&line, "disk_bytes", plan->checkpoints > 0 ? (double)plan->disk_bytes : (double)NAN);
+    json_line_number_field(&line, "disk_free_bytes", free_bytes(request->out, &space) ? (double)space : (double)NAN);
     json_line_key(&line, "parts");
     json_line_begin(&line, '[');
     for (int i = 0; i < plan->row_count; i++) {
@@ -303,42 +213,48 @@ static bool print_json(const Request *request)
 
 int cli_plan(int argc, char **argv)
 {
-    static Request   request;
-    bool             json      = false;
-    double           memory    = 0.0;
-    const char      *device    = NULL;
-    const ArgsOption options[] = {
-        {.name        = "config",
-         .type        = ARGS_TEXT,
-         .value       = &request.path,
-         .placeholder = "FILE",
-         .help        = "of the run; model.path need hold no more than config.json",
-         .required    = true},
-        {.name        = "set",
-         .type        = ARGS_LIST,
-         .value       = &request.sets,
-         .placeholder = "a.b=v",
-         .help        = "override a key; may be repeated"},
-        {.name        = "device",
-         .type        = ARGS_TEXT,
-         .value       = &device,
-         .placeholder = "N|NAME",
-         .help        = "plan for this device (default: the config's, else the best)"},
-        {.name        = "memory",
-         .type        = ARGS_REAL,
-         .value       = &memory,
-         .placeholder = "GIB",
-         .help        = "plan for a GPU that is not here, with so much memory of its own",
-         .min         = 0.001,
-         .max         = 1e6},
-        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "one JSON object"},
+    static PlanRequest request;
+    bool               json   = false;
+    double             memory = 0.0;
+    const char        *device = NULL;
+    char               place[RUN_NAME_SIZE + 8];
+    const ArgsOption   options[] = {
+          {.name        = "config",
+           .type        = ARGS_TEXT,
+           .value       = &request.path,
+           .placeholder = "FILE",
+           .help        = "of the run; model.path need hold no more than config.json",
+           .required    = true},
+          {.name        = "set",
+           .type        = ARGS_LIST,
+           .value       = &request.sets,
+           .placeholder = "a.b=v",
+           .help        = "override a key; may be repeated"},
+          {.name        = "device",
+           .type        = ARGS_TEXT,
+           .value       = &device,
+           .placeholder = "N|NAME",
+           .help        = "plan for this device (default: the config's, else the best)"},
+          {.name        = "memory",
+           .type        = ARGS_REAL,
+           .value       = &memory,
+           .placeholder = "GIB",
+           .help        = "plan for a GPU that is not here, with so much memory of its own",
+           .min         = 0.001,
+           .max         = 1e6},
+          {.name        = "out",
+           .type        = ARGS_TEXT,
+           .value       = &request.out,
+           .placeholder = "DIR",
+           .help        = "where the run will be, whose free space is told (default: runs/NAME)"},
+          {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "one JSON object"},
     };
     const ArgsCommand command = {
         .name         = "plan",
-        .usage        = "--config FILE [--set a.b=v]… [--device N | --memory GIB] [--json]",
-        .summary      = "Says what a run will need of a device's memory, part by part, whether it fits, and which\n"
-                        "changes of the config would make it fit. Nothing is loaded: everything that training\n"
-                        "opens is only counted.",
+        .usage        = "--config FILE [--set a.b=v]… [--device N | --memory GIB] [--out DIR] [--json]",
+        .summary      = "Says what a run will need of a device's memory, part by part, and of the disk, whether it\n"
+                        "fits the device, and which changes of the config would make it fit. Nothing is loaded:\n"
+                        "everything that training opens is only counted.",
         .options      = options,
         .option_count = sizeof options / sizeof *options};
     int exit_code;
@@ -356,8 +272,12 @@ int cli_plan(int argc, char **argv)
     if (status != STATUS_OK) {
         return args_fail(&command, &error);
     }
+    if (request.out == NULL) {
+        snprintf(place, sizeof place, "runs/%s", request.config.name);
+        request.out = place;
+    }
     if (request.plan.peak_bytes > run_plan_available(&request.plan)) {
-        find_changes(&request);
+        plan_find_changes(&request);
     }
     if (json && !print_json(&request)) {
         error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory while printing the plan");

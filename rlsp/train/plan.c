@@ -156,6 +156,44 @@ static Status plan_stages(Planning *p, Error *error)
     return status;
 }
 
+/* Checkpoints of a stage; 0: not known. */
+static uint32_t checkpoints_of(const RunConfig *config, RunStage stage)
+{
+    uint64_t steps = stage == STAGE_RL ? config->rl.steps : 0;
+    for (uint32_t i = 0; stage == STAGE_SFT && i < config->sft.phase_count; i++) {
+        if (config->sft.phases[i].epochs > 0) {
+            return 0;
+        }
+        steps += config->sft.phases[i].steps;
+    }
+    const uint64_t every = config->checkpoint.every, count = every > 0 ? (steps + every - 1) / every : 1;
+    return count < UINT32_MAX / 4 ? (uint32_t)count : 0;
+}
+
+/* What session_checkpoint, run_dir_prune and the reference policy of RL (rl.c) leave on the disk. */
+static void count_disk(const RunConfig *config, RunPlan *plan)
+{
+    enum { BEST = 1, BEING_WRITTEN = 1 };
+    const uint64_t model = 4 * plan->trained, learnt = 3 * model; /* weights, and two moments of each */
+    bool           rl = false, known = true;
+    uint32_t       all = 0;
+    for (uint32_t i = 0; i < config->stage_count; i++) {
+        const uint32_t count = checkpoints_of(config, config->stages[i]);
+        rl                   = rl || config->stages[i] == STAGE_RL;
+        known                = known && count > 0;
+        all += count;
+    }
+    const bool     critic = rl && config->rl.advantage == ADVANTAGE_GAE && config->model.critic == CRITIC_SEPARATE;
+    const uint64_t most   = (uint64_t)config->checkpoint.keep + BEST + BEING_WRITTEN;
+    plan->checkpoint_bytes = critic ? 2 * learnt : learnt;
+    plan->checkpoints      = known ? all : 0;
+    if (config->checkpoint.keep > 0 && (!known || most < all)) {
+        plan->checkpoints = (uint32_t)most;
+    }
+    plan->disk_bytes =
+        plan->checkpoint_bytes * (plan->checkpoints > 0 ? plan->checkpoints : 1) + (rl ? model : 0);
+}
+
 Status run_plan(const RunConfig *config, const GpuInfo *info, RunPlan *plan, Error *error)
 {
     Session *session = calloc(1, sizeof *session);
@@ -179,6 +217,7 @@ Status run_plan(const RunConfig *config, const GpuInfo *info, RunPlan *plan, Err
         plan->peak_bytes = gpu_memory_peak(session->gpu);
         note_allocation(session, plan);
         plan->row_count  = gpu_memory_rows(session->gpu, plan->rows, GPU_MEMORY_ROWS);
+        count_disk(config, plan);
     }
     session_close(session);
     return status;

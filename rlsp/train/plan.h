@@ -28,6 +28,9 @@ typedef struct RunPlan {
     uint32_t     prompt_tokens;          /* longest prompt                                     */
     char         notes[PLAN_NOTES][512]; /* what was not there and had to be assumed           */
     int          note_count;
+    uint64_t     checkpoint_bytes; /* of the largest checkpoint: f32 weights and moments; tokenizers not counted   */
+    uint32_t     checkpoints;      /* most that lie there at once; 0: all are kept, and how many is not known      */
+    uint64_t     disk_bytes;       /* of those and RL's reference policy (of one, where their number is not known) */
 } RunPlan;
 
 /* STATUS_BAD_INPUT with the text that training would end with: no config.json, a model without room for the responses,

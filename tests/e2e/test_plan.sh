@@ -72,3 +72,11 @@ for bad in "--config $top/configs/none.json" "--config $top/configs/countdown.js
     [ "$(printf '%s\n' "$text" | wc -l)" = 1 ] || fail "plan $bad: more than one line: $text"
 done
 echo "test_plan: $checked configs"
+
+# What checkpoints take of the disk: all of them where all are kept, else those that are, the best and the one being written.
+config=$top/configs/countdown-smoke.json # 12 steps of SFT, 3 of RL, a checkpoint every 2
+for case in 0:8 1:3 2:4 9:8; do
+    plan=$("$program" plan --config "$config" --memory 24 --out / --set checkpoint.keep=${case%:*} --json)
+    [ "$(value "$plan" checkpoints)" = "${case#*:}" ] || fail "checkpoint.keep ${case%:*}: $plan"
+    [ "$(value "$plan" disk_free_bytes)" -gt 0 ] || fail "the free space of / is not told: $plan"
+done

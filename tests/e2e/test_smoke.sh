@@ -52,6 +52,9 @@ for name in countdown-smoke pick-three-smoke; do
         [ ! -s "$work/out" ] || fail "$name: something on stdout"
     fi
     check_rl $name
+    planned=$("$rlsp" plan --config "$source/configs/$name.json" --json | sed -n 's/.*"checkpoint_bytes":\([0-9]*\),"checkpoints":4,.*/\1/p')
+    written=$(find "$run/checkpoints/last/" -name '*.safetensors' -exec cat {} + | wc -c)
+    [ $((written * 100)) -gt $((planned * 95)) ] && [ $((written * 100)) -lt $((planned * 105)) ] || fail "$name: a checkpoint is $written bytes, not $planned as planned"
     [ "$(values phase_start name | tr -d '"' | tr '\n' ' ')" = "skill style rl " ] || fail "$name: phases $(values phase_start name | tr '\n' ' ')"
     [ "$(values eval stage | sort -u | tr '\n' ' ')" = '"rl" "sft" ' ] || fail "$name: evaluations $(values eval stage | tr '\n' ' ')"
     all $name sft_step loss "x > 0 && x < 20"
