@@ -104,6 +104,10 @@ static void print_names(const char *title, const DataCounts *counts)
 static void print_table(const char *path, const DataStats *s)
 {
     data_print_clean(path);
+    if (s->lines == 0) {
+        printf(": holds no line of data\n");
+        return;
+    }
     printf("\n");
     print_count("lines", s->lines);
     print_count("bad lines", s->bad);
@@ -121,7 +125,9 @@ static void print_table(const char *path, const DataStats *s)
     print_count("  with a box", s->boxed);
     print_count("conversations", s->conversations);
     print_count("  turns of the assistant", s->turns);
-    printf("  %-26s %10s %10s %10s %10s\n", "", "mean", "median", "p95", "max");
+    if (s->problem_chars.count + s->solution_chars.count > 0) {
+        printf("  %-26s %10s %10s %10s %10s\n", "", "mean", "median", "p95", "max");
+    }
     print_lengths("problem, characters", &s->problem_chars);
     print_lengths("problem, tokens", &s->problem_tokens);
     print_lengths("solution, characters", &s->solution_chars);

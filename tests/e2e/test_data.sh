@@ -102,6 +102,9 @@ says '"lines":500,"bad":0,"forms":{"math":500},"problems":500,'
 says '"levels":{"1":43,"2":90,"3":105,"4":128,"5":134}'
 run stats "$work/torn.jsonl" || fail "stats of a bad file: exit code $?"
 says "bad lines                           1"
+: >"$work/empty.jsonl"
+run stats "$work/empty.jsonl" || fail "stats of an empty file: exit code $?"
+[ "$(cat "$work/out")" = "$work/empty.jsonl: holds no line of data" ] || fail "stats of an empty file: $(cat "$work/out")"
 printf '{"problem":"\\u001b[2Jp","answer":"1","level":"\\u001b[2J"}\n' >"$work/escape.jsonl"
 run stats "$work/escape.jsonl" || fail "stats of escapes: exit code $?"
 grep -q "$(printf '\033')" "$work/out" && fail "an escape sequence reached the terminal"
