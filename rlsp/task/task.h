@@ -86,8 +86,8 @@ typedef struct TaskVerdict {
 } TaskVerdict;
 
 typedef struct Task {
-    const char *kind;                                   /* "countdown", "pick-three", "jsonl"         */
-    uint32_t    max_prompt_tokens, max_response_tokens; /* for the default config; see task_prompt_tokens */
+    const char *kind;                /* "countdown", "pick-three", "jsonl" */
+    uint32_t    max_response_tokens; /* for the default config             */
     TaskConfig  defaults;
 
     /* Built-in tasks only, NULL in task_jsonl: draw, held_out, prompt, read_prompt, piece. */
