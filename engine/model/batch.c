@@ -5,7 +5,6 @@
 
 #include "engine/ops/attention.h"
 #include "engine/ops/embedding.h"
-#include "engine/ops/ops.h"
 
 /* Takes the next `count` 4-byte elements of the blob. */
 static GpuSpan carve(const Batch *batch, uint64_t *offset, uint64_t count)

@@ -1,5 +1,4 @@
 /* Expressions of a template, evaluated. */
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

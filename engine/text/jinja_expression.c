@@ -1,6 +1,5 @@
 /* Expressions of a template, parsed with Jinja's precedence: a filter binds tighter
  * than an operator, and a test is a kind of filter. */
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/text/jinja_parts.h"

@@ -1,6 +1,5 @@
 /* tokenizer.json: vocabulary, merges and added tokens; the rest is in tokenizer_pipeline.c and tokenizer_template.c.
  * What would change the result and is not supported is an error. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,4 @@
 /* Which model a bench takes: a preset, a shape, or a directory. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "engine/io/json.h"
-#include "engine/utf8.h"
 #include "rlsp/cli/input_lines.h"
 #include "rlsp/cli/token_printer.h"
 

@@ -1,6 +1,5 @@
 /* rlsp eval: measures a model on the problems of a dataset or of a built-in task. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/io/file.h"
 #include "rlsp/cli/cli.h"

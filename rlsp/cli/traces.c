@@ -1,6 +1,5 @@
 /* rlsp traces: the reasoning traces of a run, as a list, as text, as a page, as JSON. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"

@@ -1,5 +1,4 @@
 /* rlsp traces: which traces. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 #include "rlsp/data/row.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

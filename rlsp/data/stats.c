@@ -1,7 +1,6 @@
 #include "rlsp/data/stats.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

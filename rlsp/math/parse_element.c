@@ -1,5 +1,4 @@
 /* Parser: quantities with units, sets, relations. */
-#include <string.h>
 
 #include "rlsp/math/parser.h"
 

@@ -1,7 +1,6 @@
 #include "rlsp/math/real_set.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "rlsp/math/parse.h"
 

@@ -1,7 +1,5 @@
 #include "rlsp/remote/http.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "engine/io/json.h"
-#include "engine/utf8.h"
 #include "rlsp/run/json_line.h"
 
 static const char *const words[] = {[CONTROL_PAUSE]      = "pause",

@@ -1,7 +1,6 @@
 /* Opening a run, following its files, replay. */
 #include "rlsp/run/history.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

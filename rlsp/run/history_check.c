@@ -1,7 +1,6 @@
 /* Is it a run? What its config.json says. */
 #include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

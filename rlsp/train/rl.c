@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/io/file.h"
 #include "rlsp/train/ppo.h"
 #include "rlsp/train/rollout_fields.h"
 #include "rlsp/train/rollout_said.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/io/file.h"
 #include "engine/model/lora_io.h"
 
 enum { PATH_SIZE = RUN_PATH_SIZE + 64 };

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 
 #include "engine/io/quantize.h"

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io/file.h"
 #include "engine/ops/logits.h"
 #include "rlsp/train/session.h"
 #include "tests/support/fixture.h"

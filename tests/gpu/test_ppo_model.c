@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 #include "tests/support/model_reference.h"
 #include "tests/support/ppo_bench.h"

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 
 static void must(Status status, const Error *error)

@@ -4,7 +4,6 @@
  * usage: terminal_probe [--keep-stderr]
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

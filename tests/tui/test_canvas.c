@@ -9,7 +9,6 @@
 
 #include "engine/utf8.h"
 #include "tui/draw/text.h"
-#include "tui/draw/theme.h"
 
 #define WIDE "\xE4\xBD\xA0" /* two columns */
 

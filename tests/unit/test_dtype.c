@@ -2,18 +2,14 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "engine/io/dtype.h"
-#include "engine/io/file.h"
 #include "engine/io/safetensors.h"
 #include "tests/support/fixture.h"
 

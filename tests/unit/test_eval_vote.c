@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "rlsp/eval/estimate.h"
 #include "rlsp/eval/same.h"
 #include "rlsp/eval/vote.h"
 

@@ -1,9 +1,7 @@
 /* config.json of an export: the dtype is said anew, the rest is byte for byte what it was. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,13 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "tests/support/fixture.h"
 

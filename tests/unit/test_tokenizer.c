@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "engine/io/file.h"
 #include "engine/text/byte_level.h"
 #include "engine/text/tokenizer.h"
 #include "engine/utf8.h"

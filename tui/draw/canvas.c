@@ -7,7 +7,6 @@
 
 #include "engine/utf8.h"
 #include "tui/draw/text.h"
-#include "tui/draw/theme.h"
 
 enum {
     REPLACEMENT = 0xFFFD,

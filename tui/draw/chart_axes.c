@@ -1,6 +1,5 @@
 #include "tui/draw/chart_parts.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

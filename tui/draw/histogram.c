@@ -1,6 +1,5 @@
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tui/draw/chart_legend.h"
 #include "tui/draw/chart_parts.h"

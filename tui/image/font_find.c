@@ -1,7 +1,6 @@
 #include "tui/image/font_find.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

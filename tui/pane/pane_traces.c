@@ -2,7 +2,6 @@
 #include "tui/pane/pane_traces.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "tui/pane/pane_traces_parts.h"
 
