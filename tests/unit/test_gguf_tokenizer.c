@@ -222,6 +222,19 @@ static void what_cannot_be_told_is_refused(void **state)
             "no pre-tokenizer that cuts as this one does (a+");
 }
 
+/* What the post-processor puts before a text is bos, whatever a config says. */
+static void the_template_says_bos(void **state)
+{
+    (void)state;
+    const int64_t eos  = 1892;
+    char         *text = fixture_text(LLAMA3 "/tokenizer.json", NULL);
+    GgufFile     *file = written(folder(text), 1904, &eos, 1);
+    assert_int_equal(gguf_u32(file, "tokenizer.ggml.bos_token_id"), 1891);
+    assert_true(gguf_bool(file, "tokenizer.ggml.add_bos_token"));
+    free(text);
+    gguf_close(file);
+}
+
 static void three_ends_have_keys(void **state)
 {
     (void)state;
@@ -245,6 +258,7 @@ int main(void)
         cmocka_unit_test(merges_are_the_files),
         cmocka_unit_test(pretokenizers_have_names),
         cmocka_unit_test(what_cannot_be_told_is_refused),
+        cmocka_unit_test(the_template_says_bos),
         cmocka_unit_test(three_ends_have_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
