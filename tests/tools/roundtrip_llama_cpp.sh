@@ -119,8 +119,8 @@ gguf llama-lora-f16.gguf "$work/llama-lora-run" --type f16
 expect llama-lora-f16 llama llama.gguf llama-lora-f16.gguf 1e-2 llama-lora
 
 # 16-bit files as they are
-make qwen2-bf16 qwen2 Qwen2ForCausalLM qwen2-style bf16 "$sizes, \"vocab_size\": 2048, \"tie_word_embeddings\": false, \"eos_token_id\": 2043"
-all qwen2-bf16 2048 1e-1
+make stored-bf16 qwen2 Qwen2ForCausalLM qwen2-style bf16 "$sizes, \"vocab_size\": 2048, \"tie_word_embeddings\": false, \"eos_token_id\": 2043"
+all stored-bf16 2048 1e-1
 
 # Rope scaling by keys
 plain() { # NAME VOCABULARY
@@ -142,7 +142,7 @@ plain qwen3-yarn 2048
 # The tasks' own tokenizers, on texts that they know
 for task in pick-three countdown; do
     cp -r "$top/assets/$task-sft" "$work/$task"
-    plain $task "$(sed -n 's/.*"vocab_size": *\([0-9]*\).*/\1/p' "$work/$task/config.json")"
+    plain $task "$(sed -n 's/.*"vocab_size":[[:space:]]*\([0-9]*\).*/\1/p' "$work/$task/config.json")"
     printf '{"text":"%s"}\n' 'Numbers 3,7,11. Target 21.\n' '3+7+11=21 short 0. Yes.\nAnswer: \\boxed{3+7+11}<eos>' '12 + 1' '' >"$work/known.jsonl"
     [ $task = pick-three ] || printf '{"text":"%s"}\n' 'Numbers 3,7,11. Target 21.\n' 'Try (3+7)*11=110. Not 21. Go back.\n' 'Answer: \\boxed{(7-3)*11}<eos>' >"$work/known.jsonl"
     texts $task "$work/known.jsonl"
