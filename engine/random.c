@@ -11,10 +11,10 @@ void philox4x32(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2
         uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
         uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         uint32_t n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c0 = n0;
-        c1 = (uint32_t)p1;
-        c2 = n2;
-        c3 = (uint32_t)p0;
+        c0          = n0;
+        c1          = (uint32_t)p1;
+        c2          = n2;
+        c3          = (uint32_t)p0;
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
@@ -26,7 +26,8 @@ void philox4x32(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2
 
 Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t step, uint32_t row)
 {
-    Random random = {.key = {(uint32_t)seed, (uint32_t)(seed >> 32)}, .counter = {0, row, step, (uint32_t)purpose}, .used = 4};
+    Random random = {
+        .key = {(uint32_t)seed, (uint32_t)(seed >> 32)}, .counter = {0, row, step, (uint32_t)purpose}, .used = 4};
     return random;
 }
 
@@ -52,7 +53,10 @@ uint32_t random_below(Random *random, uint32_t bound)
     }
 }
 
-double random_uniform(Random *random) { return (double)(random_u32(random) >> 8) * 0x1p-24; }
+double random_uniform(Random *random)
+{
+    return (double)(random_u32(random) >> 8) * 0x1p-24;
+}
 
 double random_normal(Random *random)
 {

@@ -13,20 +13,20 @@
 #include <stdint.h>
 
 typedef enum RandomPurpose {
-    RANDOM_INIT = 1,    /* parameter initialisation: step = tensor index, row = 0 */
-    RANDOM_SAMPLE = 2,  /* token sampling: step = sequence id, row = position      */
-    RANDOM_TASK = 3,    /* problems                                                */
-    RANDOM_DEMO = 4,    /* demonstrations                                          */
-    RANDOM_SHUFFLE = 5, /* data order, minibatch order                             */
-    RANDOM_EVAL = 6,    /* held-out problems                                       */
-    RANDOM_TEST = 7,
-    RANDOM_ASKED = 8,   /* seeds of responses that a user asks for: step, which of the step's */
-    RANDOM_LORA = 9,    /* adapter initialisation: step = matrix index, row = 0    */
+    RANDOM_INIT      = 1, /* parameter initialisation: step = tensor index, row = 0 */
+    RANDOM_SAMPLE    = 2, /* token sampling: step = sequence id, row = position      */
+    RANDOM_TASK      = 3, /* problems                                                */
+    RANDOM_DEMO      = 4, /* demonstrations                                          */
+    RANDOM_SHUFFLE   = 5, /* data order, minibatch order                             */
+    RANDOM_EVAL      = 6, /* held-out problems                                       */
+    RANDOM_TEST      = 7,
+    RANDOM_ASKED     = 8,  /* seeds of responses that a user asks for: step, which of the step's */
+    RANDOM_LORA      = 9,  /* adapter initialisation: step = matrix index, row = 0    */
     RANDOM_BOOTSTRAP = 10, /* resamples of problems: step = which, row = 0          */
-    RANDOM_VOTE = 11,      /* subsets of samples: step = problem, row = their size  */
-    RANDOM_SIGNS = 12,     /* signs of a permutation test: step = which, row = 0    */
-    RANDOM_RETRY = 13,     /* pauses between tries of a request: step = request, row = try */
-    RANDOM_DROPOUT = 14    /* masks of adapters: step = of the run, row = micro-batch and matrix */
+    RANDOM_VOTE      = 11, /* subsets of samples: step = problem, row = their size  */
+    RANDOM_SIGNS     = 12, /* signs of a permutation test: step = which, row = 0    */
+    RANDOM_RETRY     = 13, /* pauses between tries of a request: step = request, row = try */
+    RANDOM_DROPOUT   = 14  /* masks of adapters: step = of the run, row = micro-batch and matrix */
 } RandomPurpose;
 
 typedef struct Random {

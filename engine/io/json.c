@@ -239,7 +239,7 @@ Status json_write_file(const char *path, const cJSON *root, Error *error)
 void json_error_in_line(Error *error)
 {
     static const char inner[] = ": line 1, column ", wanted[] = ": column ";
-    char             *at      = strstr(error->text, inner);
+    char             *at = strstr(error->text, inner);
     if (at != NULL) {
         memmove(at + strlen(wanted), at + strlen(inner), strlen(at + strlen(inner)) + 1);
         memcpy(at, wanted, strlen(wanted));

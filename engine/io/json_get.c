@@ -311,7 +311,7 @@ static size_t distance(const char *a, const char *b)
 const char *json_nearest(const char *word, const char *const *known, size_t count)
 {
     const char *nearest = NULL;
-    size_t      length  = strlen(word), best = (length + 5) / 3; /* farther than this is another word */
+    size_t      length = strlen(word), best = (length + 5) / 3; /* farther than this is another word */
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(word, known[i]);
         if (d < best && d < length && d < FAR) {
@@ -321,4 +321,3 @@ const char *json_nearest(const char *word, const char *const *known, size_t coun
     }
     return nearest;
 }
-

@@ -14,7 +14,10 @@ static GpuSpan carve(const Batch *batch, uint64_t *offset, uint64_t count)
     return span;
 }
 
-static void *host_of(const Batch *batch, GpuSpan span) { return batch->host + (span.offset - batch->blob.offset); }
+static void *host_of(const Batch *batch, GpuSpan span)
+{
+    return batch->host + (span.offset - batch->blob.offset);
+}
 
 Batch *batch_new(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint32_t max_rows, uint32_t max_sequences,
                  Error *error)
@@ -25,29 +28,30 @@ Batch *batch_new(Gpu *gpu, const ModelConfig *config, uint32_t max_tokens, uint3
         return NULL;
     }
     max_rows = max_rows > 0 ? max_rows : 1;
-    *batch = (Batch){.gpu = gpu, .config = *config, .max_tokens = max_tokens, .max_rows = max_rows, .max_sequences = max_sequences};
+    *batch   = (Batch){
+          .gpu = gpu, .config = *config, .max_tokens = max_tokens, .max_rows = max_rows, .max_sequences = max_sequences};
     uint64_t max_tiles = (uint64_t)max_tokens / attention_lanes(gpu_transfer_stream(gpu)) + max_sequences + 1;
-    max_tiles = max_tiles < max_tokens ? max_tiles : max_tokens;
-    uint64_t bytes = 4 * gpu_align((uint64_t)max_tokens * 4) + gpu_align(((uint64_t)max_tokens + 1) * 4) +
+    max_tiles          = max_tiles < max_tokens ? max_tiles : max_tokens;
+    uint64_t bytes     = 4 * gpu_align((uint64_t)max_tokens * 4) + gpu_align(((uint64_t)max_tokens + 1) * 4) +
                      2 * gpu_align((uint64_t)max_rows * 4) + gpu_align(max_tiles * sizeof(AttentionTile));
-    batch->host = calloc(1, bytes);
+    batch->host   = calloc(1, bytes);
     batch->counts = malloc(((size_t)config->vocab_size + 1) * sizeof *batch->counts);
-    batch->arena = gpu_arena_new(gpu, "batch indices", GPU_MEMORY_DEVICE, bytes, error);
+    batch->arena  = gpu_arena_new(gpu, "batch indices", GPU_MEMORY_DEVICE, bytes, error);
     if (batch->host == NULL || batch->counts == NULL || batch->arena == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "making a batch: out of host memory");
         batch_free(batch);
         return NULL;
     }
-    batch->blob = gpu_arena_take(batch->arena, bytes);
-    uint64_t offset = 0;
-    batch->ids = carve(batch, &offset, max_tokens);
-    batch->position = carve(batch, &offset, max_tokens);
+    batch->blob       = gpu_arena_take(batch->arena, bytes);
+    uint64_t offset   = 0;
+    batch->ids        = carve(batch, &offset, max_tokens);
+    batch->position   = carve(batch, &offset, max_tokens);
     batch->unique_ids = carve(batch, &offset, max_tokens);
-    batch->id_order = carve(batch, &offset, max_tokens);
-    batch->id_starts = carve(batch, &offset, (uint64_t)max_tokens + 1);
-    batch->row_index = carve(batch, &offset, max_rows);
-    batch->targets = carve(batch, &offset, max_rows);
-    batch->tiles = carve(batch, &offset, max_tiles * (sizeof(AttentionTile) / 4));
+    batch->id_order   = carve(batch, &offset, max_tokens);
+    batch->id_starts  = carve(batch, &offset, (uint64_t)max_tokens + 1);
+    batch->row_index  = carve(batch, &offset, max_rows);
+    batch->targets    = carve(batch, &offset, max_rows);
+    batch->tiles      = carve(batch, &offset, max_tiles * (sizeof(AttentionTile) / 4));
     return batch;
 }
 
@@ -65,8 +69,9 @@ static Status check(const Batch *batch, const BatchInput *input, Error *error)
 {
     const uint32_t tokens = input->starts[input->sequences];
     if (tokens > batch->max_tokens || input->row_count > batch->max_rows || input->sequences > batch->max_sequences) {
-        return error_set(error, STATUS_BAD_INPUT, "a batch of %u tokens, %u rows, %u sequences is larger than planned (%u, %u, %u)",
-                         tokens, input->row_count, input->sequences, batch->max_tokens, batch->max_rows, batch->max_sequences);
+        return error_set(error, STATUS_BAD_INPUT,
+                         "a batch of %u tokens, %u rows, %u sequences is larger than planned (%u, %u, %u)", tokens,
+                         input->row_count, input->sequences, batch->max_tokens, batch->max_rows, batch->max_sequences);
     }
     for (uint32_t s = 0; s < input->sequences; s++) {
         uint32_t length = input->starts[s + 1] - input->starts[s];
@@ -96,16 +101,16 @@ Status batch_set(Batch *batch, const BatchInput *input, Error *error)
     if (status != STATUS_OK) {
         return status;
     }
-    batch->tokens = input->starts[input->sequences];
-    batch->pairs  = 0;
-    batch->longest = 0;
+    batch->tokens    = input->starts[input->sequences];
+    batch->pairs     = 0;
+    batch->longest   = 0;
     batch->sequences = input->sequences;
-    batch->rows = input->row_count;
+    batch->rows      = input->row_count;
     memcpy(host_of(batch, batch->ids), input->ids, batch->tokens * 4);
     int32_t *position = host_of(batch, batch->position);
     for (uint32_t s = 0; s < input->sequences; s++) {
         const uint32_t tokens = input->starts[s + 1] - input->starts[s];
-        const double length = tokens;
+        const double   length = tokens;
         batch->pairs += length * (length + 1) / 2;
         batch->longest = tokens > batch->longest ? tokens : batch->longest;
         for (uint32_t t = input->starts[s]; t < input->starts[s + 1]; t++) {
@@ -119,11 +124,11 @@ Status batch_set(Batch *batch, const BatchInput *input, Error *error)
             targets[r] = input->targets != NULL ? input->targets[r] : -1;
         }
     }
-    uint32_t lanes = attention_lanes(gpu_transfer_stream(batch->gpu));
-    batch->tile_count = attention_plan(host_of(batch, batch->tiles), input->starts, input->sequences, lanes);
+    uint32_t lanes       = attention_lanes(gpu_transfer_stream(batch->gpu));
+    batch->tile_count    = attention_plan(host_of(batch, batch->tiles), input->starts, input->sequences, lanes);
     EmbeddingIndex index = {.unique_ids = host_of(batch, batch->unique_ids),
-                            .starts = host_of(batch, batch->id_starts),
-                            .order = host_of(batch, batch->id_order)};
+                            .starts     = host_of(batch, batch->id_starts),
+                            .order      = host_of(batch, batch->id_order)};
     batch->unique = embedding_index_build(&index, input->ids, batch->tokens, batch->config.vocab_size, batch->counts);
     for (uint32_t u = 0; u < batch->unique; u++) {
         /* As torch.nn.Embedding(padding_idx): looking the padding token up trains nothing. */

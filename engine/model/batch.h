@@ -19,25 +19,25 @@ typedef struct Batch {
     ModelConfig config;
     uint32_t    max_tokens, max_rows, max_sequences;
     uint32_t    tokens, sequences, rows, tile_count, longest, unique; /* of what was set last */
-    double      pairs;      /* of a query with a key before or at it, over all sequences */
+    double      pairs; /* of a query with a key before or at it, over all sequences */
     GpuArena   *arena;
-    GpuSpan     ids;        /* i32 [tokens]                                           */
-    GpuSpan     position;   /* i32 [tokens], from 0 in each sequence                  */
-    GpuSpan     row_index;  /* i32 [rows], token numbers, ascending                   */
-    GpuSpan     targets;    /* i32 [rows], -1: none                                   */
-    GpuSpan     tiles;      /* AttentionTile [tile_count]                             */
+    GpuSpan     ids;                             /* i32 [tokens]                                           */
+    GpuSpan     position;                        /* i32 [tokens], from 0 in each sequence                  */
+    GpuSpan     row_index;                       /* i32 [rows], token numbers, ascending                   */
+    GpuSpan     targets;                         /* i32 [rows], -1: none                                   */
+    GpuSpan     tiles;                           /* AttentionTile [tile_count]                             */
     GpuSpan     unique_ids, id_starts, id_order; /* EmbeddingIndex                    */
-    GpuSpan     blob;       /* all of the above, uploaded at once                     */
-    uint8_t    *host;       /* its copy                                               */
-    uint32_t   *counts;     /* scratch [vocab + 1]                                    */
+    GpuSpan     blob;                            /* all of the above, uploaded at once                     */
+    uint8_t    *host;                            /* its copy                                               */
+    uint32_t   *counts;                          /* scratch [vocab + 1]                                    */
 } Batch;
 
 typedef struct BatchInput {
-    const int32_t  *ids;       /* [starts[sequences]]                                  */
-    const uint32_t *starts;    /* [sequences + 1]; starts[0] == 0                      */
+    const int32_t  *ids;    /* [starts[sequences]]                                  */
+    const uint32_t *starts; /* [sequences + 1]; starts[0] == 0                      */
     uint32_t        sequences;
-    const int32_t  *rows;      /* [row_count] token numbers, ascending, none twice     */
-    const int32_t  *targets;   /* [row_count] or NULL (all -1)                         */
+    const int32_t  *rows;    /* [row_count] token numbers, ascending, none twice     */
+    const int32_t  *targets; /* [row_count] or NULL (all -1)                         */
     uint32_t        row_count;
 } BatchInput;
 

@@ -55,7 +55,7 @@ Status model_config_check(const ModelConfig *config, const char *where, Error *e
 uint64_t model_config_parameters(const ModelConfig *config)
 {
     const uint64_t hidden = config->hidden_size, vocab = config->vocab_size;
-    uint64_t       layer  = 2 * hidden; /* norms */
+    uint64_t       layer = 2 * hidden; /* norms */
     layer += config->qkv_bias ? model_matrix_shape(config, MATRIX_LAYERS + MATRIX_QKV).rows : 0;
     layer += config->qk_norm ? 2 * (uint64_t)config->head_dim : 0;
     for (Projection p = 0; p < PROJECTIONS; p++) {

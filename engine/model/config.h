@@ -22,21 +22,21 @@ typedef struct ModelConfig {
     uint32_t    vocab_size;
     uint32_t    hidden_size;
     uint32_t    layers;
-    uint32_t    heads;             /* query heads                                  */
-    uint32_t    kv_heads;          /* divides heads                                */
-    uint32_t    head_dim;          /* even                                         */
+    uint32_t    heads;    /* query heads                                  */
+    uint32_t    kv_heads; /* divides heads                                */
+    uint32_t    head_dim; /* even                                         */
     uint32_t    intermediate_size;
-    uint32_t    max_positions;     /* max_position_embeddings                      */
+    uint32_t    max_positions; /* max_position_embeddings                      */
     float       rms_norm_eps;
     RopeConfig  rope;
-    bool        qkv_bias;          /* qwen2                                        */
-    bool        qk_norm;           /* qwen3: RMSNorm over head_dim of each q, k head */
+    bool        qkv_bias; /* qwen2                                        */
+    bool        qk_norm;  /* qwen3: RMSNorm over head_dim of each q, k head */
     bool        tie_embeddings;
-    int64_t     bos_token_id;      /* -1: none                                     */
-    int64_t     eos_token_ids[8];  /* of config.json, then generation_config.json  */
+    int64_t     bos_token_id;     /* -1: none                                     */
+    int64_t     eos_token_ids[8]; /* of config.json, then generation_config.json  */
     uint32_t    eos_count;
-    int64_t     pad_token_id;      /* -1: none                                     */
-    ComputeType compute;           /* of its products, which no file says: model_set_compute */
+    int64_t     pad_token_id; /* -1: none                                     */
+    ComputeType compute;      /* of its products, which no file says: model_set_compute */
 } ModelConfig;
 
 /* Reads and checks config.json (transformers 4.x and 5.x spelling of rope and

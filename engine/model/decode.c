@@ -172,8 +172,8 @@ static Status open_arenas(Decoder *d, uint64_t bytes, Error *error)
         GpuLayout layout = gpu_layout(d->gpu);
         gpu_layout_add(&layout, cache);
         gpu_layout_add(&layout, cache);
-        GpuArena *arena = gpu_arena_new_cut(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, &layout, error);
-        status          = arena != NULL ? STATUS_OK : error->status;
+        GpuArena *arena    = gpu_arena_new_cut(d->gpu, "decoding (KV cache)", GPU_MEMORY_DEVICE, &layout, error);
+        status             = arena != NULL ? STATUS_OK : error->status;
         d->cache_arenas[l] = arena;
         if (arena != NULL) {
             d->cache[l] = (KvLayer){gpu_arena_take(arena, cache), gpu_arena_take(arena, cache), d->limits.slots,

@@ -14,11 +14,15 @@ void head_logits(GpuStream *s, Workspace *work, const Model *model, uint32_t fir
 {
     const uint32_t d = model->config.hidden_size, vocab = model->config.vocab_size;
     work->has_logits = false;
-    weight_matmul(s, &(Matmul){.layout = MATMUL_NT,
-                               .c = work->logits,
-                               .a = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
-                               .m = count, .n = vocab, .k = d,
-                               .workspace = work->scratch}, model_head(model));
+    weight_matmul(s,
+                  &(Matmul){.layout = MATMUL_NT,
+                            .c      = work->logits,
+                            .a      = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
+                            .m      = count,
+                            .n      = vocab,
+                            .k      = d,
+                            .workspace = work->scratch},
+                  model_head(model));
 }
 
 /* Rows per chunk of this batch. Chunks start at multiples of 64 rows, where spans may be bound. */
@@ -30,8 +34,8 @@ static uint32_t chunk_of(const Workspace *work, const Batch *batch)
     return work->chunk_rows > 64 ? work->chunk_rows & ~63u : work->chunk_rows;
 }
 
-void head_logprobs(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, float temperature, GpuSpan logprob,
-                   GpuSpan entropy, GpuSpan lse)
+void head_logprobs(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, float temperature,
+                   GpuSpan logprob, GpuSpan entropy, GpuSpan lse)
 {
     const uint32_t chunk = chunk_of(work, batch);
     for (uint32_t first = 0; first < batch->rows; first += chunk) {
@@ -44,8 +48,8 @@ void head_logprobs(GpuStream *s, Workspace *work, const Model *model, const Batc
 }
 
 /* d_rows is written by the first head of a batch and added to by the next. */
-void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch, float temperature,
-                   GpuSpan lse, GpuSpan entropy, GpuSpan dlogprob, GpuSpan dentropy)
+void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch,
+                   float temperature, GpuSpan lse, GpuSpan entropy, GpuSpan dlogprob, GpuSpan dentropy)
 {
     const uint32_t d = model->config.hidden_size, vocab = model->config.vocab_size, chunk = chunk_of(work, batch);
     for (uint32_t first = 0; first < batch->rows; first += chunk) {
@@ -55,24 +59,31 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
             head_logits(s, work, model, first, count);
         }
         work->has_logits = false; /* their gradient takes their place */
-        logits_backward(s, work->logits, lse, entropy, batch->targets, dlogprob, dentropy, temperature, first, count, vocab);
-        weight_matmul(s, &(Matmul){.layout = MATMUL_NN,
-                                   .c = gpu_span_slice(work->d_rows, at, bytes),
-                                   .a = work->logits,
-                                   .accumulate = work->d_started,
-                                   .m = count, .n = d, .k = vocab,
-                                   .workspace = work->scratch}, model_head(model));
+        logits_backward(s, work->logits, lse, entropy, batch->targets, dlogprob, dentropy, temperature, first, count,
+                        vocab);
+        weight_matmul(s,
+                      &(Matmul){.layout     = MATMUL_NN,
+                                .c          = gpu_span_slice(work->d_rows, at, bytes),
+                                .a          = work->logits,
+                                .accumulate = work->d_started,
+                                .m          = count,
+                                .n          = d,
+                                .k          = vocab,
+                                .workspace  = work->scratch},
+                      model_head(model));
         if (model->lora != NULL) {
             continue; /* the head is frozen */
         }
-        matmul(s, &(Matmul){.layout = MATMUL_TN,
-                            .compute = model->config.compute,
-                            .c = head_gradient(model, gradients),
-                            .a = work->logits,
-                            .b = gpu_span_slice(work->rows_norm, at, bytes),
+        matmul(s, &(Matmul){.layout     = MATMUL_TN,
+                            .compute    = model->config.compute,
+                            .c          = head_gradient(model, gradients),
+                            .a          = work->logits,
+                            .b          = gpu_span_slice(work->rows_norm, at, bytes),
                             .accumulate = true,
-                            .m = vocab, .n = d, .k = count,
-                            .workspace = work->scratch});
+                            .m          = vocab,
+                            .n          = d,
+                            .k          = count,
+                            .workspace  = work->scratch});
     }
     work->d_started = true;
 }
@@ -81,18 +92,19 @@ void value_forward(GpuStream *s, Workspace *work, const Model *model, const Batc
 {
     const uint32_t d = model->config.hidden_size;
     const GpuSpan  p = model_trained(model); /* a value head is always trained */
-    value_head_forward(s, value, work->rows_norm, model_span(p, model->value_weight, d), model_span(p, model->value_bias, 1),
-                       batch->rows, d);
+    value_head_forward(s, value, work->rows_norm, model_span(p, model->value_weight, d),
+                       model_span(p, model->value_bias, 1), batch->rows, d);
 }
 
-void value_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch, GpuSpan dvalue)
+void value_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch,
+                    GpuSpan dvalue)
 {
     const uint32_t d = model->config.hidden_size;
     if (!work->d_started) {
         gpu_fill(s, gpu_span_slice(work->d_rows, 0, (uint64_t)batch->rows * d * 4), 0);
         work->d_started = true;
     }
-    value_head_backward(s, work->d_rows, model_span(gradients, model->value_weight, d), model_span(gradients, model->value_bias, 1),
-                        dvalue, work->rows_norm, model_span(model_trained(model), model->value_weight, d), batch->rows, d,
-                        work->scratch);
+    value_head_backward(s, work->d_rows, model_span(gradients, model->value_weight, d),
+                        model_span(gradients, model->value_bias, 1), dvalue, work->rows_norm,
+                        model_span(model_trained(model), model->value_weight, d), batch->rows, d, work->scratch);
 }

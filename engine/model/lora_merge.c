@@ -163,7 +163,7 @@ static Status write_merged(const char *base, const ModelConfig *config, const Lo
     MergeTensor      *tensors = calloc(count + 1, sizeof *tensors);
     Status status = entries != NULL && tensors != NULL ? plan_entries(set, config, &merge, entries, tensors, error)
                                                        : out_of_memory(error);
-    status = status == STATUS_OK ? safetensors_write_model(out, entries, count, shard_bytes, error) : status;
+    status        = status == STATUS_OK ? safetensors_write_model(out, entries, count, shard_bytes, error) : status;
     lora_merge_end(&merge);
     free(entries);
     free(tensors);

@@ -13,13 +13,16 @@ enum { PIECE_FLOATS = 1 << 20 }; /* host buffer of model_init */
 
 /* --- layout ------------------------------------------------------------------ */
 
-static uint64_t align_floats(uint64_t floats) { return gpu_align(floats * 4) / 4; }
+static uint64_t align_floats(uint64_t floats)
+{
+    return gpu_align(floats * 4) / 4;
+}
 
 static ModelTensor *next_tensor(Model *model, const char *name, uint32_t rank, uint64_t rows, uint64_t cols)
 {
     ModelTensor *tensor = &model->tensors[model->tensor_count++];
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
-    tensor->rank = rank;
+    tensor->rank     = rank;
     tensor->shape[0] = rows;
     tensor->shape[1] = cols;
     tensor->elements = rows * cols;
@@ -30,8 +33,8 @@ static ModelTensor *next_tensor(Model *model, const char *name, uint32_t rank, u
 static uint64_t add_vector(Model *model, const char *name, uint64_t elements)
 {
     ModelTensor *tensor = next_tensor(model, name, 1, elements, 1);
-    tensor->matrix = -1;
-    tensor->offset = model->floats;
+    tensor->matrix      = -1;
+    tensor->offset      = model->floats;
     model->floats += elements;
     return tensor->offset;
 }
@@ -48,8 +51,8 @@ static void add_rows(Model *model, uint32_t matrix, const char *name, uint64_t r
 {
     ModelTensor *tensor = next_tensor(model, name, 2, rows, cols);
     Weight      *weight = &model->matrices[matrix];
-    tensor->matrix = (int32_t)matrix;
-    tensor->first_row = weight->rows;
+    tensor->matrix      = (int32_t)matrix;
+    tensor->first_row   = weight->rows;
     weight->rows += (uint32_t)rows;
     weight->columns = (uint32_t)cols;
     if (weight->format == WEIGHT_F32) {
@@ -69,7 +72,7 @@ static void end_group(Model *model)
 
 static void layout_layer_matrices(Model *model, uint32_t l)
 {
-    ModelLayer *layer = &model->layers[l];
+    ModelLayer *layer            = &model->layers[l];
     uint64_t   *starts[MATRICES] = {&layer->qkv, &layer->o, &layer->gate_up, &layer->down};
     for (ModelMatrix m = 0; m < MATRICES; m++) {
         *starts[m] = model->floats;
@@ -152,15 +155,15 @@ Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFo
     }
     Model *model = calloc(1, sizeof *model);
     if (model != NULL) {
-        model->gpu = gpu;
-        model->layout = gpu_layout(gpu);
-        model->config = *config;
+        model->gpu            = gpu;
+        model->layout         = gpu_layout(gpu);
+        model->config         = *config;
         model->config.compute = COMPUTE_F32; /* until model_set_compute */
-        model->value_head = value_head;
-        model->tensors = calloc((size_t)config->layers * 14 + 8, sizeof *model->tensors);
-        model->layers = calloc(config->layers, sizeof *model->layers);
-        model->weights = weights;
-        model->matrices = calloc(model_matrix_count(config), sizeof *model->matrices);
+        model->value_head     = value_head;
+        model->tensors        = calloc((size_t)config->layers * 14 + 8, sizeof *model->tensors);
+        model->layers         = calloc(config->layers, sizeof *model->layers);
+        model->weights        = weights;
+        model->matrices       = calloc(model_matrix_count(config), sizeof *model->matrices);
     }
     if (model == NULL || model->tensors == NULL || model->layers == NULL || model->matrices == NULL) {
         error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
@@ -176,14 +179,14 @@ Model *model_plan(Gpu *gpu, const ModelConfig *config, bool value_head, WeightFo
 static Status allocate_frozen(Model *model, Error *error)
 {
     const uint32_t layers = model->config.layers;
-    model->frozen = calloc((size_t)layers + 1, sizeof *model->frozen);
+    model->frozen         = calloc((size_t)layers + 1, sizeof *model->frozen);
     if (model->frozen == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
     }
     for (uint32_t l = 0; l <= layers; l++) {
         const uint32_t first = l < layers ? MATRIX_LAYERS + MATRICES * l : MATRIX_EMBEDDING;
-        const uint32_t last = l < layers ? first + MATRICES : MATRIX_LAYERS;
-        model->frozen[l] = weights_allocate(model->gpu, "frozen weights", model->matrices, first, last, error);
+        const uint32_t last  = l < layers ? first + MATRICES : MATRIX_LAYERS;
+        model->frozen[l]     = weights_allocate(model->gpu, "frozen weights", model->matrices, first, last, error);
         if (model->frozen[l] == NULL) {
             return error->status;
         }
@@ -193,7 +196,8 @@ static Status allocate_frozen(Model *model, Error *error)
 
 Status model_allocate(Model *model, bool zeroed, Error *error)
 {
-    model->arena = (zeroed ? gpu_arena_new_cut : gpu_arena_new_cut_unset)(model->gpu, "parameters", GPU_MEMORY_DEVICE, &model->layout, error);
+    model->arena = (zeroed ? gpu_arena_new_cut : gpu_arena_new_cut_unset)(model->gpu, "parameters", GPU_MEMORY_DEVICE,
+                                                                          &model->layout, error);
     if (model->arena == NULL) {
         return error->status;
     }
@@ -205,7 +209,7 @@ Status model_allocate(Model *model, bool zeroed, Error *error)
         const ModelTensor *tensor = &model->tensors[i];
         if (tensor->matrix >= 0 && tensor->first_row == 0) {
             Weight *w = &model->matrices[tensor->matrix];
-            w->data = model_span(model->parameters, tensor->offset, (uint64_t)w->rows * w->columns);
+            w->data   = model_span(model->parameters, tensor->offset, (uint64_t)w->rows * w->columns);
         }
     }
     return STATUS_OK;
@@ -218,15 +222,17 @@ Model *model_new(Gpu *gpu, const ModelConfig *config, bool value_head, Error *er
         return NULL;
     }
     const uint32_t widest = config->hidden_size > config->head_dim ? config->hidden_size : config->head_dim;
-    float         *ones = malloc(widest * sizeof *ones);
-    Status         status = ones != NULL ? model_allocate(model, true, error) : error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
+    float         *ones   = malloc(widest * sizeof *ones);
+    Status         status = ones != NULL ? model_allocate(model, true, error)
+                                         : error_set(error, STATUS_OUT_OF_MEMORY, "making a model: out of host memory");
     for (uint32_t i = 0; i < widest && ones != NULL; i++) {
         ones[i] = 1.0f;
     }
     for (uint32_t i = 0; i < model->tensor_count && status == STATUS_OK; i++) {
         const ModelTensor *t = &model->tensors[i];
         if (is_norm(t->name)) {
-            status = gpu_upload(gpu, model_span(model->parameters, t->offset, t->elements), ones, t->elements * 4, error);
+            status =
+                gpu_upload(gpu, model_span(model->parameters, t->offset, t->elements), ones, t->elements * 4, error);
         }
     }
     free(ones);
@@ -277,7 +283,8 @@ uint64_t model_parameter_count(const Model *model)
 
 uint64_t model_bytes(const Model *model)
 {
-    return model->floats * 4 + (model->weights != WEIGHT_F32 ? weights_bytes(model->matrices, 0, model_matrix_count(&model->config)) : 0);
+    return model->floats * 4 +
+           (model->weights != WEIGHT_F32 ? weights_bytes(model->matrices, 0, model_matrix_count(&model->config)) : 0);
 }
 
 static double init_std(const Model *model, const ModelTensor *tensor, const ModelInit *init)
@@ -304,7 +311,7 @@ Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *err
     Status status = STATUS_OK;
     for (uint32_t i = 0; i < model->tensor_count && status == STATUS_OK; i++) {
         const ModelTensor *tensor = &model->tensors[i];
-        const double       std = init_std(model, tensor, init);
+        const double       std    = init_std(model, tensor, init);
         if (std == 0.0) {
             continue;
         }
@@ -314,7 +321,8 @@ Status model_init(Model *model, const ModelInit *init, uint64_t seed, Error *err
             for (uint64_t j = 0; j < count; j++) {
                 piece[j] = (float)(std * random_normal(&random));
             }
-            status = gpu_upload(model->gpu, model_span(model->parameters, tensor->offset + done, count), piece, count * 4, error);
+            status = gpu_upload(model->gpu, model_span(model->parameters, tensor->offset + done, count), piece,
+                                count * 4, error);
             done += count;
         }
     }

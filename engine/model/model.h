@@ -58,7 +58,7 @@ typedef struct Model {
     GpuArena   **copy_arenas;  /* [layers + 1]                                              */
     uint64_t     floats;       /* of the whole range                                   */
     uint64_t     decay_floats; /* leading part that weight decay applies to            */
-    bool         shares;     /* arenas, tensors, matrices and layers are another model's   */
+    bool         shares;       /* arenas, tensors, matrices and layers are another model's   */
     GpuArena    *arena;
     GpuArena   **frozen;     /* [layers + 1]: matrices of each layer, embedding and head; NULL: f32 */
     GpuLayout    layout;     /* of the range: no tensor lies in two buffers */
@@ -107,27 +107,40 @@ Status model_copy(Model *to, const Model *from, Error *error);
 /* model_load_frozen, and the adapter of a PEFT directory on it; `adapter` NULL: none. */
 Model *model_load_adapted(Gpu *gpu, const char *directory, const char *adapter, WeightFormat weights, Error *error);
 
-/* STATUS_BAD_INPUT for what is no directory, or holds an adapter alone or a run's models: the text says what to name. */
+/* STATUS_BAD_INPUT for what is no directory, or holds an adapter alone or a run's models: the text says what to name.
+ */
 Status model_check_directory(const char *directory, Error *error);
 
-/* What the products of a model that does not share its base are computed in; f32 at first. Adapters on it follow if they
- * are put on later. Makes or frees the copies of f32 matrices. On failure it is as computed in f32, without copies. */
+/* What the products of a model that does not share its base are computed in; f32 at first. Adapters on it follow if
+ * they are put on later. Makes or frees the copies of f32 matrices. On failure it is as computed in f32, without
+ * copies. */
 Status model_set_compute(Model *model, ComputeType compute, Error *error);
 
 /* Records the rounding of f32 matrices to their copies, if there are any: after whatever has changed them. */
 void model_round(GpuStream *stream, const Model *model);
 
-/* `base` with an adapter on; it takes `lora`, also on failure. The base must outlive it. `lora` NULL: the base as it is. */
+/* `base` with an adapter on; it takes `lora`, also on failure. The base must outlive it. `lora` NULL: the base as it
+ * is. */
 Model *model_with_lora(const Model *base, Lora *lora, Error *error);
 
 void model_free(Model *model); /* NULL is allowed; the device must be idle */
 
 /* The rank that workspaces and decoders need room for; 0: no adapter. */
-static inline uint32_t model_lora_rank(const Model *model) { return model->lora != NULL ? model->lora->config.rank : 0; }
+static inline uint32_t model_lora_rank(const Model *model)
+{
+    return model->lora != NULL ? model->lora->config.rank : 0;
+}
 
-/* The range that training changes: the adapter's if there is one. Its length, and how much of it may decay, in floats. */
-static inline GpuSpan  model_trained(const Model *model) { return model->lora != NULL ? model->lora->parameters : model->parameters; }
-static inline uint64_t model_trained_floats(const Model *model) { return model->lora != NULL ? model->lora->floats : model->floats; }
+/* The range that training changes: the adapter's if there is one. Its length, and how much of it may decay, in floats.
+ */
+static inline GpuSpan model_trained(const Model *model)
+{
+    return model->lora != NULL ? model->lora->parameters : model->parameters;
+}
+static inline uint64_t model_trained_floats(const Model *model)
+{
+    return model->lora != NULL ? model->lora->floats : model->floats;
+}
 static inline uint64_t model_trained_decay(const Model *model)
 {
     return model->lora != NULL ? model->lora->decay_floats : model->decay_floats;
@@ -145,12 +158,18 @@ static inline GpuLayout model_trained_layout(const Model *model)
 }
 
 /* The matrices as the products take them. */
-static inline const Weight *model_computed(const Model *model) { return model->copies != NULL ? model->copies : model->matrices; }
+static inline const Weight *model_computed(const Model *model)
+{
+    return model->copies != NULL ? model->copies : model->matrices;
+}
 static inline const Weight *model_matrix(const Model *model, uint32_t layer, ModelMatrix matrix)
 {
     return &model_computed(model)[MATRIX_LAYERS + MATRICES * layer + matrix];
 }
-static inline const Weight *model_embedding(const Model *model) { return &model_computed(model)[MATRIX_EMBEDDING]; }
+static inline const Weight *model_embedding(const Model *model)
+{
+    return &model_computed(model)[MATRIX_EMBEDDING];
+}
 static inline const Weight *model_head(const Model *model)
 {
     return &model_computed(model)[model->config.tie_embeddings ? MATRIX_EMBEDDING : MATRIX_HEAD];

@@ -13,8 +13,9 @@ typedef struct TensorSource {
 static Status read_tensor(void *context, uint64_t first, uint64_t count, float *out, Error *error)
 {
     const TensorSource *source = context;
-    return gpu_download(source->model->gpu, model_span(source->model->parameters, source->tensor->offset + first, count), out,
-                        count * 4, error);
+    return gpu_download(source->model->gpu,
+                        model_span(source->model->parameters, source->tensor->offset + first, count), out, count * 4,
+                        error);
 }
 
 Status model_save(const Model *model, const char *directory, Dtype dtype, Error *error)
@@ -27,20 +28,20 @@ Status model_save(const Model *model, const char *directory, Dtype dtype, Error 
     }
     SafetensorsEntry *entries = calloc(model->tensor_count, sizeof *entries);
     TensorSource     *sources = calloc(model->tensor_count, sizeof *sources);
-    char             *path = path_join(directory, "config.json");
-    Status            status = STATUS_OK;
+    char             *path    = path_join(directory, "config.json");
+    Status            status  = STATUS_OK;
     if (entries == NULL || sources == NULL || path == NULL) {
         status = error_set(error, STATUS_OUT_OF_MEMORY, "saving a model: out of host memory");
     } else {
         for (uint32_t i = 0; i < model->tensor_count; i++) {
             const ModelTensor *tensor = &model->tensors[i];
-            sources[i] = (TensorSource){model, tensor};
-            entries[i] = (SafetensorsEntry){.name = tensor->name,
-                                            .dtype = dtype,
-                                            .rank = tensor->rank,
-                                            .shape = {tensor->shape[0], tensor->shape[1]},
-                                            .read_f32 = read_tensor,
-                                            .context = &sources[i]};
+            sources[i]                = (TensorSource){model, tensor};
+            entries[i]                = (SafetensorsEntry){.name     = tensor->name,
+                                                           .dtype    = dtype,
+                                                           .rank     = tensor->rank,
+                                                           .shape    = {tensor->shape[0], tensor->shape[1]},
+                                                           .read_f32 = read_tensor,
+                                                           .context  = &sources[i]};
         }
         status = file_make_directories(directory, error);
     }

@@ -40,19 +40,19 @@ typedef struct Workspace {
     Gpu              *gpu;
     ModelConfig       config;
     uint32_t          max_tokens, max_rows, chunk_rows;
-    bool              backward;  /* planned for the backward too */
+    bool              backward; /* planned for the backward too */
     Recompute         recompute;
     GpuArena         *arenas[WORKSPACE_PARTS], *lora_arena, *dropout_arena;
-    LoraScratch       lora;      /* for adapters; rank 0: none was planned */
-    GpuSpan          *residual;  /* [layers + 1] of [tokens, hidden]: before each layer, after the last */
-    BlockActivations *blocks;    /* [layers], or all the same one */
-    TypedSpan         norm, activation;                        /* [tokens, hidden], [tokens, intermediate] */
+    LoraScratch       lora;             /* for adapters; rank 0: none was planned */
+    GpuSpan          *residual;         /* [layers + 1] of [tokens, hidden]: before each layer, after the last */
+    BlockActivations *blocks;           /* [layers], or all the same one */
+    TypedSpan         norm, activation; /* [tokens, hidden], [tokens, intermediate] */
     GpuSpan           d_residual, d_norm, d_qkv, d_attention, d_delta, d_activation;
-    TypedSpan         d_gate_up;                               /* [tokens, 2 intermediate] */
+    TypedSpan         d_gate_up;                                 /* [tokens, 2 intermediate] */
     GpuSpan           rows_hidden, rows_norm, rows_rstd, d_rows; /* [rows, hidden] of the head      */
-    GpuSpan           logits;     /* [chunk_rows, vocab]                                            */
-    GpuSpan           scratch;    /* reductions and split products                                  */
-    GpuSpan           rope;       /* cos, sin [max_positions used, head_dim / 2, 2]                 */
+    GpuSpan           logits;  /* [chunk_rows, vocab]                                            */
+    GpuSpan           scratch; /* reductions and split products                                  */
+    GpuSpan           rope;    /* cos, sin [max_positions used, head_dim / 2, 2]                 */
     uint32_t          rope_positions;
     bool              d_started;  /* d_rows holds gradients of this batch                           */
     bool              has_logits; /* logits holds those of all rows of the last forward             */
@@ -73,7 +73,8 @@ Status workspace_add_dropout(Workspace *work, Error *error);
 void transformer_forward(GpuStream *stream, Workspace *work, const Model *model, const Batch *batch);
 
 /* From d_rows, which the heads' backwards have filled, to the gradients of all parameters. */
-void transformer_backward(GpuStream *stream, Workspace *work, const Model *model, GpuSpan gradients, const Batch *batch);
+void transformer_backward(GpuStream *stream, Workspace *work, const Model *model, GpuSpan gradients,
+                          const Batch *batch);
 
 /* Log-probability of each row's target, entropy and log-sum-exp of softmax(logits / temperature),
  * all [rows] f32. */

@@ -67,14 +67,14 @@ void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partia
 void adamw(GpuStream *stream, GpuSpan parameter, GpuSpan first_moment, GpuSpan second_moment, GpuSpan gradient,
            GpuSpan norm, const AdamwOptions *options, uint64_t step, uint64_t decay_count, uint64_t count)
 {
-    double   correction1 = 1.0 - pow(options->beta1, (double)step);
-    double   correction2 = 1.0 - pow(options->beta2, (double)step);
-    const uint64_t most  = piece_elements(stream);
+    double         correction1 = 1.0 - pow(options->beta1, (double)step);
+    double         correction2 = 1.0 - pow(options->beta2, (double)step);
+    const uint64_t most        = piece_elements(stream);
     for (uint64_t first = 0, piece; first < count; first += piece) {
-        piece = piece_of(parameter, first, count, most);
-        piece = piece_of(first_moment, first, first + piece, piece);
-        piece = piece_of(second_moment, first, first + piece, piece);
-        piece = piece_of(gradient, first, first + piece, piece);
+        piece                = piece_of(parameter, first, count, most);
+        piece                = piece_of(first_moment, first, first + piece, piece);
+        piece                = piece_of(second_moment, first, first + piece, piece);
+        piece                = piece_of(gradient, first, first + piece, piece);
         const uint64_t decay = decay_count > first ? decay_count - first : 0;
         struct {
             uint32_t count, decay_count;

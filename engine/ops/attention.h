@@ -29,7 +29,8 @@ typedef struct AttentionShape {
     uint32_t head_dim;        /* even, at most 256         */
 } AttentionShape;
 
-/* Whether attention can have this shape, of sequences or of a cache; else the stream has failed with STATUS_BAD_INPUT. */
+/* Whether attention can have this shape, of sequences or of a cache; else the stream has failed with STATUS_BAD_INPUT.
+ */
 bool attention_shape_ok(GpuStream *stream, AttentionShape shape);
 
 /* Consecutive tokens [first, first + count) of the sequence [begin, end); count <= lanes. */

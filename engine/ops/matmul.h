@@ -28,18 +28,18 @@ enum { MATMUL_FEW_ROWS = 8 };
 
 typedef struct Matmul {
     MatmulLayout layout;
-    GpuSpan      c;          /* [m, n] f32                                           */
-    GpuSpan      a, b;       /* f32 or halves, shapes by layout                      */
-    ComputeType  compute;    /* what A and B are rounded to                          */
+    GpuSpan      c;                  /* [m, n] f32                                           */
+    GpuSpan      a, b;               /* f32 or halves, shapes by layout                      */
+    ComputeType  compute;            /* what A and B are rounded to                          */
     bool         a_halves, b_halves; /* stored in the compute type, which is not f32 */
-    GpuSpan      bias;       /* [n] added to every row; buffer NULL: none            */
-    GpuSpan      add;        /* [m, n] added, row stride ldc; buffer NULL: none      */
-    bool         accumulate; /* C += instead of C =                                  */
-    bool         few_rows;   /* NT: may take the kernel for few rows, see matmul()   */
+    GpuSpan      bias;               /* [n] added to every row; buffer NULL: none            */
+    GpuSpan      add;                /* [m, n] added, row stride ldc; buffer NULL: none      */
+    bool         accumulate;         /* C += instead of C =                                  */
+    bool         few_rows;           /* NT: may take the kernel for few rows, see matmul()   */
     uint32_t     m, n, k;
     uint32_t     lda, ldb, ldc; /* row strides in elements; 0: packed                */
-    GpuSpan      workspace;  /* matmul_workspace bytes; NULL: done without, slower   */
-    GpuSpan      panels;     /* B as matmul_pack has packed it; NULL: packed each time. Not read unless compute is f32 */
+    GpuSpan      workspace;     /* matmul_workspace bytes; NULL: done without, slower   */
+    GpuSpan      panels; /* B as matmul_pack has packed it; NULL: packed each time. Not read unless compute is f32 */
     const struct MatmulVariant *variant; /* this kernel, for benches and tests (matmul_variants.h); NULL: the best */
 } Matmul;
 
@@ -52,9 +52,9 @@ typedef struct Matmul {
 void matmul(GpuStream *stream, const Matmul *matmul);
 
 /* Bytes of workspace that make a product faster on this device: to split a TN product (a weight
- * gradient) along k, to turn the B of an NT product, or to round operands; 0 if it would not be used. NN and NT products
- * are never split: their rows are a batch, and no row's bits may depend on how many there are. What serves a product
- * serves the same with fewer rows (NN, NT: m; TN: k). */
+ * gradient) along k, to turn the B of an NT product, or to round operands; 0 if it would not be used. NN and NT
+ * products are never split: their rows are a batch, and no row's bits may depend on how many there are. What serves a
+ * product serves the same with fewer rows (NN, NT: m; TN: k). */
 uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n,
                              uint32_t k);
 
@@ -64,9 +64,9 @@ static inline uint64_t matmul_workspace(GpuStream *stream, MatmulLayout layout, 
     return matmul_workspace_as(stream, COMPUTE_F32, layout, m, n, k);
 }
 
-/* A B that many products share (a weight) can be packed once, in the order in which the device's kernel reads it; no bit
- * of their results changes. Bytes of the panels, for an NN or NT product with a packed B; 0: the device has no use for
- * them, or none for these sizes. */
+/* A B that many products share (a weight) can be packed once, in the order in which the device's kernel reads it; no
+ * bit of their results changes. Bytes of the panels, for an NN or NT product with a packed B; 0: the device has no use
+ * for them, or none for these sizes. */
 uint64_t matmul_panel_bytes(GpuStream *stream, MatmulLayout layout, uint32_t n, uint32_t k);
 
 /* Records the packing of product->b into product->panels. Of the product only layout, b, n, k and panels are read (ldb

@@ -79,7 +79,9 @@ static MatmulPlan plan_tiled(const GpuInfo *info, MatmulChoice choice, MatmulLay
 
 uint32_t matmul_tiled_longest(GpuStream *stream)
 {
-    enum { CPU_LONGEST = 1 << 14 }; /* with tiles of 32 they take some 35 turns for 16 of k, and loops may have 65,535 */
+    enum {
+        CPU_LONGEST = 1 << 14
+    }; /* with tiles of 32 they take some 35 turns for 16 of k, and loops may have 65,535 */
     return gpu_info(gpu_stream_gpu(stream))->type == GPU_CPU ? CPU_LONGEST : UINT32_MAX;
 }
 

@@ -106,12 +106,14 @@ int matmul_variants(const GpuInfo *info, MatmulVariant list[MATMUL_VARIANTS])
 const char *matmul_kernel_name(GpuStream *stream, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n,
                                uint32_t k)
 {
-    static const char *const names[] = {
-        [KERNEL_TILED] = "gemm_tiled",     [KERNEL_LANES] = "gemm_lanes",       [KERNEL_TEXEL] = "gemm_texel",
-        [KERNEL_COOPMAT] = "gemm_coopmat", [KERNEL_COOPMAT2] = "gemm_coopmat2"};
-    const MatmulKernel kernel = matmul_plan_as(stream, NULL, compute, layout, m, n, k).kernel;
-    return compute != COMPUTE_BF16        ? names[kernel]
-           : kernel == KERNEL_COOPMAT     ? "gemm_coopmat_bf16"
-           : kernel == KERNEL_COOPMAT2    ? "gemm_coopmat2_bf16"
-                                          : names[kernel];
+    static const char *const names[] = {[KERNEL_TILED]    = "gemm_tiled",
+                                        [KERNEL_LANES]    = "gemm_lanes",
+                                        [KERNEL_TEXEL]    = "gemm_texel",
+                                        [KERNEL_COOPMAT]  = "gemm_coopmat",
+                                        [KERNEL_COOPMAT2] = "gemm_coopmat2"};
+    const MatmulKernel       kernel  = matmul_plan_as(stream, NULL, compute, layout, m, n, k).kernel;
+    return compute != COMPUTE_BF16     ? names[kernel]
+           : kernel == KERNEL_COOPMAT  ? "gemm_coopmat_bf16"
+           : kernel == KERNEL_COOPMAT2 ? "gemm_coopmat2_bf16"
+                                       : names[kernel];
 }

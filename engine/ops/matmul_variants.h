@@ -10,9 +10,9 @@
 #include "engine/ops/matmul.h"
 
 typedef enum MatmulKernel {
-    KERNEL_TILED,  /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes          */
-    KERNEL_LANES,  /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later                  */
-    KERNEL_TEXEL,  /* shaders/gemm_texel.comp: older lavapipe                                 */
+    KERNEL_TILED,   /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes          */
+    KERNEL_LANES,   /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later                  */
+    KERNEL_TEXEL,   /* shaders/gemm_texel.comp: older lavapipe                                 */
     KERNEL_COOPMAT, /* shaders/gemm_coopmat.comp: 16-bit types on a card's matrix units       */
     KERNEL_COOPMAT2 /* shaders/gemm_coopmat2.comp: the same with NVIDIA's second extension    */
 } MatmulKernel;

@@ -23,12 +23,13 @@ static inline uint32_t ops_group_row(GpuStream *stream)
     return info->type == GPU_CPU ? info->subgroup_size : 128;
 }
 
-/* lavapipe (seen in Mesa 22.3) leaves all loops after 65,535 turns of an invocation, those of inner and of earlier loops
- * counted, and goes on with what it has by then: nothing says so. What could come to that on a CPU device is cut. */
+/* lavapipe (seen in Mesa 22.3) leaves all loops after 65,535 turns of an invocation, those of inner and of earlier
+ * loops counted, and goes on with what it has by then: nothing says so. What could come to that on a CPU device is cut.
+ */
 enum { OPS_CPU_TURNS = 60000 };
 
-/* ops_group_row() for rows of `items` that a kernel goes over up to `times` times: so many invocations that none of them
- * comes to that. */
+/* ops_group_row() for rows of `items` that a kernel goes over up to `times` times: so many invocations that none of
+ * them comes to that. */
 static inline uint32_t ops_group_long_row(GpuStream *stream, uint64_t items, uint32_t times)
 {
     uint32_t group = ops_group_row(stream);

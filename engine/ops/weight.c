@@ -331,7 +331,8 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
     MatmulPlan     plan;
     const bool     panels = panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace && !texels &&
                         !plan_on_matrix_units(stream, &p, &plan);
-    /* Texels: pieces start at a multiple of 16 bytes, so that none needs another kernel, of a hundredth of the speed. */
+    /* Texels: pieces start at a multiple of 16 bytes, so that none needs another kernel, of a hundredth of the speed.
+     */
     const uint32_t step = panels && panel < bound ? panel : texels && bound < w->rows ? bound & ~3u : bound;
     if (step == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,

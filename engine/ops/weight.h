@@ -34,8 +34,8 @@ static inline uint64_t weight_scale_bytes(WeightFormat format, uint64_t rows, ui
 }
 
 /* Records the product whose B is the weight; `product->b`, b_halves, ldb and compute are not read. In a 16-bit
- * compute type what the weight comes to is rounded to it; a weight of that type is read as it is. NT: n, k are its rows and columns;
- * NN: k, n. TN is an error: a frozen weight has no gradient. A weight of f32 is matmul(). */
+ * compute type what the weight comes to is rounded to it; a weight of that type is read as it is. NT: n, k are its rows
+ * and columns; NN: k, n. TN is an error: a frozen weight has no gradient. A weight of f32 is matmul(). */
 void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *weight);
 
 /* The same in panels for the NT products of many calls (matmul_pack): bytes of a weight's panels, 0: the device has no

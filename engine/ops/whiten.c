@@ -8,13 +8,14 @@ void whiten(GpuStream *stream, GpuSpan whitened, GpuSpan moments, GpuSpan advant
     }
     bool    has_mask = mask.buffer != NULL;
     GpuBind masked   = gpu_read(has_mask ? mask : advantage);
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "whiten_moments",
-                                        .spec       = {ops_group_long_row(stream, tokens, 2), has_mask, form == WHITEN_UNBIASED},
-                                        .spec_count = 3,
-                                        .bind       = {gpu_write(moments), gpu_read(advantage), masked},
-                                        .push       = &tokens,
-                                        .push_size  = sizeof tokens,
-                                        .groups     = {1, 1, 1}});
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel = "whiten_moments",
+                                .spec   = {ops_group_long_row(stream, tokens, 2), has_mask, form == WHITEN_UNBIASED},
+                                .spec_count = 3,
+                                .bind       = {gpu_write(moments), gpu_read(advantage), masked},
+                                .push       = &tokens,
+                                .push_size  = sizeof tokens,
+                                .groups     = {1, 1, 1}});
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "whiten",
                                         .spec       = {ops_group_elements(stream), has_mask},
                                         .spec_count = 2,

@@ -40,8 +40,8 @@ ChatTemplate *chat_template_open(const char *directory, const char *given, Error
  * NULL if there is none. */
 Status chat_template_read(const char *directory, char **text, size_t *bytes, Error *error);
 
-/* The same as chat_template_open from texts: a template, and the text of a tokenizer_config.json (NULL: no special tokens), whose
- * own template is not looked at. */
+/* The same as chat_template_open from texts: a template, and the text of a tokenizer_config.json (NULL: no special
+ * tokens), whose own template is not looked at. */
 ChatTemplate *chat_template_parse(const char *text, size_t bytes, const char *name, const cJSON *tokenizer_config,
                                   Error *error);
 

@@ -198,7 +198,7 @@ typedef struct JinjaParser {
 
 /* The parsers return NULL once parser->failed is set. */
 JinjaNode *jinja_parse_expression(JinjaParser *parser);
-JinjaNode *jinja_parse_list(JinjaParser *parser); /* a, b: a list; a alone: a */
+JinjaNode *jinja_parse_list(JinjaParser *parser);        /* a, b: a list; a alone: a */
 JinjaNode *jinja_parse_loop_source(JinjaParser *parser); /* a list without "a if b": that "if" is the loop's */
 JinjaNode *jinja_parse_or(JinjaParser *parser);          /* an expression without "a if b" */
 JinjaNode *jinja_parse_unary(JinjaParser *parser, bool with_filter); /* a value with what follows it */

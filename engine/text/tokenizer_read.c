@@ -244,7 +244,7 @@ static Status read_added_token(Tokenizer *tokenizer, const JsonObject *item, Err
     if (status != STATUS_OK) {
         return status;
     }
-    tokenizer->vocab.tokens[id].added = tokenizer->vocab.tokens[id].added || !in_model;
+    tokenizer->vocab.tokens[id].added   = tokenizer->vocab.tokens[id].added || !in_model;
     tokenizer->vocab.tokens[id].special = tokenizer->vocab.tokens[id].special || special;
     token.id                            = (int32_t)id;
     token.bytes                         = strlen(content);
@@ -289,11 +289,12 @@ static Status refuse_sentencepiece(const JsonObject *root, Error *error)
     const bool   is_one   = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(model, "byte_fallback")) ||
                         (type != NULL && strcmp(type, "Unigram") == 0) ||
                         (pre_type != NULL && strcmp(pre_type, "Metaspace") == 0);
-    return is_one ? error_set(error, STATUS_BAD_INPUT,
-                              "%s: SentencePiece's kind of tokenizer (as Llama 2, TinyLlama and Mistral have it) is not "
-                              "supported; supported is byte-level BPE (as Llama 3, Qwen2, Qwen3 and SmolLM2 have it)",
-                              root->file)
-                  : STATUS_OK;
+    return is_one
+               ? error_set(error, STATUS_BAD_INPUT,
+                           "%s: SentencePiece's kind of tokenizer (as Llama 2, TinyLlama and Mistral have it) is not "
+                           "supported; supported is byte-level BPE (as Llama 3, Qwen2, Qwen3 and SmolLM2 have it)",
+                           root->file)
+               : STATUS_OK;
 }
 
 Status tokenizer_read(Tokenizer *tokenizer, const JsonObject *root, Error *error)

@@ -2,8 +2,10 @@
  *
  *     bool json = false; int64_t n = 4; const char *model = NULL;
  *     const ArgsOption options[] = {
- *         {.name = "model", .type = ARGS_TEXT, .value = &model, .placeholder = "DIR", .help = "a model", .required = true},
- *         {.name = "n", .type = ARGS_INTEGER, .value = &n, .placeholder = "N", .help = "responses", .min = 1, .max = 9},
+ *         {.name = "model", .type = ARGS_TEXT, .value = &model, .placeholder = "DIR", .help = "a model", .required =
+ * true},
+ *         {.name = "n", .type = ARGS_INTEGER, .value = &n, .placeholder = "N", .help = "responses", .min = 1, .max =
+ * 9},
  *         {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print JSON"},
  *     };
  *     const ArgsCommand command = {"eval", "--model DIR [options]", "Measures a model.", options, 3, …};

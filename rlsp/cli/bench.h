@@ -32,23 +32,23 @@ typedef struct BenchRow {
 typedef struct Bench {
     Gpu         *gpu;
     BenchModel   model;
-    WeightFormat weights;   /* of the model's matrices                       */
-    ComputeType  compute;   /* what its products multiply                    */
-    ComputeType  cache;     /* decode: of keys and values                    */
-    uint32_t     lora_rank; /* train: an adapter on the frozen model; 0: all  */
-    bool         recompute; /* train: blocks again in the backward            */
-    double       seconds;   /* measure at least so long                       */
+    WeightFormat weights;                       /* of the model's matrices                       */
+    ComputeType  compute;                       /* what its products multiply                    */
+    ComputeType  cache;                         /* decode: of keys and values                    */
+    uint32_t     lora_rank;                     /* train: an adapter on the frozen model; 0: all  */
+    bool         recompute;                     /* train: blocks again in the backward            */
+    double       seconds;                       /* measure at least so long                       */
     uint32_t     sequences, prompt, new_tokens; /* decode: how many, and tokens of each */
     bool         json, profile;
-    bool         peer;      /* and the same with PyTorch                      */
-    bool         cpu_time;  /* seconds are of CPU time                        */
-    const char  *output;    /* scale: a picture to write; NULL: none          */
-    double       copy_bytes;          /* a second, of a large copy; 0: not measured */
-    double       share;               /* of the row to come, and of what            */
+    bool         peer;       /* and the same with PyTorch                      */
+    bool         cpu_time;   /* seconds are of CPU time                        */
+    const char  *output;     /* scale: a picture to write; NULL: none          */
+    double       copy_bytes; /* a second, of a large copy; 0: not measured */
+    double       share;      /* of the row to come, and of what            */
     const char  *share_of;
     BenchRow     rows[BENCH_ROWS];
     int          row_count;
-    JsonLine     line;      /* the JSON object, while it is being made        */
+    JsonLine     line; /* the JSON object, while it is being made        */
 } Bench;
 
 /* A bench by name. */
@@ -87,8 +87,8 @@ Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error
 /* GFLOP/s of the best large product on this device. */
 Status bench_best_product(Bench *bench, double *gflops, Error *error);
 
-/* Notes the rate for the table; with --peer runs tests/bench/torch_peer.py for `what` ("train", "decode", "ppo") and reports
- * its rate and the ratio of `tokens_per_second` to it, or says that there is no peer here. */
+/* Notes the rate for the table; with --peer runs tests/bench/torch_peer.py for `what` ("train", "decode", "ppo") and
+ * reports its rate and the ratio of `tokens_per_second` to it, or says that there is no peer here. */
 void bench_peer(Bench *bench, const char *what, double tokens_per_second);
 
 /* The best product as a row of the table, beside PyTorch's. */

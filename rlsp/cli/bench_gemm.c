@@ -73,7 +73,7 @@ static Status product_time(Bench *bench, const Product *p, const MatmulVariant *
         const uint32_t repeats = 1 + (uint32_t)((cpu ? 2e8 : 2e11) / flops);
         const uint32_t capped  = repeats < 200 ? repeats : 200;
         status                 = matmul_random_operand(bench->gpu, product.a, compute, 1, error);
-        status                 = status == STATUS_OK ? matmul_random_operand(bench->gpu, product.b, compute, 2, error) : status;
+        status = status == STATUS_OK ? matmul_random_operand(bench->gpu, product.b, compute, 2, error) : status;
         gpu_stream_begin(stream);
         for (uint32_t i = 0; i < capped; i++) {
             matmul(stream, &product);

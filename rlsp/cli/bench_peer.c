@@ -14,7 +14,7 @@ enum { COMMAND_MAX = 3 * 4096, PEER_NAME = 256 };
 static bool find_script(char *path, size_t size)
 {
     static const char *const from_program[] = {"..", "../..", "../../.."};
-    const char              *file = "tests/bench/torch_peer.py";
+    const char              *file           = "tests/bench/torch_peer.py";
     char                     program[2048];
     if (access(file, R_OK) == 0 && getcwd(program, sizeof program) != NULL) {
         snprintf(path, size, "%s/%s", program, file);
@@ -24,7 +24,7 @@ static bool find_script(char *path, size_t size)
     if (length <= 0) {
         return false;
     }
-    program[length] = '\0';
+    program[length]        = '\0';
     *strrchr(program, '/') = '\0';
     for (size_t i = 0; i < sizeof from_program / sizeof *from_program; i++) {
         snprintf(path, size, "%s/%s/%s", program, from_program[i], file);
@@ -56,10 +56,12 @@ static bool run_peer(Bench *bench, const char *script, const char *what, const c
     }
     const ModelConfig *c = &bench->model.config;
     snprintf(command, sizeof command,
-             "%s '%s' %s --shape %u,%u,%u,%u,%u,%u --batch %u --length %u --seconds %g --sequences %u --prompt %u --new %u --device %s%s %s 2>/dev/null",
-             python != NULL && python[0] != '\0' ? python : "python3", script, what, c->hidden_size, c->layers, c->heads, c->kv_heads,
-             c->intermediate_size, c->vocab_size, bench->model.sequences, bench->model.length, bench->seconds, bench->sequences, bench->prompt,
-             bench->new_tokens, gpu_info(bench->gpu)->type == GPU_CPU ? "cpu" : "auto", bench->cpu_time ? " --cpu-time" : "", more);
+             "%s '%s' %s --shape %u,%u,%u,%u,%u,%u --batch %u --length %u --seconds %g --sequences %u --prompt %u "
+             "--new %u --device %s%s %s 2>/dev/null",
+             python != NULL && python[0] != '\0' ? python : "python3", script, what, c->hidden_size, c->layers,
+             c->heads, c->kv_heads, c->intermediate_size, c->vocab_size, bench->model.sequences, bench->model.length,
+             bench->seconds, bench->sequences, bench->prompt, bench->new_tokens,
+             gpu_info(bench->gpu)->type == GPU_CPU ? "cpu" : "auto", bench->cpu_time ? " --cpu-time" : "", more);
     fflush(stdout);
     FILE *output = popen(command, "r");
     if (output == NULL) {
@@ -70,11 +72,12 @@ static bool run_peer(Bench *bench, const char *script, const char *what, const c
 }
 
 /* The number `key` of what the peer finds, and its name; false: `why` there is none. */
-static bool measure(Bench *bench, const char *what, const char *more, const char *key, double *rate, char name[PEER_NAME], char why[PEER_NAME])
+static bool measure(Bench *bench, const char *what, const char *more, const char *key, double *rate,
+                    char name[PEER_NAME], char why[PEER_NAME])
 {
     char   script[4096], line[4096];
     Error  error = {0};
-    cJSON *root = NULL;
+    cJSON *root  = NULL;
     if (!find_script(script, sizeof script)) {
         snprintf(why, PEER_NAME, "tests/bench/torch_peer.py is not here; run from the source directory");
         return false;
@@ -112,7 +115,8 @@ void bench_peer(Bench *bench, const char *what, double tokens_per_second)
         add_row(bench, what, "tokens/s", tokens_per_second, 0);
         return;
     }
-    const bool there = measure(bench, what, bench->compute == COMPUTE_BF16 ? "--dtype autocast" : "", "tokens_per_second", &rate, name, why);
+    const bool there = measure(bench, what, bench->compute == COMPUTE_BF16 ? "--dtype autocast" : "",
+                               "tokens_per_second", &rate, name, why);
     add_row(bench, what, "tokens/s", tokens_per_second, there ? rate : 0);
     if (!there) {
         no_peer(bench, why);
@@ -129,7 +133,7 @@ void bench_peer_product(Bench *bench, double gflops)
 {
     char       name[PEER_NAME], why[PEER_NAME], sizes[64];
     double     rate = 0;
-    const bool cpu = gpu_info(bench->gpu)->type == GPU_CPU;
+    const bool cpu  = gpu_info(bench->gpu)->type == GPU_CPU;
     snprintf(sizes, sizeof sizes, "--sizes %s", cpu ? "512" : "4096,8192");
     const bool there = bench->peer && measure(bench, "gemm", sizes, "gflops", &rate, name, why);
     add_row(bench, "best product, f32", "GFLOP/s", gflops, there ? rate : 0);

@@ -135,7 +135,8 @@ static Status open_models(Bench *bench, PpoBench *b, Error *error)
     s->critic    = b->reference != NULL ? model_new(bench->gpu, &first->config, true, error) : NULL;
     if (s->critic == NULL || model_copy(b->reference, first, error) != STATUS_OK ||
         model_copy(s->critic, first, error) != STATUS_OK ||
-        model_set_compute(b->reference, bench->compute, error) != STATUS_OK || model_set_compute(s->critic, bench->compute, error) != STATUS_OK) {
+        model_set_compute(b->reference, bench->compute, error) != STATUS_OK ||
+        model_set_compute(s->critic, bench->compute, error) != STATUS_OK) {
         return error->status;
     }
     return STATUS_OK;

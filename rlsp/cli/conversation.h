@@ -20,7 +20,7 @@ typedef struct ConversationSetup {
     const ModelConfig  *config;
     const Tokenizer    *tokenizer;
     const ChatTemplate *chat;
-    const char         *system;    /* NULL: none                   */
+    const char         *system; /* NULL: none                   */
     const int32_t      *stops;
     uint32_t            stop_count;
     uint32_t            max_new; /* tokens of an answer at most */
@@ -33,7 +33,6 @@ Status conversation_run(const ConversationSetup *setup, Error *error);
 
 /* The tokens of a single message with what comes before its answer. */
 Status conversation_encode_prompt(const ChatTemplate *chat, const Tokenizer *tokenizer, const char *system,
-                                  const char *prompt, int32_t **ids, size_t *count,
-                                  Error *error);
+                                  const char *prompt, int32_t **ids, size_t *count, Error *error);
 
 #endif

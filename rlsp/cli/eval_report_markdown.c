@@ -243,7 +243,8 @@ static void say_groups(FILE *out, const EvalColumn *column, const EvalSummary *s
     if (column->samples > 1) { /* of one sample both are pass@1 */
         fprintf(out, " pass@%u | maj@%u |", column->samples, column->samples);
     }
-    fprintf(out, " tokens | truncated | answered |\n|---|--:|--:|%s--:|--:|--:|\n", column->samples > 1 ? "--:|--:|" : "");
+    fprintf(out, " tokens | truncated | answered |\n|---|--:|--:|%s--:|--:|--:|\n",
+            column->samples > 1 ? "--:|--:|" : "");
     for (int g = 0; g < summary->group_count; g++) {
         const EvalGroup *group = &summary->groups[g];
         fputs(group->is_level ? "| level " : "| ", out);

@@ -256,9 +256,9 @@ static Status open_device(EvalRun *run, Error *error)
                                                           .resumed = run->begun},
                                              error);
     cli_say_loading("eval", settings->model);
-    run->model             = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
-                                                                   (WeightFormat)settings->weights, error)
-                                              : NULL;
+    run->model = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
+                                                       (WeightFormat)settings->weights, error)
+                                  : NULL;
     if (run->model == NULL || model_set_compute(run->model, (ComputeType)settings->compute, error) != STATUS_OK) {
         return error->status;
     }

@@ -37,10 +37,10 @@ typedef struct EvalSettings {
     int64_t     resamples;
     const char *version, *device, *precision; /* precision: of the weights, the name of `weights` */
     int         weights;                      /* WeightFormat, or WEIGHTS_AS_STORED */
-    const char *products; /* the name of `compute`; NULL: f32                         */
-    int         compute;  /* ComputeType                                              */
-    const char *kv_cache; /* the name of `cache`; NULL: f32                           */
-    int         cache;    /* ComputeType of keys and values                           */
+    const char *products;                     /* the name of `compute`; NULL: f32                         */
+    int         compute;                      /* ComputeType                                              */
+    const char *kv_cache;                     /* the name of `cache`; NULL: f32                           */
+    int         cache;                        /* ComputeType of keys and values                           */
     cJSON      *root;
 } EvalSettings;
 

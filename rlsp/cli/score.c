@@ -27,35 +27,36 @@ typedef struct Scorer {
     GpuArena   *arena;
     GpuSpan     logprob, entropy, lse; /* f32 [max_tokens] */
     uint32_t    max_tokens;
-    float      *host;                  /* logprob, entropy: [2, max_tokens] */
-    int32_t    *rows, *targets;        /* [max_tokens] */
-    uint32_t   *starts;                /* [lines + 1] */
+    float      *host;           /* logprob, entropy: [2, max_tokens] */
+    int32_t    *rows, *targets; /* [max_tokens] */
+    uint32_t   *starts;         /* [lines + 1] */
     JsonLine    line;
 } Scorer;
 
 static Status plan(Scorer *s, Error *error)
 {
-    const ModelConfig *c = &s->model->config;
+    const ModelConfig *c      = &s->model->config;
     const uint32_t     wanted = gpu_info(s->gpu)->type == GPU_CPU ? BATCH_TOKENS_CPU : BATCH_TOKENS_GPU;
-    const uint32_t     total = s->lines.starts[s->lines.count];
-    s->max_tokens = wanted > s->lines.longest ? wanted : s->lines.longest;
-    s->max_tokens = total < s->max_tokens ? total : s->max_tokens;
-    const uint64_t bytes = (uint64_t)s->max_tokens * 4;
+    const uint32_t     total  = s->lines.starts[s->lines.count];
+    s->max_tokens             = wanted > s->lines.longest ? wanted : s->lines.longest;
+    s->max_tokens             = total < s->max_tokens ? total : s->max_tokens;
+    const uint64_t bytes      = (uint64_t)s->max_tokens * 4;
     s->work = workspace_new(s->gpu, c, s->max_tokens, s->max_tokens, s->lines.longest, false, KEEP_ACTIVATIONS, error);
     const bool planned = s->work != NULL && workspace_add_lora(s->work, model_lora_rank(s->model), error) == STATUS_OK;
-    s->batch = planned ? batch_new(s->gpu, c, s->max_tokens, s->max_tokens, s->max_tokens, error) : NULL;
-    s->arena = s->batch != NULL ? gpu_arena_new(s->gpu, "scores", GPU_MEMORY_DEVICE, 3 * gpu_align(bytes), error) : NULL;
-    s->stream = s->arena != NULL ? gpu_stream_new(s->gpu, error) : NULL;
-    s->host = malloc(2 * bytes);
-    s->rows = malloc(bytes);
+    s->batch           = planned ? batch_new(s->gpu, c, s->max_tokens, s->max_tokens, s->max_tokens, error) : NULL;
+    s->arena =
+        s->batch != NULL ? gpu_arena_new(s->gpu, "scores", GPU_MEMORY_DEVICE, 3 * gpu_align(bytes), error) : NULL;
+    s->stream  = s->arena != NULL ? gpu_stream_new(s->gpu, error) : NULL;
+    s->host    = malloc(2 * bytes);
+    s->rows    = malloc(bytes);
     s->targets = malloc(bytes);
-    s->starts = malloc(((size_t)s->lines.count + 1) * sizeof *s->starts);
+    s->starts  = malloc(((size_t)s->lines.count + 1) * sizeof *s->starts);
     if (s->stream == NULL || s->host == NULL || s->rows == NULL || s->targets == NULL || s->starts == NULL) {
         return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory");
     }
     s->logprob = gpu_arena_take(s->arena, bytes);
     s->entropy = gpu_arena_take(s->arena, bytes);
-    s->lse = gpu_arena_take(s->arena, bytes);
+    s->lse     = gpu_arena_take(s->arena, bytes);
     return STATUS_OK;
 }
 
@@ -90,10 +91,10 @@ static Status score_some(Scorer *s, uint32_t first, uint32_t end, Error *error)
     const uint32_t begin = s->lines.starts[first], tokens = s->lines.starts[end] - begin;
     const int32_t *ids = s->lines.ids + begin;
     for (uint32_t i = first; i < end; i++) {
-        s->starts[i - first] = s->lines.starts[i] - begin;
+        s->starts[i - first]     = s->lines.starts[i] - begin;
         s->starts[i - first + 1] = s->lines.starts[i + 1] - begin;
         for (uint32_t t = s->starts[i - first]; t < s->starts[i - first + 1]; t++) {
-            s->rows[t] = (int32_t)t;
+            s->rows[t]    = (int32_t)t;
             s->targets[t] = t + 1 < s->starts[i - first + 1] ? ids[t + 1] : -1;
         }
     }
@@ -123,25 +124,31 @@ static Status score(Scorer *s, Error *error)
     char        path[4096];
     snprintf(path, sizeof path, "%s/config.json", s->model_path);
     Status status = model_check_directory(s->model_path, error);
-    status = status == STATUS_OK ? model_config_read(&config, path, error) : status;
+    status        = status == STATUS_OK ? model_config_read(&config, path, error) : status;
     if (status == STATUS_OK) {
         status = token_lines_read(&s->lines, stdin, "stdin", config.vocab_size, config.max_positions, error);
     }
     if (status != STATUS_OK || s->lines.count == 0) {
         return status;
     }
-    s->gpu = cli_open_device(&(CliDevice){.command = "score", .options = {.select = s->device, .validate = s->validate}, .kernels = s->kernels, .compute = (ComputeType)s->compute}, error);
+    s->gpu = cli_open_device(&(CliDevice){.command = "score",
+                                          .options = {.select = s->device, .validate = s->validate},
+                                          .kernels = s->kernels,
+                                          .compute = (ComputeType)s->compute},
+                             error);
     cli_say_loading("score", s->model_path);
-    s->model = s->gpu != NULL ? model_load_adapted(s->gpu, s->model_path, s->adapter_path, (WeightFormat)s->weights, error) : NULL;
-    status = s->model != NULL ? model_set_compute(s->model, (ComputeType)s->compute, error) : error->status;
-    status = status == STATUS_OK ? plan(s, error) : status;
+    s->model = s->gpu != NULL
+                   ? model_load_adapted(s->gpu, s->model_path, s->adapter_path, (WeightFormat)s->weights, error)
+                   : NULL;
+    status   = s->model != NULL ? model_set_compute(s->model, (ComputeType)s->compute, error) : error->status;
+    status   = status == STATUS_OK ? plan(s, error) : status;
     for (uint32_t first = 0; first < s->lines.count && status == STATUS_OK;) {
         uint32_t end = first + 1;
         while (end < s->lines.count && s->lines.starts[end + 1] - s->lines.starts[first] <= s->max_tokens) {
             end++;
         }
         status = score_some(s, first, end, error);
-        first = end;
+        first  = end;
     }
     if (status == STATUS_OK && gpu_validation_count(s->gpu) > 0) {
         status = error_set(error, STATUS_FAILED, "validation: %s", gpu_validation_first(s->gpu));
@@ -167,25 +174,59 @@ static void scorer_free(Scorer *s)
 
 int cli_score(int argc, char **argv)
 {
-    Scorer           s = {.temperature = 1, .weights = WEIGHTS_AS_STORED};
+    Scorer           s         = {.temperature = 1, .weights = WEIGHTS_AS_STORED};
     const ArgsOption options[] = {
-        {.name = "model", .type = ARGS_TEXT, .value = &s.model_path, .placeholder = "DIR", .help = "a Hugging Face model directory", .required = true},
-        {.name = "adapter", .type = ARGS_TEXT, .value = &s.adapter_path, .placeholder = "DIR", .help = "a PEFT adapter (LoRA) of that model"},
-        {.name = "weights", .type = ARGS_CHOICE, .value = &s.weights, .placeholder = "W", .help = CLI_WEIGHTS_HELP, .choices = weights_names},
-        {.name = "precision", .type = ARGS_CHOICE, .value = &s.compute, .placeholder = "P", .help = CLI_PRECISION_HELP, .choices = compute_type_names},
-        {.name = "temperature", .type = ARGS_REAL, .value = &s.temperature, .placeholder = "X", .help = "of the softmax (1)", .min = 1e-3, .max = 1000},
-        {.name = "device", .type = ARGS_TEXT, .value = &s.device, .placeholder = "N", .help = "a device's number or part of its name (rlsp devices)"},
-        {.name = "kernels", .type = ARGS_CHOICE, .value = &s.kernels, .placeholder = "K", .help = CLI_KERNELS_HELP, .choices = run_kernels_names},
+        {.name        = "model",
+         .type        = ARGS_TEXT,
+         .value       = &s.model_path,
+         .placeholder = "DIR",
+         .help        = "a Hugging Face model directory",
+         .required    = true},
+        {.name        = "adapter",
+         .type        = ARGS_TEXT,
+         .value       = &s.adapter_path,
+         .placeholder = "DIR",
+         .help        = "a PEFT adapter (LoRA) of that model"},
+        {.name        = "weights",
+         .type        = ARGS_CHOICE,
+         .value       = &s.weights,
+         .placeholder = "W",
+         .help        = CLI_WEIGHTS_HELP,
+         .choices     = weights_names},
+        {.name        = "precision",
+         .type        = ARGS_CHOICE,
+         .value       = &s.compute,
+         .placeholder = "P",
+         .help        = CLI_PRECISION_HELP,
+         .choices     = compute_type_names},
+        {.name        = "temperature",
+         .type        = ARGS_REAL,
+         .value       = &s.temperature,
+         .placeholder = "X",
+         .help        = "of the softmax (1)",
+         .min         = 1e-3,
+         .max         = 1000},
+        {.name        = "device",
+         .type        = ARGS_TEXT,
+         .value       = &s.device,
+         .placeholder = "N",
+         .help        = "a device's number or part of its name (rlsp devices)"},
+        {.name        = "kernels",
+         .type        = ARGS_CHOICE,
+         .value       = &s.kernels,
+         .placeholder = "K",
+         .help        = CLI_KERNELS_HELP,
+         .choices     = run_kernels_names},
         {.name = "json", .type = ARGS_FLAG, .value = &s.json, .help = "nothing more: the output is JSON as it is"},
         {.name = "validate", .type = ARGS_FLAG, .value = &s.validate, .help = "run under the Khronos validation layer"},
     };
     const ArgsCommand command = {
-        .name = "score",
+        .name  = "score",
         .usage = "--model DIR [--adapter DIR] [--temperature X] < lines.jsonl",
         .summary = "Reads {\"ids\": […]} lines and writes for each, in order, {\"logprobs\": […], \"entropy\": […]}:\n"
                    "the log-probability of token t + 1 at position t (one fewer than ids), and the entropy\n"
                    "of the prediction at every position, in nats.",
-        .options = options,
+        .options      = options,
         .option_count = sizeof options / sizeof *options,
     };
     int exit_code;

@@ -15,22 +15,22 @@ static Status make_room(TokenLines *lines, size_t more, Error *error)
     }
     if (used + more > lines->id_capacity || lines->ids == NULL) {
         const size_t capacity = 2 * (used + more) + 1024;
-        int32_t     *grown = realloc(lines->ids, capacity * sizeof *grown);
+        int32_t     *grown    = realloc(lines->ids, capacity * sizeof *grown);
         if (grown == NULL) {
             return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory with %zu tokens", used);
         }
-        lines->ids = grown;
+        lines->ids         = grown;
         lines->id_capacity = capacity;
     }
     if ((size_t)lines->count + 2 > lines->line_capacity) {
         const size_t capacity = 2 * lines->line_capacity + 64;
-        uint32_t    *grown = realloc(lines->starts, capacity * sizeof *grown);
+        uint32_t    *grown    = realloc(lines->starts, capacity * sizeof *grown);
         if (grown == NULL) {
             return error_set(error, STATUS_OUT_OF_MEMORY, "out of memory with %u lines", lines->count);
         }
-        lines->starts = grown;
+        lines->starts        = grown;
         lines->line_capacity = capacity;
-        lines->starts[0] = 0;
+        lines->starts[0]     = 0;
     }
     return STATUS_OK;
 }
@@ -42,7 +42,7 @@ Status token_lines_add(TokenLines *lines, const int32_t *ids, size_t count, Erro
         const uint32_t at = lines->starts[lines->count];
         memcpy(lines->ids + at, ids, count * sizeof *ids);
         lines->starts[++lines->count] = at + (uint32_t)count;
-        lines->longest = count > lines->longest ? (uint32_t)count : lines->longest;
+        lines->longest                = count > lines->longest ? (uint32_t)count : lines->longest;
     }
     return status;
 }
@@ -65,21 +65,21 @@ static Status add_line(TokenLines *lines, const JsonObject *line, uint32_t vocab
     int32_t *to = lines->ids + lines->starts[lines->count];
     for (const cJSON *item = list->child; item != NULL && status == STATUS_OK; item = item->next) {
         int64_t id = 0;
-        status = json_integer(item, line->file, "key 'ids'", 0, (int64_t)vocab - 1, &id, error);
-        *to++ = (int32_t)id;
+        status     = json_integer(item, line->file, "key 'ids'", 0, (int64_t)vocab - 1, &id, error);
+        *to++      = (int32_t)id;
     }
     if (status == STATUS_OK) {
         lines->count++;
         lines->starts[lines->count] = (uint32_t)(to - lines->ids);
-        lines->longest = count > lines->longest ? (uint32_t)count : lines->longest;
+        lines->longest              = count > lines->longest ? (uint32_t)count : lines->longest;
     }
     return status;
 }
 
 Status token_lines_read(TokenLines *lines, FILE *file, const char *name, uint32_t vocab, uint32_t most, Error *error)
 {
-    *lines = (TokenLines){0};
-    InputLines input = {.file = file, .name = name};
+    *lines            = (TokenLines){0};
+    InputLines input  = {.file = file, .name = name};
     Status     status = make_room(lines, 0, error);
     while (status == STATUS_OK && input_lines_next(&input, error)) {
         cJSON     *root;

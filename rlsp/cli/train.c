@@ -19,8 +19,8 @@
 
 static volatile sig_atomic_t stop_requested;
 
-/* The first Ctrl-C (or SIGTERM) finishes the step and saves; the second ends the program now. A terminal that closes asks
- * for the first only, however often: its shell and the system both say so. */
+/* The first Ctrl-C (or SIGTERM) finishes the step and saves; the second ends the program now. A terminal that closes
+ * asks for the first only, however often: its shell and the system both say so. */
 static void on_stop(int number)
 {
     if (stop_requested && number != SIGHUP) {
@@ -29,8 +29,8 @@ static void on_stop(int number)
     if (stop_requested) {
         return;
     }
-    stop_requested = 1;
-    static const char text[] = "\nrlsp: finishing this step, then saving (again: stop now, without saving)\n";
+    stop_requested            = 1;
+    static const char text[]  = "\nrlsp: finishing this step, then saving (again: stop now, without saving)\n";
     ssize_t           written = write(2, text, sizeof text - 1);
     (void)written;
 }
@@ -40,7 +40,7 @@ static void catch_signals(void)
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_stop;
-    action.sa_flags = SA_RESTART;
+    action.sa_flags   = SA_RESTART;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     struct sigaction hang_up;
@@ -52,7 +52,7 @@ static void catch_signals(void)
 /* What one `rlsp train` does, in whichever process. */
 typedef struct Trainer {
     SessionOptions    session;
-    const char       *run;      /* directory                                   */
+    const char       *run; /* directory                                   */
     bool              profile, detach, json;
     Progress         *progress; /* NULL: no lines                              */
     uint64_t          cursor;   /* in the ring of events                       */
@@ -133,9 +133,10 @@ static Status train(Trainer *trainer, Error *error)
 
 static void say_what_is_there(const char *run)
 {
-    char      *best = path_join(run, "checkpoints/best");
+    char      *best     = path_join(run, "checkpoints/best");
     const bool has_best = best != NULL && file_exists(best);
-    fprintf(stderr, "rlsp train: done; the model is %s/checkpoints/%s, and rlsp watch %s shows the run\n", run, has_best ? "best" : "last", run);
+    fprintf(stderr, "rlsp train: done; the model is %s/checkpoints/%s, and rlsp watch %s shows the run\n", run,
+            has_best ? "best" : "last", run);
     free(best);
 }
 
@@ -144,7 +145,7 @@ static int train_here(Trainer *trainer, Error *error)
 {
     catch_signals();
     trainer->progress = trainer->json ? NULL : progress_new(stderr, isatty(2) == 1);
-    Status status = train(trainer, error);
+    Status status     = train(trainer, error);
     progress_free(trainer->progress);
     control_free(trainer->session.control);
     if (status != STATUS_OK) {
@@ -159,13 +160,13 @@ static int train_here(Trainer *trainer, Error *error)
 static int train_child(const TrainChild *child, void *user)
 {
     Trainer *trainer = user;
-    Error    error = {0};
+    Error    error   = {0};
     catch_signals();
-    trainer->json = false; /* what is printed here is for the log */
-    trainer->child = child;
+    trainer->json            = false; /* what is printed here is for the log */
+    trainer->child           = child;
     trainer->session.control = control_new(child->control);
-    Status status = trainer->session.control != NULL ? train(trainer, &error)
-                                                     : error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory");
+    Status status            = trainer->session.control != NULL ? train(trainer, &error)
+                                                                : error_set(&error, STATUS_OUT_OF_MEMORY, "out of memory");
     control_free(trainer->session.control);
     if (status != STATUS_OK) {
         fprintf(stderr, "rlsp train: %s\n", error.text);
@@ -212,15 +213,19 @@ static int train_shown(Trainer *trainer, Error *error)
         return train_process_finish(&process, trainer->run, false);
     }
     DashboardEnd           end;
-    const DashboardOptions options = {.runs = &trainer->run, .run_count = 1, .control = process.control, .output = process.output, .child = process.pid};
+    const DashboardOptions options = {.runs      = &trainer->run,
+                                      .run_count = 1,
+                                      .control   = process.control,
+                                      .output    = process.output,
+                                      .child     = process.pid};
     if (dashboard_run(&options, &end, error) != STATUS_OK) {
         fprintf(stderr, "rlsp train: a line per step instead of the dashboard: %s\n", error->text);
         train_process_follow(&process, trainer->run);
         return train_process_finish(&process, trainer->run, false);
     }
     if (end == DASHBOARD_DETACHED) {
-        fprintf(stderr, "rlsp train: pid %ld trains on; rlsp watch %s shows it, kill %ld stops it after saving\n", (long)process.pid, trainer->run,
-                (long)process.pid);
+        fprintf(stderr, "rlsp train: pid %ld trains on; rlsp watch %s shows it, kill %ld stops it after saving\n",
+                (long)process.pid, trainer->run, (long)process.pid);
         train_process_leave(&process);
         return 0;
     }
@@ -233,30 +238,76 @@ static int train_shown(Trainer *trainer, Error *error)
 
 int cli_train(int argc, char **argv)
 {
-    const char *config_path = NULL, *out = NULL, *resume = NULL, *device = NULL;
-    bool        batch = false, detach = false, profile = false, validate = false, json = false;
-    int64_t     control = -1;
-    ArgsList    sets = {0};
+    const char      *config_path = NULL, *out = NULL, *resume = NULL, *device = NULL;
+    bool             batch = false, detach = false, profile = false, validate = false, json = false;
+    int64_t          control   = -1;
+    ArgsList         sets      = {0};
     const ArgsOption options[] = {
-        {.name = "config", .type = ARGS_TEXT, .value = &config_path, .placeholder = "F", .help = "the run's config (JSON)"},
-        {.name = "set", .type = ARGS_LIST, .value = &sets, .placeholder = "a.b=v", .help = "overrides a key of the config; may be given several times"},
-        {.name = "out", .type = ARGS_TEXT, .value = &out, .placeholder = "DIR", .help = "run directory (default: runs/NAME)"},
-        {.name = "resume", .type = ARGS_TEXT, .value = &resume, .placeholder = "DIR", .help = "goes on with a run from its last checkpoint"},
-        {.name = "device", .type = ARGS_TEXT, .value = &device, .placeholder = "N", .help = "index or part of a name, see 'rlsp devices'"},
-        {.name = "batch", .type = ARGS_FLAG, .value = &batch, .help = "one line per step instead of the dashboard, as where there is no terminal"},
-        {.name = "detach", .type = ARGS_FLAG, .value = &detach, .help = "trains in the background: prints the run's directory and process id, and returns"},
-        {.name = "control", .type = ARGS_INTEGER, .value = &control, .placeholder = "FD", .help = "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop", .min = 0, .max = 1 << 20},
-        {.name = "profile", .type = ARGS_FLAG, .value = &profile, .help = "times every kernel and prints a table at the end; no dashboard"},
-        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "every event as a line of JSON on stdout, as in events.jsonl; no dashboard. With --detach: the run and its process id"},
-        {.name = "validate", .type = ARGS_FLAG, .value = &validate, .help = "runs under the Vulkan validation layer and fails if it said anything"},
+        {.name        = "config",
+         .type        = ARGS_TEXT,
+         .value       = &config_path,
+         .placeholder = "F",
+         .help        = "the run's config (JSON)"},
+        {.name        = "set",
+         .type        = ARGS_LIST,
+         .value       = &sets,
+         .placeholder = "a.b=v",
+         .help        = "overrides a key of the config; may be given several times"},
+        {.name        = "out",
+         .type        = ARGS_TEXT,
+         .value       = &out,
+         .placeholder = "DIR",
+         .help        = "run directory (default: runs/NAME)"},
+        {.name        = "resume",
+         .type        = ARGS_TEXT,
+         .value       = &resume,
+         .placeholder = "DIR",
+         .help        = "goes on with a run from its last checkpoint"},
+        {.name        = "device",
+         .type        = ARGS_TEXT,
+         .value       = &device,
+         .placeholder = "N",
+         .help        = "index or part of a name, see 'rlsp devices'"},
+        {.name  = "batch",
+         .type  = ARGS_FLAG,
+         .value = &batch,
+         .help  = "one line per step instead of the dashboard, as where there is no terminal"},
+        {.name  = "detach",
+         .type  = ARGS_FLAG,
+         .value = &detach,
+         .help  = "trains in the background: prints the run's directory and process id, and returns"},
+        {.name        = "control",
+         .type        = ARGS_INTEGER,
+         .value       = &control,
+         .placeholder = "FD",
+         .help =
+             "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop",
+         .min = 0,
+         .max = 1 << 20},
+        {.name  = "profile",
+         .type  = ARGS_FLAG,
+         .value = &profile,
+         .help  = "times every kernel and prints a table at the end; no dashboard"},
+        {.name  = "json",
+         .type  = ARGS_FLAG,
+         .value = &json,
+         .help  = "every event as a line of JSON on stdout, as in events.jsonl; no dashboard. With --detach: the run "
+                  "and its process id"},
+        {.name  = "validate",
+         .type  = ARGS_FLAG,
+         .value = &validate,
+         .help  = "runs under the Vulkan validation layer and fails if it said anything"},
     };
-    const ArgsCommand command = {.name = "train",
-                                 .usage = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",
-                                 .summary = "Trains a model: the stages (sft, rl) that a config lists. In a terminal the dashboard shows it (? lists its\n"
-                                            "keys), and the trainer is a process of its own that goes on if the terminal closes. With --batch, Ctrl-C, or a\n"
-                                            "terminal that closes, finishes the step, saves and exits 130; nohup keeps it from the latter.",
-                                 .options = options,
-                                 .option_count = sizeof options / sizeof *options};
+    const ArgsCommand command = {
+        .name    = "train",
+        .usage   = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",
+        .summary = "Trains a model: the stages (sft, rl) that a config lists. In a terminal the dashboard shows it (? "
+                   "lists its\n"
+                   "keys), and the trainer is a process of its own that goes on if the terminal closes. With --batch, "
+                   "Ctrl-C, or a\n"
+                   "terminal that closes, finishes the step, saves and exits 130; nohup keeps it from the latter.",
+        .options = options,
+        .option_count = sizeof options / sizeof *options};
     int exit_code;
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
@@ -276,16 +327,26 @@ int cli_train(int argc, char **argv)
         out = out != NULL ? out : default_out;
     }
     if (detach && (control >= 0 || profile)) {
-        error_set(&error, STATUS_BAD_INPUT, "--detach leaves nobody who could give --control or read --profile; leave it out");
+        error_set(&error, STATUS_BAD_INPUT,
+                  "--detach leaves nobody who could give --control or read --profile; leave it out");
         return args_fail(&command, &error);
     }
     if (control >= 0 && fcntl((int)control, F_GETFD) < 0) {
-        error_set(&error, STATUS_BAD_INPUT, "--control %lld is no open descriptor; open one, as in '--control 3 3<pipe'", (long long)control);
+        error_set(&error, STATUS_BAD_INPUT,
+                  "--control %lld is no open descriptor; open one, as in '--control 3 3<pipe'", (long long)control);
         return args_fail(&command, &error);
     }
     Trainer trainer = {.run = resume != NULL ? resume : out, .profile = profile, .detach = detach, .json = json};
-    trainer.session = (SessionOptions){.config = config_path != NULL ? &config : NULL, .out = out, .resume = resume, .device = device,
-                                       .profile = profile, .validate = validate, .stop = &stop_requested, .say = say, .on_step = follow, .user = &trainer};
+    trainer.session = (SessionOptions){.config   = config_path != NULL ? &config : NULL,
+                                       .out      = out,
+                                       .resume   = resume,
+                                       .device   = device,
+                                       .profile  = profile,
+                                       .validate = validate,
+                                       .stop     = &stop_requested,
+                                       .say      = say,
+                                       .on_step  = follow,
+                                       .user     = &trainer};
     if (detach) {
         return train_detached(&trainer, &error);
     }

@@ -64,7 +64,8 @@ static double unix_time(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-Status train_process_start(TrainProcess *process, int (*body)(const TrainChild *child, void *user), void *user, Error *error)
+Status train_process_start(TrainProcess *process, int (*body)(const TrainChild *child, void *user), void *user,
+                           Error *error)
 {
     enum { CONTROL, OUTPUT, REPORT };
     int    pipes[3][2];
@@ -74,7 +75,7 @@ Status train_process_start(TrainProcess *process, int (*body)(const TrainChild *
     }
     fflush(NULL);
     const double started = unix_time();
-    const pid_t pid = fork();
+    const pid_t  pid     = fork();
     if (pid < 0) {
         for (int i = 0; i < 3; i++) {
             close_both(pipes[i]);
@@ -93,8 +94,11 @@ Status train_process_start(TrainProcess *process, int (*body)(const TrainChild *
     close(pipes[CONTROL][READ_END]);
     close(pipes[OUTPUT][WRITE_END]);
     close(pipes[REPORT][WRITE_END]);
-    *process = (TrainProcess){.pid = pid, .control = pipes[CONTROL][WRITE_END], .output = pipes[OUTPUT][READ_END],
-                              .report = pipes[REPORT][READ_END], .started = started};
+    *process = (TrainProcess){.pid     = pid,
+                              .control = pipes[CONTROL][WRITE_END],
+                              .output  = pipes[OUTPUT][READ_END],
+                              .report  = pipes[REPORT][READ_END],
+                              .started = started};
     return STATUS_OK;
 }
 
@@ -118,8 +122,8 @@ static void pass_signals(const TrainProcess *process, Passing *old)
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = pass_on;
-    action.sa_flags = SA_RESTART;
-    trainer = (sig_atomic_t)process->pid;
+    action.sa_flags   = SA_RESTART;
+    trainer           = (sig_atomic_t)process->pid;
     sigaction(SIGINT, &action, &old->interrupt);
     sigaction(SIGTERM, &action, &old->terminate);
 }
@@ -158,7 +162,7 @@ bool train_process_ready(TrainProcess *process)
         if (wanted[0].revents != 0) { /* a byte at a time: what comes after the line is for later */
             char          byte;
             const ssize_t got = read(process->report, &byte, 1);
-            ended = got == 0 || (got == 1 && byte != ready_line[seen]);
+            ended             = got == 0 || (got == 1 && byte != ready_line[seen]);
             seen += got == 1;
             ready = !ended && seen == sizeof ready_line - 1;
         }
@@ -172,11 +176,11 @@ bool train_process_ready(TrainProcess *process)
 void train_process_follow(TrainProcess *process, const char *run)
 {
     Passing       old;
-    char         *path = path_join(run, "events.jsonl");
-    EventReader  *reader = path != NULL ? event_reader_open(path, NULL) : NULL;
+    char         *path     = path_join(run, "events.jsonl");
+    EventReader  *reader   = path != NULL ? event_reader_open(path, NULL) : NULL;
     Progress     *progress = progress_new(stderr, isatty(2) == 1);
-    struct pollfd wanted = {.fd = process->output, .events = POLLIN};
-    bool          more = true;
+    struct pollfd wanted   = {.fd = process->output, .events = POLLIN};
+    bool          more     = true;
     pass_signals(process, &old);
     while (more) {
         more = poll(&wanted, 1, FOLLOW_MS) <= 0 || copy_output(process);
@@ -212,8 +216,8 @@ int train_process_finish(TrainProcess *process, const char *run, bool say)
         reaped = waitpid(process->pid, &status, 0);
     } while (reaped < 0 && errno == EINTR);
     keep_signals(&old);
-    const ssize_t got = read(process->report, why, sizeof why - 1); /* its other end is closed: no waiting */
-    why[got > 0 ? got : 0] = '\0';
+    const ssize_t got       = read(process->report, why, sizeof why - 1); /* its other end is closed: no waiting */
+    why[got > 0 ? got : 0]  = '\0';
     why[strcspn(why, "\n")] = '\0';
     train_process_leave(process);
     if (reaped < 0) {
@@ -221,7 +225,9 @@ int train_process_finish(TrainProcess *process, const char *run, bool say)
         return 1;
     }
     if (WIFSIGNALED(status)) {
-        fprintf(stderr, "rlsp train: the trainer was ended by signal %d (%s); rlsp train --resume %s goes on from the last checkpoint\n",
+        fprintf(stderr,
+                "rlsp train: the trainer was ended by signal %d (%s); rlsp train --resume %s goes on from the last "
+                "checkpoint\n",
                 WTERMSIG(status), strsignal(WTERMSIG(status)), run);
         return 1;
     }
@@ -239,7 +245,10 @@ static void report(const TrainChild *child, const char *text)
     (void)put; /* whoever started it may have gone */
 }
 
-void train_child_ready(const TrainChild *child) { report(child, ready_line); }
+void train_child_ready(const TrainChild *child)
+{
+    report(child, ready_line);
+}
 
 void train_child_ends(const TrainChild *child, const char *text)
 {
@@ -251,7 +260,7 @@ void train_child_ends(const TrainChild *child, const char *text)
 void train_child_print_to_log(const char *run)
 {
     char     *path = path_join(run, "log.txt");
-    const int log = path != NULL ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+    const int log  = path != NULL ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
     if (log >= 0) {
         dup2(log, 1);
         dup2(log, 2);

@@ -8,10 +8,10 @@
  *         exit_code = train_process_finish(&process, run, true);
  *     }
  *
- * Fork before anything that starts threads or opens a device. The trainer is the leader of a session of its own: no key,
- * no closed terminal and no crash of the process that started it reaches it. It reads nothing, and what it
- * prints goes to a pipe; what nobody reads from there is lost, never waited for. It reports through a second pipe
- * when its run is open, and why it ended.
+ * Fork before anything that starts threads or opens a device. The trainer is the leader of a session of its own: no
+ * key, no closed terminal and no crash of the process that started it reaches it. It reads nothing, and what it prints
+ * goes to a pipe; what nobody reads from there is lost, never waited for. It reports through a second pipe when its run
+ * is open, and why it ended.
  */
 #ifndef RLSP_CLI_TRAIN_PROCESS_H
 #define RLSP_CLI_TRAIN_PROCESS_H
@@ -22,10 +22,10 @@
 #include "engine/error.h"
 
 typedef struct TrainProcess {
-    pid_t pid;
-    int   control; /* for control_send                          */
-    int   output;  /* what the trainer prints; end of file when it ends */
-    int   report;  /* train_process_ready and _finish read it   */
+    pid_t  pid;
+    int    control; /* for control_send                          */
+    int    output;  /* what the trainer prints; end of file when it ends */
+    int    report;  /* train_process_ready and _finish read it   */
     double started; /* Unix time */
 } TrainProcess;
 
@@ -36,13 +36,15 @@ typedef struct TrainChild {
 } TrainChild;
 
 /* Forks; the trainer runs `body` and exits with what it returns. */
-Status train_process_start(TrainProcess *process, int (*body)(const TrainChild *child, void *user), void *user, Error *error);
+Status train_process_start(TrainProcess *process, int (*body)(const TrainChild *child, void *user), void *user,
+                           Error *error);
 
-/* Waits until the trainer has opened its run; false if it ended before. Meanwhile what it prints is copied to stderr, and
- * SIGINT and SIGTERM are passed on to it. */
+/* Waits until the trainer has opened its run; false if it ended before. Meanwhile what it prints is copied to stderr,
+ * and SIGINT and SIGTERM are passed on to it. */
 bool train_process_ready(TrainProcess *process);
 
-/* Shows what the run does from its start here on, as lines on stderr, until the trainer ends, with what it prints between them; signals as above. */
+/* Shows what the run does from its start here on, as lines on stderr, until the trainer ends, with what it prints
+ * between them; signals as above. */
 void train_process_follow(TrainProcess *process, const char *run);
 
 /* Waits for the trainer's end and gives its exit code, 1 if a signal ended it; stderr is told about that. `say`: also

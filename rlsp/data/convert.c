@@ -284,7 +284,7 @@ static Status write_files(Work *work, Error *error)
     AtomicFile *held_out = out != NULL && convert->held_out != NULL ? atomic_file_open(convert->held_out, error) : NULL;
     const bool  open     = out != NULL && (held_out != NULL || convert->held_out == NULL);
     Status      status   = open ? write_rows(work, out, held_out, error) : error->status;
-    status = status == STATUS_OK ? atomic_file_sync(out, error) : status;
+    status               = status == STATUS_OK ? atomic_file_sync(out, error) : status;
     if (status == STATUS_OK && held_out != NULL) { /* both or none */
         status   = atomic_file_commit(held_out, error);
         held_out = NULL;

@@ -87,7 +87,8 @@ Status data_exclude(DataExcluded *excluded, const char *path, const DataRules *r
     for (uint64_t i = 0; status == STATUS_OK && i < record_file_count(file); i++) {
         DataFault fault;
         status = record_read(file, i, &record, error);
-        status = status == STATUS_OK ? data_row_read(&(DataForms){.form = DATA_AUTO}, &record, &row, &fault, error) : status;
+        status =
+            status == STATUS_OK ? data_row_read(&(DataForms){.form = DATA_AUTO}, &record, &row, &fault, error) : status;
         if (status == STATUS_OK && fault == DATA_NO_PROBLEM) {
             status = error_set(error, STATUS_BAD_INPUT, "%s: no problem under a usual name, so it cannot be excluded",
                                record.where);

@@ -2,9 +2,8 @@
  *
  *     DataRow   row = {0};
  *     DataFault fault;
- *     if (data_row_read(&(DataForms){.form = DATA_AUTO}, &record, &row, &fault, &error) != STATUS_OK) … // no line of that kind
- *     if (fault == DATA_FINE) …row.problem, row.answer…
- *     data_row_free(&row);
+ *     if (data_row_read(&(DataForms){.form = DATA_AUTO}, &record, &row, &fault, &error) != STATUS_OK) … // no line of
+ * that kind if (fault == DATA_FINE) …row.problem, row.answer… data_row_free(&row);
  *
  * Forms:
  *   math      {"problem", "solution" with its answer in \boxed{}, "level": "Level 5", "type"}; also with an "answer",

@@ -59,8 +59,8 @@ Status eval_response_statistics(EvalResult *result, const EvalSample *samples, u
 double eval_pass_at(const EvalSample *samples, uint32_t problems, uint32_t n, uint32_t k);
 
 /* The sample, of n of one problem, whose answer the majority gives; -1: none gives an answer. Which answers are the
- * same the task decides (same.h). Among equally frequent ones the first seen wins. One that is too long to be kept whole
- * (TASK_ANSWER_BYTES) has no vote. Fails only for want of memory. */
+ * same the task decides (same.h). Among equally frequent ones the first seen wins. One that is too long to be kept
+ * whole (TASK_ANSWER_BYTES) has no vote. Fails only for want of memory. */
 Status eval_majority(const EvalSample *samples, uint32_t n, const Task *task, int64_t *winner, Error *error);
 
 /* The result as event fields, `prefix` before each name ("greedy_"); returns the number written.

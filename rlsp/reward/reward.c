@@ -40,7 +40,8 @@ Status reward_config_check(const RewardConfig *config, Error *error)
                          "reward.remote.mode: the authors' formula (reward.explore.compat) has no place for it");
     }
     if (config->explore.until_hit + config->explore.verified > 0 && kind != EXPLORE_EFFORT) {
-        return error_set(error, STATUS_BAD_INPUT, "reward.explore.%s: only for kind effort; set it to false, or reward.explore.kind to effort",
+        return error_set(error, STATUS_BAD_INPUT,
+                         "reward.explore.%s: only for kind effort; set it to false, or reward.explore.kind to effort",
                          config->explore.until_hit ? "until_hit" : "verified");
     }
     if (!(config->repetition_max_share >= 0 && config->repetition_max_share <= 1)) {

@@ -72,11 +72,11 @@ typedef struct RewardConfig {
 } RewardConfig;
 
 typedef struct RewardInput {
-    const char *response;         /* text, without special tokens */
-    size_t      length;           /* bytes                        */
-    const char *end;              /* for compat: text of the token that ended the response; NULL where it is truncated */
-    size_t      end_length;       /* bytes                        */
-    uint32_t    response_tokens;  /* with <eos>             */
+    const char *response;        /* text, without special tokens */
+    size_t      length;          /* bytes                        */
+    const char *end;             /* for compat: text of the token that ended the response; NULL where it is truncated */
+    size_t      end_length;      /* bytes                        */
+    uint32_t    response_tokens; /* with <eos>             */
     uint32_t    reasoning_tokens; /* tokens before the judged box, for before_box (find its byte with
                                      task_verify: box_offset)                            */
     uint32_t max_tokens;          /* the limit of generation */
@@ -122,9 +122,10 @@ Status reward_config_check(const RewardConfig *config, Error *error);
  * compat (PAPER.md section 2, the authors' reward server): the *first* \boxed{…}
  * with at most one level of braces inside; -0.5 without one, else 1 or 0; if c is
  * not 0, minus c / (characters before the box / 4), or of the whole response where
- * there is no box, its end token's text ("<|eot_id|>") included, which their server sees; with a judge 0.8 times this plus 0.2 times the grade; division by zero gives 0 for the whole reward;
- * weights, gate and the other options play no part; clip does. Characters are code points, white space around the
- * response is cut off first. The answer is judged by the task. */
+ * there is no box, its end token's text ("<|eot_id|>") included, which their server sees; with a judge 0.8 times this
+ * plus 0.2 times the grade; division by zero gives 0 for the whole reward; weights, gate and the other options play no
+ * part; clip does. Characters are code points, white space around the response is cut off first. The answer is judged
+ * by the task. */
 void reward_compute(const RewardConfig *config, const Task *task, const Problem *problem, const RewardInput *input,
                     RewardParts *parts);
 

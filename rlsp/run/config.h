@@ -42,8 +42,12 @@ enum {
 
 typedef enum RunStage { STAGE_SFT, STAGE_RL } RunStage;
 typedef enum RunPrecision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_F16 } RunPrecision;
-typedef enum RunKernels { KERNELS_AUTO, KERNELS_TABLE, KERNELS_PROBE } RunKernels; /* how they are chosen (train/kernels.h) */
-extern const char *const run_kernels_names[];                                      /* "auto", "table", "probe", NULL */
+typedef enum RunKernels {
+    KERNELS_AUTO,
+    KERNELS_TABLE,
+    KERNELS_PROBE
+} RunKernels;                                                               /* how they are chosen (train/kernels.h) */
+extern const char *const run_kernels_names[];                               /* "auto", "table", "probe", NULL */
 typedef enum RunRecompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK } RunRecompute; /* activations of a block in backward */
 typedef enum RunOptimizerMemory { OPTIMIZER_DEVICE, OPTIMIZER_HOST } RunOptimizerMemory; /* where AdamW's moments lie */
 typedef enum RunCritic { CRITIC_SEPARATE, CRITIC_SHARED } RunCritic;
@@ -98,7 +102,7 @@ typedef struct RunModel {
     RunModelInit init;
     RunCritic    critic;
     RunPrecision kv_cache; /* of keys and values while decoding */
-    int          weights; /* WeightFormat (engine/model/weights.h) of the matrices, auto: WEIGHTS_AS_STORED */
+    int          weights;  /* WeightFormat (engine/model/weights.h) of the matrices, auto: WEIGHTS_AS_STORED */
 } RunModel;
 
 typedef struct RunTask {
@@ -106,12 +110,12 @@ typedef struct RunTask {
     char        data[RUN_PATH_SIZE];      /* jsonl: training problems                             */
     char        eval_data[RUN_PATH_SIZE]; /* jsonl: held-out problems; "": none                   */
     RunPrompt   prompt;                   /* jsonl */
-    char        prompt_key[RUN_NAME_SIZE], answer_key[RUN_NAME_SIZE];                       /* jsonl */
+    char        prompt_key[RUN_NAME_SIZE], answer_key[RUN_NAME_SIZE];                        /* jsonl */
     char        id_key[RUN_NAME_SIZE], subject_key[RUN_NAME_SIZE], level_key[RUN_NAME_SIZE]; /* jsonl */
-    char        system[RUN_TEXT_SIZE];                                /* jsonl, chat              */
-    char        chat_set[RUN_CHAT_SET_MAX][RUN_NAME_SIZE];            /* name=value, for the template */
+    char        system[RUN_TEXT_SIZE];                     /* jsonl, chat              */
+    char        chat_set[RUN_CHAT_SET_MAX][RUN_NAME_SIZE]; /* name=value, for the template */
     uint32_t    chat_set_count;
-    char        prefix[RUN_TEXT_SIZE], suffix[RUN_TEXT_SIZE];         /* jsonl: around the problem */
+    char        prefix[RUN_TEXT_SIZE], suffix[RUN_TEXT_SIZE]; /* jsonl: around the problem */
     RunBoxes    boxes;                  /* jsonl: which of several boxes of a response holds the answer */
     bool        fbox;                   /* jsonl: \fbox is a box, too                            */
     bool        phrases;                /* jsonl: without a box, "the answer is …", "#### …", the last number */
@@ -141,8 +145,8 @@ typedef struct SftPhase {
     char system[RUN_TEXT_SIZE];                        /* of conversations without one; "": none */
     char prefix[RUN_TEXT_SIZE], suffix[RUN_TEXT_SIZE]; /* around the prompt */
     RunLossOn  loss_on;
-    RunOnError on_error; /* a bad line: stop, or skip it and count it */
-    RunCheck   check_data;  /* which lines are looked at before the first step */
+    RunOnError on_error;   /* a bad line: stop, or skip it and count it */
+    RunCheck   check_data; /* which lines are looked at before the first step */
 
     double      lr;
     RunSchedule schedule;
@@ -289,14 +293,14 @@ typedef struct RunConfig {
     struct {
         RunOptimizerMemory memory;
     } optimizer;
-    RunStage     stages[2];
-    uint32_t     stage_count;
-    RunModel     model;
-    RunTask      task;
-    RunSft       sft;
-    RunRl        rl;
-    RunReward    reward;
-    RunEval      eval;
+    RunStage  stages[2];
+    uint32_t  stage_count;
+    RunModel  model;
+    RunTask   task;
+    RunSft    sft;
+    RunRl     rl;
+    RunReward reward;
+    RunEval   eval;
     struct {
         uint32_t every; /* steps; 0: only at the end of a stage                                   */
         uint32_t keep;  /* newest ones kept, beside best; 0: all                                  */

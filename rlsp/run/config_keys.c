@@ -4,32 +4,32 @@
 
 #include "engine/model/weights.h"
 
-static const char *const the_task[]   = {"task", NULL};
-static const char *const templates[]  = {"chatml", "llama3", NULL};
-static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
-const char *const        run_kernels_names[] = {"auto", "table", "probe", NULL};
+static const char *const the_task[]           = {"task", NULL};
+static const char *const templates[]          = {"chatml", "llama3", NULL};
+static const char *const precisions[]         = {"auto", "f32", "bf16", "f16", NULL};
+const char *const        run_kernels_names[]  = {"auto", "table", "probe", NULL};
 static const char *const optimizer_memories[] = {"device", "host", NULL};
-static const char *const recomputes[] = {"none", "block", NULL};
-static const char *const stages[]     = {"sft", "rl", NULL};
-static const char *const critics[]    = {"separate", "shared", NULL};
-static const char *const tasks[]      = {"countdown", "pick-three", "jsonl", NULL};
-static const char *const prompts[]    = {"chat", "raw", NULL};
-static const char *const boxes[]      = {"last", "first", "only", NULL};
-static const char *const formats[]    = {"auto", "text", "messages", "prompt-completion", "ids", NULL};
-static const char *const losses[]     = {"answers", "last", "all", NULL};
-static const char *const too_longs[]  = {"leave-out", "cut", NULL};
-static const char *const on_errors[]  = {"stop", "skip", NULL};
-static const char *const checks[]     = {"all", "sample", NULL};
-static const char *const schedules[]  = {"constant", "cosine", "linear", NULL};
-static const char *const advantages[] = {"gae", "grpo", "rloo", "reinforce++", NULL};
-static const char *const estimators[] = {"k1", "k2", "k3", NULL};
-static const char *const kl_places[]  = {"reward", "loss", NULL};
-static const char *const means[]      = {"sequence", "token", NULL};
-static const char *const truncateds[] = {"score", "mask", "penalty", NULL};
-static const char *const explores[]   = {"none", "length", "effort", "fraction", "judge", NULL};
-static const char *const remotes[]    = {"none", "outcome", "explore", "total", NULL};
-static const char *const failures[]   = {"fallback", "stop", NULL};
-static const char *const adapters[]   = {"none", "lora", NULL};
+static const char *const recomputes[]         = {"none", "block", NULL};
+static const char *const stages[]             = {"sft", "rl", NULL};
+static const char *const critics[]            = {"separate", "shared", NULL};
+static const char *const tasks[]              = {"countdown", "pick-three", "jsonl", NULL};
+static const char *const prompts[]            = {"chat", "raw", NULL};
+static const char *const boxes[]              = {"last", "first", "only", NULL};
+static const char *const formats[]            = {"auto", "text", "messages", "prompt-completion", "ids", NULL};
+static const char *const losses[]             = {"answers", "last", "all", NULL};
+static const char *const too_longs[]          = {"leave-out", "cut", NULL};
+static const char *const on_errors[]          = {"stop", "skip", NULL};
+static const char *const checks[]             = {"all", "sample", NULL};
+static const char *const schedules[]          = {"constant", "cosine", "linear", NULL};
+static const char *const advantages[]         = {"gae", "grpo", "rloo", "reinforce++", NULL};
+static const char *const estimators[]         = {"k1", "k2", "k3", NULL};
+static const char *const kl_places[]          = {"reward", "loss", NULL};
+static const char *const means[]              = {"sequence", "token", NULL};
+static const char *const truncateds[]         = {"score", "mask", "penalty", NULL};
+static const char *const explores[]           = {"none", "length", "effort", "fraction", "judge", NULL};
+static const char *const remotes[]            = {"none", "outcome", "explore", "total", NULL};
+static const char *const failures[]           = {"fallback", "stop", NULL};
+static const char *const adapters[]           = {"none", "lora", NULL};
 
 #define AT(member)                   offsetof(RunConfig, member)
 #define SIZE(member)                 sizeof(((RunConfig *)0)->member)

@@ -23,7 +23,7 @@
 
 typedef enum ControlCommand {
     CONTROL_NONE,
-    CONTROL_PAUSE,      /* after this step, until CONTROL_RESUME (or stop) */
+    CONTROL_PAUSE, /* after this step, until CONTROL_RESUME (or stop) */
     CONTROL_RESUME,
     CONTROL_CHECKPOINT, /* after this step */
     CONTROL_SAMPLE,     /* one response to the text, after this step: a trace of stage "sample" */
@@ -35,7 +35,7 @@ enum { CONTROL_TEXT_MAX = 8192, CONTROL_LINE_MAX = 6 * CONTROL_TEXT_MAX + 64 };
 
 typedef struct Control Control;
 
-Control *control_new(int descriptor);   /* takes the descriptor over; NULL (and the descriptor open) when out of memory */
+Control *control_new(int descriptor); /* takes the descriptor over; NULL (and the descriptor open) when out of memory */
 void     control_free(Control *control); /* NULL is allowed */
 
 /* The next command, CONTROL_NONE if there is none now. `text` gets the prompt of a sample, cut

@@ -52,28 +52,28 @@ typedef struct EventObject {
 
 /* One response with what was thought of it: a line of traces.jsonl. */
 typedef struct EventTrace {
-    const char       *stage; /* "rl", "eval", …                                  */
-    int64_t           step;
-    int64_t           index;   /* of the response within the step                  */
-    const char       *problem; /* short statement or id; NULL: left out            */
-    const char       *subject, *level, *gold; /* of a dataset's problem, and its true answer; NULL: left out */
-    const char       *prompt, *response;
-    const char       *answer;  /* as extracted; NULL: none                         */
-    size_t            answer_length; /* bytes; 0: up to its NUL                    */
-    const char       *verdict; /* "correct", "wrong", "no_answer"                  */
-    const char       *reason;  /* why, in words; NULL: left out                    */
-    const char       *rule;    /* of the verifier, that decided; NULL: left out    */
-    int64_t           tokens;  /* of the response, with its end token              */
-    bool              truncated;
-    double            reward;  /* total                                            */
-    const EventField *rewards; /* each component                                   */
-    int               reward_count;
-    const EventField *behaviours; /* detected counts                               */
-    int               behaviour_count;
-    const EventField *details; /* more about it: the rule of the verdict, the sample's number */
-    int               detail_count;
+    const char        *stage; /* "rl", "eval", …                                  */
+    int64_t            step;
+    int64_t            index;                  /* of the response within the step                  */
+    const char        *problem;                /* short statement or id; NULL: left out            */
+    const char        *subject, *level, *gold; /* of a dataset's problem, and its true answer; NULL: left out */
+    const char        *prompt, *response;
+    const char        *answer;        /* as extracted; NULL: none                         */
+    size_t             answer_length; /* bytes; 0: up to its NUL                    */
+    const char        *verdict;       /* "correct", "wrong", "no_answer"                  */
+    const char        *reason;        /* why, in words; NULL: left out                    */
+    const char        *rule;          /* of the verifier, that decided; NULL: left out    */
+    int64_t            tokens;        /* of the response, with its end token              */
+    bool               truncated;
+    double             reward;  /* total                                            */
+    const EventField  *rewards; /* each component                                   */
+    int                reward_count;
+    const EventField  *behaviours; /* detected counts                               */
+    int                behaviour_count;
+    const EventField  *details; /* more about it: the rule of the verdict, the sample's number */
+    int                detail_count;
     const EventObject *objects; /* what others say of it: "judge", "remote"        */
-    int               object_count;
+    int                object_count;
 } EventTrace;
 
 /* Bytes of the files at a checkpoint: what a resumed run keeps. */

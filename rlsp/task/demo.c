@@ -171,7 +171,7 @@ bool demo_chance(Random *random, double p)
 
 /* For a given problem, which a task drew (so it can be solved). */
 static void demo_for_problem(const Task *task, const TaskConfig *config, const DemoMix *mix, DemoKind kind,
-                      const Problem *problem, Random *random, Demo *demo)
+                             const Problem *problem, Random *random, Demo *demo)
 {
     memset(demo, 0, sizeof *demo);
     demo->kind       = kind;

@@ -10,8 +10,10 @@ enum { PIECE_FLOATS = 1 << 20, LOSS_SCALE_MOST = 1 << 24 };
 Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
 {
     if (model->weights != WEIGHT_F32 && model->lora == NULL) {
-        error_set(error, STATUS_BAD_INPUT, "training in full needs f32 weights, and these are frozen as %s; load them as f32, or train an adapter",
-                  weight_format_name(model->weights));
+        error_set(
+            error, STATUS_BAD_INPUT,
+            "training in full needs f32 weights, and these are frozen as %s; load them as f32, or train an adapter",
+            weight_format_name(model->weights));
         return NULL;
     }
     Learner *learner = calloc(1, sizeof *learner);
@@ -19,12 +21,12 @@ Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
         error_set(error, STATUS_OUT_OF_MEMORY, "preparing to train: out of host memory");
         return NULL;
     }
-    learner->model = model;
-    learner->floats = model_trained_floats(model);
-    const bool scaled = model->config.compute == COMPUTE_F16;
-    learner->scale = (LossScale){scaled ? LOSS_SCALE_FIRST : 1, scaled ? LOSS_SCALE_INTERVAL : 0, 0};
-    const uint64_t bytes = learner->floats * 4, partial = grad_norm_bytes(learner->floats);
-    const GpuLayout range = model_trained_layout(model);
+    learner->model        = model;
+    learner->floats       = model_trained_floats(model);
+    const bool scaled     = model->config.compute == COMPUTE_F16;
+    learner->scale        = (LossScale){scaled ? LOSS_SCALE_FIRST : 1, scaled ? LOSS_SCALE_INTERVAL : 0, 0};
+    const uint64_t  bytes = learner->floats * 4, partial = grad_norm_bytes(learner->floats);
+    const GpuLayout range     = model_trained_layout(model);
     GpuLayout       gradients = range;
     gpu_layout_add(&gradients, partial);
     gpu_layout_add(&gradients, sizeof(GradNorm));
@@ -36,11 +38,11 @@ Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error)
         learner_free(learner);
         return NULL;
     }
-    learner->gradients = gpu_arena_take(learner->arena, bytes);
-    learner->first_moment = gpu_arena_take(learner->moments[0], bytes);
+    learner->gradients     = gpu_arena_take(learner->arena, bytes);
+    learner->first_moment  = gpu_arena_take(learner->moments[0], bytes);
     learner->second_moment = gpu_arena_take(learner->moments[1], bytes);
-    learner->partial = gpu_arena_take(learner->arena, partial);
-    learner->norm = gpu_arena_take(learner->arena, sizeof(GradNorm));
+    learner->partial       = gpu_arena_take(learner->arena, partial);
+    learner->norm          = gpu_arena_take(learner->arena, sizeof(GradNorm));
     return learner;
 }
 
@@ -54,17 +56,20 @@ void learner_free(Learner *learner)
     }
 }
 
-void learner_zero_gradients(GpuStream *stream, Learner *learner) { gpu_fill(stream, learner->gradients, 0); }
+void learner_zero_gradients(GpuStream *stream, Learner *learner)
+{
+    gpu_fill(stream, learner->gradients, 0);
+}
 
 void learner_step(GpuStream *stream, Learner *learner, const AdamwOptions *options, double max_norm)
 {
     const Model *model = learner->model;
     learner->steps++;
     gpu_stream_section(stream, "optimizer");
-    grad_norm(stream, learner->norm, learner->gradients, learner->partial, (float)max_norm, (float)(1.0 / learner->scale.value),
-              learner->floats);
-    adamw(stream, model_trained(model), learner->first_moment, learner->second_moment, learner->gradients, learner->norm, options,
-          learner->steps, model_trained_decay(model), learner->floats);
+    grad_norm(stream, learner->norm, learner->gradients, learner->partial, (float)max_norm,
+              (float)(1.0 / learner->scale.value), learner->floats);
+    adamw(stream, model_trained(model), learner->first_moment, learner->second_moment, learner->gradients,
+          learner->norm, options, learner->steps, model_trained_decay(model), learner->floats);
     gpu_stream_section(stream, "other");
     if (model->lora == NULL) {
         model_round(stream, model);
@@ -134,28 +139,41 @@ static Status read_moment(void *context, uint64_t first, uint64_t count, float *
 
 Status learner_save(const Learner *learner, const char *path, Error *error)
 {
-    MomentSource     sources[2] = {{learner->model->gpu, learner->first_moment}, {learner->model->gpu, learner->second_moment}};
-    int64_t          steps = (int64_t)learner->steps, scale = (int64_t)learner->scale.value, clean = learner->scale.clean_steps;
-    SafetensorsEntry entries[5] = {{.name = "exp_avg", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->floats}, .read_f32 = read_moment, .context = &sources[0]},
-                                   {.name = "exp_avg_sq", .dtype = DTYPE_F32, .rank = 1, .shape = {learner->floats}, .read_f32 = read_moment, .context = &sources[1]},
+    MomentSource sources[2] = {{learner->model->gpu, learner->first_moment},
+                               {learner->model->gpu, learner->second_moment}};
+    int64_t steps = (int64_t)learner->steps, scale = (int64_t)learner->scale.value, clean = learner->scale.clean_steps;
+    SafetensorsEntry entries[5] = {{.name     = "exp_avg",
+                                    .dtype    = DTYPE_F32,
+                                    .rank     = 1,
+                                    .shape    = {learner->floats},
+                                    .read_f32 = read_moment,
+                                    .context  = &sources[0]},
+                                   {.name     = "exp_avg_sq",
+                                    .dtype    = DTYPE_F32,
+                                    .rank     = 1,
+                                    .shape    = {learner->floats},
+                                    .read_f32 = read_moment,
+                                    .context  = &sources[1]},
                                    {.name = "step", .dtype = DTYPE_I64, .rank = 0, .data = &steps},
                                    {.name = "loss_scale", .dtype = DTYPE_I64, .rank = 0, .data = &scale},
                                    {.name = "loss_scale_steps", .dtype = DTYPE_I64, .rank = 0, .data = &clean}};
     return safetensors_write(path, entries, learner->scale.growth_interval > 0 ? 5 : 3, error);
 }
 
-static Status load_moment(Learner *learner, const SafetensorsSet *set, const char *name, GpuSpan span, float *piece, Error *error)
+static Status load_moment(Learner *learner, const SafetensorsSet *set, const char *name, GpuSpan span, float *piece,
+                          Error *error)
 {
     const uint64_t    shape[1] = {learner->floats};
-    const Safetensor *tensor = safetensors_expect(set, name, 1, shape, error);
+    const Safetensor *tensor   = safetensors_expect(set, name, 1, shape, error);
     if (tensor == NULL) {
         return STATUS_BAD_INPUT;
     }
     for (uint64_t done = 0; done < shape[0];) {
-        uint64_t count = shape[0] - done < PIECE_FLOATS ? shape[0] - done : PIECE_FLOATS;
+        uint64_t count  = shape[0] - done < PIECE_FLOATS ? shape[0] - done : PIECE_FLOATS;
         Status   status = safetensor_to_f32(tensor, piece, done, count, error);
         if (status == STATUS_OK) {
-            status = gpu_upload(learner->model->gpu, gpu_span_slice(span, done * 4, count * 4), piece, count * 4, error);
+            status =
+                gpu_upload(learner->model->gpu, gpu_span_slice(span, done * 4, count * 4), piece, count * 4, error);
         }
         if (status != STATUS_OK) {
             return status;
@@ -174,12 +192,14 @@ static Status load_scale(Learner *learner, const SafetensorsSet *set, const char
         return STATUS_OK;
     }
     Status status = safetensor_to_i64(scale, &value, 0, 1, error);
-    status = status == STATUS_OK ? safetensor_to_i64(clean, &steps, 0, 1, error) : status;
-    if (status == STATUS_OK && (value < 1 || value > LOSS_SCALE_MOST || (value & (value - 1)) != 0 || steps < 0 || steps > UINT32_MAX)) {
-        return error_set(error, STATUS_BAD_INPUT, "%s: loss_scale %lld after %lld steps; a power of two up to %d is possible", path,
+    status        = status == STATUS_OK ? safetensor_to_i64(clean, &steps, 0, 1, error) : status;
+    if (status == STATUS_OK &&
+        (value < 1 || value > LOSS_SCALE_MOST || (value & (value - 1)) != 0 || steps < 0 || steps > UINT32_MAX)) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "%s: loss_scale %lld after %lld steps; a power of two up to %d is possible", path,
                          (long long)value, (long long)steps, LOSS_SCALE_MOST);
     }
-    learner->scale.value = status == STATUS_OK ? (double)value : learner->scale.value;
+    learner->scale.value       = status == STATUS_OK ? (double)value : learner->scale.value;
     learner->scale.clean_steps = status == STATUS_OK ? (uint32_t)steps : learner->scale.clean_steps;
     return status;
 }
@@ -190,9 +210,9 @@ Status learner_load(Learner *learner, const char *path, Error *error)
     if (set == NULL) {
         return STATUS_BAD_INPUT;
     }
-    float  *piece = malloc(PIECE_FLOATS * sizeof *piece);
+    float  *piece  = malloc(PIECE_FLOATS * sizeof *piece);
     Status  status = piece != NULL ? STATUS_OK : error_set(error, STATUS_OUT_OF_MEMORY, "%s: out of host memory", path);
-    int64_t steps = 0;
+    int64_t steps  = 0;
     if (status == STATUS_OK) {
         status = load_moment(learner, set, "exp_avg", learner->first_moment, piece, error);
     }
@@ -201,8 +221,8 @@ Status learner_load(Learner *learner, const char *path, Error *error)
     }
     if (status == STATUS_OK) {
         const Safetensor *step = safetensors_find(set, "step");
-        status = step != NULL ? safetensor_to_i64(step, &steps, 0, 1, error)
-                              : error_set(error, STATUS_BAD_INPUT, "%s: tensor 'step' is missing", path);
+        status                 = step != NULL ? safetensor_to_i64(step, &steps, 0, 1, error)
+                                              : error_set(error, STATUS_BAD_INPUT, "%s: tensor 'step' is missing", path);
     }
     learner->steps = (uint64_t)steps;
     status = status == STATUS_OK && learner->scale.growth_interval > 0 ? load_scale(learner, set, path, error) : status;

@@ -38,8 +38,9 @@ typedef struct Learner {
     LossScale scale;
 } Learner;
 
-/* A model whose products are f16 is learnt with a loss scale. `moments`: where AdamW's two moments lie. In host memory the device reads and writes them there, over its bus: the
- * results are the same to the bit, the device has 8 bytes more for each trained parameter, and a step takes longer. */
+/* A model whose products are f16 is learnt with a loss scale. `moments`: where AdamW's two moments lie. In host memory
+ * the device reads and writes them there, over its bus: the results are the same to the bit, the device has 8 bytes
+ * more for each trained parameter, and a step takes longer. */
 Learner *learner_new(Model *model, GpuMemoryKind moments, Error *error);
 void     learner_free(Learner *learner); /* NULL is allowed */
 

@@ -129,8 +129,8 @@ static void note_allocation(const Session *session, RunPlan *plan)
     const char    *name;
     const uint64_t bytes = gpu_memory_largest(session->gpu, &name);
     if (bytes > info->max_buffer_bytes) {
-        error_set(&large, STATUS_OUT_OF_MEMORY, "%s: a buffer of %.2f GiB, and the device's have at most %.2f GiB", name,
-                  (double)bytes / 1073741824.0, (double)info->max_buffer_bytes / 1073741824.0);
+        error_set(&large, STATUS_OUT_OF_MEMORY, "%s: a buffer of %.2f GiB, and the device's have at most %.2f GiB",
+                  name, (double)bytes / 1073741824.0, (double)info->max_buffer_bytes / 1073741824.0);
         note(plan, &large, "it is refused; a frozen base (adapter.kind lora, model.weights) is smaller buffers");
     } else if (bytes > info->max_allocation_bytes && !info->tier.sparse_memory && info->type != GPU_CPU) {
         error_set(&large, STATUS_OUT_OF_MEMORY, "%s: %.2f GiB at once, of which the device promises %.2f GiB", name,
@@ -183,15 +183,14 @@ static void count_disk(const RunConfig *config, RunPlan *plan)
         known                = known && count > 0;
         all += count;
     }
-    const bool     critic = rl && config->rl.advantage == ADVANTAGE_GAE && config->model.critic == CRITIC_SEPARATE;
-    const uint64_t most   = (uint64_t)config->checkpoint.keep + BEST + BEING_WRITTEN;
+    const bool     critic  = rl && config->rl.advantage == ADVANTAGE_GAE && config->model.critic == CRITIC_SEPARATE;
+    const uint64_t most    = (uint64_t)config->checkpoint.keep + BEST + BEING_WRITTEN;
     plan->checkpoint_bytes = critic ? 2 * learnt : learnt;
     plan->checkpoints      = known ? all : 0;
     if (config->checkpoint.keep > 0 && (!known || most < all)) {
         plan->checkpoints = (uint32_t)most;
     }
-    plan->disk_bytes =
-        plan->checkpoint_bytes * (plan->checkpoints > 0 ? plan->checkpoints : 1) + (rl ? model : 0);
+    plan->disk_bytes = plan->checkpoint_bytes * (plan->checkpoints > 0 ? plan->checkpoints : 1) + (rl ? model : 0);
 }
 
 Status run_plan(const RunConfig *config, const GpuInfo *info, RunPlan *plan, Error *error)
@@ -208,15 +207,15 @@ Status run_plan(const RunConfig *config, const GpuInfo *info, RunPlan *plan, Err
         session->config.reward.explore.kind = EXPLORE_KIND_NONE;
     }
     session->config.reward.remote.mode = REMOTE_KIND_NONE;
-    session->gpu    = gpu_open_dry(info, error);
-    session->stream = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
-    Status status   = session->stream != NULL ? open_task(&p, error) : error->status;
-    status          = status == STATUS_OK ? open_policy(&p, error) : status;
-    status          = status == STATUS_OK ? plan_stages(&p, error) : status;
+    session->gpu                       = gpu_open_dry(info, error);
+    session->stream                    = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
+    Status status                      = session->stream != NULL ? open_task(&p, error) : error->status;
+    status                             = status == STATUS_OK ? open_policy(&p, error) : status;
+    status                             = status == STATUS_OK ? plan_stages(&p, error) : status;
     if (status == STATUS_OK) {
         plan->peak_bytes = gpu_memory_peak(session->gpu);
         note_allocation(session, plan);
-        plan->row_count  = gpu_memory_rows(session->gpu, plan->rows, GPU_MEMORY_ROWS);
+        plan->row_count = gpu_memory_rows(session->gpu, plan->rows, GPU_MEMORY_ROWS);
         count_disk(config, plan);
     }
     session_close(session);

@@ -25,20 +25,20 @@ typedef struct PpoUpdate {
     uint32_t step;        /* names the shuffles                          */
     bool     train_actor; /* false: the critic alone                     */
     double   actor_lr, critic_lr;
-    double   kl_coef;     /* for kl_in "loss"                            */
+    double   kl_coef; /* for kl_in "loss"                            */
 } PpoUpdate;
 
 /* Sums over the step's minibatches. */
 typedef struct PpoStats {
     PolicyStats policy;
     ValueStats  value;
-    uint32_t    minibatches;     /* that trained the actor                           */
+    uint32_t    minibatches; /* that trained the actor                           */
     uint32_t    value_minibatches;
-    uint32_t    actor_steps;     /* of the policy's optimizer: with a shared trunk also those of the critic alone */
+    uint32_t    actor_steps; /* of the policy's optimizer: with a shared trunk also those of the critic alone */
     double      actor_norm, critic_norm; /* mean gradient norms before clipping      */
-    uint32_t    lost_steps;      /* minibatches skipped because a norm was not finite */
-    double      first_ratio_max; /* of the first minibatch: exactly 1                */
-    uint64_t    tokens;          /* processed by training passes, prompts included    */
+    uint32_t    lost_steps;              /* minibatches skipped because a norm was not finite */
+    double      first_ratio_max;         /* of the first minibatch: exactly 1                */
+    uint64_t    tokens;                  /* processed by training passes, prompts included    */
 } PpoStats;
 
 /* What scoring found, read on the host. */

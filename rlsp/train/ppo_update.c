@@ -247,7 +247,7 @@ Status ppo_update(Ppo *ppo, const Rollout *rollout, const PpoUpdate *update, Ppo
             const uint32_t count = n - first < rl->minibatch_size ? n - first : rl->minibatch_size;
             session_doing(ppo->session, epoch + first == 0, "step %llu: learning, %u of %u responses done",
                           (unsigned long long)ppo->session->step + 1, epoch * n + first, rl->epochs * n);
-            status               = train_minibatch(ppo, rollout, ppo->order + first, count, update, stats, error);
+            status = train_minibatch(ppo, rollout, ppo->order + first, count, update, stats, error);
         }
     }
     if (stats->actor_steps > 0) {

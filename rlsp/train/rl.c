@@ -52,18 +52,20 @@ static Status open_critic(Session *session, bool resumed, Error *error)
     Status status = STATUS_OK;
     if (session->base != NULL) {
         session->critic = session_adapter_critic(session, resumed, error);
-        status = session->critic != NULL ? STATUS_OK : error->status;
+        status          = session->critic != NULL ? STATUS_OK : error->status;
     } else if (resumed) {
         snprintf(path, sizeof path, "%s/critic", session->checkpoint_path);
         session->critic = model_load(session->gpu, path, true, error);
     } else {
         session->critic = model_new(session->gpu, &session->policy->config, true, error);
-        status = session->critic != NULL ? model_copy(session->critic, session->policy, error) : error->status;
+        status          = session->critic != NULL ? model_copy(session->critic, session->policy, error) : error->status;
     }
     if (session->critic != NULL && session->base == NULL && status == STATUS_OK) {
         status = model_set_compute(session->critic, session->policy->config.compute, error);
     }
-    session->critic_learner = session->critic != NULL && status == STATUS_OK ? learner_new(session->critic, session_moments(session), error) : NULL;
+    session->critic_learner = session->critic != NULL && status == STATUS_OK
+                                  ? learner_new(session->critic, session_moments(session), error)
+                                  : NULL;
     if (session->critic_learner == NULL) {
         return error->status;
     }
@@ -77,9 +79,9 @@ static Status open_critic(Session *session, bool resumed, Error *error)
 static Status stage_open(RlStage *stage, bool resumed, Error *error)
 {
     Session         *session = stage->session;
-    const RunConfig *config = &session->config;
-    session->learner = learner_new(session->policy, session_moments(session), error);
-    Status status = session->learner != NULL ? STATUS_OK : error->status;
+    const RunConfig *config  = &session->config;
+    session->learner         = learner_new(session->policy, session_moments(session), error);
+    Status status            = session->learner != NULL ? STATUS_OK : error->status;
     if (status == STATUS_OK && resumed) {
         char path[RUN_PATH_SIZE + 64];
         snprintf(path, sizeof path, "%s/optimizer.safetensors", session->checkpoint_path);
@@ -96,7 +98,8 @@ static Status stage_open(RlStage *stage, bool resumed, Error *error)
     gpu_memory_owner(session->gpu, NULL);
     if (status == STATUS_OK) {
         stage->rollout = rollout_new(session, error);
-        stage->ppo = stage->rollout != NULL ? ppo_new(session, stage->reference, stage->rollout->sequences, error) : NULL;
+        stage->ppo =
+            stage->rollout != NULL ? ppo_new(session, stage->reference, stage->rollout->sequences, error) : NULL;
         status = stage->ppo != NULL ? STATUS_OK : error->status;
     }
     return status;
@@ -112,8 +115,8 @@ static void stage_close(RlStage *stage)
     learner_free(session->learner);
     model_free(session->critic);
     session->critic_learner = NULL;
-    session->learner = NULL;
-    session->critic = NULL;
+    session->learner        = NULL;
+    session->critic         = NULL;
 }
 
 /* --- one step ------------------------------------------------------------------------ */
@@ -138,31 +141,52 @@ typedef struct StepTimes {
     double generate, judge, score, advantages, update, all;
 } StepTimes;
 
-static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, const PpoStats *stats, const PpoUpdate *update,
-                        const StepTimes *times, Error *error)
+static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, const PpoStats *stats,
+                        const PpoUpdate *update, const StepTimes *times, Error *error)
 {
-    const Rollout     *rollout = stage->rollout;
-    const PolicyStats *p = &stats->policy;
-    const ValueStats  *v = &stats->value;
-    const double       tokens = p->tokens > 0.0f ? (double)p->tokens : 1.0, values = v->tokens > 0.0f ? (double)v->tokens : 1.0;
-    const double       minibatches = stats->minibatches > 0 ? stats->minibatches : 1, value_minibatches = stats->value_minibatches > 0 ? stats->value_minibatches : 1;
-    const double       response_tokens = rollout->response_start[rollout->sequences];
-    const EventField   learned[] = {
-        {"kl", score->kl_sequence, NULL}, {"kl_token", score->kl_token, NULL}, {"kl_coef", update->kl_coef, NULL},
-        {"entropy", score->entropy, NULL}, {"logprob", score->logprob, NULL}, {"value", score->value, NULL},
-        {"policy_loss", (double)p->loss / minibatches, NULL}, {"ratio_first", stats->first_ratio_max, NULL}, {"ratio_max", (double)p->ratio_max, NULL},
-        {"clip_fraction", (double)p->clipped_surrogate / tokens, NULL}, {"approx_kl", (double)p->approx_kl3 / tokens, NULL},
-        {"value_loss", (double)v->loss / value_minibatches, NULL}, {"value_clip_fraction", (double)v->clipped / values, NULL},
-        {"explained_variance", v->tokens > 0.0f ? value_explained_variance(v) : 0.0, NULL},
-        {"grad_norm", stats->actor_norm, NULL}, {"critic_grad_norm", stats->critic_norm, NULL}, {"lost_steps", stats->lost_steps, NULL},
-        {"lr", update->train_actor ? update->actor_lr : 0.0, NULL}, {"critic_lr", update->critic_lr, NULL},
-        {"response_tokens", response_tokens, NULL},
-        {"time_generate", times->generate, NULL}, {"time_judge", times->judge, NULL}, {"time_score", times->score, NULL},
-        {"time_advantages", times->advantages, NULL}, {"time_update", times->update, NULL}, {"time_seconds", times->all, NULL},
-        {"time_tokens_per_second", response_tokens / times->all, NULL}};
-    enum { LEARNED = sizeof learned / sizeof *learned, ALL = 1 + ROLLOUT_FIELDS + LEARNED + SESSION_MEMORY_FIELDS, SAID = ROLLOUT_SAID_FIELDS };
-    const Learner *critic = stage->session->critic_learner != NULL ? stage->session->critic_learner : stage->session->learner;
-    EventField     all[ALL + SAID + 2];
+    const Rollout     *rollout       = stage->rollout;
+    const PolicyStats *p             = &stats->policy;
+    const ValueStats  *v             = &stats->value;
+    const double       tokens        = p->tokens > 0.0f ? (double)p->tokens : 1.0,
+                 values              = v->tokens > 0.0f ? (double)v->tokens : 1.0;
+    const double minibatches         = stats->minibatches > 0 ? stats->minibatches : 1,
+                 value_minibatches   = stats->value_minibatches > 0 ? stats->value_minibatches : 1;
+    const double     response_tokens = rollout->response_start[rollout->sequences];
+    const EventField learned[]       = {{"kl", score->kl_sequence, NULL},
+                                        {"kl_token", score->kl_token, NULL},
+                                        {"kl_coef", update->kl_coef, NULL},
+                                        {"entropy", score->entropy, NULL},
+                                        {"logprob", score->logprob, NULL},
+                                        {"value", score->value, NULL},
+                                        {"policy_loss", (double)p->loss / minibatches, NULL},
+                                        {"ratio_first", stats->first_ratio_max, NULL},
+                                        {"ratio_max", (double)p->ratio_max, NULL},
+                                        {"clip_fraction", (double)p->clipped_surrogate / tokens, NULL},
+                                        {"approx_kl", (double)p->approx_kl3 / tokens, NULL},
+                                        {"value_loss", (double)v->loss / value_minibatches, NULL},
+                                        {"value_clip_fraction", (double)v->clipped / values, NULL},
+                                        {"explained_variance", v->tokens > 0.0f ? value_explained_variance(v) : 0.0, NULL},
+                                        {"grad_norm", stats->actor_norm, NULL},
+                                        {"critic_grad_norm", stats->critic_norm, NULL},
+                                        {"lost_steps", stats->lost_steps, NULL},
+                                        {"lr", update->train_actor ? update->actor_lr : 0.0, NULL},
+                                        {"critic_lr", update->critic_lr, NULL},
+                                        {"response_tokens", response_tokens, NULL},
+                                        {"time_generate", times->generate, NULL},
+                                        {"time_judge", times->judge, NULL},
+                                        {"time_score", times->score, NULL},
+                                        {"time_advantages", times->advantages, NULL},
+                                        {"time_update", times->update, NULL},
+                                        {"time_seconds", times->all, NULL},
+                                        {"time_tokens_per_second", response_tokens / times->all, NULL}};
+    enum {
+        LEARNED = sizeof learned / sizeof *learned,
+        ALL     = 1 + ROLLOUT_FIELDS + LEARNED + SESSION_MEMORY_FIELDS,
+        SAID    = ROLLOUT_SAID_FIELDS
+    };
+    const Learner *critic =
+        stage->session->critic_learner != NULL ? stage->session->critic_learner : stage->session->learner;
+    EventField all[ALL + SAID + 2];
     all[0] = (EventField){"stage_step", step + 1, NULL};
     rollout_fields(rollout->items, rollout->sequences, stage->session->config.rl.max_new_tokens, all + 1);
     memcpy(all + 1 + ROLLOUT_FIELDS, learned, sizeof learned);
@@ -177,34 +201,38 @@ static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, co
 
 static Status rl_step(RlStage *stage, uint32_t step, Error *error)
 {
-    Session     *session = stage->session;
-    const RunRl *rl = &session->config.rl;
-    const uint32_t frozen = rl->critic_warmup_steps;
+    Session       *session     = stage->session;
+    const RunRl   *rl          = &session->config.rl;
+    const uint32_t frozen      = rl->critic_warmup_steps;
     const bool     train_actor = rl->advantage != ADVANTAGE_GAE || step >= frozen;
-    PpoUpdate      update = {.step = step, .train_actor = train_actor, .kl_coef = session->kl_coef,
-                             .critic_lr = rate(rl, rl->critic_lr, step, rl->steps, rl->critic_lr_warmup_steps)};
+    PpoUpdate      update      = {.step        = step,
+                                  .train_actor = train_actor,
+                                  .kl_coef     = session->kl_coef,
+                                  .critic_lr   = rate(rl, rl->critic_lr, step, rl->steps, rl->critic_lr_warmup_steps)};
     if (train_actor) {
         const uint32_t done = rl->advantage == ADVANTAGE_GAE ? frozen : 0;
-        update.actor_lr = rate(rl, rl->actor_lr, step - done, rl->steps > done ? rl->steps - done : 1, rl->actor_warmup_steps);
+        update.actor_lr =
+            rate(rl, rl->actor_lr, step - done, rl->steps > done ? rl->steps - done : 1, rl->actor_warmup_steps);
     }
-    StepTimes    times = {0};
-    PpoScore     score = {0};
-    PpoStats     stats = {0};
-    const double start = session_clock();
+    StepTimes    times  = {0};
+    PpoScore     score  = {0};
+    PpoStats     stats  = {0};
+    const double start  = session_clock();
     Status       status = rollout_sample(stage->rollout, step, error);
-    double       mark = session_clock();
-    status = status == STATUS_OK ? ppo_score(stage->ppo, stage->rollout, &score, error) : status;
-    times.score = session_clock() - mark;
-    status = status == STATUS_OK ? rollout_finish(stage->rollout, error) : status; /* others had the time of scoring to answer */
-    times.generate = stage->rollout->generate_seconds;
-    times.judge = stage->rollout->judge_seconds;
-    mark = session_clock();
+    double       mark   = session_clock();
+    status              = status == STATUS_OK ? ppo_score(stage->ppo, stage->rollout, &score, error) : status;
+    times.score         = session_clock() - mark;
+    status              = status == STATUS_OK ? rollout_finish(stage->rollout, error)
+                                              : status; /* others had the time of scoring to answer */
+    times.generate      = stage->rollout->generate_seconds;
+    times.judge         = stage->rollout->judge_seconds;
+    mark                = session_clock();
     status = status == STATUS_OK ? ppo_advantages(stage->ppo, stage->rollout, session->kl_coef, error) : status;
     times.advantages = session_clock() - mark;
-    mark = session_clock();
-    status = status == STATUS_OK ? ppo_update(stage->ppo, stage->rollout, &update, &stats, error) : status;
-    times.update = session_clock() - mark;
-    times.all = session_clock() - start;
+    mark             = session_clock();
+    status           = status == STATUS_OK ? ppo_update(stage->ppo, stage->rollout, &update, &stats, error) : status;
+    times.update     = session_clock() - mark;
+    times.all        = session_clock() - start;
     session_doing(session, true, "%s", "");
     if (status != STATUS_OK) {
         return status;
@@ -213,7 +241,8 @@ static Status rl_step(RlStage *stage, uint32_t step, Error *error)
     session->step++;
     status = emit_step(stage, step, &score, &stats, &update, &times, error);
     if (stats.lost_steps > 0) {
-        events_log(session->events, "warning", "step %llu: %u optimizer steps were skipped, their gradient was not finite",
+        events_log(session->events, "warning",
+                   "step %llu: %u optimizer steps were skipped, their gradient was not finite",
                    (unsigned long long)session->step, stats.lost_steps);
     }
     return status == STATUS_OK ? rollout_write_traces(stage->rollout, rl->traces_per_step, error) : status;
@@ -223,11 +252,11 @@ static Status rl_step(RlStage *stage, uint32_t step, Error *error)
 static Status evaluate(Session *session, bool final, bool *best, Error *error)
 {
     double accuracy = NAN;
-    Status status = session_evaluate(session, "rl", final, &accuracy, error);
-    *best = status == STATUS_OK && accuracy > session->best_accuracy;
+    Status status   = session_evaluate(session, "rl", final, &accuracy, error);
+    *best           = status == STATUS_OK && accuracy > session->best_accuracy;
     if (*best) {
         session->best_accuracy = accuracy;
-        session->best_step = session->step;
+        session->best_step     = session->step;
     }
     return status;
 }
@@ -235,13 +264,13 @@ static Status evaluate(Session *session, bool final, bool *best, Error *error)
 /* What comes after step `step`: an evaluation and a checkpoint where they are due, and what the user asked for. */
 static Status after_step(Session *session, uint32_t step, Error *error)
 {
-    const RunConfig   *config = &session->config;
-    const SessionPlace place = {.stage = STAGE_RL, .stage_step = step + 1};
-    const bool         last = step + 1 == config->rl.steps;
+    const RunConfig   *config   = &session->config;
+    const SessionPlace place    = {.stage = STAGE_RL, .stage_step = step + 1};
+    const bool         last     = step + 1 == config->rl.steps;
     const bool         eval_due = config->eval.every > 0 && (step + 1) % config->eval.every == 0;
     const bool         save_due = config->checkpoint.every > 0 && session->step % config->checkpoint.every == 0;
-    bool               best = false;
-    Status             status = eval_due || last ? evaluate(session, last, &best, error) : STATUS_OK;
+    bool               best     = false;
+    Status             status   = eval_due || last ? evaluate(session, last, &best, error) : STATUS_OK;
     if (status == STATUS_STOPPED) {
         Error failed = {0};
         if (session_checkpoint(session, &place, SAVE_BEFORE_EVALUATION, &failed) != STATUS_OK) {
@@ -258,29 +287,33 @@ static Status after_step(Session *session, uint32_t step, Error *error)
     return status == STATUS_OK && !last ? session_between_steps(session, &place, error) : status;
 }
 
-/* A step that was given up halfway has changed nothing: the state before it is saved, so that going on draws it again. `error` says
- * why it was given up. */
+/* A step that was given up halfway has changed nothing: the state before it is saved, so that going on draws it again.
+ * `error` says why it was given up. */
 static Status save_before_step(Session *session, uint32_t step, Error *error)
 {
     const SessionPlace place = {.stage = STAGE_RL, .stage_step = step};
-    const bool         there = (session->saved && session->saved_step == session->step) || (session->resuming && session->resumed.step == session->step);
-    const Error        why = *error;
-    *error = (Error){0};
+    const bool         there = (session->saved && session->saved_step == session->step) ||
+                       (session->resuming && session->resumed.step == session->step);
+    const Error why = *error;
+    *error          = (Error){0};
     if (!there && session_checkpoint(session, &place, SAVE_ASKED, error) != STATUS_OK) {
         return error->status;
     }
     if (why.status == STATUS_STOPPED) {
-        return error_set(error, why.status, "stopped in step %llu, which will be done again; everything is saved, rlsp train --resume %s goes on",
-                         (unsigned long long)session->step + 1, run_dir_path(session->run));
+        return error_set(
+            error, why.status,
+            "stopped in step %llu, which will be done again; everything is saved, rlsp train --resume %s goes on",
+            (unsigned long long)session->step + 1, run_dir_path(session->run));
     }
-    return error_set(error, why.status, "%s; everything before is saved: rlsp train --resume %s", why.text, run_dir_path(session->run));
+    return error_set(error, why.status, "%s; everything before is saved: rlsp train --resume %s", why.text,
+                     run_dir_path(session->run));
 }
 
 static Status run_steps(RlStage *stage, uint32_t first, Error *error)
 {
-    Session   *session = stage->session;
+    Session   *session        = stage->session;
     const bool evaluation_due = first > 0 && checkpoint_get(&session->resumed, "evaluation_due", 0.0) > 0.0;
-    Status     status = evaluation_due ? after_step(session, first - 1, error) : STATUS_OK;
+    Status     status         = evaluation_due ? after_step(session, first - 1, error) : STATUS_OK;
     for (uint32_t step = first; step < session->config.rl.steps && status == STATUS_OK; step++) {
         status = rl_step(stage, step, error);
         if (status == STATUS_STOPPED || (status != STATUS_OK && rollout_unanswered(stage->rollout))) {
@@ -293,14 +326,16 @@ static Status run_steps(RlStage *stage, uint32_t first, Error *error)
 
 Status rl_train(Session *session, Error *error)
 {
-    RlStage          stage = {.session = session};
-    const bool       resumed = session->resuming && session->resumed.stage == STAGE_RL;
-    const uint32_t   first = resumed ? session->resumed.stage_step : 0;
-    const EventField started[] = {{"stage", 0, "rl"}, {"name", 0, "rl"}, {"steps", session->config.rl.steps, NULL}, {"done", first, NULL}};
-    session->kl_coef = resumed ? checkpoint_get(&session->resumed, "kl_coef", session->config.rl.kl_coef) : session->config.rl.kl_coef;
+    RlStage          stage     = {.session = session};
+    const bool       resumed   = session->resuming && session->resumed.stage == STAGE_RL;
+    const uint32_t   first     = resumed ? session->resumed.stage_step : 0;
+    const EventField started[] = {
+        {"stage", 0, "rl"}, {"name", 0, "rl"}, {"steps", session->config.rl.steps, NULL}, {"done", first, NULL}};
+    session->kl_coef =
+        resumed ? checkpoint_get(&session->resumed, "kl_coef", session->config.rl.kl_coef) : session->config.rl.kl_coef;
     session->best_accuracy = resumed ? checkpoint_get(&session->resumed, "best_accuracy", -1.0) : -1.0;
-    session->best_step = resumed ? (uint64_t)checkpoint_get(&session->resumed, "best_step", 0.0) : 0;
-    Status status = resumed ? STATUS_OK : session_emit(session, "phase_start", started, 4, error);
+    session->best_step     = resumed ? (uint64_t)checkpoint_get(&session->resumed, "best_step", 0.0) : 0;
+    Status status          = resumed ? STATUS_OK : session_emit(session, "phase_start", started, 4, error);
     if (session->best_step > 0) { /* a run that was killed may have saved its best step without marking it */
         status = run_dir_mark_best(session->run, session->best_step, error);
     }
@@ -315,7 +350,7 @@ Status rl_train(Session *session, Error *error)
 
 Status rl_plan(Session *session, bool evaluates, Error *error)
 {
-    RlStage stage = {.session = session};
+    RlStage stage  = {.session = session};
     Status  status = stage_open(&stage, false, error);
     if (status == STATUS_OK && evaluates) {
         status = session_open_evaluator(session, error);

@@ -18,53 +18,54 @@
 
 /* One response. */
 typedef struct RolloutItem {
-    Problem     problem;
-    TaskPrompt  prompt;    /* owned                                */
-    uint32_t    group;     /* its prompt's number                  */
-    char       *response;  /* text, without special tokens; owned  */
-    size_t      bytes;
-    uint32_t    tokens;    /* with the end token, if there is one  */
-    bool        truncated; /* no end token within the limit        */
-    bool        masked;    /* left out of the losses               */
-    RewardParts reward;
+    Problem                         problem;
+    TaskPrompt                      prompt;   /* owned                                */
+    uint32_t                        group;    /* its prompt's number                  */
+    char                           *response; /* text, without special tokens; owned  */
+    size_t                          bytes;
+    uint32_t                        tokens;    /* with the end token, if there is one  */
+    bool                            truncated; /* no end token within the limit        */
+    bool                            masked;    /* left out of the losses               */
+    RewardParts                     reward;
     const struct JudgeScore        *grade;  /* what the judge said; NULL: not asked           */
     const struct RewardServerScore *number; /* what the reward server said; NULL: not asked   */
-    float       score;     /* what PPO gets: the total, or the penalty for truncation */
+    float                           score;  /* what PPO gets: the total, or the penalty for truncation */
 } RolloutItem;
 
 typedef struct Rollout {
-    Session     *session;
-    RewardConfig reward;
-    Decoder     *decoder;        /* the session's                                      */
-    uint32_t     sequences;
-    RolloutItem *items;          /* [sequences]                                        */
-    int32_t     *ids;            /* prompt and response, packed                        */
-    uint32_t    *starts;         /* [sequences + 1] into ids                           */
-    uint32_t    *prompt_tokens;  /* [sequences]                                        */
-    uint32_t    *response_start; /* [sequences + 1]: response tokens, counted over all */
-    uint64_t     id_capacity;    /* [sequences] times the most that one can have        */
-    struct RolloutSaid *said;    /* what others say                                    */
-    double       generate_seconds, judge_seconds; /* judge: what decoding did not hide, waiting included */
-    uint64_t     decode_steps;
+    Session            *session;
+    RewardConfig        reward;
+    Decoder            *decoder; /* the session's                                      */
+    uint32_t            sequences;
+    RolloutItem        *items;                           /* [sequences]                                        */
+    int32_t            *ids;                             /* prompt and response, packed                        */
+    uint32_t           *starts;                          /* [sequences + 1] into ids                           */
+    uint32_t           *prompt_tokens;                   /* [sequences]                                        */
+    uint32_t           *response_start;                  /* [sequences + 1]: response tokens, counted over all */
+    uint64_t            id_capacity;                     /* [sequences] times the most that one can have        */
+    struct RolloutSaid *said;                            /* what others say                                    */
+    double              generate_seconds, judge_seconds; /* judge: what decoding did not hide, waiting included */
+    uint64_t            decode_steps;
 } Rollout;
 
 Rollout *rollout_new(Session *session, Error *error);
 void     rollout_free(Rollout *rollout); /* NULL is allowed */
 /* Asks others as well, which goes on when it returns. */
-Status   rollout_sample(Rollout *rollout, uint32_t step, Error *error);
+Status rollout_sample(Rollout *rollout, uint32_t step, Error *error);
 /* Waits for their answers. STATUS_STOPPED: the user wants an end; or rollout_unanswered: nobody answered. The
  * step can then not be used; drawn again it is the same. */
-Status   rollout_finish(Rollout *rollout, Error *error);
-bool     rollout_unanswered(const Rollout *rollout);
+Status rollout_finish(Rollout *rollout, Error *error);
+bool   rollout_unanswered(const Rollout *rollout);
 
 /* Writes the first `count` responses of the step to traces.jsonl. */
 Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error);
 
 /* One response outside a rollout. Judges item->response to item->problem; ids: its tokens, [item->tokens]. */
 void   rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item);
-Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item, Error *error);
+Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item,
+                           Error *error);
 
-void   rollout_item_free(RolloutItem *item); /* what it owns */
+void rollout_item_free(RolloutItem *item); /* what it owns */
 
 /* How many of the response's tokens, special ones not counted, begin before byte `offset` of its text. */
 uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, uint32_t count, size_t offset);

@@ -20,20 +20,29 @@ static bool shows(const TraceStats *trace, int behaviour)
     }
 }
 
-static const char *const with_names[ROLLOUT_BEHAVIOURS] = {
-    "correct_with_search",           "correct_with_backtrack",           "correct_with_check",
-    "correct_with_words_backtrack",  "correct_with_words_verification",  "correct_with_words_alternative",
-    "correct_with_words_self_correction", "correct_with_words_subgoal"};
-static const char *const without_names[ROLLOUT_BEHAVIOURS] = {
-    "correct_without_search",          "correct_without_backtrack",          "correct_without_check",
-    "correct_without_words_backtrack", "correct_without_words_verification", "correct_without_words_alternative",
-    "correct_without_words_self_correction", "correct_without_words_subgoal"};
-static const char *const traces_names[TRACE_WORDS_COUNT] = {"traces_words_backtrack", "traces_words_verification",
-                                                            "traces_words_alternative", "traces_words_self_correction",
-                                                            "traces_words_subgoal"};
-static const char *const bin_names[ROLLOUT_LENGTH_BINS] = {
-    "length_bin_0", "length_bin_1", "length_bin_2",  "length_bin_3",  "length_bin_4",  "length_bin_5",  "length_bin_6",  "length_bin_7",
-    "length_bin_8", "length_bin_9", "length_bin_10", "length_bin_11", "length_bin_12", "length_bin_13", "length_bin_14", "length_bin_15"};
+static const char *const with_names[ROLLOUT_BEHAVIOURS]    = {"correct_with_search",
+                                                              "correct_with_backtrack",
+                                                              "correct_with_check",
+                                                              "correct_with_words_backtrack",
+                                                              "correct_with_words_verification",
+                                                              "correct_with_words_alternative",
+                                                              "correct_with_words_self_correction",
+                                                              "correct_with_words_subgoal"};
+static const char *const without_names[ROLLOUT_BEHAVIOURS] = {"correct_without_search",
+                                                              "correct_without_backtrack",
+                                                              "correct_without_check",
+                                                              "correct_without_words_backtrack",
+                                                              "correct_without_words_verification",
+                                                              "correct_without_words_alternative",
+                                                              "correct_without_words_self_correction",
+                                                              "correct_without_words_subgoal"};
+static const char *const traces_names[TRACE_WORDS_COUNT]   = {"traces_words_backtrack", "traces_words_verification",
+                                                              "traces_words_alternative", "traces_words_self_correction",
+                                                              "traces_words_subgoal"};
+static const char *const bin_names[ROLLOUT_LENGTH_BINS]    = {
+       "length_bin_0",  "length_bin_1",  "length_bin_2",  "length_bin_3", "length_bin_4",  "length_bin_5",
+       "length_bin_6",  "length_bin_7",  "length_bin_8",  "length_bin_9", "length_bin_10", "length_bin_11",
+       "length_bin_12", "length_bin_13", "length_bin_14", "length_bin_15"};
 
 static EventField *put(EventField *field, const char *name, double value)
 {
@@ -45,7 +54,8 @@ static EventField *put(EventField *field, const char *name, double value)
 
 static EventField *put_rewards(EventField *field, const RolloutItem *items, uint32_t n)
 {
-    double reward = 0.0, squared = 0.0, correct = 0.0, format = 0.0, explore = 0.0, weighted = 0.0, accuracy = 0.0, answered = 0.0, truncated = 0.0, limits = 0.0;
+    double reward = 0.0, squared = 0.0, correct = 0.0, format = 0.0, explore = 0.0, weighted = 0.0, accuracy = 0.0,
+           answered = 0.0, truncated = 0.0, limits = 0.0;
     for (uint32_t i = 0; i < n; i++) {
         const RewardParts *r = &items[i].reward;
         reward += r->total;
@@ -98,7 +108,8 @@ static EventField *put_lengths(EventField *field, const RolloutItem *items, uint
 
 static EventField *put_behaviours(EventField *field, const RolloutItem *items, uint32_t n)
 {
-    double attempts = 0.0, distinct = 0.0, search = 0.0, backtrack = 0.0, backtracks = 0.0, check = 0.0, checks = 0.0, errors = 0.0, repeats = 0.0;
+    double attempts = 0.0, distinct = 0.0, search = 0.0, backtrack = 0.0, backtracks = 0.0, check = 0.0, checks = 0.0,
+           errors = 0.0, repeats = 0.0;
     double false_yes = 0.0, verified = 0.0, repetition = 0.0, gated = 0.0;
     for (uint32_t i = 0; i < n; i++) {
         const TraceStats *t = &items[i].reward.trace;
@@ -176,15 +187,16 @@ static EventField *put_length_bins(EventField *field, const RolloutItem *items, 
     return field;
 }
 
-void rollout_fields(const RolloutItem *items, uint32_t count, uint32_t max_new_tokens, EventField fields[ROLLOUT_FIELDS])
+void rollout_fields(const RolloutItem *items, uint32_t count, uint32_t max_new_tokens,
+                    EventField fields[ROLLOUT_FIELDS])
 {
     EventField *field = fields;
-    field = put_rewards(field, items, count);
-    field = put_lengths(field, items, count);
-    field = put_behaviours(field, items, count);
-    field = put_words(field, items, count);
-    field = put_conditionals(field, items, count);
-    field = put_length_bins(field, items, count, max_new_tokens);
+    field             = put_rewards(field, items, count);
+    field             = put_lengths(field, items, count);
+    field             = put_behaviours(field, items, count);
+    field             = put_words(field, items, count);
+    field             = put_conditionals(field, items, count);
+    field             = put_length_bins(field, items, count, max_new_tokens);
     assert(field == fields + ROLLOUT_FIELDS);
     (void)field;
 }

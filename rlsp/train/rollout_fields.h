@@ -3,9 +3,10 @@
  *     EventField fields[ROLLOUT_FIELDS];
  *     rollout_fields(rollout->items, rollout->sequences, max_new_tokens, fields);
  *
- * Means over the responses: reward and its parts, accuracy, length with its distribution (percentiles as in evaluations: rlsp/eval/lengths.h),
- * behaviours by parsed evidence and by words alone, and, for each behaviour, how often those responses are right that show it, and those that
- * do not. Where no response does, or none does not, that is not-a-number.
+ * Means over the responses: reward and its parts, accuracy, length with its distribution (percentiles as in
+ * evaluations: rlsp/eval/lengths.h), behaviours by parsed evidence and by words alone, and, for each behaviour, how
+ * often those responses are right that show it, and those that do not. Where no response does, or none does not, that
+ * is not-a-number.
  */
 #ifndef RLSP_TRAIN_ROLLOUT_FIELDS_H
 #define RLSP_TRAIN_ROLLOUT_FIELDS_H
@@ -20,6 +21,7 @@ enum {
 };
 
 /* `items` [count], count > 0; the names are constants. */
-void rollout_fields(const RolloutItem *items, uint32_t count, uint32_t max_new_tokens, EventField fields[ROLLOUT_FIELDS]);
+void rollout_fields(const RolloutItem *items, uint32_t count, uint32_t max_new_tokens,
+                    EventField fields[ROLLOUT_FIELDS]);
 
 #endif

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "rlsp/math/box.h"
+#include "rlsp/task/trace_fields.h"
 #include "rlsp/train/rollout.h"
 #include "rlsp/train/session_control.h"
-#include "rlsp/task/trace_fields.h"
 
 enum { REPETITION_WORDS = 6 }; /* as in TraceStats */
 
@@ -19,39 +19,54 @@ static bool stopping(void *user, uint32_t active)
 static uint64_t seed_of(const Session *session, uint32_t index)
 {
     Random         random = random_stream(session->config.seed, RANDOM_ASKED, (uint32_t)session->step, index);
-    const uint64_t low = random_u32(&random);
+    const uint64_t low    = random_u32(&random);
     return low | (uint64_t)random_u32(&random) << 32;
 }
 
 /* Decodes one response into `item`. */
-static Status generate(Session *session, const int32_t *ids, uint32_t count, uint32_t index, RolloutItem *item, Decoder **decoder,
-                       DecodeOutput *output, Error *error)
+static Status generate(Session *session, const int32_t *ids, uint32_t count, uint32_t index, RolloutItem *item,
+                       Decoder **decoder, DecodeOutput *output, Error *error)
 {
-    const RunRl   *rl = &session->config.rl;
+    const RunRl   *rl      = &session->config.rl;
     const uint32_t context = session->policy->config.max_positions;
     if (count == 0 || count >= context) {
         return error_set(error, STATUS_BAD_INPUT, "the prompt has %u tokens; 1 to %u are possible", count, context - 1);
     }
     const uint32_t     room = context - count, max_new = rl->max_new_tokens < room ? rl->max_new_tokens : room;
-    const DecodeLimits limits = {.slots = 1, .max_length = count + max_new, .max_requests = 1, .max_prompt_tokens = count, .max_new = max_new,
-                                 .lora_rank = model_lora_rank(session->policy), .cache = session_kv_cache(session), .few_rows = true};
-    *decoder = decoder_new(session->gpu, &session->policy->config, &limits, error);
+    const DecodeLimits limits = {.slots             = 1,
+                                 .max_length        = count + max_new,
+                                 .max_requests      = 1,
+                                 .max_prompt_tokens = count,
+                                 .max_new           = max_new,
+                                 .lora_rank         = model_lora_rank(session->policy),
+                                 .cache             = session_kv_cache(session),
+                                 .few_rows          = true};
+    *decoder                  = decoder_new(session->gpu, &session->policy->config, &limits, error);
     if (*decoder == NULL) {
         return error->status;
     }
-    const DecodeInput input = {.prompts = ids, .prompt_starts = (uint32_t[]){0, count}, .sequence = (uint32_t[]){0}, .requests = 1,
-                               .stop_ids = session->stops.ids, .stop_count = session->stops.count,
-                               .sample = {.temperature = (float)rl->temperature, .top_k = rl->top_k, .top_p = (float)rl->top_p,
-                                          .min_p = (float)rl->min_p, .seed = seed_of(session, index)},
-                               .progress = stopping, .user = session};
-    Status status = decoder_run(*decoder, session->policy, &input, output, error);
+    const DecodeInput input  = {.prompts       = ids,
+                                .prompt_starts = (uint32_t[]){0, count},
+                                .sequence      = (uint32_t[]){0},
+                                .requests      = 1,
+                                .stop_ids      = session->stops.ids,
+                                .stop_count    = session->stops.count,
+                                .sample        = {.temperature = (float)rl->temperature,
+                                                  .top_k       = rl->top_k,
+                                                  .top_p       = (float)rl->top_p,
+                                                  .min_p       = (float)rl->min_p,
+                                                  .seed        = seed_of(session, index)},
+                                .progress      = stopping,
+                                .user          = session};
+    Status            status = decoder_run(*decoder, session->policy, &input, output, error);
     if (status == STATUS_OK && output->lengths[0] == 0) {
         return error_set(error, STATUS_STOPPED, "stopped while a prompt was sampled");
     }
     if (status == STATUS_OK) {
-        item->tokens = output->lengths[0];
+        item->tokens    = output->lengths[0];
         item->truncated = output->stopped[0] == 0;
-        status = tokenizer_decode(session->tokenizer, output->tokens, item->tokens, true, &item->response, &item->bytes, error);
+        status = tokenizer_decode(session->tokenizer, output->tokens, item->tokens, true, &item->response, &item->bytes,
+                                  error);
     }
     return status;
 }
@@ -69,15 +84,24 @@ static Status write_unjudged(const Session *session, uint32_t index, const Rollo
         const size_t bytes = boxes.content_length < sizeof answer ? boxes.content_length : sizeof answer - 1;
         memcpy(answer, item->response + boxes.content, bytes);
     }
-    const EventTrace trace = {.stage = "sample", .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
-                              .answer = answer[0] != '\0' ? answer : NULL, .verdict = "unknown", .reason = "the prompt is no problem of the task",
-                              .tokens = item->tokens, .truncated = item->truncated, .behaviours = behaviours, .behaviour_count = TRACE_FIELDS};
+    const EventTrace trace = {.stage           = "sample",
+                              .step            = (int64_t)session->step,
+                              .index           = index,
+                              .prompt          = item->prompt.text,
+                              .response        = item->response,
+                              .answer          = answer[0] != '\0' ? answer : NULL,
+                              .verdict         = "unknown",
+                              .reason          = "the prompt is no problem of the task",
+                              .tokens          = item->tokens,
+                              .truncated       = item->truncated,
+                              .behaviours      = behaviours,
+                              .behaviour_count = TRACE_FIELDS};
     return events_trace(session->events, &trace, error);
 }
 
 Status session_sample(Session *session, const char *prompt, uint32_t index, Error *error)
 {
-    RolloutItem        item = {0};
+    RolloutItem        item    = {0};
     Decoder           *decoder = NULL;
     DecodeOutput       output;
     const bool         judged = task_instance_read(session->task, prompt, &item.problem);

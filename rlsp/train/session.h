@@ -33,14 +33,14 @@
 #include "rlsp/train/learner.h"
 
 typedef struct SessionOptions {
-    const RunConfig             *config;   /* of a new run                                      */
-    const char                  *out;      /* its directory                                     */
-    const char                  *resume;   /* or: the run directory to go on with               */
-    const char                  *device;   /* overrides the config's; NULL: not                 */
-    bool                         profile;  /* time kernels                                      */
-    bool                         validate; /* Vulkan validation layer                           */
-    const volatile sig_atomic_t *stop;     /* non-zero: finish the step, save and end; or NULL  */
-    Control                     *control;  /* commands of a dashboard, read between steps; or NULL */
+    const RunConfig             *config;         /* of a new run                                      */
+    const char                  *out;            /* its directory                                     */
+    const char                  *resume;         /* or: the run directory to go on with               */
+    const char                  *device;         /* overrides the config's; NULL: not                 */
+    bool                         profile;        /* time kernels                                      */
+    bool                         validate;       /* Vulkan validation layer                           */
+    const volatile sig_atomic_t *stop;           /* non-zero: finish the step, save and end; or NULL  */
+    Control                     *control;        /* commands of a dashboard, read between steps; or NULL */
     void (*say)(void *user, const char *line);   /* a line of what opening the run is at, for the terminal; or NULL */
     void (*on_step)(void *user, Events *events); /* after every step and eval, for progress; or NULL */
     void *user;
@@ -79,15 +79,15 @@ typedef struct Session {
     TaskInstance  *task;
     Tokenizer     *tokenizer;
     char           tokenizer_directory[RUN_PATH_SIZE]; /* what is copied into checkpoints */
-    StopTokens     stops;     /* of the model, and its chat template's; .ids[0] ends what is demonstrated */
-    Model         *base;      /* with an adapter: what it and the critic's lie on; else NULL */
+    StopTokens     stops; /* of the model, and its chat template's; .ids[0] ends what is demonstrated */
+    Model         *base;  /* with an adapter: what it and the critic's lie on; else NULL */
     Model         *policy;
-    Learner       *learner;   /* of the policy, while a stage trains it */
-    Model         *critic;    /* RL only; NULL with a shared trunk      */
+    Learner       *learner; /* of the policy, while a stage trains it */
+    Model         *critic;  /* RL only; NULL with a shared trunk      */
     Learner       *critic_learner;
     GpuStream     *stream;
     Evaluator     *evaluator;
-    Decoder       *decoder;        /* while an RL stage is open: of rollouts and evaluations, which take turns */
+    Decoder       *decoder; /* while an RL stage is open: of rollouts and evaluations, which take turns */
     DecodeLimits   decoder_limits;
 
     uint64_t   step;          /* of the run, over all stages            */
@@ -96,7 +96,7 @@ typedef struct Session {
     Checkpoint resumed;       /* where to go on; step 0 and stage_count 0: from the start  */
     bool       resuming;
     char       checkpoint_path[RUN_PATH_SIZE]; /* of `resumed` */
-    double     kl_coef;       /* of the KL controller                   */
+    double     kl_coef;                        /* of the KL controller                   */
 
     SessionSftData sft_data; /* saved with every checkpoint             */
 
@@ -104,7 +104,7 @@ typedef struct Session {
     double doing_since, told; /* session_clock() when it began, and when it was last told; 0: not yet        */
 
     SessionWishes wishes;
-    bool          saved;             /* there is a checkpoint of saved_step            */
+    bool          saved; /* there is a checkpoint of saved_step            */
     uint64_t      saved_step;
     EventsOffsets before_evaluation; /* of the files, when the last evaluation began   */
 } Session;
@@ -116,9 +116,11 @@ void     session_close(Session *session); /* NULL is allowed */
 Status session_train(Session *session, Error *error);
 
 typedef enum SessionSave {
-    SAVE_DUE,               /* as the config says */
-    SAVE_ASKED,             /* as the user says: a run that is resumed here forgets that it was, so that its events repeat an unbroken run's */
-    SAVE_BEFORE_EVALUATION  /* likewise; the evaluation that was due at this step, and was stopped, comes first when the run goes on */
+    SAVE_DUE,   /* as the config says */
+    SAVE_ASKED, /* as the user says: a run that is resumed here forgets that it was, so that its events repeat an
+                   unbroken run's */
+    SAVE_BEFORE_EVALUATION /* likewise; the evaluation that was due at this step, and was stopped, comes first when the
+                              run goes on */
 } SessionSave;
 
 /* Saves a checkpoint of the current step. */
@@ -130,11 +132,12 @@ Status session_checkpoint(Session *session, const SessionPlace *place, SessionSa
 Status session_evaluate(Session *session, const char *stage, bool final, double *accuracy, Error *error);
 
 /* Tokens per micro-batch: the config's, or what suits the device (activations take at most a quarter of its memory); at
- * least `longest`. 0 with *error set if what attention reads of so many tokens is more than the device binds at once. */
+ * least `longest`. 0 with *error set if what attention reads of so many tokens is more than the device binds at once.
+ */
 uint32_t session_micro_tokens(const Session *session, uint32_t configured, uint32_t longest, Error *error);
 
-/* For session_*.c and plan.c: writes the task's own tokenizer into a directory; the model of model.init, with the opened
- * tokenizer's vocabulary. */
+/* For session_*.c and plan.c: writes the task's own tokenizer into a directory; the model of model.init, with the
+ * opened tokenizer's vocabulary. */
 Status      session_build_tokenizer(const Session *session, const char *directory, Error *error);
 ModelConfig session_init_config(const Session *session);
 
@@ -146,8 +149,8 @@ EvalGeneratorLimits session_eval_limits(const Session *session);
 /* What `model.kv_cache` comes to; session->policy is there. */
 ComputeType session_kv_cache(const Session *session);
 
-/* For rollouts: makes session->decoder, with room for this run's evaluations too. Theirs, if it is wide enough for them;
- * else NULL. And its end, with the evaluator's. */
+/* For rollouts: makes session->decoder, with room for this run's evaluations too. Theirs, if it is wide enough for
+ * them; else NULL. And its end, with the evaluator's. */
 Decoder *session_open_decoder(Session *session, const DecodeLimits *rollouts, Error *error);
 Decoder *session_shared_decoder(const Session *session, const DecodeLimits *wanted);
 void     session_close_decoder(Session *session);
@@ -163,8 +166,8 @@ void session_memory_fields(const Session *session, EventField fields[SESSION_MEM
 Status sft_train(Session *session, Error *error);
 Status rl_train(Session *session, Error *error);
 
-/* Takes the memory of a stage as training does, in the same order, and gives it back: for planning (plan.h), on a device
- * that is only planned for. Without a tokenizer or its data, sequences are as long as may be. */
+/* Takes the memory of a stage as training does, in the same order, and gives it back: for planning (plan.h), on a
+ * device that is only planned for. Without a tokenizer or its data, sequences are as long as may be. */
 Status sft_plan(Session *session, bool evaluates, Error *error);
 Status rl_plan(Session *session, bool evaluates, Error *error);
 

@@ -19,7 +19,10 @@ void session_base_path(const RunConfig *config, const char *run, char *path)
 
 static LoraConfig lora_config(const RunConfig *config)
 {
-    LoraConfig lora = {.rank = config->adapter.rank, .alpha = config->adapter.alpha, .rslora = config->adapter.rslora, .dropout = config->adapter.dropout};
+    LoraConfig lora = {.rank    = config->adapter.rank,
+                       .alpha   = config->adapter.alpha,
+                       .rslora  = config->adapter.rslora,
+                       .dropout = config->adapter.dropout};
     for (uint32_t i = 0; i < config->adapter.target_count; i++) {
         lora.targets |= 1u << projection_find(config->adapter.targets[i]); /* known ones: config_check */
     }
@@ -33,7 +36,7 @@ static Lora *open_lora(const Session *session, bool value_head, Error *error)
     const char        *from   = session->resuming ? session->checkpoint_path : config->adapter.path;
     const LoraConfig   wanted = lora_config(config);
     Lora              *lora   = from[0] != '\0' ? lora_load(session->gpu, model, from, value_head, error)
-                                              : lora_new(session->gpu, model, &wanted, value_head, error);
+                                                : lora_new(session->gpu, model, &wanted, value_head, error);
     if (lora != NULL && from[0] == '\0' && lora_init(lora, config->seed, error) != STATUS_OK) {
         lora_free(lora);
         return NULL;
@@ -70,7 +73,8 @@ static void tell(const Session *session, const Lora *lora)
             used += (size_t)snprintf(targets + used, sizeof targets - used, " %s", projection_name(t));
         }
     }
-    events_log(session->events, "info", "adapter of rank %u, alpha %g on%s: %llu parameters beside %llu frozen ones in %s, %.1f MiB",
+    events_log(session->events, "info",
+               "adapter of rank %u, alpha %g on%s: %llu parameters beside %llu frozen ones in %s, %.1f MiB",
                lora->config.rank, lora->config.alpha, targets, (unsigned long long)lora_parameter_count(lora),
                (unsigned long long)model_parameter_count(session->base), weight_format_name(session->base->weights),
                (double)model_bytes(session->base) / 1048576.0);
@@ -136,7 +140,9 @@ Model *session_adapter_reference(const Session *session, bool resumed, Error *er
         return model_with_lora(session->base, NULL, error);
     }
     if (gpu_is_dry(session->gpu)) { /* no file to go through */
-        return on_base(session, lora_new(session->gpu, &session->base->config, &session->policy->lora->config, false, error), error);
+        return on_base(session,
+                       lora_new(session->gpu, &session->base->config, &session->policy->lora->config, false, error),
+                       error);
     }
     snprintf(path, sizeof path, "%.1000s/reference", run_dir_path(session->run));
     if (!resumed && session_adapter_save(session, session->policy, path, error) != STATUS_OK) {

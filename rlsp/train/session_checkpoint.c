@@ -54,7 +54,7 @@ Status session_checkpoint(Session *session, const SessionPlace *place, SessionSa
     session_doing(session, true, "saving the checkpoint of step %llu", (unsigned long long)session->step);
     Status status = write_checkpoint(session, directory, error);
     session_doing(session, true, "%s", "");
-    status        = status == STATUS_OK ? note_checkpoint(session, place, why, &checkpoint.offsets, error) : status;
+    status = status == STATUS_OK ? note_checkpoint(session, place, why, &checkpoint.offsets, error) : status;
     checkpoint_set(&checkpoint, "best_accuracy", session->best_accuracy);
     checkpoint_set(&checkpoint, "best_step", (double)session->best_step);
     checkpoint_set(&checkpoint, "kl_coef", session->kl_coef);

@@ -64,9 +64,10 @@ void session_tell(void *user)
 static void add_sample(Session *session, const char *prompt)
 {
     SessionWishes *wishes = &session->wishes;
-    char          *copy = wishes->sample_count < SESSION_SAMPLES ? strdup(prompt) : NULL;
+    char          *copy   = wishes->sample_count < SESSION_SAMPLES ? strdup(prompt) : NULL;
     if (copy == NULL) {
-        events_log(session->events, "warning", "a prompt was left out: %u are waiting for the end of the step", wishes->sample_count);
+        events_log(session->events, "warning", "a prompt was left out: %u are waiting for the end of the step",
+                   wishes->sample_count);
         return;
     }
     wishes->samples[wishes->sample_count++] = copy;
@@ -75,7 +76,7 @@ static void add_sample(Session *session, const char *prompt)
 /* Reads the commands that have come. */
 static void read_wishes(Session *session)
 {
-    SessionWishes *wishes = &session->wishes;
+    SessionWishes *wishes  = &session->wishes;
     Control       *control = session->options.control;
     char           text[CONTROL_TEXT_MAX + 1];
     if (control == NULL) {
@@ -139,7 +140,7 @@ static Status sample_all(Session *session, Error *error)
     Status         status = STATUS_OK;
     if (wishes->sample_step != session->step) {
         wishes->sample_step = session->step;
-        wishes->sampled = 0;
+        wishes->sampled     = 0;
     }
     for (uint32_t i = 0; i < wishes->sample_count && status == STATUS_OK && !stopping(session); i++) {
         status = session_sample(session, wishes->samples[i], wishes->sampled++, error);
@@ -160,10 +161,10 @@ static Status sample_all(Session *session, Error *error)
 static Status fulfil(Session *session, const SessionPlace *place, Error *error)
 {
     Status     status = STATUS_OK;
-    const bool any = session->wishes.checkpoint || session->wishes.sample_count > 0;
+    const bool any    = session->wishes.checkpoint || session->wishes.sample_count > 0;
     if (session->wishes.checkpoint) {
         session->wishes.checkpoint = false;
-        status = forgive(session, "no checkpoint was saved", save(session, place, error), error);
+        status                     = forgive(session, "no checkpoint was saved", save(session, place, error), error);
     }
     status = status == STATUS_OK ? sample_all(session, error) : status;
     if (any && session->options.on_step != NULL) {
@@ -208,7 +209,9 @@ Status session_between_steps(Session *session, const SessionPlace *place, Error 
         status = session_checkpoint(session, place, SAVE_ASKED, error);
     }
     return status == STATUS_OK
-               ? error_set(error, STATUS_STOPPED, "stopped after step %llu; everything is saved, rlsp train --resume %s goes on", (unsigned long long)session->step, run_dir_path(session->run))
+               ? error_set(error, STATUS_STOPPED,
+                           "stopped after step %llu; everything is saved, rlsp train --resume %s goes on",
+                           (unsigned long long)session->step, run_dir_path(session->run))
                : status;
 }
 

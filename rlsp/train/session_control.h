@@ -13,8 +13,8 @@
  *
  * None of it changes what is trained: a run that was paused, saved, sampled or stopped, and resumed, comes to
  * the parameters and events of an unbroken one (see events.h for what it has besides). What is done is said in
- * a notice. A wish that cannot be fulfilled (a prompt that has no tokens or is too long, no room for one more checkpoint)
- * is a warning, not the end of the run.
+ * a notice. A wish that cannot be fulfilled (a prompt that has no tokens or is too long, no room for one more
+ * checkpoint) is a warning, not the end of the run.
  */
 #ifndef RLSP_TRAIN_SESSION_CONTROL_H
 #define RLSP_TRAIN_SESSION_CONTROL_H

@@ -89,7 +89,7 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
     EvalResult sampled, greedy;
     session->before_evaluation = events_offsets(session->events);
     session_doing(session, true, "evaluating on %u problems", problems);
-    Status status              = evaluate_once(session, &options, "", fields, &count, names[0], &sampled, error);
+    Status status = evaluate_once(session, &options, "", fields, &count, names[0], &sampled, error);
     if (status == STATUS_OK && eval->greedy && eval->temperature > 0.0) {
         options.sample  = (SampleOptions){.temperature = 0.0f};
         options.samples = 1;
@@ -100,10 +100,11 @@ Status session_evaluate(Session *session, const char *stage, bool final, double 
     session_doing(session, true, "%s", "");
     if (status == STATUS_STOPPED) {
         *error = (Error){0};
-        return error_set(error, status,
-                         "stopped in the evaluation after step %llu, which will be done again; everything is saved, rlsp train "
-                         "--resume %s goes on",
-                         (unsigned long long)session->step, run_dir_path(session->run));
+        return error_set(
+            error, status,
+            "stopped in the evaluation after step %llu, which will be done again; everything is saved, rlsp train "
+            "--resume %s goes on",
+            (unsigned long long)session->step, run_dir_path(session->run));
     }
     status = status == STATUS_OK ? session_emit(session, "eval", fields, count, error) : status;
     if (accuracy != NULL && status == STATUS_OK) {

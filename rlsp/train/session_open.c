@@ -99,16 +99,15 @@ static Status open_device(Session *session, Error *error)
         return error->status;
     }
     char                 record[SESSION_PATH_SIZE];
-    const KernelsOptions kernels = {
-        .mode    = session->config.kernels,
-        .compute = precision_compute(session->config.precision, gpu_info(session->gpu)),
-        .record  = session_inside(record, run_dir_path(session->run), "kernels.json"),
-        .resumed = options->resume != NULL,
-        .say     = say_kernels,
-        .user    = session};
-    const Status status = kernels_prepare(session->gpu, &kernels, error);
+    const KernelsOptions kernels = {.mode    = session->config.kernels,
+                                    .compute = precision_compute(session->config.precision, gpu_info(session->gpu)),
+                                    .record  = session_inside(record, run_dir_path(session->run), "kernels.json"),
+                                    .resumed = options->resume != NULL,
+                                    .say     = say_kernels,
+                                    .user    = session};
+    const Status         status  = kernels_prepare(session->gpu, &kernels, error);
     gpu_on_work(session->gpu, session_tell, session);
-    session->stream     = status == STATUS_OK ? gpu_stream_new(session->gpu, error) : NULL;
+    session->stream = status == STATUS_OK ? gpu_stream_new(session->gpu, error) : NULL;
     return session->stream != NULL ? STATUS_OK : error->status;
 }
 
@@ -134,7 +133,7 @@ static uint64_t trained_parameters(const Model *model)
 /* A new run that could not be opened (no such device, no such model) leaves its directory as it found it: empty. */
 static void discard_new_run(const char *directory)
 {
-    static const char *const names[] = {"tokenizer",    "base",    "checkpoints", "events.jsonl",
+    static const char *const names[] = {"tokenizer",    "base",    "checkpoints",  "events.jsonl",
                                         "traces.jsonl", "log.txt", "kernels.json", "config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[SESSION_PATH_SIZE];

@@ -11,8 +11,8 @@ int session_task_fields(const Session *session, EventField fields[SESSION_TASK_F
 /* Logs the same in words; what was left out, and answers that are compared as text, as warnings. */
 void session_task_log(const Session *session);
 
-/* How many problems there are, for a checkpoint; and whether a resumed run finds as many: the order in which they are drawn
- * depends on it. */
+/* How many problems there are, for a checkpoint; and whether a resumed run finds as many: the order in which they are
+ * drawn depends on it. */
 void   session_task_note(const Session *session, Checkpoint *checkpoint);
 Status session_task_check(const Session *session, Error *error);
 

@@ -154,7 +154,8 @@ static Status open_file(SftSource *source, Error *error)
     if (source->chat == NULL && given != NULL) {
         return error_set(error, source->no_chat.status, "%s", source->no_chat.text);
     }
-    const uint32_t variables = source->chat != NULL && setup->task_settings != NULL ? setup->task_settings->chat_set_count : 0;
+    const uint32_t variables =
+        source->chat != NULL && setup->task_settings != NULL ? setup->task_settings->chat_set_count : 0;
     for (uint32_t i = 0; i < variables; i++) {
         if (chat_template_set(source->chat, setup->task_settings->chat_set[i], "task.chat_set", error) != STATUS_OK) {
             return error->status;

@@ -39,8 +39,8 @@ typedef struct SftPlace {
     uint32_t step;  /* the window's first step */
 } SftPlace;
 
-/* Opens phase->data of the encoder, whose parts have to outlive the file, and checks its lines as phase->check_data says.
- * NULL with *error set; no line to learn from is an error. */
+/* Opens phase->data of the encoder, whose parts have to outlive the file, and checks its lines as phase->check_data
+ * says. NULL with *error set; no line to learn from is an error. */
 SftFile *sft_file_open(const SftEncoder *encoder, uint64_t seed, uint32_t phase_index, Error *error);
 void     sft_file_free(SftFile *file); /* NULL is allowed */
 

@@ -9,8 +9,8 @@
  *            training forward in f32 (they never are: both read one base)
  *   train    tokens per second of a LoRA step (rank 8 on everything, forward and backward, no optimizer)
  *   decode   new tokens per second, 64 sequences at once
- * Speeds are the best of runs of SECONDS (2) in all, each kind, also as ratios to f32's in the same run; on a CPU device
- * per second of CPU time. */
+ * Speeds are the best of runs of SECONDS (2) in all, each kind, also as ratios to f32's in the same run; on a CPU
+ * device per second of CPU time. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ typedef struct Figures {
     double mib, rms, largest, kl, changed, ratio, train, decode;
 } Figures;
 
-/* Seconds: of all threads' work where the device is this processor, which others may be using too, else by the clock. */
+/* Seconds: of all threads' work where the device is this processor, which others may be using too, else by the clock.
+ */
 static double now(const Bench *b)
 {
     struct timespec t;

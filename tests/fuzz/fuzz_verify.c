@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (boxes_find_first_shallow(text, size, &at, &content, &length)) {
         require(at < content && content + length < size && text[content + length] == '}');
     }
-    JsonLine out    = {0};
-    Error    error  = {0};
+    JsonLine            out     = {0};
+    Error               error   = {0};
     const VerifyOptions options = {.task = size % 2 == 0 ? NULL : &task_pick_three, .explain = true};
     Status              status  = verify_line(&options, text, size, 1, &out, &error);
     require(status == STATUS_OK || status == STATUS_BAD_INPUT);

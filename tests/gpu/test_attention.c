@@ -338,12 +338,11 @@ static void keeps_bits(const char *name, uint32_t head_dim)
         AttentionTile  plan[32];
         assert_true(count <= sizeof plan / sizeof *plan);
         attention_plan(plan, starts[i], 1 + i, variant.lanes);
-        const AttentionBatch batch = {.tiles      = fixture_words(plan, count * sizeof *plan / 4),
-                                      .tile_count = count,
-                                      .variant    = &variant};
-        const GpuSpan        qkv   = fixture_upload(values + (size_t)(BEFORE - first) * width, (size_t)tokens * width);
-        const GpuSpan        d_o   = fixture_upload(values + (size_t)(BEFORE - first) * out, (size_t)tokens * out);
-        const GpuSpan        lse = fixture_empty(tokens * HEADS), delta = fixture_empty(tokens * HEADS);
+        const AttentionBatch batch = {
+            .tiles = fixture_words(plan, count * sizeof *plan / 4), .tile_count = count, .variant = &variant};
+        const GpuSpan qkv = fixture_upload(values + (size_t)(BEFORE - first) * width, (size_t)tokens * width);
+        const GpuSpan d_o = fixture_upload(values + (size_t)(BEFORE - first) * out, (size_t)tokens * out);
+        const GpuSpan lse = fixture_empty(tokens * HEADS), delta = fixture_empty(tokens * HEADS);
         o[i]    = fixture_empty((size_t)tokens * out);
         dqkv[i] = fixture_empty((size_t)tokens * width);
         attention_forward(stream, o[i], lse, qkv, &batch, shape);

@@ -234,7 +234,8 @@ static void a_model_learns_as_on_any_device(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_range_of_several_buffers), cmocka_unit_test(what_cannot_be_is_said),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_range_of_several_buffers),
+                                       cmocka_unit_test(what_cannot_be_is_said),
                                        cmocka_unit_test(a_model_learns_as_on_any_device)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

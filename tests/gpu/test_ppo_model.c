@@ -307,7 +307,7 @@ static void kl_in_the_reward(void **state)
     (void)state;
     check_whole(16, true, false,
                 "{" STEP "\"kl_in\":\"reward\",\"kl_coef\":0.2,\"kl_estimator\":\"k1\",\"entropy_coef\":0,\"clip\":0.1,"
-                         "\"value_clip\":0.1,\"loss_mean\":\"token\",\"temperature\":1}");
+                "\"value_clip\":0.1,\"loss_mean\":\"token\",\"temperature\":1}");
 }
 
 static void shared_trunk(void **state)
@@ -315,7 +315,7 @@ static void shared_trunk(void **state)
     (void)state;
     check_whole(16, true, true,
                 "{" STEP "\"kl_in\":\"loss\",\"kl_coef\":0.2,\"kl_estimator\":\"k2\",\"entropy_coef\":0.02,\"clip\":0."
-                         "1,\"value_clip\":0.1,\"value_coef\":0.5,"
+                "1,\"value_clip\":0.1,\"value_coef\":0.5,"
                 "\"loss_mean\":\"token\",\"temperature\":1.3}");
 }
 int main(void)

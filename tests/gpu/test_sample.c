@@ -166,7 +166,7 @@ static void filters_of_a_large_vocabulary(void **state)
         all += exp(sorted[i]);
     }
     for (int by_count = 0; by_count < 2; by_count++) {
-        const SampleOptions options     = {.temperature = 1, .top_k = by_count ? KEPT : 0, .top_p = by_count ? 1 : 0.9f};
+        const SampleOptions options = {.temperature = 1, .top_k = by_count ? KEPT : 0, .top_p = by_count ? 1 : 0.9f};
         GpuSpan             probability = fixture_empty(VOCAB), keep = fixture_empty(VOCAB);
         sample_probabilities(fixture_stream(), probability, keep, fixture_upload(logits, VOCAB), &options, 1, VOCAB);
         fixture_run();
@@ -297,8 +297,9 @@ static void greedy_and_broken_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(filters_match_pytorch), fixture_test(draws_are_the_inverse_cdf), fixture_test(filters_of_a_large_vocabulary),
-                                       fixture_test(frequencies), fixture_test(slot_does_not_matter),
-                                       fixture_test(greedy_and_broken_rows)};
+    const struct CMUnitTest tests[] = {
+        fixture_test(filters_match_pytorch),         fixture_test(draws_are_the_inverse_cdf),
+        fixture_test(filters_of_a_large_vocabulary), fixture_test(frequencies),
+        fixture_test(slot_does_not_matter),          fixture_test(greedy_and_broken_rows)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

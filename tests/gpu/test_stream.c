@@ -21,13 +21,13 @@ static void iota(GpuStream *stream, GpuSpan x, uint32_t count, float start)
         uint32_t count;
         float    start;
     } push = {count, start};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel = "fill_iota",
-                                        .spec = {64},
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
+                                        .spec       = {64},
                                         .spec_count = 1,
-                                        .bind = {gpu_write(x)},
-                                        .push = &push,
-                                        .push_size = sizeof push,
-                                        .groups = gpu_groups(count, 64)});
+                                        .bind       = {gpu_write(x)},
+                                        .push       = &push,
+                                        .push_size  = sizeof push,
+                                        .groups     = gpu_groups(count, 64)});
 }
 
 static void lists_and_refuses_devices(void **state)
@@ -50,9 +50,9 @@ static void lists_and_refuses_devices(void **state)
 static void runs_in_order_and_replays(void **state)
 {
     (void)state;
-    Error      error = {0};
-    Gpu       *gpu = open_device();
-    GpuArena  *arena = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 3 << 20, &error);
+    Error      error  = {0};
+    Gpu       *gpu    = open_device();
+    GpuArena  *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 3 << 20, &error);
     GpuStream *stream = gpu_stream_new(gpu, &error);
     enum { N = 200000 };
     GpuSpan a = gpu_arena_take(arena, N * 4), b = gpu_arena_take(arena, N * 4);
@@ -99,7 +99,8 @@ static void many_dispatches_bind_the_same(void **state)
         for (int turn = 0; turn < TURNS; turn++) {
             for (int range = 0; range < RANGES; range++) { /* the second recording's ranges are half as long */
                 const uint32_t count = N >> recording;
-                iota(stream, gpu_span_slice(all, (uint64_t)range * N * 4, count * 4), count, (float)(turn * RANGES + range));
+                iota(stream, gpu_span_slice(all, (uint64_t)range * N * 4, count * 4), count,
+                     (float)(turn * RANGES + range));
             }
         }
         assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
@@ -117,10 +118,10 @@ static void many_dispatches_bind_the_same(void **state)
 static void reports_errors_of_a_recording(void **state)
 {
     (void)state;
-    Error      error = {0};
-    Gpu       *gpu = open_device();
-    GpuArena  *arena = gpu_arena_new(gpu, "test", GPU_MEMORY_HOST, 4096, &error);
-    GpuSpan    a = gpu_arena_take(arena, 256);
+    Error      error  = {0};
+    Gpu       *gpu    = open_device();
+    GpuArena  *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_HOST, 4096, &error);
+    GpuSpan    a      = gpu_arena_take(arena, 256);
     GpuStream *stream = gpu_stream_new(gpu, &error);
     gpu_stream_begin(stream);
     gpu_dispatch(stream, &(GpuDispatch){.kernel = "no_such_kernel", .bind = {gpu_write(a)}, .groups = {1, 1, 1}});
@@ -172,9 +173,9 @@ static void tells_of_work(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lists_and_refuses_devices),
-                                       cmocka_unit_test(runs_in_order_and_replays),
-                                       cmocka_unit_test(many_dispatches_bind_the_same), cmocka_unit_test(reports_errors_of_a_recording),
-                                       cmocka_unit_test(tells_of_work)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_and_refuses_devices), cmocka_unit_test(runs_in_order_and_replays),
+        cmocka_unit_test(many_dispatches_bind_the_same), cmocka_unit_test(reports_errors_of_a_recording),
+        cmocka_unit_test(tells_of_work)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

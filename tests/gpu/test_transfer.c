@@ -266,7 +266,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_source_fills_a_span),
                                        cmocka_unit_test(a_failing_source_is_reported),
-                                       cmocka_unit_test(rows_have_two_parts), cmocka_unit_test(many_pieces_come_back),
+                                       cmocka_unit_test(rows_have_two_parts),
+                                       cmocka_unit_test(many_pieces_come_back),
                                        cmocka_unit_test(a_buffer_of_several_allocations),
                                        cmocka_unit_test(a_buffer_that_is_too_large)};
     return cmocka_run_group_tests(tests, open_separate, close_separate);

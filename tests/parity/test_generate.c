@@ -42,7 +42,7 @@ static void greedy_read(Greedy *greedy, const char *model)
         }
         greedy->starts[r + 1] = at;
         for (int i = 0; i < NEW_TOKENS; i++) {
-            greedy->tokens[r][i] = cJSON_GetArrayItem(new_ids, i)->valueint;
+            greedy->tokens[r][i]   = cJSON_GetArrayItem(new_ids, i)->valueint;
             greedy->logprobs[r][i] = (float)cJSON_GetArrayItem(logprobs, i)->valuedouble;
         }
     }
@@ -65,9 +65,13 @@ static Model *open_model(const char *name)
 
 static Decoder *open_decoder(const Model *model, uint32_t slots)
 {
-    const DecodeLimits limits = {.slots = slots, .max_length = 128, .max_requests = MAX_PROMPTS,
-                                 .max_prompt_tokens = MAX_PROMPTS * MAX_TOKENS, .max_new = NEW_TOKENS, .steps_per_submit = 5};
-    Error              error = {0};
+    const DecodeLimits limits  = {.slots             = slots,
+                                  .max_length        = 128,
+                                  .max_requests      = MAX_PROMPTS,
+                                  .max_prompt_tokens = MAX_PROMPTS * MAX_TOKENS,
+                                  .max_new           = NEW_TOKENS,
+                                  .steps_per_submit  = 5};
+    Error              error   = {0};
     Decoder           *decoder = decoder_new(fixture_gpu(), &model->config, &limits, &error);
     if (decoder == NULL) {
         fail_msg("%s", error.text);
@@ -81,13 +85,18 @@ static void check_greedy(const char *name, uint32_t slots)
 {
     Greedy greedy;
     greedy_read(&greedy, name);
-    Model       *model = open_model(name);
+    Model       *model   = open_model(name);
     Decoder     *decoder = open_decoder(model, slots);
-    Error        error = {0};
+    Error        error   = {0};
     DecodeOutput out;
-    if (decoder_run(decoder, model, &(DecodeInput){.prompts = greedy.prompts, .prompt_starts = greedy.starts,
-                                                   .sequence = sequence, .requests = greedy.count, .ignore_stop = true,
-                                                   .stop_ids = greedy.tokens[0], .stop_count = 1},
+    if (decoder_run(decoder, model,
+                    &(DecodeInput){.prompts       = greedy.prompts,
+                                   .prompt_starts = greedy.starts,
+                                   .sequence      = sequence,
+                                   .requests      = greedy.count,
+                                   .ignore_stop   = true,
+                                   .stop_ids      = greedy.tokens[0],
+                                   .stop_count    = 1},
                     &out, &error) != STATUS_OK) {
         fail_msg("%s", error.text);
     }
@@ -134,12 +143,16 @@ static void check_logprobs(const char *name, SampleOptions sample)
 {
     Greedy greedy;
     greedy_read(&greedy, name);
-    Model       *model = open_model(name);
+    Model       *model   = open_model(name);
     Decoder     *decoder = open_decoder(model, 2);
-    Error        error = {0};
+    Error        error   = {0};
     DecodeOutput out;
-    if (decoder_run(decoder, model, &(DecodeInput){.prompts = greedy.prompts, .prompt_starts = greedy.starts, .sample = sample,
-                                                   .sequence = sequence, .requests = greedy.count},
+    if (decoder_run(decoder, model,
+                    &(DecodeInput){.prompts       = greedy.prompts,
+                                   .prompt_starts = greedy.starts,
+                                   .sample        = sample,
+                                   .sequence      = sequence,
+                                   .requests      = greedy.count},
                     &out, &error) != STATUS_OK) {
         fail_msg("%s", error.text);
     }
@@ -151,14 +164,14 @@ static void check_logprobs(const char *name, SampleOptions sample)
         memcpy(ids + tokens, greedy.prompts + greedy.starts[r], prompt * sizeof *ids);
         memcpy(ids + tokens + prompt, out.tokens + r * out.max_new, NEW_TOKENS * sizeof *ids);
         for (uint32_t i = 0; i < NEW_TOKENS; i++) {
-            rows[row_count] = (int32_t)(tokens + prompt - 1 + i);
+            rows[row_count]    = (int32_t)(tokens + prompt - 1 + i);
             targets[row_count] = out.tokens[r * out.max_new + i];
-            want[row_count++] = out.logprobs[r * out.max_new + i];
+            want[row_count++]  = out.logprobs[r * out.max_new + i];
         }
         tokens += prompt + NEW_TOKENS;
         starts[r + 1] = tokens;
     }
-    Workspace *work = workspace_new(fixture_gpu(), &model->config, 256, 256, 128, false, KEEP_ACTIVATIONS, &error);
+    Workspace *work  = workspace_new(fixture_gpu(), &model->config, 256, 256, 128, false, KEEP_ACTIVATIONS, &error);
     Batch     *batch = batch_new(fixture_gpu(), &model->config, 256, 256, MAX_PROMPTS, &error);
     if (work == NULL || batch == NULL ||
         batch_set(batch, &(BatchInput){ids, starts, greedy.count, rows, targets, row_count}, &error) != STATUS_OK) {
@@ -167,11 +180,12 @@ static void check_logprobs(const char *name, SampleOptions sample)
     GpuSpan    logprob = fixture_empty(row_count), entropy = fixture_empty(row_count), lse = fixture_empty(row_count);
     GpuStream *stream = fixture_stream();
     transformer_forward(stream, work, model, batch);
-    head_logprobs(stream, work, model, batch, sample.temperature > 0 ? sample.temperature : 1.0f, logprob, entropy, lse);
+    head_logprobs(stream, work, model, batch, sample.temperature > 0 ? sample.temperature : 1.0f, logprob, entropy,
+                  lse);
     fixture_run();
     double off = fixture_max_abs(fixture_download(logprob, row_count), want, row_count);
-    printf("    %-12s temperature %.1f, %s: against the training forward %.2e (tolerance 1e-04)\n", name, sample.temperature,
-           sample.top_k > 0 ? "filtered" : "unfiltered", off);
+    printf("    %-12s temperature %.1f, %s: against the training forward %.2e (tolerance 1e-04)\n", name,
+           sample.temperature, sample.top_k > 0 ? "filtered" : "unfiltered", off);
     assert_true(off <= 1e-4);
     batch_free(batch);
     workspace_free(work);
@@ -185,12 +199,14 @@ static void logprobs_are_those_of_the_training_forward(void **state)
     check_logprobs("tiny-qwen3", (SampleOptions){.temperature = 1, .seed = 5});
     check_logprobs("tiny-qwen3", (SampleOptions){.temperature = 0});
     check_logprobs("tiny-qwen2", (SampleOptions){.temperature = 0.7f, .seed = 6});
-    check_logprobs("tiny-llama", (SampleOptions){.temperature = 1.3f, .seed = 7, .top_k = 20, .top_p = 0.9f, .min_p = 0.05f});
+    check_logprobs("tiny-llama",
+                   (SampleOptions){.temperature = 1.3f, .seed = 7, .top_k = 20, .top_p = 0.9f, .min_p = 0.05f});
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(greedy_llama), fixture_test(greedy_qwen2), fixture_test(greedy_qwen3),
+    const struct CMUnitTest tests[] = {fixture_test(greedy_llama), fixture_test(greedy_qwen2),
+                                       fixture_test(greedy_qwen3),
                                        fixture_test(logprobs_are_those_of_the_training_forward)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -44,25 +44,27 @@ static Setup setup_open(const char *model_name, const char *expected_name, uint3
     }
     snprintf(path, sizeof path, MODELS "%s/expected.safetensors", expected_name);
     s.expected = fixture_open(path);
-    s.work = workspace_new(fixture_gpu(), &s.model->config, max_tokens, max_tokens, max_tokens, true, recompute, &error);
-    s.batch = batch_new(fixture_gpu(), &s.model->config, max_tokens, max_tokens, 8, &error);
+    s.work =
+        workspace_new(fixture_gpu(), &s.model->config, max_tokens, max_tokens, max_tokens, true, recompute, &error);
+    s.batch          = batch_new(fixture_gpu(), &s.model->config, max_tokens, max_tokens, 8, &error);
     const uint64_t n = s.model->floats;
-    s.arena = gpu_arena_new(fixture_gpu(), "test", GPU_MEMORY_DEVICE,
-                            3 * gpu_align(n * 4) + gpu_align(grad_norm_bytes(n)) + 8 * gpu_align(max_tokens * 4) + 4096, &error);
+    s.arena          = gpu_arena_new(fixture_gpu(), "test", GPU_MEMORY_DEVICE,
+                                     3 * gpu_align(n * 4) + gpu_align(grad_norm_bytes(n)) + 8 * gpu_align(max_tokens * 4) + 4096,
+                                     &error);
     if (s.work == NULL || s.batch == NULL || s.arena == NULL) {
         fail_msg("%s", error.text);
     }
     s.gradients = gpu_arena_take(s.arena, n * 4);
-    s.m = gpu_arena_take(s.arena, n * 4);
-    s.v = gpu_arena_take(s.arena, n * 4);
-    s.norm = gpu_arena_take(s.arena, sizeof(GradNorm));
-    s.partial = gpu_arena_take(s.arena, grad_norm_bytes(n));
-    s.sums = gpu_arena_take(s.arena, 8);
-    s.logprob = gpu_arena_take(s.arena, max_tokens * 4);
-    s.entropy = gpu_arena_take(s.arena, max_tokens * 4);
-    s.lse = gpu_arena_take(s.arena, max_tokens * 4);
-    s.dlogprob = gpu_arena_take(s.arena, max_tokens * 4);
-    s.weight = gpu_arena_take(s.arena, max_tokens * 4);
+    s.m         = gpu_arena_take(s.arena, n * 4);
+    s.v         = gpu_arena_take(s.arena, n * 4);
+    s.norm      = gpu_arena_take(s.arena, sizeof(GradNorm));
+    s.partial   = gpu_arena_take(s.arena, grad_norm_bytes(n));
+    s.sums      = gpu_arena_take(s.arena, 8);
+    s.logprob   = gpu_arena_take(s.arena, max_tokens * 4);
+    s.entropy   = gpu_arena_take(s.arena, max_tokens * 4);
+    s.lse       = gpu_arena_take(s.arena, max_tokens * 4);
+    s.dlogprob  = gpu_arena_take(s.arena, max_tokens * 4);
+    s.weight    = gpu_arena_take(s.arena, max_tokens * 4);
     return s;
 }
 
@@ -83,8 +85,8 @@ static uint32_t set_batch(Setup *s, const char *prefix, const uint32_t *lengths,
     char     name[64];
     uint64_t count;
     snprintf(name, sizeof name, "%s.input_ids", prefix);
-    int64_t          *ids = fixture_i64(s->expected, name, &count);
-    const Safetensor *shape = safetensors_find(s->expected, name);
+    int64_t          *ids       = fixture_i64(s->expected, name, &count);
+    const Safetensor *shape     = safetensors_find(s->expected, name);
     const uint32_t    sequences = (uint32_t)shape->shape[0], width = (uint32_t)shape->shape[1];
     snprintf(name, sizeof name, "%s.labels", prefix);
     int64_t *labels = safetensors_find(s->expected, name) != NULL ? fixture_i64(s->expected, name, NULL) : NULL;
@@ -95,7 +97,7 @@ static uint32_t set_batch(Setup *s, const char *prefix, const uint32_t *lengths,
         uint32_t length = lengths != NULL ? lengths[b] : width;
         for (uint32_t t = 0; t < length; t++) {
             packed[tokens] = (int32_t)ids[b * width + t];
-            rows[tokens] = (int32_t)tokens;
+            rows[tokens]   = (int32_t)tokens;
             int64_t target = -100;
             if (t + 1 < length) {
                 target = next_token_targets || labels == NULL ? ids[b * width + t + 1] : labels[b * width + t + 1];
@@ -125,7 +127,8 @@ static void report(const char *model, const char *what, double error, double tol
 }
 
 /* Compares span [count] with an expected tensor; `stride` rows of the tensor may be longer. */
-static void compare(const Setup *s, const char *model, const char *key, const float *got, uint64_t count, double tolerance)
+static void compare(const Setup *s, const char *model, const char *key, const float *got, uint64_t count,
+                    double tolerance)
 {
     uint64_t n;
     float   *want = fixture_f32(s->expected, key, &n);
@@ -153,7 +156,8 @@ static void check_logits(Setup *s, const char *model, const char *key, uint32_t 
         GpuStream     *stream = fixture_stream();
         head_logits(stream, s->work, s->model, skip + row, count);
         fixture_run();
-        memcpy(logits + (size_t)row * vocab, fixture_download(s->work->logits, (size_t)count * vocab), (size_t)count * vocab * sizeof *logits);
+        memcpy(logits + (size_t)row * vocab, fixture_download(s->work->logits, (size_t)count * vocab),
+               (size_t)count * vocab * sizeof *logits);
     }
     compare(s, model, key, logits, (uint64_t)rows * vocab, 1e-4);
 }
@@ -163,9 +167,10 @@ static void check_logprobs(Setup *s, const char *model, float temperature, const
     char key[64];
     forward_of(s, temperature);
     uint64_t     n;
-    const float *logprob = fixture_download(s->logprob, s->batch->rows), *entropy = fixture_download(s->entropy, s->batch->rows);
+    const float *logprob = fixture_download(s->logprob, s->batch->rows),
+                *entropy = fixture_download(s->entropy, s->batch->rows);
     snprintf(key, sizeof key, "full.logprob.%s", suffix);
-    float   *want = fixture_f32(s->expected, key, &n);
+    float   *want  = fixture_f32(s->expected, key, &n);
     uint32_t width = s->batch->tokens / s->batch->sequences;
     double   worst = 0.0;
     for (uint32_t b = 0; b < s->batch->sequences; b++) {
@@ -188,7 +193,8 @@ static double backward_of(Setup *s)
     transformer_forward(stream, s->work, s->model, s->batch);
     head_logprobs(stream, s->work, s->model, s->batch, 1.0f, s->logprob, s->entropy, s->lse);
     cross_entropy(stream, s->dlogprob, s->sums, s->logprob, s->weight, s->batch->rows);
-    head_backward(stream, s->work, s->model, s->gradients, s->batch, 1.0f, s->lse, s->entropy, s->dlogprob, (GpuSpan){0});
+    head_backward(stream, s->work, s->model, s->gradients, s->batch, 1.0f, s->lse, s->entropy, s->dlogprob,
+                  (GpuSpan){0});
     transformer_backward(stream, s->work, s->model, s->gradients, s->batch);
     fixture_run();
     return (double)fixture_download(s->sums, 2)[0];
@@ -205,13 +211,13 @@ static void check_gradients(Setup *s, const char *model, const char *prefix)
         if (safetensors_find(s->expected, key) == NULL) {
             continue;
         }
-        float *want = fixture_f32(s->expected, key, NULL);
-        float *got = fixture_download(model_span(s->gradients, t->offset, t->elements), t->elements);
+        float *want    = fixture_f32(s->expected, key, NULL);
+        float *got     = fixture_download(model_span(s->gradients, t->offset, t->elements), t->elements);
         double largest = 0.0;
         for (uint64_t j = 0; j < t->elements; j++) {
             largest = fmax(largest, fabs((double)want[j]));
         }
-        worst_l2 = fmax(worst_l2, fixture_rel_l2(got, want, t->elements));
+        worst_l2  = fmax(worst_l2, fixture_rel_l2(got, want, t->elements));
         worst_abs = fmax(worst_abs, fixture_max_abs(got, want, t->elements) / largest);
         compared++;
         free(want);
@@ -224,9 +230,10 @@ static void check_gradients(Setup *s, const char *model, const char *prefix)
 static void optimizer_step(Setup *s, uint64_t step, float max_norm)
 {
     const AdamwOptions options = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1};
-    GpuStream         *stream = fixture_stream();
+    GpuStream         *stream  = fixture_stream();
     grad_norm(stream, s->norm, s->gradients, s->partial, max_norm, 1, s->model->floats);
-    adamw(stream, s->model->parameters, s->m, s->v, s->gradients, s->norm, &options, step, s->model->decay_floats, s->model->floats);
+    adamw(stream, s->model->parameters, s->m, s->v, s->gradients, s->norm, &options, step, s->model->decay_floats,
+          s->model->floats);
     fixture_run();
 }
 
@@ -249,8 +256,8 @@ static void check_parameters(Setup *s, const char *model, const char *prefix, in
             assert_false(whole);
             continue;
         }
-        float  *want = fixture_f32(s->expected, key, NULL);
-        float  *got = fixture_download(model_span(s->model->parameters, t->offset, t->elements), t->elements);
+        float  *want   = fixture_f32(s->expected, key, NULL);
+        float  *got    = fixture_download(model_span(s->model->parameters, t->offset, t->elements), t->elements);
         double *errors = malloc(t->elements * sizeof *errors);
         for (uint64_t j = 0; j < t->elements; j++) {
             errors[j] = fabs((double)got[j] - (double)want[j]);
@@ -259,7 +266,7 @@ static void check_parameters(Setup *s, const char *model, const char *prefix, in
         all += t->elements;
         qsort(errors, t->elements, sizeof *errors, by_size);
         worst_median = fmax(worst_median, errors[t->elements / 2]);
-        worst = fmax(worst, errors[t->elements - 1]);
+        worst        = fmax(worst, errors[t->elements - 1]);
         free(errors);
         free(want);
     }
@@ -280,9 +287,9 @@ static void check_model(const char *name, const uint32_t *pad_lengths, uint32_t 
     snprintf(path, sizeof path, MODELS "%s/expected.json", name);
     /* What attention reads of a micro-batch is bound at once: a test of small bindings has short ones (64 tokens). */
     const bool has_long = gpu_info(fixture_gpu())->max_binding_bytes >= 1 << 20;
-    long_tokens = has_long ? long_tokens : 64;
-    cJSON *json = fixture_json(path);
-    Setup  s = setup_open(name, name, long_tokens, recompute);
+    long_tokens         = has_long ? long_tokens : 64;
+    cJSON *json         = fixture_json(path);
+    Setup  s            = setup_open(name, name, long_tokens, recompute);
 
     set_batch(&s, "full", NULL, true);
     check_logits(&s, name, "full.logits", s.batch->rows);
@@ -291,7 +298,8 @@ static void check_model(const char *name, const uint32_t *pad_lengths, uint32_t 
 
     set_batch(&s, "pad", pad_lengths, false);
     double loss = backward_of(&s);
-    report(name, "padded loss", fabs(loss - cJSON_GetObjectItem(cJSON_GetObjectItem(json, "loss"), "pad")->valuedouble), 1e-5);
+    report(name, "padded loss", fabs(loss - cJSON_GetObjectItem(cJSON_GetObjectItem(json, "loss"), "pad")->valuedouble),
+           1e-5);
     check_gradients(&s, name, "pad.grad");
 
     if (has_long) {
@@ -303,13 +311,14 @@ static void check_model(const char *name, const uint32_t *pad_lengths, uint32_t 
     for (uint64_t step = 1; step <= 3; step++) {
         loss = backward_of(&s);
         if (step == 1) {
-            report(name, "loss", fabs(loss - cJSON_GetObjectItem(cJSON_GetObjectItem(json, "loss"), "full")->valuedouble), 1e-5);
+            report(name, "loss",
+                   fabs(loss - cJSON_GetObjectItem(cJSON_GetObjectItem(json, "loss"), "full")->valuedouble), 1e-5);
             check_gradients(&s, name, "grad");
         }
         optimizer_step(&s, step, 0.0f);
-        double norm = (double)fixture_download(s.norm, 1)[0];
+        double       norm  = (double)fixture_download(s.norm, 1)[0];
         const cJSON *norms = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "adamw"), "grad_norm_before_step_1_2_3");
-        double       want = cJSON_GetArrayItem(norms, (int)step - 1)->valuedouble;
+        double       want  = cJSON_GetArrayItem(norms, (int)step - 1)->valuedouble;
         report(name, "gradient norm, rel", fabs(norm - want) / want, step == 1 ? 1e-5 : 1e-4);
         if (step == 1) {
             check_parameters(&s, name, "p1", 1, true);
@@ -362,7 +371,9 @@ static void tiny_qwen3_recomputing(void **state)
 static void shards_and_half_precision_files(void **state)
 {
     (void)state;
-    const char *const cases[][2] = {{"tiny-llama-sharded", "tiny-llama"}, {"tiny-qwen2-bf16", "tiny-qwen2-bf16"}, {"tiny-qwen2-f16", "tiny-qwen2-f16"}};
+    const char *const cases[][2] = {{"tiny-llama-sharded", "tiny-llama"},
+                                    {"tiny-qwen2-bf16", "tiny-qwen2-bf16"},
+                                    {"tiny-qwen2-f16", "tiny-qwen2-f16"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Setup s = setup_open(cases[i][0], cases[i][1], 64, KEEP_ACTIVATIONS);
         set_batch(&s, "full", NULL, true);
@@ -373,8 +384,8 @@ static void shards_and_half_precision_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(tiny_llama),  fixture_test(tiny_llama_recomputing),
-                                       fixture_test(tiny_qwen2),  fixture_test(tiny_qwen3),
-                                       fixture_test(tiny_qwen3_recomputing), fixture_test(shards_and_half_precision_files)};
+    const struct CMUnitTest tests[] = {
+        fixture_test(tiny_llama), fixture_test(tiny_llama_recomputing), fixture_test(tiny_qwen2),
+        fixture_test(tiny_qwen3), fixture_test(tiny_qwen3_recomputing), fixture_test(shards_and_half_precision_files)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -64,7 +64,8 @@ void fixture_same_bytes(const Safetensor *a, const Safetensor *b)
 {
     Error error = {0};
     char *left = malloc(a->bytes + 1), *right = malloc(a->bytes + 1);
-    if (a->bytes != b->bytes || left == NULL || right == NULL || safetensor_read(a, left, 0, a->bytes, &error) != STATUS_OK ||
+    if (a->bytes != b->bytes || left == NULL || right == NULL ||
+        safetensor_read(a, left, 0, a->bytes, &error) != STATUS_OK ||
         safetensor_read(b, right, 0, b->bytes, &error) != STATUS_OK) {
         fail_msg("tensor '%s': %ju and %ju bytes; %s", a->name, (uintmax_t)a->bytes, (uintmax_t)b->bytes, error.text);
     }

@@ -44,14 +44,14 @@ int gpu_fixture_open(void **state)
     const char *binding = getenv("RLSP_TEST_BINDING"), *separate = getenv("RLSP_TEST_SEPARATE_MEMORY"),
                *allocation = getenv("RLSP_TEST_ALLOCATION"), *submit = getenv("RLSP_TEST_SUBMIT"),
                *as_gpu = getenv("RLSP_TEST_AS_GPU");
-    GpuOptions  options  = {.select            = getenv("RLSP_TEST_DEVICE"),
-                            .validate          = !validate || strcmp(validate, "0") != 0,
-                            .max_binding_bytes = binding ? strtoull(binding, NULL, 10) : 0,
-                            .max_allocation_bytes = allocation ? strtoull(allocation, NULL, 10) : 0,
-                            .submit_seconds    = submit ? strtod(submit, NULL) : 0,
-                            .as_gpu            = as_gpu && strcmp(as_gpu, "1") == 0,
-                            .separate_memory   = separate && strcmp(separate, "1") == 0};
-    fixture.gpu          = gpu_open(&options, &error);
+    GpuOptions options = {.select               = getenv("RLSP_TEST_DEVICE"),
+                          .validate             = !validate || strcmp(validate, "0") != 0,
+                          .max_binding_bytes    = binding ? strtoull(binding, NULL, 10) : 0,
+                          .max_allocation_bytes = allocation ? strtoull(allocation, NULL, 10) : 0,
+                          .submit_seconds       = submit ? strtod(submit, NULL) : 0,
+                          .as_gpu               = as_gpu && strcmp(as_gpu, "1") == 0,
+                          .separate_memory      = separate && strcmp(separate, "1") == 0};
+    fixture.gpu        = gpu_open(&options, &error);
     if (fixture.gpu) {
         fixture.arena  = gpu_arena_new(fixture.gpu, "test", GPU_MEMORY_DEVICE, ARENA_BYTES, &error);
         fixture.stream = gpu_stream_new(fixture.gpu, &error);
@@ -110,7 +110,7 @@ GpuStream *fixture_stream(void)
 
 void fixture_run(void)
 {
-    Error error = {0};
+    Error error       = {0};
     fixture.recording = false;
     if (gpu_stream_run(fixture.stream, &error) != STATUS_OK) {
         fail_msg("the stream failed: %s", error.text);
@@ -246,8 +246,8 @@ void fixture_check_halves(const char *name, TypedSpan halves, const float *want,
         uint32_t word;
         memcpy(&word, &got[i], sizeof word);
         if (word != rounded[i]) {
-            fail_msg("%s: %s %zu and the next of %zu are %08x, wanted %08x", name, compute_type_name(halves.type), 2 * i,
-                     count, word, rounded[i]);
+            fail_msg("%s: %s %zu and the next of %zu are %08x, wanted %08x", name, compute_type_name(halves.type),
+                     2 * i, count, word, rounded[i]);
         }
     }
 }

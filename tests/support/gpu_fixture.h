@@ -22,9 +22,8 @@
  * validation is on unless RLSP_TEST_VALIDATE=0, and gpu_fixture_close fails if
  * the layer said anything. RLSP_TEST_AS_GPU=1 gives a CPU device the kernels and workgroups of
  * a GPU, of several subgroups each; RLSP_TEST_BINDING=BYTES, RLSP_TEST_SUBMIT=SECONDS and
- * RLSP_TEST_SEPARATE_MEMORY=1 make it a device that binds less at once, whose work is cut into short submissions, or that
- * has memory of its own (GpuOptions). Host memory
- * from the fixture and device spans live until the test ends.
+ * RLSP_TEST_SEPARATE_MEMORY=1 make it a device that binds less at once, whose work is cut into short submissions, or
+ * that has memory of its own (GpuOptions). Host memory from the fixture and device spans live until the test ends.
  */
 #ifndef TESTS_SUPPORT_GPU_FIXTURE_H
 #define TESTS_SUPPORT_GPU_FIXTURE_H
@@ -48,14 +47,14 @@ int gpu_fixture_reset(void **state); /* before and after each test: forgets span
 
 #define fixture_test(function) cmocka_unit_test_setup_teardown(function, gpu_fixture_reset, gpu_fixture_reset)
 
-/* A device besides the shared one, for tests with options of their own; the test fails if it cannot be opened, and when it
- * is closed if the validation layer said anything. */
+/* A device besides the shared one, for tests with options of their own; the test fails if it cannot be opened, and when
+ * it is closed if the validation layer said anything. */
 Gpu *fixture_device(const GpuOptions *options);
 void fixture_device_close(Gpu *gpu);
 
 Gpu       *fixture_gpu(void);
-GpuStream *fixture_stream(void);   /* begun, empty                                        */
-void       fixture_run(void);      /* gpu_stream_run; the test fails with its error text  */
+GpuStream *fixture_stream(void); /* begun, empty                                        */
+void       fixture_run(void);    /* gpu_stream_run; the test fails with its error text  */
 
 /* Host memory, zeroed, freed when the test ends. */
 void *fixture_alloc(size_t bytes);

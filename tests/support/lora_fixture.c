@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #include "engine/ops/adamw.h"
 #include "engine/ops/logits.h"
 #include "engine/random.h"

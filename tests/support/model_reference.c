@@ -34,7 +34,7 @@ static void rotate(double *head, uint32_t head_dim, uint32_t position, double th
     for (uint32_t i = 0; i < half; i++) {
         const double angle = position * pow(theta, -2.0 * i / head_dim), c = cos(angle), s = sin(angle);
         const double a = head[i], b = head[i + half];
-        head[i] = a * c - b * s;
+        head[i]        = a * c - b * s;
         head[i + half] = a * s + b * c;
     }
 }
@@ -44,7 +44,7 @@ static void attend(double *out, const double *qkv, uint32_t t, const ModelConfig
 {
     const uint32_t hd = c->head_dim, width = (c->heads + 2 * c->kv_heads) * hd;
     for (uint32_t h = 0; h < c->heads; h++) {
-        const uint32_t kv = h / (c->heads / c->kv_heads);
+        const uint32_t kv      = h / (c->heads / c->kv_heads);
         double         largest = -INFINITY, sum = 0.0;
         for (uint32_t u = 0; u <= t; u++) {
             score[u] = 0.0;
@@ -70,11 +70,13 @@ static void attend(double *out, const double *qkv, uint32_t t, const ModelConfig
 void model_reference_forward(const Model *model, const double *p, const int32_t *ids, uint32_t length, double *hidden)
 {
     const ModelConfig *c = &model->config;
-    const uint32_t     d = c->hidden_size, hd = c->head_dim, q = c->heads * hd, qkv = q + 2 * c->kv_heads * hd, ff = c->intermediate_size;
-    const double       eps = (double)c->rms_norm_eps;
-    double            *x = malloc(sizeof(double) * length * d), *packed = malloc(sizeof(double) * length * qkv);
-    double            *norm = malloc(sizeof(double) * d), *heads = malloc(sizeof(double) * q), *change = malloc(sizeof(double) * d);
-    double            *wide = malloc(sizeof(double) * 2 * ff), *score = malloc(sizeof(double) * length);
+    const uint32_t     d = c->hidden_size, hd = c->head_dim, q = c->heads * hd, qkv = q + 2 * c->kv_heads * hd,
+                   ff = c->intermediate_size;
+    const double eps  = (double)c->rms_norm_eps;
+    double      *x = malloc(sizeof(double) * length * d), *packed = malloc(sizeof(double) * length * qkv);
+    double      *norm = malloc(sizeof(double) * d), *heads = malloc(sizeof(double) * q),
+           *change = malloc(sizeof(double) * d);
+    double *wide = malloc(sizeof(double) * 2 * ff), *score = malloc(sizeof(double) * length);
     for (uint32_t t = 0; t < length; t++) {
         for (uint32_t i = 0; i < d; i++) {
             x[t * d + i] = p[model->embedding + (uint64_t)ids[t] * d + i];
@@ -118,8 +120,8 @@ void model_reference_forward(const Model *model, const double *p, const int32_t 
     free(score);
 }
 
-void model_reference_token(const Model *model, const double *p, const double *hidden, int32_t target, double temperature,
-                           double *logprob, double *entropy)
+void model_reference_token(const Model *model, const double *p, const double *hidden, int32_t target,
+                           double temperature, double *logprob, double *entropy)
 {
     const uint32_t vocab = model->config.vocab_size, d = model->config.hidden_size;
     double        *logits = malloc(sizeof(double) * vocab), largest = -INFINITY, sum = 0.0, mean = 0.0;
@@ -133,8 +135,8 @@ void model_reference_token(const Model *model, const double *p, const double *hi
         mean += exp(logits[v] - largest) * logits[v];
     }
     const double lse = largest + log(sum);
-    *logprob = logits[target] - lse;
-    *entropy = lse - mean / sum;
+    *logprob         = logits[target] - lse;
+    *entropy         = lse - mean / sum;
     free(logits);
 }
 

@@ -17,8 +17,8 @@
 void model_reference_forward(const Model *model, const double *p, const int32_t *ids, uint32_t length, double *hidden);
 
 /* Of softmax(logits / temperature) where `hidden` [hidden_size] is the final norm's output. */
-void model_reference_token(const Model *model, const double *p, const double *hidden, int32_t target, double temperature,
-                           double *logprob, double *entropy);
+void model_reference_token(const Model *model, const double *p, const double *hidden, int32_t target,
+                           double temperature, double *logprob, double *entropy);
 
 double model_reference_value(const Model *model, const double *p, const double *hidden);
 

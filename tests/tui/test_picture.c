@@ -10,8 +10,8 @@
 #include "engine/io/file.h"
 #include "tests/support/fixture.h"
 #include "tests/support/png.h"
-#include "tui/image/picture.h"
 #include "tui/draw/theme.h"
+#include "tui/image/picture.h"
 
 enum { CELL = 20, MARGIN = CELL / 2 };
 

@@ -132,7 +132,8 @@ static void test_numbers_beyond(void **state)
     expect_refused(PARSE("--temperature", "0x1"), "--temperature: found \"0x1\", wanted a number");
     expect_refused(PARSE("--temperature", "nan"), "wanted a number");
     expect_refused(PARSE("--temperature", "inf"), "wanted a number");
-    expect_refused(PARSE("--seed", "99999999999999999999"), "--seed: found \"99999999999999999999\", wanted a whole number");
+    expect_refused(PARSE("--seed", "99999999999999999999"),
+                   "--seed: found \"99999999999999999999\", wanted a whole number");
 }
 
 static void test_unknown(void **state)
@@ -215,11 +216,15 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_kinds), cmocka_unit_test(test_defaults_and_last_wins),
-        cmocka_unit_test(test_letters),   cmocka_unit_test(test_numbers_beyond),
+        cmocka_unit_test(test_all_kinds),
+        cmocka_unit_test(test_defaults_and_last_wins),
+        cmocka_unit_test(test_letters),
+        cmocka_unit_test(test_numbers_beyond),
         cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_list_is_bounded),
-        cmocka_unit_test(test_required),  cmocka_unit_test(test_help),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_list_is_bounded),
+        cmocka_unit_test(test_required),
+        cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,7 +271,7 @@ static void words_are_met_with_the_nearest(void **state)
     assert_null(json_nearest("quite_another_word", known, 3));
     assert_null(json_nearest("x", known, 3)); /* no letter in common */
     static const char *const commands[] = {"verify", "train"};
-    char endless[1000];
+    char                     endless[1000];
     memset(endless, 'x', sizeof endless - 1);
     endless[sizeof endless - 1] = '\0';
     assert_null(json_nearest(endless, commands, 2));

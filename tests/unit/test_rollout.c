@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "rlsp/train/rollout.h"
 #include "rlsp/task/trace_fields.h"
+#include "rlsp/train/rollout.h"
 
 static RewardConfig reward_of(const char *block)
 {
@@ -25,13 +25,19 @@ static RewardConfig reward_of(const char *block)
 static void every_key_of_the_reward_arrives(void **state)
 {
     (void)state;
-    RewardConfig r = reward_of("{\"correct\":0.6,\"wrong\":-0.1,\"no_answer\":-0.7,\"clip\":3,\"repetition\":{\"ngram\":4,\"max_share\":0.3},"
-                               "\"explore\":{\"kind\":\"length\",\"weight\":0.4,\"c\":12,\"cap\":5,\"of_attempts\":true,\"before_box\":true,\"limit\":90}}");
-    assert_true(r.correct == 0.6 && r.wrong == -0.1 && r.no_answer == -0.7 && r.clip == 3 && r.repetition_ngram == 4 && r.repetition_max_share == 0.3);
-    assert_true(r.explore.kind == EXPLORE_LENGTH && r.explore.weight == 0.4 && r.explore.c == 12 && r.explore.cap == 5 && r.explore.limit == 90);
-    assert_true(r.explore.of_attempts && r.explore.before_box && !r.explore.until_hit && !r.explore.verified && !r.explore.compat);
+    RewardConfig r = reward_of(
+        "{\"correct\":0.6,\"wrong\":-0.1,\"no_answer\":-0.7,\"clip\":3,\"repetition\":{\"ngram\":4,\"max_share\":0.3},"
+        "\"explore\":{\"kind\":\"length\",\"weight\":0.4,\"c\":12,\"cap\":5,\"of_attempts\":true,\"before_box\":true,"
+        "\"limit\":90}}");
+    assert_true(r.correct == 0.6 && r.wrong == -0.1 && r.no_answer == -0.7 && r.clip == 3 && r.repetition_ngram == 4 &&
+                r.repetition_max_share == 0.3);
+    assert_true(r.explore.kind == EXPLORE_LENGTH && r.explore.weight == 0.4 && r.explore.c == 12 &&
+                r.explore.cap == 5 && r.explore.limit == 90);
+    assert_true(r.explore.of_attempts && r.explore.before_box && !r.explore.until_hit && !r.explore.verified &&
+                !r.explore.compat);
     r = reward_of("{\"explore\":{\"kind\":\"effort\",\"until_hit\":true,\"verified\":true}}");
-    assert_true(r.explore.kind == EXPLORE_EFFORT && r.explore.until_hit && r.explore.verified && !r.explore.of_attempts && !r.explore.before_box);
+    assert_true(r.explore.kind == EXPLORE_EFFORT && r.explore.until_hit && r.explore.verified &&
+                !r.explore.of_attempts && !r.explore.before_box);
     r = reward_of("{\"explore\":{\"kind\":\"length\",\"compat\":true}}");
     assert_true(r.explore.compat);
     assert_int_equal(reward_of("{\"explore\":{\"kind\":\"fraction\"}}").explore.kind, EXPLORE_FRACTION);
@@ -41,9 +47,9 @@ static void every_key_of_the_reward_arrives(void **state)
 static void tokens_before_a_byte_are_counted(void **state)
 {
     (void)state;
-    Error       error = {0};
+    Error       error     = {0};
     Tokenizer  *tokenizer = tokenizer_open(TEST_DATA "/parity/models/tiny-llama", &error);
-    const char *text = "One two, three: \\boxed{7} and on";
+    const char *text      = "One two, three: \\boxed{7} and on";
     int32_t    *ids;
     size_t      count;
     assert_non_null(tokenizer);
@@ -58,12 +64,13 @@ static void tokens_before_a_byte_are_counted(void **state)
     for (size_t offset = 1; offset <= strlen(text); offset++) {
         uint32_t before = rollout_tokens_before(tokenizer, ids, (uint32_t)count, offset);
         char    *prefix = NULL; /* the text of as many tokens reaches the offset, of one fewer does not */
-        size_t   bytes = 0;
+        size_t   bytes  = 0;
         assert_true(before >= last);
         assert_int_equal(tokenizer_decode(tokenizer, ids + special, before, true, &prefix, &bytes, &error), STATUS_OK);
         assert_true(bytes >= offset);
         free(prefix);
-        assert_int_equal(tokenizer_decode(tokenizer, ids + special, before - 1, true, &prefix, &bytes, &error), STATUS_OK);
+        assert_int_equal(tokenizer_decode(tokenizer, ids + special, before - 1, true, &prefix, &bytes, &error),
+                         STATUS_OK);
         assert_true(bytes < offset);
         free(prefix);
         last = before;
@@ -90,17 +97,36 @@ static double field(const EventField fields[TRACE_FIELDS], const char *name)
 static void what_a_trace_showed_has_its_fields(void **state)
 {
     (void)state;
-    const TraceStats stats = {.attempts = 11, .valid = 9, .distinct = 7, .repeated = 2, .errors = 3, .hit_attempt = 4, .false_yes = 5, .false_no = 6,
-                              .verified = 8, .backtracks = 10, .checks = 12, .checks_right = 13, .gave_up = true, .repetition = 0.25,
-                              .words = {[TRACE_WORDS_BACKTRACK] = 21, [TRACE_WORDS_VERIFICATION] = 22, [TRACE_WORDS_ALTERNATIVE] = 23,
-                                        [TRACE_WORDS_SELF_CORRECTION] = 24, [TRACE_WORDS_SUBGOAL] = 25}};
-    EventField fields[TRACE_FIELDS];
+    const TraceStats stats = {.attempts     = 11,
+                              .valid        = 9,
+                              .distinct     = 7,
+                              .repeated     = 2,
+                              .errors       = 3,
+                              .hit_attempt  = 4,
+                              .false_yes    = 5,
+                              .false_no     = 6,
+                              .verified     = 8,
+                              .backtracks   = 10,
+                              .checks       = 12,
+                              .checks_right = 13,
+                              .gave_up      = true,
+                              .repetition   = 0.25,
+                              .words        = {[TRACE_WORDS_BACKTRACK]       = 21,
+                                               [TRACE_WORDS_VERIFICATION]    = 22,
+                                               [TRACE_WORDS_ALTERNATIVE]     = 23,
+                                               [TRACE_WORDS_SELF_CORRECTION] = 24,
+                                               [TRACE_WORDS_SUBGOAL]         = 25}};
+    EventField       fields[TRACE_FIELDS];
     trace_fields(&stats, fields);
-    assert_true(field(fields, "attempts") == 11 && field(fields, "valid") == 9 && field(fields, "distinct") == 7 && field(fields, "repeated") == 2);
-    assert_true(field(fields, "errors") == 3 && field(fields, "hit_attempt") == 4 && field(fields, "false_yes") == 5 && field(fields, "false_no") == 6);
+    assert_true(field(fields, "attempts") == 11 && field(fields, "valid") == 9 && field(fields, "distinct") == 7 &&
+                field(fields, "repeated") == 2);
+    assert_true(field(fields, "errors") == 3 && field(fields, "hit_attempt") == 4 && field(fields, "false_yes") == 5 &&
+                field(fields, "false_no") == 6);
     assert_true(field(fields, "verified") == 8 && field(fields, "backtracks") == 10 && field(fields, "checks") == 12);
-    assert_true(field(fields, "checks_right") == 13 && field(fields, "gave_up") == 1 && field(fields, "repetition") == 0.25);
-    assert_true(field(fields, "words_backtrack") == 21 && field(fields, "words_verification") == 22 && field(fields, "words_alternative") == 23);
+    assert_true(field(fields, "checks_right") == 13 && field(fields, "gave_up") == 1 &&
+                field(fields, "repetition") == 0.25);
+    assert_true(field(fields, "words_backtrack") == 21 && field(fields, "words_verification") == 22 &&
+                field(fields, "words_alternative") == 23);
     assert_true(field(fields, "words_self_correction") == 24 && field(fields, "words_subgoal") == 25);
     assert_string_equal(trace_verdict_name(true, true), "correct");
     assert_string_equal(trace_verdict_name(false, true), "wrong");

@@ -35,11 +35,23 @@ static void expect(const EventField *fields, const char *name, double wanted)
 
 /* Four responses: two search, of which one is right; one of the others is right. */
 static const RolloutItem items[4] = {
-    {.tokens = 10, .reward = {.total = 1, .correct = 1, .verdict = {.correct = true, .answered = true},
-                              .trace = {.attempts = 3, .distinct = 2, .repeated = 1, .backtracks = 2, .words = {[TRACE_WORDS_BACKTRACK] = 2}}}},
-    {.tokens = 20, .reward = {.total = 0.5, .explore = 1, .explore_weighted = 0.5, .verdict = {.answered = true, .limit = true},
-                              .trace = {.attempts = 1, .errors = 1, .words = {[TRACE_WORDS_BACKTRACK] = 1}}}},
-    {.tokens = 30, .reward = {.total = 1, .correct = 1, .verdict = {.correct = true, .answered = true}, .trace = {.checks = 3}}},
+    {.tokens = 10,
+     .reward = {.total   = 1,
+                .correct = 1,
+                .verdict = {.correct = true, .answered = true},
+                .trace   = {.attempts   = 3,
+                            .distinct   = 2,
+                            .repeated   = 1,
+                            .backtracks = 2,
+                            .words      = {[TRACE_WORDS_BACKTRACK] = 2}}}},
+    {.tokens = 20,
+     .reward = {.total            = 0.5,
+                .explore          = 1,
+                .explore_weighted = 0.5,
+                .verdict          = {.answered = true, .limit = true},
+                .trace            = {.attempts = 1, .errors = 1, .words = {[TRACE_WORDS_BACKTRACK] = 1}}}},
+    {.tokens = 30,
+     .reward = {.total = 1, .correct = 1, .verdict = {.correct = true, .answered = true}, .trace = {.checks = 3}}},
     {.tokens = 160, .truncated = true, .reward = {.total = -0.5, .format = -0.5}},
 };
 

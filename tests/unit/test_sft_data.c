@@ -16,15 +16,15 @@
 
 enum { EOS = 77, CONTEXT = 64, VOCAB = 384 };
 
-static Tokenizer  *tokenizer;
-static TaskConfig  countdown;
+static Tokenizer *tokenizer;
+static TaskConfig countdown;
 
 static int open_all(void **state)
 {
     (void)state;
     Error error = {0};
-    countdown = (TaskConfig){.intuition = -1};
-    tokenizer = tokenizer_open(TEST_DATA "/parity/models/tiny-llama", &error);
+    countdown   = (TaskConfig){.intuition = -1};
+    tokenizer   = tokenizer_open(TEST_DATA "/parity/models/tiny-llama", &error);
     return tokenizer != NULL && task_config_resolve(&task_countdown, &countdown, &error) == STATUS_OK ? 0 : -1;
 }
 
@@ -41,7 +41,12 @@ static SftPhase phase_of(const char *text, uint32_t batch_size)
     static int number;
     char       name[32];
     Error      error = {0};
-    SftPhase   phase = {.batch_size = batch_size, .prompt = PROMPT_RAW, .prompt_key = "prompt", .completion_key = "completion", .messages_key = "messages", .text_key = "text"};
+    SftPhase   phase = {.batch_size     = batch_size,
+                        .prompt         = PROMPT_RAW,
+                        .prompt_key     = "prompt",
+                        .completion_key = "completion",
+                        .messages_key   = "messages",
+                        .text_key       = "text"};
     snprintf(name, sizeof name, "data-%d.jsonl", ++number);
     snprintf(phase.data, sizeof phase.data, "%s", fixture_path(fixture_directory(), name));
     assert_int_equal(file_write_atomic(phase.data, text, strlen(text), &error), STATUS_OK);
@@ -50,14 +55,21 @@ static SftPhase phase_of(const char *text, uint32_t batch_size)
 
 static SftSource *source_of(const SftPhase *phase, Error *error)
 {
-    return sft_source_new(&(SftSetup){.phase = phase, .task = &task_countdown, .task_config = &countdown, .tokenizer = tokenizer,
-                                      .directory = TEST_DATA "/parity/models/tiny-llama", .eos = EOS, .context = CONTEXT, .vocab_size = VOCAB, .seed = 5},
+    return sft_source_new(&(SftSetup){.phase       = phase,
+                                      .task        = &task_countdown,
+                                      .task_config = &countdown,
+                                      .tokenizer   = tokenizer,
+                                      .directory   = TEST_DATA "/parity/models/tiny-llama",
+                                      .eos         = EOS,
+                                      .context     = CONTEXT,
+                                      .vocab_size  = VOCAB,
+                                      .seed        = 5},
                           error);
 }
 
 static SftSource *open_source(const SftPhase *phase)
 {
-    Error      error = {0};
+    Error      error  = {0};
     SftSource *source = source_of(phase, &error);
     if (source == NULL) {
         fail_msg("%s", error.text);
@@ -87,12 +99,12 @@ static void ids_and_labels_are_taken_as_they_are(void **state)
 {
     (void)state;
     /* Two targets in the first line, three in the second (no labels: all, but nothing predicts the first). */
-    SftPhase phase = phase_of("{\"ids\":[5,6,7,8],\"labels\":[5,-100,7,8]}\n"
-                              "\n"
-                              "{\"ids\":[9,10,11,12]}",
-                              2);
+    SftPhase   phase  = phase_of("{\"ids\":[5,6,7,8],\"labels\":[5,-100,7,8]}\n"
+                                    "\n"
+                                    "{\"ids\":[9,10,11,12]}",
+                                 2);
     SftSource *source = open_source(&phase);
-    SftBatch   batch = {0};
+    SftBatch   batch  = {0};
     assert_int_equal(sft_source_longest(source), 4);
     step_of(source, 0, &batch);
     assert_int_equal(batch.sequences, 2);
@@ -106,36 +118,37 @@ static void ids_and_labels_are_taken_as_they_are(void **state)
 static void texts_are_tokenized_and_ended(void **state)
 {
     (void)state;
-    SftPhase   phase = phase_of("{\"prompt\":\"2 + 2\",\"completion\":\" is four\"}\n{\"text\":\"2 + 2 is four\"}\n", 2);
+    SftPhase phase = phase_of("{\"prompt\":\"2 + 2\",\"completion\":\" is four\"}\n{\"text\":\"2 + 2 is four\"}\n", 2);
     SftSource *source = open_source(&phase);
-    SftBatch   batch = {0};
-    Error      error = {0};
+    SftBatch   batch  = {0};
+    Error      error  = {0};
     int32_t   *prompt, *completion, *text;
     size_t     prompts, completions, texts;
     assert_int_equal(tokenizer_encode(tokenizer, "2 + 2", 5, true, &prompt, &prompts, &error), STATUS_OK);
     assert_int_equal(tokenizer_encode(tokenizer, " is four", 8, false, &completion, &completions, &error), STATUS_OK);
     assert_int_equal(tokenizer_encode(tokenizer, "2 + 2 is four", 13, true, &text, &texts, &error), STATUS_OK);
     step_of(source, 0, &batch);
-    const double each = 1.0 / (double)(completions + 1 + texts); /* the end tokens are targets, the first token of the text is not */
-    int32_t      ids[64];
-    double       weights[64];
-    uint32_t     count = 0;
+    const double each =
+        1.0 / (double)(completions + 1 + texts); /* the end tokens are targets, the first token of the text is not */
+    int32_t  ids[64];
+    double   weights[64];
+    uint32_t count = 0;
     for (size_t i = 0; i < prompts; i++) {
-        ids[count] = prompt[i];
+        ids[count]       = prompt[i];
         weights[count++] = 0.0;
     }
     for (size_t i = 0; i < completions; i++) {
-        ids[count] = completion[i];
+        ids[count]       = completion[i];
         weights[count++] = each;
     }
-    ids[count] = EOS;
+    ids[count]       = EOS;
     weights[count++] = each;
     check_sequence(&batch, 0, ids, weights, count);
     for (count = 0; count < texts; count++) {
-        ids[count] = text[count];
+        ids[count]     = text[count];
         weights[count] = count > 0 ? each : 0.0;
     }
-    ids[count] = EOS;
+    ids[count]       = EOS;
     weights[count++] = each;
     check_sequence(&batch, 1, ids, weights, count);
     free(prompt);
@@ -170,24 +183,26 @@ static void bad_lines_are_named(void **state)
         {"{\"prompt\":true,\"completion\":\"b\"}", ".jsonl:1", "prompt"},
         {"{\"text\":[]}", ".jsonl:1", "text"},
         {"{\"words\":\"a\"}", ".jsonl:1", "needs \"ids\", \"messages\", \"text\", or \"prompt\" and \"completion\""},
-        {"{\"ids\":[1,2]}\n{\"ids\":[0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,"
+        {"{\"ids\":[1,2]}\n{\"ids\":[0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,"
+         "1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,"
          "6,7,8,9,0,1,2,3,4]}",
          ".jsonl:2", "65 tokens, more than the model's context of 64"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        SftPhase phase = phase_of(cases[i].text, 1);
-        Error    error = {0};
+        SftPhase   phase  = phase_of(cases[i].text, 1);
+        Error      error  = {0};
         SftSource *source = source_of(&phase, &error);
         if (source != NULL) {
             fail_msg("case %zu is taken", i);
         }
-        if (error.status != STATUS_BAD_INPUT || strstr(error.text, cases[i].where) == NULL || strstr(error.text, cases[i].what) == NULL ||
-            strchr(error.text, '\n') != NULL) {
-            fail_msg("case %zu: status %d, \"%s\"; wanted \"%s\" and \"%s\"", i, error.status, error.text, cases[i].where, cases[i].what);
+        if (error.status != STATUS_BAD_INPUT || strstr(error.text, cases[i].where) == NULL ||
+            strstr(error.text, cases[i].what) == NULL || strchr(error.text, '\n') != NULL) {
+            fail_msg("case %zu: status %d, \"%s\"; wanted \"%s\" and \"%s\"", i, error.status, error.text,
+                     cases[i].where, cases[i].what);
         }
     }
     SftPhase missing = {.data = "/nonexistent/data.jsonl", .batch_size = 1};
-    Error    error = {0};
+    Error    error   = {0};
     assert_null(source_of(&missing, &error));
     assert_int_equal(error.status, STATUS_BAD_INPUT);
     assert_non_null(strstr(error.text, "/nonexistent/data.jsonl"));
@@ -196,10 +211,10 @@ static void bad_lines_are_named(void **state)
 static void long_and_short_lines_are_left_out_and_counted(void **state)
 {
     (void)state;
-    SftPhase phase = phase_of("{\"ids\":[1,2,3,4,5]}\n{\"ids\":[6]}\n{\"ids\":[7,8]}\n{\"ids\":[1,2,3]}\n", 2);
-    phase.max_length = 3;
+    SftPhase phase    = phase_of("{\"ids\":[1,2,3,4,5]}\n{\"ids\":[6]}\n{\"ids\":[7,8]}\n{\"ids\":[1,2,3]}\n", 2);
+    phase.max_length  = 3;
     SftSource *source = open_source(&phase);
-    SftBatch   batch = {0};
+    SftBatch   batch  = {0};
     assert_int_equal(sft_source_counts(source)->too_long + sft_source_counts(source)->too_short, 2);
     assert_int_equal(sft_source_longest(source), 3);
     step_of(source, 0, &batch);
@@ -215,8 +230,10 @@ static void epochs_are_permutations(void **state)
 {
     (void)state;
     enum { LINES = 7, BATCH = 3, EPOCHS = 6 };
-    SftPhase phase = phase_of("{\"ids\":[10,1]}\n{\"ids\":[11,1]}\n{\"ids\":[12,1]}\n{\"ids\":[13,1]}\n{\"ids\":[14,1]}\n{\"ids\":[15,1]}\n{\"ids\":[16,1]}\n", BATCH);
-    phase.shuffle = true;
+    SftPhase phase = phase_of("{\"ids\":[10,1]}\n{\"ids\":[11,1]}\n{\"ids\":[12,1]}\n{\"ids\":[13,1]}\n{\"ids\":[14,1]}"
+                              "\n{\"ids\":[15,1]}\n{\"ids\":[16,1]}\n",
+                              BATCH);
+    phase.shuffle  = true;
     SftSource *source = open_source(&phase), *other = open_source(&phase);
     SftBatch   batch = {0};
     int        drawn[EPOCHS * LINES], differ = 0;
@@ -249,17 +266,23 @@ static void epochs_are_permutations(void **state)
 /* A tokenizer of the task's own pieces, as a run makes it. */
 static Tokenizer *task_tokenizer(void)
 {
-    const size_t count = task_piece_count(&task_countdown, &countdown);
+    const size_t count            = task_piece_count(&task_countdown, &countdown);
     char(*text)[TASK_PIECE_BYTES] = calloc(count, sizeof *text);
-    const char **pieces = calloc(count, sizeof *pieces);
-    const char  *directory = fixture_directory();
-    Error        error = {0};
+    const char **pieces           = calloc(count, sizeof *pieces);
+    const char  *directory        = fixture_directory();
+    Error        error            = {0};
     for (size_t i = 0; i < count; i++) {
         task_countdown.piece(&countdown, i, text[i]);
         pieces[i] = text[i];
     }
-    const TokenizerSpec spec = {.pieces = pieces, .count = count, .specials = TASK_SPECIAL_COUNT, .split_regex = task_split_regex,
-                                .bos = "<bos>", .eos = "<eos>", .pad = "<pad>", .max_length = 256};
+    const TokenizerSpec spec = {.pieces      = pieces,
+                                .count       = count,
+                                .specials    = TASK_SPECIAL_COUNT,
+                                .split_regex = task_split_regex,
+                                .bos         = "<bos>",
+                                .eos         = "<eos>",
+                                .pad         = "<pad>",
+                                .max_length  = 256};
     assert_int_equal(tokenizer_build(directory, &spec, &error), STATUS_OK);
     Tokenizer *built = tokenizer_open(directory, &error);
     assert_non_null(built);
@@ -271,13 +294,32 @@ static Tokenizer *task_tokenizer(void)
 static void demonstrations_weigh_one_and_rows_their_share(void **state)
 {
     (void)state;
-    Tokenizer  *own = task_tokenizer();
-    SftPhase    phase = {.data = "task", .batch_size = 6, .listing_rows = 4, .row_attempts = 2, .row_loss = 0.25, .row_copy_weight = 0.5,
-                         .search = 0.5, .qd = 0.5, .qt = 0.3, .giveup = 0.2, .kmax = 4, .check = 0.3, .verdict_weight = 5};
-    Error       error = {0};
+    Tokenizer    *own   = task_tokenizer();
+    SftPhase      phase = {.data            = "task",
+                           .batch_size      = 6,
+                           .listing_rows    = 4,
+                           .row_attempts    = 2,
+                           .row_loss        = 0.25,
+                           .row_copy_weight = 0.5,
+                           .search          = 0.5,
+                           .qd              = 0.5,
+                           .qt              = 0.3,
+                           .giveup          = 0.2,
+                           .kmax            = 4,
+                           .check           = 0.3,
+                           .verdict_weight  = 5};
+    Error         error = {0};
     const int32_t eos = tokenizer_token_id(own, "<eos>"), bos = tokenizer_token_id(own, "<bos>");
-    SftSetup    setup = {.phase = &phase, .task = &task_countdown, .task_config = &countdown, .tokenizer = own, .directory = "/nonexistent", .eos = eos, .context = 512, .vocab_size = 141, .seed = 5};
-    SftSource  *source = sft_source_new(&setup, &error);
+    SftSetup      setup  = {.phase       = &phase,
+                            .task        = &task_countdown,
+                            .task_config = &countdown,
+                            .tokenizer   = own,
+                            .directory   = "/nonexistent",
+                            .eos         = eos,
+                            .context     = 512,
+                            .vocab_size  = 141,
+                            .seed        = 5};
+    SftSource    *source = sft_source_new(&setup, &error);
     if (source == NULL) {
         fail_msg("%s", error.text);
     }
@@ -304,14 +346,15 @@ static void demonstrations_weigh_one_and_rows_their_share(void **state)
     assert_memory_equal(again.ids, batch.ids, batch.starts[10] * sizeof *batch.ids);
     assert_memory_equal(again.weight, batch.weight, batch.starts[10] * sizeof *batch.weight);
     step_of(source, 2, &batch);
-    assert_true(again.starts[10] != batch.starts[10] || memcmp(again.ids, batch.ids, batch.starts[10] * sizeof *batch.ids) != 0);
+    assert_true(again.starts[10] != batch.starts[10] ||
+                memcmp(again.ids, batch.ids, batch.starts[10] * sizeof *batch.ids) != 0);
     sft_batch_free(&batch);
     sft_batch_free(&again);
     sft_source_free(source);
 
     setup.context = 12;
-    SftBatch    none = {0};
-    source = sft_source_new(&setup, &error);
+    SftBatch none = {0};
+    source        = sft_source_new(&setup, &error);
     assert_non_null(source);
     assert_int_equal(sft_source_longest(source), 12);
     assert_int_equal(sft_source_step(source, 0, &none, &error), STATUS_BAD_INPUT);

@@ -305,7 +305,7 @@ static void lines_of_json_are_judged(void **state)
     };
     JsonLine out = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        Error  error  = {0};
+        Error         error   = {0};
         VerifyOptions options = {.task = cases[i].task};
         Status        status  = verify_line(&options, cases[i].line, strlen(cases[i].line), 7, &out, &error);
         assert_int_equal(status, cases[i].status);
@@ -329,10 +329,10 @@ static void lines_of_json_are_judged(void **state)
 static void an_explanation_says_what_the_trace_shows(void **state)
 {
     (void)state;
-    static const char line[] = "{\"numbers\":[3,7,20],\"target\":53,\"response\":\"Try (20+3)-7=23-7=16. Not 53. Go "
-                               "back.\\nTry (20*3)-7=60-7=53. Yes.\\nAnswer: \\\\boxed{(20*3)-7}\"}";
-    JsonLine          out    = {0};
-    Error             error  = {0};
+    static const char   line[]  = "{\"numbers\":[3,7,20],\"target\":53,\"response\":\"Try (20+3)-7=23-7=16. Not 53. Go "
+                                  "back.\\nTry (20*3)-7=60-7=53. Yes.\\nAnswer: \\\\boxed{(20*3)-7}\"}";
+    JsonLine            out     = {0};
+    Error               error   = {0};
     const VerifyOptions options = {.task = &task_countdown, .explain = true};
     assert_int_equal(verify_line(&options, line, sizeof line - 1, 1, &out, &error), STATUS_OK);
     cJSON *object = cJSON_ParseWithLength(out.data, out.size);
