@@ -1,5 +1,5 @@
-// Attention of rows of queries over the cache of their slots. A workgroup owns a (row,
-// query head, segment of SEGMENT keys); an invocation takes every workgroup-size-th key with
+// Attention of rows of queries over the cache of their slots, for CPU devices (GPUs: attention_decode_grouped.comp). A
+// workgroup owns a (row, query head, segment of SEGMENT keys); an invocation takes every workgroup-size-th key with
 // its own online softmax, and the invocations' parts are merged at the end. With more than
 // one segment the result is a part that attention_merge.comp finishes.
 #version 450

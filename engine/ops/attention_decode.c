@@ -86,9 +86,9 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
     if (!attention_shape_ok(stream, shape)) {
         return;
     }
-    const bool  shared = rows->targets.buffer != NULL;
-    const Units units  = units_for(stream, shape.head_dim / 2, qkv);
-    const bool  texels = units.texels && texels_fit(stream, rope);
+    const bool     shared = rows->targets.buffer != NULL;
+    const Units    units  = units_for(stream, shape.head_dim / 2, qkv);
+    const bool     texels = units.texels && texels_fit(stream, rope);
     const uint64_t stores = (uint64_t)shape.kv_heads * (shape.head_dim / 2) * (shared ? cache->slots + 1 : 1);
     for (uint32_t first = 0; first < cache->slots;) {
         const Piece piece = piece_at(stream, cache, first, shape);
@@ -182,6 +182,48 @@ static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache,
                                 .bytes  = GPU_UNKNOWN});
 }
 
+/* The same on a GPU, for which the invocations share the sums: few enough for their registers and for 32 KiB of shared
+ * scores, and about equally many in each workgroup of a key head. */
+static uint32_t heads_grouped(AttentionShape shape)
+{
+    const uint32_t most = 8, group = shape.heads / shape.kv_heads;
+    return ceil_div(group, ceil_div(group, most));
+}
+
+/* attention_decode_grouped.comp, or attention_decode.comp on a CPU device: they bind the same but for texels. */
+static void record_piece(GpuStream *stream, const Rows *r, const KvLayer *cache, const Piece *piece, GpuSpan qkv,
+                         const KvRows *rows, AttentionShape shape)
+{
+    enum { GROUPED_THREADS = 128 };
+    const bool grouped = gpu_info(gpu_stream_gpu(stream))->type != GPU_CPU;
+    const bool texels  = cache->type == COMPUTE_F32 && texels_for_rows(stream) && shape.head_dim % 4 == 0 &&
+                        texels_fit(stream, piece->k) && texels_fit(stream, qkv);
+    const uint32_t together = heads_grouped(shape),
+                   bundles  = grouped ? shape.kv_heads * ceil_div(shape.heads / shape.kv_heads, together) : shape.heads;
+    const struct {
+        uint32_t first_row, rows, max_length, first_slot, slot_count, segments;
+        float    scale;
+    } push = {r->first, r->count, cache->max_length, piece->first, piece->count, r->segments, score_scale(shape)};
+    GpuDispatch d = {.kernel     = grouped ? "attention_decode_grouped" : "attention_decode",
+                     .spec       = {grouped ? GROUPED_THREADS : ops_group_lanes(stream), shape.heads, shape.kv_heads,
+                              shape.head_dim, 1, 1, 1, texels, SEGMENT, r->parts, (uint32_t)cache->type},
+                     .spec_count = 11,
+                     .bind       = {gpu_write(r->o), gpu_read(qkv), gpu_read(piece->k), gpu_read(piece->v),
+                                    gpu_read(rows->lengths), gpu_read(rows->slots)},
+                     .push       = &push,
+                     .push_size  = sizeof push,
+                     .groups     = gpu_groups((uint64_t)r->count * bundles * r->segments, 1),
+                     .bytes      = GPU_UNKNOWN};
+    if (grouped) {
+        d.spec[d.spec_count++] = together;
+    } else {
+        d.bind[6] = texels_bind(qkv, texels);
+        d.bind[7] = texels_bind(piece->k, texels);
+        d.bind[8] = texels_bind(piece->v, texels);
+    }
+    gpu_dispatch(stream, &d);
+}
+
 static void record_pieces(GpuStream *stream, const Rows *r, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
                           AttentionShape shape)
 {
@@ -190,24 +232,7 @@ static void record_pieces(GpuStream *stream, const Rows *r, const KvLayer *cache
         if (piece.count == 0) {
             return;
         }
-        const bool texels = cache->type == COMPUTE_F32 && texels_for_rows(stream) && shape.head_dim % 4 == 0 &&
-                            texels_fit(stream, piece.k) && texels_fit(stream, qkv);
-        const struct {
-            uint32_t first_row, rows, max_length, first_slot, slot_count, segments;
-            float    scale;
-        } push = {r->first, r->count, cache->max_length, piece.first, piece.count, r->segments, score_scale(shape)};
-        gpu_dispatch(stream,
-                     &(GpuDispatch){.kernel = "attention_decode",
-                                    .spec = {ops_group_lanes(stream), shape.heads, shape.kv_heads, shape.head_dim, 1, 1,
-                                             1, texels, SEGMENT, r->parts, (uint32_t)cache->type},
-                                    .spec_count = 11,
-                                    .bind       = {gpu_write(r->o), gpu_read(qkv), gpu_read(piece.k), gpu_read(piece.v),
-                                                   gpu_read(rows->lengths), gpu_read(rows->slots), texels_bind(qkv, texels),
-                                                   texels_bind(piece.k, texels), texels_bind(piece.v, texels)},
-                                    .push       = &push,
-                                    .push_size  = sizeof push,
-                                    .groups     = gpu_groups((uint64_t)r->count * shape.heads * r->segments, 1),
-                                    .bytes      = GPU_UNKNOWN});
+        record_piece(stream, r, cache, &piece, qkv, rows, shape);
         first += piece.count;
     }
 }

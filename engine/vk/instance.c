@@ -95,7 +95,7 @@ VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
                                         .pApplicationName = "rlsp",
                                         .apiVersion =
                                          loader < VK_API_VERSION_1_3 ? VK_API_VERSION_1_2 : VK_API_VERSION_1_3};
-    const char          *extensions[4];
+    const char          *extensions[5];
     uint32_t             extension_count = 0;
     VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
 
@@ -110,6 +110,16 @@ VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
                                                     .pfnUserCallback = on_validation,
                                                     .pUserData       = gpu};
 
+#ifdef VK_EXT_layer_settings
+    /* What kernels do with what they bind is left out of it without this, in layers from 2025 on. */
+    const VkBool32               yes      = VK_TRUE;
+    const VkLayerSettingEXT      accesses = {VALIDATION_LAYER, "syncval_shader_accesses_heuristic",
+                                             VK_LAYER_SETTING_TYPE_BOOL32_EXT, 1, &yes};
+    VkLayerSettingsCreateInfoEXT settings = {.sType        = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT,
+                                             .settingCount = 1,
+                                             .pSettings    = &accesses};
+#endif
+
     validate = validate && gpu != NULL && has_layer(VALIDATION_LAYER);
     if (validate) {
         info.enabledLayerCount        = 1;
@@ -119,6 +129,13 @@ VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
             extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
             info.pNext                    = &features;
         }
+#ifdef VK_EXT_layer_settings
+        if (has_instance_extension(VALIDATION_LAYER, VK_EXT_LAYER_SETTINGS_EXTENSION_NAME)) {
+            extensions[extension_count++] = VK_EXT_LAYER_SETTINGS_EXTENSION_NAME;
+            settings.pNext                = info.pNext;
+            info.pNext                    = &settings;
+        }
+#endif
     }
 #ifdef VK_KHR_portability_enumeration
     if (has_instance_extension(NULL, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) { /* MoltenVK */

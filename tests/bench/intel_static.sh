@@ -6,12 +6,13 @@
 # one does, 77 this machine's Mesa has no such device.
 set -u
 
-hot="gemm_tiled gemm_reduce gemm_weight gemm_few attention_decode rmsnorm rmsnorm_backward swiglu
+hot="gemm_tiled gemm_reduce gemm_weight gemm_few attention_decode_grouped rmsnorm rmsnorm_backward swiglu
 swiglu_backward rope logits_statistics logits_backward columns adamw"
-# As engine/ops/attention_tiled.c divides them, for heads of 64 and 128: threads, heads, key heads, head size, ...
+# As engine/ops/attention_tiled.c and attention_decode.c divide them, for heads of 64 and 128: threads, heads, key heads, head size, ...
 attention="attention_tiled:256,32,8,64,1,4,64,0,16,8,16 attention_tiled:256,32,8,128,1,4,64,0,16,8,16
 attention_tiled_backward_q:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_q:256,32,8,128,1,4,64,0,16,8,16
-attention_tiled_backward_kv:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_kv:256,32,8,128,2,2,64,0,16,8,16"
+attention_tiled_backward_kv:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_kv:256,32,8,128,2,2,64,0,16,8,16
+attention_decode_grouped:128,64,8,64,1,1,1,0,512,1,0,8 attention_decode_grouped:128,64,8,128,1,1,1,0,512,1,2,8"
 
 # As engine/ops/matmul_coopmat.c has them, of the three layouts and with A and B in f32 and in halves.
 matrices() { # SUBGROUP M,N,K THREADS,TILE,TILE,PART,PART STEP

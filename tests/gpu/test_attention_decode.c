@@ -224,6 +224,7 @@ static void shapes(void **state)
     check_shape((AttentionShape){4, 4, 32});
     check_shape((AttentionShape){8, 4, 32});
     check_shape((AttentionShape){6, 2, 16});
+    check_shape((AttentionShape){11, 1, 20}); /* more of a key head than a workgroup takes */
 }
 
 static void widest_heads(void **state)

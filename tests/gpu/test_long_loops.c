@@ -3,8 +3,10 @@
 #include <math.h>
 
 #include "engine/ops/attention.h"
+#include "engine/ops/attention_decode.h"
 #include "engine/ops/embedding.h"
 #include "engine/ops/gae.h"
+#include "engine/ops/group_advantage.h"
 #include "engine/ops/logits.h"
 #include "engine/ops/whiten.h"
 #include "tests/support/gpu_fixture.h"
@@ -179,12 +181,99 @@ static void gradient_of_a_frequent_token(void **state)
     fixture_check("dtable", table, want, 3, 1e-6);
 }
 
+/* Every sequence looks at all others; only those of the first workgroup are computed. */
+static void advantages_in_a_large_batch(void **state)
+{
+    (void)state;
+    enum { SEQUENCES = 140000, FOUND = 4, FORM = GROUP_GRPO_POPULATION };
+    double   *score = fixture_doubles(SEQUENCES, 1), want[FOUND], mean[2] = {0}, squares[2] = {0};
+    uint32_t *group = fixture_alloc(SEQUENCES * sizeof *group);
+    for (uint32_t s = 0; s < SEQUENCES; s++) {
+        group[s] = s % 2;
+        score[s] = (double)(float)(score[s] + (double)s / SEQUENCES); /* the last count for something */
+        mean[s % 2] += 2 * score[s] / SEQUENCES;
+    }
+    for (uint32_t s = 0; s < SEQUENCES; s++) {
+        squares[s % 2] += 2 * (score[s] - mean[s % 2]) * (score[s] - mean[s % 2]) / SEQUENCES;
+    }
+    for (uint32_t s = 0; s < FOUND; s++) {
+        want[s] = (score[s] - mean[s % 2]) / (sqrt(squares[s % 2]) + 1e-4);
+    }
+    const GpuSpan advantage = fixture_empty(SEQUENCES), given = fixture_upload(score, SEQUENCES);
+    const struct {
+        uint32_t sequences;
+        float    eps;
+    } push            = {SEQUENCES, 1e-4f};
+    GpuStream *stream = fixture_stream();
+    gpu_dispatch(stream, &(GpuDispatch){
+                             .kernel     = "group_advantage",
+                             .spec       = {ops_group_lanes(stream), FORM},
+                             .spec_count = 2,
+                             .bind = {gpu_write(advantage), gpu_read(given), gpu_read(fixture_words(group, SEQUENCES))},
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .groups    = {1, 1, 1}});
+    fixture_run();
+    fixture_check("advantage", advantage, want, FOUND, 1e-4);
+}
+
+/* A prompt's keys and values go to the slots of all its samples: two neighbours at a time, three times 25,000 to a lane
+ * of eight. */
+static void a_prompt_of_many_samples(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 25000, KV_HEADS = 8, HEAD_DIM = 6, LENGTH = 16, WIDTH = 3 * KV_HEADS * HEAD_DIM };
+    enum { ROW = KV_HEADS * HEAD_DIM / 2, SLOT = ROW * LENGTH }; /* words */
+    const AttentionShape shape   = {KV_HEADS, KV_HEADS, HEAD_DIM};
+    uint32_t            *targets = fixture_alloc(SAMPLES * sizeof *targets);
+    float               *table   = fixture_alloc(LENGTH * HEAD_DIM * sizeof *table);
+    for (uint32_t s = 0; s < SAMPLES; s++) {
+        targets[s] = s;
+    }
+    for (uint32_t i = 0; i < LENGTH * HEAD_DIM / 2; i++) {
+        table[2 * i] = 1; /* cosines: nothing is turned */
+    }
+    static const uint32_t words[] = {1, 0, 0, SAMPLES}; /* length, slot, begin and end of the targets */
+    double               *qkv     = fixture_alloc(WIDTH * sizeof *qkv);
+    float                 want[2][KV_HEADS * HEAD_DIM];
+    for (uint32_t i = 0; i < WIDTH; i++) {
+        qkv[i] = i;
+    }
+    for (uint32_t i = 0; i < KV_HEADS * HEAD_DIM; i++) {
+        want[0][i] = (float)(KV_HEADS * HEAD_DIM + i);
+        want[1][i] = (float)(2 * KV_HEADS * HEAD_DIM + i);
+    }
+    assert_int_equal(kv_max_length(1, shape, COMPUTE_BF16), LENGTH);
+    const KvLayer cache = {fixture_zeros(SAMPLES * SLOT), fixture_zeros(SAMPLES * SLOT), SAMPLES, LENGTH, COMPUTE_BF16};
+    const KvRows  rows  = {.rows    = 1,
+                           .lengths = fixture_words(words, 1),
+                           .slots   = fixture_words(words + 1, 1),
+                           .begins  = fixture_words(words + 2, 1),
+                           .ends    = fixture_words(words + 3, 1),
+                           .targets = fixture_words(targets, SAMPLES)};
+    const GpuSpan packed = fixture_upload(qkv, WIDTH), rope = fixture_words(table, LENGTH * HEAD_DIM);
+    kv_append(fixture_stream(), &cache, packed, rope, &rows, shape);
+    fixture_run();
+    for (uint32_t s = 0; s < SAMPLES; s += SAMPLES - 1) { /* the first and the last */
+        const GpuSpan key   = gpu_span_slice(cache.k, (uint64_t)s * SLOT * 4, SLOT * 4),
+                      value = gpu_span_slice(cache.v, (uint64_t)s * SLOT * 4, SLOT * 4);
+        for (uint32_t h = 0; h < KV_HEADS; h++) { /* a head's positions lie together */
+            const uint64_t at = (uint64_t)h * LENGTH * HEAD_DIM / 2 * 4;
+            fixture_check_halves("a key", (TypedSpan){gpu_span_slice(key, at, HEAD_DIM * 2), COMPUTE_BF16},
+                                 &want[0][h * HEAD_DIM], HEAD_DIM);
+            fixture_check_halves("a value", (TypedSpan){gpu_span_slice(value, at, HEAD_DIM * 2), COMPUTE_BF16},
+                                 &want[1][h * HEAD_DIM], HEAD_DIM);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(attention_of_a_long_sequence),  fixture_test(attention_of_many_query_heads),
         fixture_test(advantages_of_a_long_response), fixture_test(whitening_of_many_tokens),
         fixture_test(cross_entropy_of_many_rows),    fixture_test(gradient_of_a_frequent_token),
+        fixture_test(advantages_in_a_large_batch),   fixture_test(a_prompt_of_many_samples),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
