@@ -12,11 +12,9 @@
 
 static const char summary[] =
     "Writes what a run has learnt into a new directory: a Hugging Face model, or, of a run with an adapter, PEFT's\n"
-    "adapter; --merge adds it to its base's weights, so that transformers takes the model as it is. Tokenizer files "
-    "and "
-    "a\n"
-    "model card come with it. With --gguf the same is one file for llama.cpp (-m, or --lora beside its base), and the\n"
-    "first argument may be a Hugging Face model directory as well. No GPU is used.";
+    "adapter; --merge adds it to its base's weights, so that transformers takes the model as it is. Tokenizer files\n"
+    "and a model card come with it. With --gguf the same is one file for llama.cpp (-m, or --lora beside its base),\n"
+    "and the first argument may be a Hugging Face model directory as well. No GPU is used.";
 
 static const char *const types[] = {"f32", "f16", "bf16", "q8_0", "auto", NULL}; /* GgufType's */
 

@@ -236,6 +236,11 @@ static int train_shown(Trainer *trainer, Error *error)
     return code;
 }
 
+static const char summary[] =
+    "Trains a model: the stages (sft, rl) that a config lists. In a terminal the dashboard shows it (? lists its\n"
+    "keys), and the trainer is a process of its own that goes on if the terminal closes. With --batch, Ctrl-C, or a\n"
+    "terminal that closes, finishes the step, saves and exits 130; nohup keeps it from the latter.";
+
 int cli_train(int argc, char **argv)
 {
     const char      *config_path = NULL, *out = NULL, *resume = NULL, *device = NULL;
@@ -301,11 +306,7 @@ int cli_train(int argc, char **argv)
     const ArgsCommand command = {
         .name    = "train",
         .usage   = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",
-        .summary = "Trains a model: the stages (sft, rl) that a config lists. In a terminal the dashboard shows it (? "
-                   "lists its\n"
-                   "keys), and the trainer is a process of its own that goes on if the terminal closes. With --batch, "
-                   "Ctrl-C, or a\n"
-                   "terminal that closes, finishes the step, saves and exits 130; nohup keeps it from the latter.",
+        .summary = summary,
         .options = options,
         .option_count = sizeof options / sizeof *options};
     int exit_code;
