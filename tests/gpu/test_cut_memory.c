@@ -17,6 +17,9 @@
 
 enum { BUFFER = 256 << 10, TOKENS = 32, STEPS = 3 };
 
+/* For the model, of 590 KiB: products on some devices want 300 KiB of work space. */
+enum { MODEL_BUFFER = 512 << 10 };
+
 static void must(bool fine, const Error *error)
 {
     if (!fine) {
@@ -217,9 +220,9 @@ static void a_model_learns_as_on_any_device(void **state)
         char              one[512], cut[512], a[600], b[600];
         snprintf(one, sizeof one, "%s", fixture_path(fixture_directory(), i == 0 ? "one" : "one-f16"));
         snprintf(cut, sizeof cut, "%s", fixture_path(fixture_directory(), i == 0 ? "cut" : "cut-f16"));
-        const Result whole = train(0, compute, one), parts = train(BUFFER, compute, cut);
+        const Result whole = train(0, compute, one), parts = train(MODEL_BUFFER, compute, cut);
         assert_int_equal(whole.buffers, 1);
-        assert_in_range(parts.buffers, 3, 5);
+        assert_int_equal(parts.buffers, 2);
         assert_memory_equal(whole.losses, parts.losses, sizeof whole.losses);
         assert_true(whole.losses[STEPS - 1] < whole.losses[0]);
         assert_true(whole.norm.norm > 0 && fabs((double)parts.norm.norm / (double)whole.norm.norm - 1) < 1e-6);
