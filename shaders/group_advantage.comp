@@ -7,7 +7,7 @@
 
 const uint AT_ONCE = 8; // sequences of a turn: lavapipe ends loops after 65,535 (engine/ops/ops.h)
 
-const uint CENTER = 0, GRPO_UNBIASED = 1, GRPO_POPULATION = 2, RLOO = 3; // GroupForm in engine/ops/group_advantage.h
+const uint CENTER = 0, GRPO = 1, RLOO = 2; // GroupForm in engine/ops/group_advantage.h
 layout(constant_id = 1) const uint FORM = CENTER;
 
 layout(std430, binding = 0) writeonly buffer Advantage { float advantage[]; }; // [sequences]
@@ -39,7 +39,7 @@ void main()
     float value = -mean;
     if (FORM == RLOO) {
         value = count > 1.0 ? -sum / (count - 1.0) : 0.0;
-    } else if (FORM != CENTER) {
+    } else if (FORM == GRPO) {
         float squares = 0.0;
         for (uint first = 0; first < sequences; first += AT_ONCE) {
             [[unroll]] for (uint i = 0; i < AT_ONCE; i++) {
@@ -48,7 +48,7 @@ void main()
                 squares += group_of[j] == mine && first + i < sequences ? off * off : 0.0;
             }
         }
-        float variance = squares / max(FORM == GRPO_UNBIASED ? count - 1.0 : count, 1.0);
+        float variance = squares / max(count - 1.0, 1.0);
         value = -mean / (sqrt(variance) + eps);
     }
     advantage[s] = value;

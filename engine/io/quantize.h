@@ -1,4 +1,4 @@
-/* Formats of frozen weights, and the conversion between them and f32 on the host.
+/* Formats of frozen weights, and the conversion of f32 to them on the host.
  *
  *     uint32_t *words  = malloc(rows * weight_row_words(format, columns) * 4);
  *     uint32_t *scales = malloc(rows * weight_row_scales(format, columns) * 4);    // none for bf16 and f16
@@ -44,9 +44,5 @@ uint32_t weight_row_scales(WeightFormat format, uint32_t columns);
  * not finite counts as 0 in int8 and int4. */
 void quantize_rows(WeightFormat format, const float *values, uint64_t rows, uint32_t columns, uint32_t *words,
                    uint32_t *scales);
-
-/* And back. */
-void dequantize_rows(WeightFormat format, const uint32_t *words, const uint32_t *scales, uint64_t rows,
-                     uint32_t columns, float *values);
 
 #endif

@@ -85,38 +85,6 @@ static void row_spans(const Weight *w, uint64_t first, uint64_t rows, GpuSpan *d
     *scales = scale_pitch > 0 ? gpu_span_slice(w->scales, first * scale_pitch, rows * scale_pitch) : (GpuSpan){0};
 }
 
-/* Room on the host for some rows of a weight: data, then scales. */
-static uint32_t *words_for(const Weight *w, uint64_t rows, uint32_t **scales, Error *error)
-{
-    const uint64_t data  = weight_data_bytes(w->format, rows, w->columns);
-    uint32_t      *words = malloc(data + weight_scale_bytes(w->format, rows, w->columns));
-    if (words == NULL) {
-        error_set(error, STATUS_OUT_OF_MEMORY, "converting weights to %s: out of host memory",
-                  weight_format_name(w->format));
-        return NULL;
-    }
-    *scales = words + data / 4;
-    return words;
-}
-
-Status weight_read(Gpu *gpu, const Weight *w, uint64_t first_row, uint64_t rows, float *values, Error *error)
-{
-    GpuSpan   data, scales;
-    uint32_t *scale_words, *words = words_for(w, rows, &scale_words, error);
-    if (words == NULL) {
-        return error->status;
-    }
-    row_spans(w, first_row, rows, &data, &scales);
-    Status status = gpu_download(gpu, data, words, data.size, error);
-    status =
-        status == STATUS_OK && scales.size > 0 ? gpu_download(gpu, scales, scale_words, scales.size, error) : status;
-    if (status == STATUS_OK) {
-        dequantize_rows(w->format, words, scale_words, rows, w->columns, values);
-    }
-    free(words);
-    return status;
-}
-
 /* A file's tensor that has the weight's own type, and rows without padding. */
 static bool is_same(const Weight *w, const Safetensor *source)
 {

@@ -43,7 +43,4 @@ GpuArena *weights_allocate(Gpu *gpu, const char *name, Weight *matrices, uint32_
  * time, so that no more of it is on the host. */
 Status weight_load(Gpu *gpu, const Weight *weight, uint64_t first_row, const Safetensor *source, Error *error);
 
-/* Rows [first_row, …) of a weight of any format as values [rows, columns]. */
-Status weight_read(Gpu *gpu, const Weight *weight, uint64_t first_row, uint64_t rows, float *values, Error *error);
-
 #endif

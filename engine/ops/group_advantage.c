@@ -15,16 +15,3 @@ void group_advantage(GpuStream *stream, GpuSpan advantage, GpuSpan score, GpuSpa
                                         .push_size  = sizeof push,
                                         .groups     = gpu_groups(sequences, ops_group_lanes(stream))});
 }
-
-void broadcast_sequences(GpuStream *stream, GpuSpan token_value, GpuSpan sequence_value, GpuSpan sequence_of,
-                         uint32_t tokens)
-{
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "broadcast_sequences",
-                                .spec       = {ops_group_elements(stream)},
-                                .spec_count = 1,
-                                .bind       = {gpu_write(token_value), gpu_read(sequence_value), gpu_read(sequence_of)},
-                                .push       = &tokens,
-                                .push_size  = sizeof tokens,
-                                .groups     = gpu_groups(tokens, ops_group_elements(stream))});
-}

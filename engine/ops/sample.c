@@ -75,24 +75,3 @@ void sample_tokens(GpuStream *stream, GpuSpan token, GpuSpan logprob, GpuSpan fi
                                             .groups     = gpu_groups(push.slots, 1)});
     }
 }
-
-void sample_probabilities(GpuStream *stream, GpuSpan probability, GpuSpan keep, GpuSpan logits,
-                          const SampleOptions *options, uint32_t slots, uint32_t vocab)
-{
-    SamplePush push = push_constants(options, vocab);
-    uint32_t   step = piece_slots(stream, vocab);
-    for (uint32_t slot = 0; step > 0 && slot < slots; slot += step) {
-        push.first_slot = slot;
-        push.slots      = slots - slot < step ? slots - slot : step;
-        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "sample_probabilities",
-                                            .spec       = {group_size(stream, vocab, is_filtered(options, vocab)),
-                                                           is_filtered(options, vocab)},
-                                            .spec_count = 2,
-                                            .bind = {gpu_write(ops_row_slice(probability, slot, push.slots, vocab)),
-                                                     gpu_write(ops_row_slice(keep, slot, push.slots, vocab)),
-                                                     gpu_read(ops_row_slice(logits, slot, push.slots, vocab))},
-                                            .push = &push,
-                                            .push_size = sizeof push,
-                                            .groups    = gpu_groups(push.slots, 1)});
-    }
-}

@@ -36,9 +36,4 @@ typedef struct SampleOptions {
 void sample_tokens(GpuStream *stream, GpuSpan token, GpuSpan logprob, GpuSpan filtered_logprob, GpuSpan logits,
                    GpuSpan sequence, GpuSpan position, const SampleOptions *options, uint32_t slots, uint32_t vocab);
 
-/* The distribution itself: probability [slots, vocab] f32, 0 where filtered out; keep [slots, vocab]
- * u32, 1 where the filters keep the token. For tests and inspection; same shader code. */
-void sample_probabilities(GpuStream *stream, GpuSpan probability, GpuSpan keep, GpuSpan logits,
-                          const SampleOptions *options, uint32_t slots, uint32_t vocab);
-
 #endif

@@ -9,7 +9,6 @@ struct ChatTemplate {
     JinjaTemplate *jinja;
     cJSON         *special; /* {"bos_token": "<s>", …} */
     cJSON         *given;   /* chat_template_set; NULL: nothing */
-    ChatFamily     family;
 };
 
 /* chat_render with {% generation %} spans; jinja_output_free frees. */

@@ -65,16 +65,6 @@ ChatTemplate *chat_template_parse(const char *text, size_t bytes, const char *na
         chat_template_free(chat);
         return NULL;
     }
-    /* jinja_parse has read it, so that it holds no NUL before its end that strstr would stop at for long. */
-    char *copy = malloc(bytes + 1);
-    if (copy != NULL) {
-        memcpy(copy, text, bytes);
-        copy[bytes]  = '\0';
-        chat->family = strstr(copy, "<|im_start|>") != NULL          ? CHAT_CHATML
-                       : strstr(copy, "<|start_header_id|>") != NULL ? CHAT_LLAMA3
-                                                                     : CHAT_OTHER;
-        free(copy);
-    }
     return chat;
 }
 
@@ -110,11 +100,6 @@ Status chat_template_set(ChatTemplate *chat, const char *word, const char *sourc
         return out_of_memory(error);
     }
     return STATUS_OK;
-}
-
-ChatFamily chat_template_family(const ChatTemplate *chat)
-{
-    return chat->family;
 }
 
 static ChatTemplate *open_file(const char *path, const cJSON *config, Error *error)

@@ -22,12 +22,6 @@
 
 typedef struct ChatTemplate ChatTemplate;
 
-typedef enum ChatFamily {
-    CHAT_OTHER,
-    CHAT_CHATML, /* <|im_start|>role … <|im_end|>                             */
-    CHAT_LLAMA3  /* <|start_header_id|>role<|end_header_id|> … <|eot_id|>      */
-} ChatFamily;
-
 /* Opens the template of a model directory, as transformers finds it: chat_template.jinja; else
  * "chat_template" of tokenizer_config.json, a string or a list of named ones, of which "default" counts.
  * `given`, if not NULL, is used instead: "chatml", "llama3" (without a system prompt of their own), or a
@@ -49,8 +43,7 @@ ChatTemplate *chat_template_parse(const char *text, size_t bytes, const char *na
  * JSON is a text. ChatOptions' own variables win. `source` is what the error says where `word` is no name=value. */
 Status chat_template_set(ChatTemplate *chat, const char *word, const char *source, Error *error);
 
-void       chat_template_free(ChatTemplate *chat); /* NULL is allowed */
-ChatFamily chat_template_family(const ChatTemplate *chat);
+void chat_template_free(ChatTemplate *chat); /* NULL is allowed */
 
 /* `now` for training and evaluation, so that a template that tells the date gives the same tokens on every day: the
  * date that Llama 3's own templates fall back to, 26 July 2024. */

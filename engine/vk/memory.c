@@ -252,8 +252,6 @@ GpuSpan gpu_arena_take(GpuArena *arena, uint64_t bytes)
     return in_one_buffer(span);
 }
 
-void gpu_arena_reset(GpuArena *arena) { arena->used = 0; }
-
 GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size)
 {
     assert(offset <= span.size && size <= span.size - offset);

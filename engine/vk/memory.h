@@ -70,7 +70,6 @@ GpuArena *gpu_arena_new_cut_unset(Gpu *gpu, const char *name, GpuMemoryKind kind
 /* Takes `bytes` (> 0), aligned. Taking more than was planned is a bug in the
  * caller: asserts; in release the span has buffer NULL. */
 GpuSpan  gpu_arena_take(GpuArena *arena, uint64_t bytes);
-void     gpu_arena_reset(GpuArena *arena); /* forgets all spans, keeps the memory */
 uint64_t gpu_align(uint64_t bytes); /* rounded up to GPU_ALIGNMENT */
 
 GpuSpan gpu_span_slice(GpuSpan span, uint64_t offset, uint64_t size); /* a part; must lie inside */

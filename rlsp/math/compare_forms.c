@@ -143,11 +143,10 @@ MathSameness compare_inequalities(MathCompare *compare, Side gold, Side answer)
     }
     static const struct {
         uint8_t relation, turned;
-        bool    strict;
-    } kinds[]      = {{TOKEN_LESS, TOKEN_GREATER, true},
-                      {TOKEN_GREATER, TOKEN_LESS, true},
-                      {TOKEN_LESS_EQUAL, TOKEN_GREATER_EQUAL, false},
-                      {TOKEN_GREATER_EQUAL, TOKEN_LESS_EQUAL, false}};
+    } kinds[]      = {{TOKEN_LESS, TOKEN_GREATER},
+                      {TOKEN_GREATER, TOKEN_LESS},
+                      {TOKEN_LESS_EQUAL, TOKEN_GREATER_EQUAL},
+                      {TOKEN_GREATER_EQUAL, TOKEN_LESS_EQUAL}};
     uint8_t wanted = relation_of(gold), given = relation_of(answer);
     for (size_t i = 0; i < 4; i++) {
         if (kinds[i].relation != wanted || (given != wanted && given != kinds[i].turned)) {

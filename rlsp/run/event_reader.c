@@ -16,7 +16,6 @@ typedef struct Mark {
 
 struct EventReader {
     LineFile file;
-    uint64_t skipped; /* lines that are no events */
     /* of the newest lines: a ring, the newest before `next` */
     Mark   marks[MARKS];
     size_t next, marked;
@@ -114,15 +113,9 @@ Event *event_reader_next(EventReader *reader)
             if (event != NULL) {
                 return event;
             }
-            reader->skipped++;
         }
     } while (line_file_fill(file) || look_again(reader));
     return NULL;
-}
-
-uint64_t event_reader_skipped(const EventReader *reader)
-{
-    return reader->skipped + reader->file.dropped;
 }
 
 void event_reader_close(EventReader *reader)

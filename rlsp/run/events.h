@@ -132,11 +132,9 @@ void event_each_number(const Event *event, void (*visit)(void *context, const ch
  * cut by more than 1024 lines: from the start. */
 typedef struct EventReader EventReader;
 EventReader               *event_reader_open(const char *path, Error *error);
-/* The next event, to be freed by the caller; NULL: no whole line (yet). Lines
- * that are not events are skipped and counted. */
-Event   *event_reader_next(EventReader *reader);
-uint64_t event_reader_skipped(const EventReader *reader);
-void     event_reader_close(EventReader *reader);
+/* The next event, to be freed by the caller; NULL: no whole line (yet). Lines that are not events are passed over. */
+Event *event_reader_next(EventReader *reader);
+void   event_reader_close(EventReader *reader);
 
 /* The ring: *cursor starts at 0 and moves on; lines that were overwritten in the
  * meantime are passed over. `traces`: the ring of traces instead. */

@@ -197,11 +197,6 @@ uint64_t record_file_count(const RecordFile *file)
     return file->count;
 }
 
-uint64_t record_file_bytes(const RecordFile *file)
-{
-    return file->bytes;
-}
-
 uint64_t record_file_blank(const RecordFile *file)
 {
     return file->lines - file->count;

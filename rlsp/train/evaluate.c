@@ -11,10 +11,9 @@
 struct Evaluator {
     EvalGenerator      *generator;
     const TaskInstance *task;
-    EvalSample         *samples;  /* [capacity], of the last run        */
-    EvalRequest        *requests; /* [capacity]                         */
+    EvalSample         *samples;  /* [capacity] */
+    EvalRequest        *requests; /* [capacity] */
     size_t              capacity;
-    bool                finished; /* `samples` is a whole run's         */
 };
 
 /* A run of the evaluator. Responses are judged as they end, in any order; traces are written in the order of the
@@ -60,11 +59,6 @@ void evaluator_free(Evaluator *evaluator)
         free(evaluator->requests);
         free(evaluator);
     }
-}
-
-const EvalSample *evaluator_samples(const Evaluator *evaluator)
-{
-    return evaluator->finished ? evaluator->samples : NULL;
 }
 
 /* --- responses --------------------------------------------------------------------------------------------------- */
@@ -212,16 +206,14 @@ Status evaluator_run(Evaluator *evaluator, const Model *model, const EvalOptions
     EvalRun run = {.evaluator = evaluator, .options = options, .samples = samples, .all = (uint32_t)responses};
     run.traces  = options->events == NULL ? 0 : options->traces < run.all ? options->traces : run.all;
 
-    evaluator->finished = false;
-    Status status       = reserve(evaluator, run.all, error);
-    status              = status == STATUS_OK ? run_all(&run, model, error) : status;
+    Status status = reserve(evaluator, run.all, error);
+    status        = status == STATUS_OK ? run_all(&run, model, error) : status;
     if (status == STATUS_OK) {
         memset(result, 0, sizeof *result);
         status = eval_statistics(result, evaluator->samples, options->problems, samples, evaluator->task->kind, error);
     }
     if (status == STATUS_OK) {
-        result->seconds     = clock_seconds() - start;
-        evaluator->finished = true;
+        result->seconds = clock_seconds() - start;
     }
     return status;
 }

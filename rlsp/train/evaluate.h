@@ -40,8 +40,4 @@ void       evaluator_free(Evaluator *evaluator); /* NULL is allowed */
 Status evaluator_run(Evaluator *evaluator, const Model *model, const EvalOptions *options, EvalResult *result,
                      Error *error);
 
-/* The judged responses of the last run, [problems, samples]; the evaluator's own until the next run. NULL: none yet, or
- * the last one failed. */
-const EvalSample *evaluator_samples(const Evaluator *evaluator);
-
 #endif

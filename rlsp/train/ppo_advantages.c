@@ -77,7 +77,7 @@ static void record_advantages(Ppo *ppo, uint32_t sequences, uint32_t tokens, flo
         break;
     case ADVANTAGE_GRPO:
         group_advantage(s, ppo->sequence_advantage, ppo->score, ppo->group_of,
-                        rl->group_std ? GROUP_GRPO_UNBIASED : GROUP_CENTER, GRPO_EPS, sequences);
+                        rl->group_std ? GROUP_GRPO : GROUP_CENTER, GRPO_EPS, sequences);
         token_rewards(s, ppo->reward, kl_span, ppo->sequence_advantage, ppo->response_start, ppo->sequence_of, coef,
                       tokens);
         gae(s, ppo->advantage, ppo->returns, ppo->reward, none, ppo->response_start, &to_go, sequences);

@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += bytes + 1;
     }
     require(found == record_file_count(file) && line - found == record_file_blank(file) &&
-            record_file_bytes(file) == size);
+            record_file_offset(file, found) == size);
     uint64_t sum = 0;
     for (uint64_t i = 0; i < found; i++) {
         const uint64_t place = shuffle_index(size, data[0], line, found, i);

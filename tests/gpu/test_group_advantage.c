@@ -40,9 +40,8 @@ static void forms_match_pytorch(void **state)
         GroupForm   form;
         float       eps;
     } forms[]     = {{"mean_centered", GROUP_CENTER, 0},
-                     {"grpo_std_unbiased_eps1e-9", GROUP_GRPO_UNBIASED, 1e-9f},
-                     {"grpo_std_unbiased_eps1e-4", GROUP_GRPO_UNBIASED, 1e-4f},
-                     {"grpo_std_population_eps1e-8", GROUP_GRPO_POPULATION, 1e-8f},
+                     {"grpo_std_unbiased_eps1e-9", GROUP_GRPO, 1e-9f},
+                     {"grpo_std_unbiased_eps1e-4", GROUP_GRPO, 1e-4f},
                      {"rloo", GROUP_RLOO, 0}};
     cJSON   *root = reference_json(TEST_DATA "/parity/rl/groups.json");
     double   score[MAX_SEQUENCES], want[MAX_SEQUENCES], shuffled[MAX_SEQUENCES], shuffled_want[MAX_SEQUENCES];
@@ -136,20 +135,21 @@ static void with_kl_in_the_reward(void **state)
             moments    = fixture_empty(4);
     GpuSpan rloo_score = fixture_empty(SEQUENCES), rloo_reward = fixture_empty(tokens), rloo = fixture_empty(tokens),
             rloo_returns = fixture_empty(tokens);
-    GpuSpan    plain     = fixture_empty(tokens);
-    GaeOptions options   = {(float)gamma, 1, 1};
-    GpuStream *stream    = fixture_stream();
+    GpuSpan    plain = fixture_empty(tokens), plain_returns = fixture_empty(tokens);
+    GaeOptions options = {(float)gamma, 1, 1};
+    GpuStream *stream  = fixture_stream();
     token_rewards(stream, reward, gkl, gscore, gstart, gsequence, (float)beta, tokens);
     gae(stream, advantage, returns, reward, (GpuSpan){0}, gstart, &options, SEQUENCES);
     whiten(stream, advantage, moments, advantage, (GpuSpan){0}, WHITEN_POPULATION, tokens); /* in place */
     group_advantage(stream, rloo_score, gscore, ggroup, GROUP_RLOO, 0, SEQUENCES);
     token_rewards(stream, rloo_reward, gkl, rloo_score, gstart, gsequence, (float)beta, tokens);
     gae(stream, rloo, rloo_returns, rloo_reward, (GpuSpan){0}, gstart, &options, SEQUENCES);
-    broadcast_sequences(stream, plain, rloo_score, gsequence, tokens);
+    token_rewards(stream, rloo_reward, (GpuSpan){0}, rloo_score, gstart, gsequence, 0, tokens);
+    gae(stream, plain, plain_returns, rloo_reward, (GpuSpan){0}, gstart, &(GaeOptions){1, 1, 1}, SEQUENCES);
     fixture_run();
     reference_check("REINFORCE++ advantages", fixture_download(advantage, tokens), want, tokens, 1e-5);
     reference_check("RLOO advantages with KL", fixture_download(rloo, tokens), want_rloo, tokens, 1e-5);
-    reference_check("RLOO advantages of tokens", fixture_download(plain, tokens), want_seq, tokens, 1e-5);
+    reference_check("RLOO advantages without KL", fixture_download(plain, tokens), want_seq, tokens, 1e-5);
     assert_memory_equal(fixture_download(rloo, tokens), fixture_download(rloo_returns, tokens), tokens * 4);
 }
 

@@ -185,7 +185,7 @@ static void gradient_of_a_frequent_token(void **state)
 static void advantages_in_a_large_batch(void **state)
 {
     (void)state;
-    enum { SEQUENCES = 140000, FOUND = 4, FORM = GROUP_GRPO_POPULATION };
+    enum { SEQUENCES = 140000, FOUND = 4, FORM = GROUP_GRPO };
     double   *score = fixture_doubles(SEQUENCES, 1), want[FOUND], mean[2] = {0}, squares[2] = {0};
     uint32_t *group = fixture_alloc(SEQUENCES * sizeof *group);
     for (uint32_t s = 0; s < SEQUENCES; s++) {
@@ -194,7 +194,7 @@ static void advantages_in_a_large_batch(void **state)
         mean[s % 2] += 2 * score[s] / SEQUENCES;
     }
     for (uint32_t s = 0; s < SEQUENCES; s++) {
-        squares[s % 2] += 2 * (score[s] - mean[s % 2]) * (score[s] - mean[s % 2]) / SEQUENCES;
+        squares[s % 2] += (score[s] - mean[s % 2]) * (score[s] - mean[s % 2]) / (SEQUENCES / 2 - 1);
     }
     for (uint32_t s = 0; s < FOUND; s++) {
         want[s] = (score[s] - mean[s % 2]) / (sqrt(squares[s % 2]) + 1e-4);

@@ -25,7 +25,7 @@ static int open_device(void **state)
     (void)state;
     Error error = {0};
     test.gpu    = gpu_open(&(GpuOptions){.validate = true, .profile = true}, &error);
-    test.arena  = test.gpu != NULL ? gpu_arena_new(test.gpu, "test", GPU_MEMORY_DEVICE, 1 << 20, &error) : NULL;
+    test.arena  = test.gpu != NULL ? gpu_arena_new(test.gpu, "test", GPU_MEMORY_DEVICE, 16 << 20, &error) : NULL;
     test.stream = test.arena != NULL ? gpu_stream_new(test.gpu, &error) : NULL;
     if (test.stream == NULL) {
         print_error("no device for the test: %s\n", error.text);
@@ -45,13 +45,6 @@ static int close_device(void **state)
     gpu_arena_free(test.arena);
     gpu_close(test.gpu);
     return messages > 0 ? -1 : 0;
-}
-
-static int reset(void **state)
-{
-    (void)state;
-    gpu_arena_reset(test.arena);
-    return 0;
 }
 
 #define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
@@ -127,8 +120,7 @@ static void counts_the_flops_of_every_product(void **state)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
             const uint32_t m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
             GpuProfileRow  rows[64];
-            double         flops = 0;
-            gpu_arena_reset(test.arena);
+            double         flops     = 0;
             const uint64_t workspace = matmul_workspace(test.stream, (MatmulLayout)layout, m, n, k);
             const Matmul   product   = {.layout    = (MatmulLayout)layout,
                                         .a         = gpu_arena_take(test.arena, m * k * 4),
@@ -240,11 +232,9 @@ static void says_what_it_could_not_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(counts_flops_and_bytes, reset),
-        cmocka_unit_test_setup(counts_the_flops_of_every_product, reset),
-        cmocka_unit_test_setup(a_range_bound_twice_counts_once, reset),
-        cmocka_unit_test_setup(parts_add_up_to_the_clock, reset),
-        cmocka_unit_test_setup(says_what_it_could_not_time, reset),
+        cmocka_unit_test(counts_flops_and_bytes),          cmocka_unit_test(counts_the_flops_of_every_product),
+        cmocka_unit_test(a_range_bound_twice_counts_once), cmocka_unit_test(parts_add_up_to_the_clock),
+        cmocka_unit_test(says_what_it_could_not_time),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

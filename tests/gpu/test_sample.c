@@ -1,5 +1,5 @@
-/* Token sampling: the filtered distributions against PyTorch (tests/data/parity/sampling),
- * the draws against an inverse CDF in float64. */
+/* Token sampling: draws and their logprobs against the inverse CDF of distributions, filtered by PyTorch
+ * (tests/data/parity/sampling) and in float64. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,62 +25,20 @@ static SampleOptions case_options(const cJSON *item)
                            .seed        = 20250207};
 }
 
-static void filters_match_pytorch(void **state)
-{
-    (void)state;
-    Reference   *data     = reference_open(TEST_DATA "/parity/sampling/sampling.safetensors");
-    cJSON       *root     = reference_json(TEST_DATA "/parity/sampling/sampling.json");
-    const cJSON *cases    = cJSON_GetObjectItemCaseSensitive(root, "cases"), *item;
-    int          filtered = 0;
-    cJSON_ArrayForEach(item, cases)
-    {
-        const char *names[3] = {"logits", "probs", "keep"};
-        double     *tensor[3];
-        size_t      count = 0;
-        for (int i = 0; i < 3; i++) {
-            tensor[i] = reference_get(data, cJSON_GetObjectItemCaseSensitive(item, names[i])->valuestring, &count);
-        }
-        uint32_t slots =
-            (uint32_t)reference_dim(data, cJSON_GetObjectItemCaseSensitive(item, "logits")->valuestring, 0);
-        uint32_t      vocab       = (uint32_t)(count / slots);
-        SampleOptions options     = case_options(item);
-        GpuSpan       probability = fixture_empty(count), keep = fixture_empty(count);
-        sample_probabilities(fixture_stream(), probability, keep, fixture_upload(tensor[0], count), &options, slots,
-                             vocab);
-        fixture_run();
-        const uint32_t *kept = (const uint32_t *)(const void *)fixture_download(keep, count);
-        char            name[120];
-        snprintf(name, sizeof name, "%s T %g k %u p %g min %g",
-                 cJSON_GetObjectItemCaseSensitive(item, "probs")->valuestring, (double)options.temperature,
-                 options.top_k, (double)options.top_p, (double)options.min_p);
-        for (size_t i = 0; i < count; i++) {
-            if (kept[i] != (uint32_t)tensor[2][i]) {
-                fail_msg("%s: token %zu of slot %zu is %s", name, i % vocab, i / vocab, kept[i] ? "kept" : "dropped");
-            }
-            filtered += kept[i] == 0;
-        }
-        reference_check(name, fixture_download(probability, count), tensor[1], count, 2e-5);
-    }
-    assert_true(filtered > 1000);
-    cJSON_Delete(root);
-    reference_close(data);
-}
-
-/* Distribution of one slot, as the device says it is, and its running sum in float64. */
 typedef struct Draw {
     uint32_t token;
     double   margin; /* distance of the random number from the nearest cut between tokens */
 } Draw;
 
-static Draw inverse_cdf(const float *probability, uint32_t vocab, double u)
+static Draw inverse_cdf(const double *probability, uint32_t vocab, double u)
 {
     double total = 0, below = 0;
     Draw   draw = {vocab, 1};
     for (uint32_t j = 0; j < vocab; j++) {
-        total += (double)probability[j];
+        total += probability[j];
     }
     for (uint32_t j = 0; j < vocab; j++) {
-        below += (double)probability[j] / total;
+        below += probability[j] / total;
         draw.margin = fmin(draw.margin, fabs(below - u));
         if (draw.token == vocab && below > u) {
             draw.token = j;
@@ -91,44 +49,41 @@ static Draw inverse_cdf(const float *probability, uint32_t vocab, double u)
 
 enum { SLOTS = 200 };
 
-static void check_draws(uint32_t vocab, SampleOptions options, double scale)
+/* logits, probability [rows, vocab]: draws SLOTS tokens, slot s from row s % rows, and holds each against the inverse
+ * CDF of the row's probabilities. What a filter keeps too much or too little is seen in the logprob after it. */
+static void check_draws(const double *logits, const double *probability, uint32_t rows, uint32_t vocab,
+                        SampleOptions options)
 {
-    size_t    count    = (size_t)SLOTS * vocab;
-    double   *logits   = fixture_doubles(count, vocab);
+    double   *all      = fixture_alloc((size_t)SLOTS * vocab * sizeof *all);
     uint32_t *sequence = fixture_alloc(SLOTS * sizeof *sequence), *position = fixture_alloc(SLOTS * sizeof *position);
-    for (size_t i = 0; i < count; i++) {
-        logits[i] = (double)(float)(scale * logits[i]);
-    }
     for (uint32_t s = 0; s < SLOTS; s++) {
+        memcpy(all + (size_t)s * vocab, logits + (size_t)(s % rows) * vocab, vocab * sizeof *all);
         sequence[s] = 1000 + s / 3;
         position[s] = 17 * s % 5;
     }
-    GpuSpan    token = fixture_empty(SLOTS), logprob = fixture_empty(SLOTS), filtered = fixture_empty(SLOTS);
-    GpuSpan    probability = fixture_empty(count), keep = fixture_empty(count), glogits = fixture_upload(logits, count);
-    GpuSpan    gsequence = fixture_words(sequence, SLOTS), gposition = fixture_words(position, SLOTS);
-    GpuStream *stream = fixture_stream();
-    sample_tokens(stream, token, logprob, filtered, glogits, gsequence, gposition, &options, SLOTS, vocab);
-    sample_probabilities(stream, probability, keep, glogits, &options, SLOTS, vocab);
+    GpuSpan token = fixture_empty(SLOTS), logprob = fixture_empty(SLOTS), filtered = fixture_empty(SLOTS);
+    sample_tokens(fixture_stream(), token, logprob, filtered, fixture_upload(all, (size_t)SLOTS * vocab),
+                  fixture_words(sequence, SLOTS), fixture_words(position, SLOTS), &options, SLOTS, vocab);
     fixture_run();
     const uint32_t *got  = (const uint32_t *)(const void *)fixture_download(token, SLOTS);
-    const float    *p    = fixture_download(probability, count);
     double         *want = fixture_alloc(SLOTS * sizeof *want), *want_filtered = fixture_alloc(SLOTS * sizeof *want);
     int             too_close = 0;
     for (uint32_t s = 0; s < SLOTS; s++) {
-        Random random = random_stream(options.seed, RANDOM_SAMPLE, sequence[s], position[s]);
-        Draw   draw   = inverse_cdf(p + (size_t)s * vocab, vocab, random_uniform(&random));
+        const double *z = all + (size_t)s * vocab, *p = probability + (size_t)(s % rows) * vocab;
+        Random        random = random_stream(options.seed, RANDOM_SAMPLE, sequence[s], position[s]);
+        const Draw    draw   = inverse_cdf(p, vocab, random_uniform(&random));
         assert_true(got[s] < vocab);
         if (draw.margin > 1e-5) {
             assert_int_equal(got[s], draw.token);
         } else {
             too_close++;
         }
-        double lse = 0, t = (double)options.temperature, at = logits[(size_t)s * vocab + got[s]] / t;
+        double lse = 0, t = (double)options.temperature, at = z[got[s]] / t;
         for (uint32_t j = 0; j < vocab; j++) {
-            lse += exp(logits[(size_t)s * vocab + j] / t - at);
+            lse += exp(z[j] / t - at);
         }
         want[s]          = -log(lse);
-        want_filtered[s] = log((double)p[(size_t)s * vocab + got[s]]);
+        want_filtered[s] = log(p[got[s]]);
     }
     print_message("  vocab %u, T %g, k %u, p %g, min %g: %d of %d draws too close to a cut to tell\n", vocab,
                   (double)options.temperature, options.top_k, (double)options.top_p, (double)options.min_p, too_close,
@@ -138,14 +93,23 @@ static void check_draws(uint32_t vocab, SampleOptions options, double scale)
     reference_check("logprob after the filters", fixture_download(filtered, SLOTS), want_filtered, SLOTS, 2e-5);
 }
 
-static void draws_are_the_inverse_cdf(void **state)
+static void draws_are_from_the_distributions_of_pytorch(void **state)
 {
     (void)state;
-    check_draws(141, (SampleOptions){.temperature = 1, .seed = 5}, 2);
-    check_draws(141, (SampleOptions){.temperature = 0.6f, .top_p = 0.9f, .seed = 0x123456789abcdefull}, 2);
-    check_draws(3001, (SampleOptions){.temperature = 1, .top_k = 20, .min_p = 0.01f, .seed = 6}, 2);
-    check_draws(3001, (SampleOptions){.temperature = 1.3f, .seed = 7}, 4);
-    check_draws(2, (SampleOptions){.temperature = 1, .seed = 8}, 1);
+    Reference   *data  = reference_open(TEST_DATA "/parity/sampling/sampling.safetensors");
+    cJSON       *root  = reference_json(TEST_DATA "/parity/sampling/sampling.json");
+    const cJSON *cases = cJSON_GetObjectItemCaseSensitive(root, "cases"), *item;
+    cJSON_ArrayForEach(item, cases)
+    {
+        gpu_fixture_reset(NULL);
+        const char    *name        = cJSON_GetObjectItemCaseSensitive(item, "logits")->valuestring;
+        const double  *logits      = reference_get(data, name, NULL);
+        const double  *probability = reference_get(data, cJSON_GetObjectItem(item, "probs")->valuestring, NULL);
+        const uint32_t rows = (uint32_t)reference_dim(data, name, 0), vocab = (uint32_t)reference_dim(data, name, 1);
+        check_draws(logits, probability, rows, vocab, case_options(item));
+    }
+    cJSON_Delete(root);
+    reference_close(data);
 }
 
 static int largest_first(const void *a, const void *b)
@@ -154,37 +118,100 @@ static int largest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Of as many tokens as Qwen has: the k largest are kept, or as few of the largest as reach p. */
+/* probability [vocab] of one row by the rules of engine/ops/sample.h. */
+static void filter(double *probability, const double *logits, uint32_t vocab, const SampleOptions *options)
+{
+    double *sorted = fixture_alloc(vocab * sizeof *sorted), kept = 0, sum = 0, all = 0, lowest = 0;
+    for (uint32_t j = 0; j < vocab; j++) {
+        probability[j] = sorted[j] = exp(logits[j] / (double)options->temperature);
+    }
+    qsort(sorted, vocab, sizeof *sorted, largest_first);
+    const uint32_t k = options->top_k > 0 && options->top_k < vocab ? options->top_k : vocab;
+    for (uint32_t j = 0; j < k; j++) {
+        all += sorted[j];
+    }
+    for (uint32_t j = 0; j < k && (options->top_p == 0 || sum < (double)options->top_p * all); j++) {
+        sum += sorted[j];
+        lowest = sorted[j];
+    }
+    lowest = fmax(lowest, (double)options->min_p * sorted[0]);
+    for (uint32_t j = 0; j < vocab; j++) {
+        probability[j] = probability[j] >= lowest ? probability[j] : 0;
+        kept += probability[j];
+    }
+    for (uint32_t j = 0; j < vocab; j++) {
+        probability[j] /= kept;
+    }
+}
+
+/* A row of its own for each draw. */
+static void check_random_rows(uint32_t vocab, SampleOptions options, double scale)
+{
+    const size_t count  = (size_t)SLOTS * vocab;
+    double      *logits = fixture_doubles(count, vocab), *probability = fixture_alloc(count * sizeof *probability);
+    for (size_t i = 0; i < count; i++) {
+        logits[i] = (double)(float)(scale * logits[i]);
+    }
+    for (size_t row = 0; row < SLOTS; row++) {
+        filter(probability + row * vocab, logits + row * vocab, vocab, &options);
+    }
+    check_draws(logits, probability, SLOTS, vocab, options);
+}
+
+static void draws_are_the_inverse_cdf(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t      vocab;
+        double        scale; /* of the logits */
+        SampleOptions options;
+    } cases[] = {{141, 2, {.temperature = 1, .seed = 5}},
+                 {141, 2, {.temperature = 0.6f, .top_p = 0.9f, .seed = 0x123456789abcdefull}},
+                 {3001, 2, {.temperature = 1, .top_k = 20, .min_p = 0.01f, .seed = 6}},
+                 {3001, 4, {.temperature = 1.3f, .seed = 7}},
+                 {2, 1, {.temperature = 1, .seed = 8}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gpu_fixture_reset(NULL);
+        check_random_rows(cases[i].vocab, cases[i].options, cases[i].scale);
+    }
+}
+
+/* Of as many tokens as Qwen has: the k largest are kept, or as few of the largest as reach p. How many, the logprob of
+ * a draw tells: it is less the log of what all that are kept weigh. */
 static void filters_of_a_large_vocabulary(void **state)
 {
     (void)state;
-    enum { VOCAB = 151936, KEPT = 50 };
-    double *logits = fixture_doubles(VOCAB, 77), *sorted = fixture_alloc(VOCAB * sizeof *sorted), all = 0, some = 0;
-    memcpy(sorted, logits, VOCAB * sizeof *sorted);
+    enum { VOCAB = 151936, KEPT = 50, DRAWS = 4 };
+    double        *row = fixture_doubles(VOCAB, 77), *sorted = fixture_alloc(VOCAB * sizeof *sorted), all = 0;
+    double        *logits       = fixture_alloc(DRAWS * VOCAB * sizeof *logits);
+    const uint32_t place[DRAWS] = {0, 1, 2, 3};
+    for (int d = 0; d < DRAWS; d++) {
+        memcpy(logits + d * VOCAB, row, VOCAB * sizeof *row);
+    }
+    memcpy(sorted, row, VOCAB * sizeof *sorted);
     qsort(sorted, VOCAB, sizeof *sorted, largest_first);
     for (int i = 0; i < VOCAB; i++) {
         all += exp(sorted[i]);
     }
     for (int by_count = 0; by_count < 2; by_count++) {
         const SampleOptions options = {.temperature = 1, .top_k = by_count ? KEPT : 0, .top_p = by_count ? 1 : 0.9f};
-        GpuSpan             probability = fixture_empty(VOCAB), keep = fixture_empty(VOCAB);
-        sample_probabilities(fixture_stream(), probability, keep, fixture_upload(logits, VOCAB), &options, 1, VOCAB);
+        GpuSpan token = fixture_empty(DRAWS), logprob = fixture_empty(DRAWS), filtered = fixture_empty(DRAWS);
+        sample_tokens(fixture_stream(), token, logprob, filtered, fixture_upload(logits, DRAWS * VOCAB),
+                      fixture_words(place, DRAWS), fixture_words(place, DRAWS), &options, DRAWS, VOCAB);
         fixture_run();
-        const uint32_t *kept  = (const uint32_t *)(const void *)fixture_download(keep, VOCAB);
+        const uint32_t *got   = (const uint32_t *)(const void *)fixture_download(token, DRAWS);
+        const float    *after = fixture_download(filtered, DRAWS);
         uint32_t        count = 0;
-        some                  = 0;
-        for (uint32_t j = 0; j < VOCAB; j++) {
-            count += kept[j];
-            some += kept[j] ? exp(logits[j]) : 0;
+        double          some  = 0;
+        while (by_count ? count < KEPT : some < 0.9 * all) {
+            some += exp(sorted[count++]);
         }
-        print_message("  %u kept, %.6f of the mass\n", count, some / all);
-        for (uint32_t j = 0; j < VOCAB; j++) {
-            assert_int_equal(kept[j], logits[j] >= sorted[count - 1]);
-        }
-        if (by_count) {
-            assert_int_equal(count, KEPT);
-        } else {
-            assert_true(fabs(some / all - 0.9) < 1e-4);
+        for (int d = 0; d < DRAWS; d++) {
+            const double kept = exp(row[got[d]] - (double)after[d]);
+            print_message("  draw %d: %.7f of the mass kept, wanted %.7f, which are %u\n", d, kept / all, some / all,
+                          count);
+            assert_true(row[got[d]] >= sorted[count - 1]);
+            assert_true(fabs(kept / some - 1) < 2e-5);
         }
     }
 }
@@ -297,9 +324,11 @@ static void greedy_and_broken_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        fixture_test(filters_match_pytorch),         fixture_test(draws_are_the_inverse_cdf),
-        fixture_test(filters_of_a_large_vocabulary), fixture_test(frequencies),
-        fixture_test(slot_does_not_matter),          fixture_test(greedy_and_broken_rows)};
+    const struct CMUnitTest tests[] = {fixture_test(draws_are_from_the_distributions_of_pytorch),
+                                       fixture_test(draws_are_the_inverse_cdf),
+                                       fixture_test(filters_of_a_large_vocabulary),
+                                       fixture_test(frequencies),
+                                       fixture_test(slot_does_not_matter),
+                                       fixture_test(greedy_and_broken_rows)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -4,6 +4,7 @@
 
 #include "engine/ops/matmul_parts.h"
 #include "engine/ops/weight.h"
+#include "tests/support/dequantize.h"
 #include "tests/support/gpu_fixture.h"
 
 typedef struct Case {

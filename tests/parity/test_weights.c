@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/dequantize.h"
 #include "tests/support/fixture.h"
 #include "tests/support/lora_fixture.h"
 
@@ -26,6 +27,28 @@ static Model *frozen_base(const char *name, WeightFormat weights)
     return base;
 }
 
+/* The values of `rows` rows of a weight, wherever its format puts them. */
+static void read_rows(const Weight *w, uint64_t first_row, uint64_t rows, float *values)
+{
+    const uint64_t pitch       = weight_data_bytes(w->format, 1, w->columns),
+                   scale_pitch = weight_scale_bytes(w->format, 1, w->columns);
+    uint32_t *words = malloc(rows * pitch), *scales = malloc(rows * scale_pitch + 1);
+    Error     error = {0};
+    assert_true(words != NULL && scales != NULL);
+    lora_fixture_must(gpu_download(fixture_gpu(), gpu_span_slice(w->data, first_row * pitch, rows * pitch), words,
+                                   rows * pitch, &error) == STATUS_OK,
+                      &error);
+    if (scale_pitch > 0) {
+        lora_fixture_must(gpu_download(fixture_gpu(),
+                                       gpu_span_slice(w->scales, first_row * scale_pitch, rows * scale_pitch), scales,
+                                       rows * scale_pitch, &error) == STATUS_OK,
+                          &error);
+    }
+    dequantize_rows(w->format, words, scales, rows, w->columns, values);
+    free(words);
+    free(scales);
+}
+
 /* A f32 model of the values that the frozen one has. */
 static Model *thawed(const char *name, const Model *frozen)
 {
@@ -36,9 +59,7 @@ static Model *thawed(const char *name, const Model *frozen)
         float             *values = malloc(t->elements * sizeof *values);
         assert_int_equal(from->matrix, t->matrix);
         if (t->matrix >= 0) {
-            lora_fixture_must(weight_read(fixture_gpu(), &frozen->matrices[from->matrix], from->first_row, t->shape[0],
-                                          values, &error) == STATUS_OK,
-                              &error);
+            read_rows(&frozen->matrices[from->matrix], from->first_row, t->shape[0], values);
             lora_fixture_must(gpu_upload(fixture_gpu(), model_span(model->parameters, t->offset, t->elements), values,
                                          t->elements * 4, &error) == STATUS_OK,
                               &error);

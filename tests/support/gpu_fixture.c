@@ -12,6 +12,8 @@ enum { ARENA_BYTES = 192 << 20, MAX_BLOCKS = 512 };
 static struct {
     Gpu       *gpu;
     GpuArena  *arena;
+    GpuSpan    memory; /* all of the arena: [0, used) is the test's */
+    uint64_t   used;   /* bytes */
     GpuStream *stream;
     bool       recording;
     void      *blocks[MAX_BLOCKS];
@@ -60,6 +62,7 @@ int gpu_fixture_open(void **state)
         print_error("no device for the test: %s\n", error.text);
         return -1;
     }
+    fixture.memory = gpu_arena_take(fixture.arena, ARENA_BYTES);
     print_message("device: %s (%s)\n", gpu_info(fixture.gpu)->name, gpu_info(fixture.gpu)->driver);
     return 0;
 }
@@ -92,7 +95,7 @@ int gpu_fixture_reset(void **state)
         gpu_stream_end(fixture.stream, NULL);
         fixture.recording = false;
     }
-    gpu_arena_reset(fixture.arena);
+    fixture.used = 0;
     return 0;
 }
 
@@ -138,9 +141,11 @@ double *fixture_doubles(size_t count, uint32_t seed)
 
 static GpuSpan upload_bytes(const void *bytes, size_t size)
 {
-    Error   error = {0};
-    GpuSpan span  = gpu_arena_take(fixture.arena, size ? size : 4);
-    assert_non_null(span.buffer);
+    const uint64_t taken = gpu_align(size ? size : 4);
+    Error          error = {0};
+    assert_true(taken <= ARENA_BYTES - fixture.used);
+    const GpuSpan span = gpu_span_slice(fixture.memory, fixture.used, size ? size : 4);
+    fixture.used += taken;
     if (size && gpu_upload(fixture.gpu, span, bytes, size, &error) != STATUS_OK) {
         fail_msg("upload: %s", error.text);
     }

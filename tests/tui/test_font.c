@@ -14,6 +14,7 @@
 #include "tests/support/fixture.h"
 #include "tests/support/image_ink.h"
 #include "tui/image/font.h"
+#include "tui/image/font_builtin.h"
 #include "tui/image/font_file.h"
 #include "tui/image/font_find.h"
 
@@ -66,7 +67,7 @@ static void test_fonts_of_the_system_and_the_built_in_one(void **state)
     check_font(FONT_PROPORTIONAL);
     setenv("RLSP_FONT", "/nowhere/none.ttf", 1);
     Font *font = font_open(FONT_MONOSPACED);
-    assert_true(font_is_builtin(font));
+    assert_near(font_ascent(font, 24), FONT_BUILTIN_ABOVE * font_builtin_unit(24), 1e-9);
     font_free(font);
     check_font(FONT_MONOSPACED);
     check_font(FONT_PROPORTIONAL);

@@ -135,8 +135,7 @@ static void check_ids(const void *context, const cJSON *row, int line)
 static void ids_are_those_of_transformers(void **state)
 {
     (void)state;
-    static const char *const styles[]   = {"qwen2-style", "llama3-style"};
-    static const ChatFamily  families[] = {CHAT_CHATML, CHAT_LLAMA3};
+    static const char *const styles[] = {"qwen2-style", "llama3-style"};
     for (int i = 0; i < 2; i++) {
         Error       error     = {0};
         const char *directory = fixture_path(PARITY "/tokenizers", styles[i]);
@@ -144,7 +143,6 @@ static void ids_are_those_of_transformers(void **state)
         if (pair.tokenizer == NULL || pair.chat == NULL) {
             fail_msg("%s", error.text);
         }
-        assert_int_equal(chat_template_family(pair.chat), families[i]);
         assert_int_equal(each_line(fixture_path(directory, "chat.jsonl"), check_ids, &pair), 20);
         chat_template_free(pair.chat);
         tokenizer_free(pair.tokenizer);

@@ -187,15 +187,19 @@ static void test_torn_line(void **state)
     Events *events = open_events(NULL);
     emit(events, 1, 1);
     events_close(events);
-    append(events_path, "no event\n[1]\n{\"event\":3}\n{\"event\":\"rl_step\",\"st");
+    append(events_path,
+           "no event\n[1]\n{\"event\":3}\n{\"event\":\"rl_step\",\"step\":7}\n{\"event\":\"rl_step\",\"st");
     EventReader *reader = event_reader_open(events_path, NULL);
     event_free(event_reader_next(reader));
-    assert_null(event_reader_next(reader));
-    assert_int_equal(event_reader_skipped(reader), 3);
+    Event *event = event_reader_next(reader); /* none of the three lines before it is one */
+    assert_non_null(event);
+    assert_int_equal(event_step(event), 7);
+    event_free(event);
+    assert_null(event_reader_next(reader)); /* the last line goes on */
     /* A writer cuts the torn line off; the reader goes on behind it. */
     events = open_events(NULL);
     emit(events, 2, 2);
-    Event *event = event_reader_next(reader);
+    event = event_reader_next(reader);
     assert_non_null(event);
     assert_int_equal(event_step(event), 2);
     event_free(event);
@@ -203,7 +207,7 @@ static void test_torn_line(void **state)
     events_close(events);
     char *text = slurp(events_path);
     assert_null(strstr(text, "\"st{"));
-    assert_non_null(strstr(text, "{\"event\":3}\n{\"event\":\"rl_step\",\"step\":2"));
+    assert_non_null(strstr(text, "\"step\":7}\n{\"event\":\"rl_step\",\"step\":2"));
     free(text);
     /* A file that is one torn line, longer than a block. */
     text = malloc(9001);
@@ -242,7 +246,6 @@ static void test_resume(void **state)
     assert_non_null(again);
     assert_true(event_step(again) == 2 && event_number(again, "reward", 0) == 2.5);
     event_free(again);
-    assert_int_equal(event_reader_skipped(reader), 0);
     event_reader_close(reader);
     events_close(events);
     char *text = slurp(events_path);
@@ -313,7 +316,6 @@ static void test_threads(void **state)
         event_free(event);
     }
     assert_int_equal(count, 2000);
-    assert_int_equal(event_reader_skipped(reader), 0);
     event_reader_close(reader);
     events_close(events);
 }

@@ -12,6 +12,7 @@
 #include "engine/io/dtype.h"
 #include "engine/io/quantize.h"
 #include "engine/random.h"
+#include "tests/support/dequantize.h"
 
 static float *random_floats(uint64_t count, double scale, uint64_t seed)
 {

@@ -135,11 +135,6 @@ void font_free(Font *font)
     free(font);
 }
 
-bool font_is_builtin(const Font *font)
-{
-    return font->regular == NULL;
-}
-
 /* --- measures */
 
 static double sane_size(double size)

@@ -31,7 +31,6 @@ typedef struct FontStyle {
 
 Font *font_open(FontKind kind); /* NULL when out of memory */
 void  font_free(Font *font);    /* NULL is allowed */
-bool  font_is_builtin(const Font *font);
 
 /* Pixels above and below the baseline, and the height of a capital letter. */
 double font_ascent(const Font *font, double size);
