@@ -7,5 +7,5 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
 #define HALF float16_t
-#define HALVES(a, b) packFloat2x16(f16vec2(a, b)) // by the device: rounding in software would cost as much as the products
+#define HALVES(a, b) packFloat2x16(f16vec2(a, b)) // by the device, however it rounds: by integers it would cost as much as the products
 #include "attention_matrices_forward.glsl"

@@ -8,5 +8,5 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
 #define HALF bfloat16_t
-#define HALVES(a, b) (bf16_bits(a) | bf16_bits(b) << 16)
+#define HALVES bf16_pair
 #include "attention_matrices_forward.glsl"

@@ -9,5 +9,6 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_NV_cooperative_matrix2 : require
 #define HALF float16_t
-#define ROUNDED(x) f16_value(f16_bits(x))
+#define ROUNDED(x) f16_rounded(x)
+#include "rounding_f16.glsl"
 #include "gemm_coopmat2.glsl"

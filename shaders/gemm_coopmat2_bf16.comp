@@ -9,5 +9,5 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_NV_cooperative_matrix2 : require
 #define HALF bfloat16_t
-#define ROUNDED(x) bf16_value(bf16_bits(x))
+#define ROUNDED(x) bfloat16_t(bf16_value(bf16_bits(x)))
 #include "gemm_coopmat2.glsl"

@@ -8,6 +8,7 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
 #define HALF float16_t
-#define HALF_BITS f16_bits
+#define HALVES f16_pair
+#include "rounding_f16.glsl"
 #define FROZEN
 #include "gemm_coopmat.glsl"

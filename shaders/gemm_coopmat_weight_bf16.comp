@@ -8,6 +8,6 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
 #define HALF bfloat16_t
-#define HALF_BITS bf16_bits
+#define HALVES bf16_pair
 #define FROZEN
 #include "gemm_coopmat.glsl"

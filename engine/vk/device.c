@@ -86,6 +86,10 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
         gpu->info.driver_id = 0;
         snprintf(gpu->info.driver, sizeof gpu->info.driver, "taken for a GPU");
     }
+    if (options->rounding == GPU_ROUNDING_DEVICE ||
+        (options->rounding == GPU_ROUNDING_PROMISED && gpu->info.tier.fp16_rounding)) {
+        gpu->float_modes = gpu_float_modes(gpu->physical);
+    }
     gpu_budget_open(gpu, options->submit_seconds);
     gpu->info.tier.unified_memory = gpu->info.tier.unified_memory && !options->separate_memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);

@@ -26,7 +26,16 @@ typedef struct GpuTier {
     bool subgroup_arithmetic, subgroup_size_control, buffer_address, int64, timeline_semaphore, push_descriptor;
     bool memory_budget, unified_memory, timestamps;
     bool sparse_memory; /* a buffer may have several allocations */
+    bool fp16_rounding; /* its own conversion of f32 to f16 is the correct one in shaders that ask for it: to the nearest,
+                           ties to even, denormal numbers, zeros' signs, infinity and NaN kept */
 } GpuTier;
+
+/* How the kernels of matrix units round f32 to f16. Finite numbers and infinity get the same bits either way. */
+typedef enum GpuRounding {
+    GPU_ROUNDING_PROMISED, /* by the device's conversion with tier.fp16_rounding, else by integer operations */
+    GPU_ROUNDING_INTEGERS,
+    GPU_ROUNDING_DEVICE, /* also where it promises only a part of that */
+} GpuRounding;
 
 /* A multiply-add of matrices, A [m, k] and B [k, n] of 16 bits, sums in f32. */
 typedef enum GpuMatrixType { GPU_MATRIX_F16, GPU_MATRIX_BF16 } GpuMatrixType;
@@ -79,6 +88,7 @@ typedef struct GpuOptions {
     double   submit_seconds;       /* cuts work into submissions that are guessed to take so long; 0: as the device needs */
     bool     as_gpu;            /* kernels, workgroups and submissions of a GPU, also on a CPU device */
     bool     separate_memory;   /* copies through a staging buffer also where memory is unified             */
+    GpuRounding rounding;
 } GpuOptions;
 
 /* Lists devices, best first within each type order discrete, integrated,

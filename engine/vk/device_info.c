@@ -197,6 +197,7 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     GpuTier *tier             = &info->tier;
     tier->fp16_storage        = f11.storageBuffer16BitAccess;
     tier->fp16_arithmetic     = v12.shaderFloat16;
+    tier->fp16_rounding       = v12.shaderFloat16 && gpu_float_modes(physical) == GPU_ALL_FLOAT_MODES;
     tier->int8_storage        = v12.storageBuffer8BitAccess;
     tier->subgroup_arithmetic = (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                                 (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);

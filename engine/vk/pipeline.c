@@ -35,6 +35,23 @@ static void pipeline_free(Gpu *gpu, GpuPipeline *pipeline)
     free(pipeline);
 }
 
+enum { FLOAT16 = 9, DEVICE_ROUNDS = 100 }; /* a SPIR-V capability; the constant of shaders/include/rounding_f16.glsl */
+
+static VkResult module_create(Gpu *gpu, const EmbeddedShader *shader, uint32_t float_modes, VkShaderModule *module)
+{
+    size_t    bytes  = shader->bytes;
+    uint32_t *words  = float_modes != 0 ? gpu_shader_with_modes(shader, float_modes, &bytes) : NULL;
+    if (float_modes != 0 && words == NULL) {
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    }
+    const VkShaderModuleCreateInfo info   = {.sType    = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                             .codeSize = bytes,
+                                             .pCode    = words != NULL ? words : shader->words};
+    const VkResult                 result = vkCreateShaderModule(gpu->device, &info, NULL, module);
+    free(words);
+    return result;
+}
+
 static VkResult pipeline_compile(Gpu *gpu, GpuPipeline *pipeline)
 {
     VkDescriptorSetLayoutBinding bindings[GPU_MAX_BINDS];
@@ -61,22 +78,25 @@ static VkResult pipeline_compile(Gpu *gpu, GpuPipeline *pipeline)
     if (result != VK_SUCCESS) {
         return result;
     }
-    VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                            .codeSize = pipeline->shader->bytes,
-                                            .pCode = pipeline->shader->words};
-    VkShaderModule           module = VK_NULL_HANDLE;
-    result = vkCreateShaderModule(gpu->device, &module_info, NULL, &module);
+    const bool     rounds = gpu->float_modes != 0 && gpu_shader_needs(pipeline->shader, FLOAT16, FLOAT16);
+    VkShaderModule module = VK_NULL_HANDLE;
+    result = module_create(gpu, pipeline->shader, rounds ? gpu->float_modes : 0, &module);
     if (result != VK_SUCCESS) {
         return result;
     }
-    VkSpecializationMapEntry entries[GPU_MAX_SPECS];
+    VkSpecializationMapEntry entries[GPU_MAX_SPECS + 1];
+    uint32_t                 values[GPU_MAX_SPECS + 1];
     for (uint32_t i = 0; i < pipeline->spec_count; i++) {
         entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
+        values[i] = pipeline->spec[i];
     }
-    VkSpecializationInfo        specialization = {.mapEntryCount = pipeline->spec_count,
+    entries[pipeline->spec_count] = (VkSpecializationMapEntry){
+        .constantID = DEVICE_ROUNDS, .offset = pipeline->spec_count * 4, .size = 4};
+    values[pipeline->spec_count] = rounds;
+    VkSpecializationInfo        specialization = {.mapEntryCount = pipeline->spec_count + 1,
                                                   .pMapEntries = entries,
-                                                  .dataSize = pipeline->spec_count * 4,
-                                                  .pData = pipeline->spec};
+                                                  .dataSize = (pipeline->spec_count + 1) * 4,
+                                                  .pData = values};
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = pipeline->subgroup};

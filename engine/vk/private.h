@@ -42,6 +42,7 @@ struct Gpu {
     bool                             executable_statistics; /* VK_KHR_pipeline_executable_properties is on */
     bool                             lost;                  /* VK_ERROR_DEVICE_LOST was seen                */
     bool                             dry;                   /* planned for only: no Vulkan object exists    */
+    uint32_t                         float_modes; /* of gpu_float_modes, for conversions to f16; 0: integers round */
 
     VkPipelineCache cache;
     char            cache_path[1024]; /* CACHE_PATH_SIZE; empty: none */
@@ -157,6 +158,13 @@ typedef struct GpuEnabled {
 
 void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice physical, const GpuExtensions *extensions);
 void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *on); /* *on must outlive the opening */
+
+/* float_controls.c: execution modes under which a conversion to f16 rounds to the nearest and keeps what is denormal, signs
+ * of zeros, infinity and NaN, a bit each: those that the device has, and may have without others. */
+enum { GPU_FLOAT_MODES = 5, GPU_ALL_FLOAT_MODES = (1 << GPU_FLOAT_MODES) - 1 };
+uint32_t gpu_float_modes(VkPhysicalDevice physical);
+/* A shader's words with these modes, from malloc; NULL: out of memory, or the shader is not as glslc makes it. */
+uint32_t *gpu_shader_with_modes(const EmbeddedShader *shader, uint32_t modes, size_t *bytes);
 
 /* The text of a VkResult, for errors. */
 const char *gpu_result_text(VkResult result);

@@ -20,13 +20,14 @@ typedef struct Feature {
     bool        there;
 } Feature;
 
-enum { FEATURES = 16 };
+enum { FEATURES = 17 };
 
 static void list_features(const GpuTier *tier, Feature features[FEATURES])
 {
     const Feature list[FEATURES] = {
         {"fp16-storage", tier->fp16_storage},
         {"fp16-arithmetic", tier->fp16_arithmetic},
+        {"fp16-rounding", tier->fp16_rounding},
         {"bf16", tier->bf16},
         {"int8-storage", tier->int8_storage},
         {"cooperative-matrix", tier->cooperative_matrix},

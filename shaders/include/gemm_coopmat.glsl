@@ -1,6 +1,6 @@
 // C = A · B on a card's matrix units. Any m, n, k, strides and places of A, B and C; layouts and epilogues as in
-// engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and HALF_BITS, how f32 is
-// rounded to it; sums are f32. With FROZEN, B is a frozen weight: include/gemm_frozen.glsl.
+// engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and HALVES(a, b), two
+// numbers rounded to it in a word; sums are f32. With FROZEN, B is a frozen weight: include/gemm_frozen.glsl.
 //
 // One workgroup computes TILE_M x TILE_N of C over one slice of k, each of its subgroups PART_M x PART_N of that, in
 // products of M x N x K. STEP of k at a time lies in shared memory, A and B with their rows as they are stored, so that
@@ -108,12 +108,10 @@ void fetch(const bool of_a, uint row0, uint column0, uint rows, uint columns)
     }
 }
 
-uint round_pair(float low, float high) { return HALF_BITS(low) | HALF_BITS(high) << 16; }
-
 // A chunk, rounded.
 uvec4 round_chunk(vec4 low, vec4 high)
 {
-    return uvec4(round_pair(low.x, low.y), round_pair(low.z, low.w), round_pair(high.x, high.y), round_pair(high.z, high.w));
+    return uvec4(HALVES(low.x, low.y), HALVES(low.z, low.w), HALVES(high.x, high.y), HALVES(high.z, high.w));
 }
 
 // Into shared memory, rounded.

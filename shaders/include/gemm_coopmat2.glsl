@@ -1,7 +1,7 @@
 // C = A · B, TILE_M x TILE_N of it and STEP of k at a time as matrices of the whole workgroup. The driver stages them
 // as it likes; what lies outside A and B is read as zero, and outside C not written. Any m, n, k, strides and places;
 // layouts and epilogues as in engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and
-// ROUNDED(x), the nearest f32 that it holds.
+// ROUNDED(x), f32 rounded to it.
 #ifndef GEMM_COOPMAT2_GLSL
 #define GEMM_COOPMAT2_GLSL
 
@@ -21,7 +21,7 @@ layout(std430, binding = 2) readonly buffer BHalves { HALF b_halves[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Stored { float value; };
 HALF rounded(const in Stored stored, const in uint block[2], const in uint inside[2])
 {
-    return HALF(ROUNDED(stored.value));
+    return ROUNDED(stored.value);
 }
 
 #define MATRIX(type, rows, columns, use) coopmat<type, gl_ScopeWorkgroup, rows, columns, use>

@@ -22,6 +22,8 @@ uint f16_bits(float x)
     return (bits >> 16 & 0x8000u) | rounded;
 }
 
+uint bf16_pair(float low, float high) { return bf16_bits(low) | bf16_bits(high) << 16; }
+
 float bf16_value(uint bits) { return uintBitsToFloat(bits << 16); }
 
 float f16_value(uint bits)
