@@ -27,7 +27,6 @@ static Device *device_open(GpuRounding rounding)
     Device *device = fixture_alloc(sizeof *device);
     device->gpu =
         fixture_device(&(GpuOptions){.select = getenv("RLSP_TEST_DEVICE"), .validate = true, .rounding = rounding});
-    device->arena   = gpu_arena_new(device->gpu, "test", GPU_MEMORY_DEVICE, (uint64_t)MOST * WIDTH * 9, &error);
     device->stream  = gpu_stream_new(device->gpu, &error);
     const int count = matmul_variants(gpu_info(device->gpu), device->list);
     for (int i = 0; i < count; i++) { /* the last and smallest tiles compile soonest */
@@ -36,7 +35,6 @@ static Device *device_open(GpuRounding rounding)
             device->variant = &device->list[i];
         }
     }
-    assert_non_null(device->arena);
     assert_non_null(device->stream);
     return device;
 }
@@ -46,6 +44,15 @@ static void device_close(Device *device)
     gpu_stream_free(device->stream);
     gpu_arena_free(device->arena);
     fixture_device_close(device->gpu);
+}
+
+/* Room for the spans of one product, in place of the last one's. */
+static void new_arena(Device *device, uint64_t bytes)
+{
+    Error error = {0};
+    gpu_arena_free(device->arena);
+    device->arena = gpu_arena_new(device->gpu, "test", GPU_MEMORY_DEVICE, bytes, &error);
+    assert_non_null(device->arena);
 }
 
 static GpuSpan upload(Device *device, const void *data, size_t bytes)
@@ -140,7 +147,7 @@ static void round_values(Device *device, const float *values, size_t count, bool
     for (int i = 0; i < WIDTH; i++) {
         unit[i * WIDTH + i] = 1;
     }
-    gpu_arena_reset(device->arena);
+    new_arena(device, (uint64_t)count * WIDTH * 9);
     const GpuSpan many = upload(device, rows, count * WIDTH * sizeof *rows), one = upload(device, unit, sizeof unit);
     const Matmul  p = {.layout  = MATMUL_NT,
                        .c       = gpu_arena_take(device->arena, count * WIDTH * sizeof(float)),
@@ -226,7 +233,7 @@ static float *weight_product(Device *device, WeightFormat format, const float *w
                  scales = (size_t)ROWS * weight_row_scales(format, COLUMNS);
     uint32_t *data = fixture_alloc(words * 4), *scale_words = fixture_alloc((scales + 1) * 4);
     quantize_rows(format, weight, ROWS, COLUMNS, data, scale_words);
-    gpu_arena_reset(device->arena);
+    new_arena(device, 1 << 20);
     const Weight w = {format,
                       ROWS,
                       COLUMNS,
