@@ -2,11 +2,9 @@
  *
  *     bool json = false; int64_t n = 4; const char *model = NULL;
  *     const ArgsOption options[] = {
- *         {.name = "model", .type = ARGS_TEXT, .value = &model, .placeholder = "DIR", .help = "a model", .required =
- * true},
- *         {.name = "n", .type = ARGS_INTEGER, .value = &n, .placeholder = "N", .help = "responses", .min = 1, .max =
- * 9},
- *         {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print JSON"},
+ *         args_required(args_text("model", &model, "DIR", "a model")),
+ *         args_integer("n", &n, "N", "responses", 1, 9),
+ *         args_flag("json", &json, "print JSON"),
  *     };
  *     const ArgsCommand command = {"eval", "--model DIR [options]", "Measures a model.", options, 3, …};
  *     int exit_code;
@@ -56,6 +54,69 @@ typedef struct ArgsOption {
     bool               required;
     char               letter; /* a short form: 'o' for -o; 0: none */
 } ArgsOption;
+
+/* A row of a table, for a variable of the type that it needs. */
+static inline ArgsOption args_flag(const char *name, bool *value, const char *help)
+{
+    return (ArgsOption){.name = name, .type = ARGS_FLAG, .value = value, .help = help};
+}
+
+static inline ArgsOption args_text(const char *name, const char **value, const char *placeholder, const char *help)
+{
+    return (ArgsOption){.name = name, .type = ARGS_TEXT, .value = value, .placeholder = placeholder, .help = help};
+}
+
+static inline ArgsOption args_integer(const char *name, int64_t *value, const char *placeholder, const char *help,
+                                      double min, double max)
+{
+    return (ArgsOption){.name        = name,
+                        .type        = ARGS_INTEGER,
+                        .value       = value,
+                        .placeholder = placeholder,
+                        .help        = help,
+                        .min         = min,
+                        .max         = max};
+}
+
+static inline ArgsOption args_real(const char *name, double *value, const char *placeholder, const char *help,
+                                   double min, double max)
+{
+    return (ArgsOption){.name        = name,
+                        .type        = ARGS_REAL,
+                        .value       = value,
+                        .placeholder = placeholder,
+                        .help        = help,
+                        .min         = min,
+                        .max         = max};
+}
+
+static inline ArgsOption args_choice(const char *name, int *value, const char *placeholder, const char *help,
+                                     const char *const *choices)
+{
+    return (ArgsOption){.name        = name,
+                        .type        = ARGS_CHOICE,
+                        .value       = value,
+                        .placeholder = placeholder,
+                        .help        = help,
+                        .choices     = choices};
+}
+
+static inline ArgsOption args_list(const char *name, ArgsList *value, const char *placeholder, const char *help)
+{
+    return (ArgsOption){.name = name, .type = ARGS_LIST, .value = value, .placeholder = placeholder, .help = help};
+}
+
+static inline ArgsOption args_required(ArgsOption option)
+{
+    option.required = true;
+    return option;
+}
+
+static inline ArgsOption args_letter(char letter, ArgsOption option)
+{
+    option.letter = letter;
+    return option;
+}
 
 typedef struct ArgsCommand {
     const char       *name;    /* "eval" */

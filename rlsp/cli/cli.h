@@ -5,6 +5,7 @@
 #ifndef RLSP_CLI_CLI_H
 #define RLSP_CLI_CLI_H
 
+#include "rlsp/cli/args.h"
 #include "rlsp/run/json_line.h"
 
 int cli_train(int argc, char **argv);
@@ -23,15 +24,12 @@ int cli_bench(int argc, char **argv);
 int cli_traces(int argc, char **argv);
 int cli_plot(int argc, char **argv);
 
-/* Help of options of several commands; their values are listed behind it: compute_type_names, kv_cache's and
- * weights_names. */
-#define CLI_PRECISION_HELP "what the model's matrix products multiply; sums are f32 (f32)"
-#define CLI_KV_CACHE_HELP  "how keys and values are kept; bf16 and f16 are rounded, in half the memory (f32)"
-#define CLI_WEIGHTS_HELP   "how the model is kept on the device, rounded when loaded; auto: as its files are (auto)"
-
 /* Flushes stdout; 0, or 1 with a message if it could not be written (a full disk;
  * a reader that went away is no error). For the end of every subcommand. */
 int cli_finish_output(const char *name);
+
+/* The end of a subcommand that may have failed: flushes stdout, and says what `error` says, if anything, on stderr. */
+int cli_end(const ArgsCommand *command, const Error *error);
 
 /* Finishes the line, prints it to stdout and frees it; false: memory ran out, and nothing was printed. */
 bool cli_print_line(JsonLine *line);

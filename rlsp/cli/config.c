@@ -1,8 +1,8 @@
 /* rlsp config: a config as it is understood. */
 #include <stdlib.h>
 
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/run/config.h"
 
 int cli_config(int argc, char **argv)
@@ -12,16 +12,9 @@ int cli_config(int argc, char **argv)
     bool             keys = false, json = false;
     const char      *path      = NULL;
     const ArgsOption options[] = {
-        {.name        = "set",
-         .type        = ARGS_LIST,
-         .value       = &sets,
-         .placeholder = "a.b=v",
-         .help        = "override a key; may be repeated"},
-        {.name  = "keys",
-         .type  = ARGS_FLAG,
-         .value = &keys,
-         .help  = "list every key with its type, default and meaning"},
-        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print JSON (a config always is)"},
+        option_set(&sets),
+        args_flag("keys", &keys, "list every key with its type, default and meaning"),
+        option_json_always(&json),
     };
     const ArgsCommand command = {.name    = "config",
                                  .usage   = "[FILE] [--set a.b=v]… | --keys",

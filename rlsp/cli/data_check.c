@@ -6,9 +6,9 @@
 
 #include "engine/io/file.h"
 #include "engine/model/config.h"
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/data.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/data/check.h"
 
 static const char summary[] = "Reads files as a run would and tells every line that would end it, or be left out. With "
@@ -257,35 +257,12 @@ int data_check_command(int argc, char **argv)
     int                      as = 0;
     check                       = (Check){.most = 20};
     const ArgsOption options[]  = {
-         {.name        = "config",
-          .type        = ARGS_TEXT,
-          .value       = &config,
-          .placeholder = "F",
-          .help        = "check the files that this config names; with FILE: only its keys"},
-         {.name        = "set",
-          .type        = ARGS_LIST,
-          .value       = &sets,
-          .placeholder = "a.b=v",
-          .help        = "override a key of the config; may be repeated"},
-         {.name        = "as",
-          .type        = ARGS_CHOICE,
-          .value       = &as,
-          .placeholder = "KIND",
-          .help        = "what FILE is to be: problems, or sft (auto: by its first line)",
-          .choices     = kinds},
-         {.name        = "model",
-          .type        = ARGS_TEXT,
-          .value       = &check.model,
-          .placeholder = "DIR",
-          .help        = "a model directory, whose tokenizer and context SFT data are for"},
-         {.name        = "most",
-          .type        = ARGS_INTEGER,
-          .value       = &check.most,
-          .placeholder = "N",
-          .help        = "lines to tell of each file (20)",
-          .min         = 0,
-          .max         = 1e15},
-         {.name = "json", .type = ARGS_FLAG, .value = &check.json, .help = "print a JSON object for each file"},
+         args_text("config", &config, "F", "check the files that this config names; with FILE: only its keys"),
+         option_set(&sets),
+         args_choice("as", &as, "KIND", "what FILE is to be: problems, or sft (auto: by its first line)", kinds),
+         args_text("model", &check.model, "DIR", "a model directory, whose tokenizer and context SFT data are for"),
+         args_integer("most", &check.most, "N", "lines to tell of each file (20)", 0, 1e15),
+         args_flag("json", &check.json, "print a JSON object for each file"),
     };
     const ArgsCommand command = {.name            = "data check",
                                  .usage           = "[FILE] [--config F] [--model DIR]",

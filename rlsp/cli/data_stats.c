@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/data.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/data/stats.h"
 
 enum { FILES_MAX = 64 };
@@ -150,12 +150,8 @@ int data_stats_command(int argc, char **argv)
     DataForms        forms     = {0};
     const ArgsOption options[] = {
         DATA_FORM_OPTIONS(form, forms),
-        {.name        = "model",
-         .type        = ARGS_TEXT,
-         .value       = &model,
-         .placeholder = "DIR",
-         .help        = "count tokens, too, with this directory's tokenizer.json"},
-        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print a JSON object for each file"},
+        args_text("model", &model, "DIR", "count tokens, too, with this directory's tokenizer.json"),
+        args_flag("json", &json, "print a JSON object for each file"),
     };
     const ArgsCommand command = {.name    = "data stats",
                                  .usage   = "FILE.jsonl… [--model DIR]",
@@ -186,6 +182,5 @@ int data_stats_command(int argc, char **argv)
         data_stats_free(&stats);
     }
     tokenizer_free(tokenizer);
-    exit_code = cli_finish_output(command.name);
-    return error.status != STATUS_OK ? args_fail(&command, &error) : exit_code;
+    return cli_end(&command, &error);
 }

@@ -1,10 +1,7 @@
 #include "rlsp/cli/device.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "engine/io/file.h"
 #include "rlsp/train/kernels.h"
@@ -27,7 +24,7 @@ Gpu *cli_open_device(const CliDevice *device, Error *error)
     if (status == STATUS_OK) {
         status = kernels_prepare(gpu,
                                  &(KernelsOptions){.mode    = (RunKernels)device->kernels,
-                                                   .compute = device->compute,
+                                                   .compute = (ComputeType)device->compute,
                                                    .record  = record,
                                                    .resumed = device->resumed,
                                                    .say     = say,
@@ -42,23 +39,8 @@ Gpu *cli_open_device(const CliDevice *device, Error *error)
     return gpu;
 }
 
-void cli_say_loading(const char *command, const char *directory)
+Status cli_check_validation(const Gpu *gpu, Error *error)
 {
-    static const char wanted[] = ".safetensors";
-    double            bytes    = 0;
-    DIR              *dir      = opendir(directory);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        struct stat  info;
-        const size_t length = strlen(entry->d_name), end = sizeof wanted - 1;
-        if (length > end && strcmp(entry->d_name + length - end, wanted) == 0 &&
-            fstatat(dirfd(dir), entry->d_name, &info, 0) == 0) {
-            bytes += (double)info.st_size;
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    if (bytes > 1073741824.0) {
-        fprintf(stderr, "rlsp %s: loading %s, %.1f GiB\n", command, directory, bytes / 1073741824.0);
-    }
+    return gpu_validation_count(gpu) > 0 ? error_set(error, STATUS_FAILED, "validation: %s", gpu_validation_first(gpu))
+                                         : STATUS_OK;
 }

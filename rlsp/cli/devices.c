@@ -213,16 +213,10 @@ int cli_devices(int argc, char **argv)
     bool             json = false, probe = false;
     const char      *device    = NULL;
     const ArgsOption options[] = {
-        {.name        = "device",
-         .type        = ARGS_TEXT,
-         .value       = &device,
-         .placeholder = "N",
-         .help        = "only the one of this number or with this in its name"},
-        {.name  = "probe",
-         .type  = ARGS_FLAG,
-         .value = &probe,
-         .help  = "measures which kernels are fastest on each, again if that is known; runs then take them"},
-        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "an array with an object per device"}};
+        args_text("device", &device, "N", "only the one of this number or with this in its name"),
+        args_flag("probe", &probe,
+                  "measure which kernels are fastest on each, again if that is known; runs then take them"),
+        args_flag("json", &json, "print an array with an object per device")};
     const ArgsCommand command = {.name    = "devices",
                                  .usage   = "[--device N] [--probe] [--json]",
                                  .summary = "Lists the Vulkan devices, best first: the number is what --device takes.",

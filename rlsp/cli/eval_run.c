@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rlsp/cli/device.h"
 #include "rlsp/cli/eval_folder.h"
 #include "rlsp/cli/eval_progress.h"
 #include "rlsp/cli/eval_prompt.h"
+#include "rlsp/cli/model.h"
 #include "rlsp/eval/fingerprint.h"
 #include "rlsp/eval/vote.h"
 #include "rlsp/version.h"
@@ -247,19 +247,18 @@ static uint32_t list_missing(const EvalRun *run, int column, EvalRequest *reques
 
 static Status open_device(EvalRun *run, Error *error)
 {
-    EvalSettings *settings = &run->settings;
-    run->gpu               = cli_open_device(&(CliDevice){.command = "eval",
-                                                          .options = {.select = run->device_choice, .validate = run->validate},
-                                                          .kernels = run->kernels,
-                                                          .compute = (ComputeType)settings->compute,
-                                                          .folder  = run->out,
-                                                          .resumed = run->begun},
-                                             error);
-    cli_say_loading("eval", settings->model);
-    run->model = run->gpu != NULL ? model_load_adapted(run->gpu, settings->model, settings->adapter,
-                                                       (WeightFormat)settings->weights, error)
-                                  : NULL;
-    if (run->model == NULL || model_set_compute(run->model, (ComputeType)settings->compute, error) != STATUS_OK) {
+    EvalSettings  *settings = &run->settings;
+    const CliModel model    = {.device    = {.command = "eval",
+                                             .options = {.select = run->device_choice, .validate = run->validate},
+                                             .kernels = run->kernels,
+                                             .compute = settings->compute,
+                                             .folder  = run->out,
+                                             .resumed = run->begun},
+                               .directory = settings->model,
+                               .adapter   = settings->adapter,
+                               .weights   = settings->weights};
+    run->model              = cli_model_open(&model, &run->gpu, error);
+    if (run->model == NULL) {
         return error->status;
     }
     const char *name = gpu_info(run->gpu)->name;

@@ -57,6 +57,12 @@ int cli_finish_output(const char *name)
     return 0;
 }
 
+int cli_end(const ArgsCommand *command, const Error *error)
+{
+    const int written = cli_finish_output(command->name);
+    return error->status != STATUS_OK ? args_fail(command, error) : written;
+}
+
 bool cli_print_line(JsonLine *line)
 {
     const char *text  = json_line_finish(line);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/run/json_line.h"
 
 enum { DEVICES_MAX = 64 };
@@ -219,39 +219,19 @@ int cli_plan(int argc, char **argv)
     const char        *device = NULL;
     char               place[RUN_NAME_SIZE + 8];
     const ArgsOption   options[] = {
-          {.name        = "config",
-           .type        = ARGS_TEXT,
-           .value       = &request.path,
-           .placeholder = "FILE",
-           .help        = "of the run; model.path need hold no more than config.json",
-           .required    = true},
-          {.name        = "set",
-           .type        = ARGS_LIST,
-           .value       = &request.sets,
-           .placeholder = "a.b=v",
-           .help        = "override a key; may be repeated"},
-          {.name        = "device",
-           .type        = ARGS_TEXT,
-           .value       = &device,
-           .placeholder = "N|NAME",
-           .help        = "plan for this device (default: the config's, else the best)"},
-          {.name        = "memory",
-           .type        = ARGS_REAL,
-           .value       = &memory,
-           .placeholder = "GIB",
-           .help        = "plan for a GPU that is not here, with so much memory of its own",
-           .min         = 0.001,
-           .max         = 1e6},
-          {.name        = "out",
-           .type        = ARGS_TEXT,
-           .value       = &request.out,
-           .placeholder = "DIR",
-           .help        = "where the run will be, whose free space is told (default: runs/NAME)"},
-          {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "one JSON object"},
+          args_required(args_text("config", &request.path, "F",
+                                  "the run's config; its model.path need hold no more than config.json")),
+          option_set(&request.sets),
+          args_text("device", &device, "N",
+                    "plan for the device of this number or with this in its name (the config's, else the best)"),
+          args_real("memory", &memory, "GIB", "plan for a GPU that is not here, with so much memory of its own", 0.001,
+                    1e6),
+          args_text("out", &request.out, "DIR", "where the run will be, whose free space is told (runs/NAME)"),
+          args_flag("json", &json, "print one JSON object"),
     };
     const ArgsCommand command = {
         .name         = "plan",
-        .usage        = "--config FILE [--set a.b=v]… [--device N | --memory GIB] [--out DIR] [--json]",
+        .usage        = "--config F [--set a.b=v]… [--device N | --memory GIB] [--out DIR] [--json]",
         .summary      = "Says what a run will need of a device's memory, part by part, and of the disk, whether it\n"
                         "fits the device, and which changes of the config would make it fit. Nothing is loaded:\n"
                         "everything that training opens is only counted.",

@@ -2,35 +2,29 @@
 #include <stdlib.h>
 
 #include "engine/model/workspace.h"
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
-#include "rlsp/cli/device.h"
+#include "rlsp/cli/model.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/cli/token_lines.h"
-#include "rlsp/run/config.h"
-#include "rlsp/run/json_line.h"
 
 enum { BATCH_TOKENS_CPU = 4096, BATCH_TOKENS_GPU = 16384 };
 
 typedef struct Scorer {
-    const char *model_path, *adapter_path, *device;
-    int         weights; /* WeightFormat */
-    int         compute; /* ComputeType */
-    int         kernels; /* RunKernels */
-    double      temperature;
-    bool        json, validate;
-    Gpu        *gpu;
-    Model      *model;
-    TokenLines  lines;
-    Workspace  *work;
-    Batch      *batch;
-    GpuStream  *stream;
-    GpuArena   *arena;
-    GpuSpan     logprob, entropy, lse; /* f32 [max_tokens] */
-    uint32_t    max_tokens;
-    float      *host;           /* logprob, entropy: [2, max_tokens] */
-    int32_t    *rows, *targets; /* [max_tokens] */
-    uint32_t   *starts;         /* [lines + 1] */
-    JsonLine    line;
+    CliModel   options;
+    double     temperature;
+    Gpu       *gpu;
+    Model     *model;
+    TokenLines lines;
+    Workspace *work;
+    Batch     *batch;
+    GpuStream *stream;
+    GpuArena  *arena;
+    GpuSpan    logprob, entropy, lse; /* f32 [max_tokens] */
+    uint32_t   max_tokens;
+    float     *host;           /* logprob, entropy: [2, max_tokens] */
+    int32_t   *rows, *targets; /* [max_tokens] */
+    uint32_t  *starts;         /* [lines + 1] */
+    JsonLine   line;
 } Scorer;
 
 static Status plan(Scorer *s, Error *error)
@@ -120,28 +114,16 @@ static Status score_some(Scorer *s, uint32_t first, uint32_t end, Error *error)
 
 static Status score(Scorer *s, Error *error)
 {
-    ModelConfig config; /* bad input is told before a device is started */
-    char        path[4096];
-    snprintf(path, sizeof path, "%s/config.json", s->model_path);
-    Status status = model_check_directory(s->model_path, error);
-    status        = status == STATUS_OK ? model_config_read(&config, path, error) : status;
+    ModelConfig config;
+    Status      status = cli_model_config(&s->options, &config, error);
     if (status == STATUS_OK) {
         status = token_lines_read(&s->lines, stdin, "stdin", config.vocab_size, config.max_positions, error);
     }
     if (status != STATUS_OK || s->lines.count == 0) {
         return status;
     }
-    s->gpu = cli_open_device(&(CliDevice){.command = "score",
-                                          .options = {.select = s->device, .validate = s->validate},
-                                          .kernels = s->kernels,
-                                          .compute = (ComputeType)s->compute},
-                             error);
-    cli_say_loading("score", s->model_path);
-    s->model = s->gpu != NULL
-                   ? model_load_adapted(s->gpu, s->model_path, s->adapter_path, (WeightFormat)s->weights, error)
-                   : NULL;
-    status   = s->model != NULL ? model_set_compute(s->model, (ComputeType)s->compute, error) : error->status;
-    status   = status == STATUS_OK ? plan(s, error) : status;
+    s->model = cli_model_open(&s->options, &s->gpu, error);
+    status   = s->model != NULL ? plan(s, error) : error->status;
     for (uint32_t first = 0; first < s->lines.count && status == STATUS_OK;) {
         uint32_t end = first + 1;
         while (end < s->lines.count && s->lines.starts[end + 1] - s->lines.starts[first] <= s->max_tokens) {
@@ -150,10 +132,7 @@ static Status score(Scorer *s, Error *error)
         status = score_some(s, first, end, error);
         first  = end;
     }
-    if (status == STATUS_OK && gpu_validation_count(s->gpu) > 0) {
-        status = error_set(error, STATUS_FAILED, "validation: %s", gpu_validation_first(s->gpu));
-    }
-    return status;
+    return status == STATUS_OK ? cli_check_validation(s->gpu, error) : status;
 }
 
 static void scorer_free(Scorer *s)
@@ -174,51 +153,19 @@ static void scorer_free(Scorer *s)
 
 int cli_score(int argc, char **argv)
 {
-    Scorer           s         = {.temperature = 1, .weights = WEIGHTS_AS_STORED};
+    Scorer           s = {.options = {.device = {.command = "score"}, .weights = WEIGHTS_AS_STORED}, .temperature = 1};
+    CliDevice       *device    = &s.options.device;
+    bool             json      = false;
     const ArgsOption options[] = {
-        {.name        = "model",
-         .type        = ARGS_TEXT,
-         .value       = &s.model_path,
-         .placeholder = "DIR",
-         .help        = "a Hugging Face model directory",
-         .required    = true},
-        {.name        = "adapter",
-         .type        = ARGS_TEXT,
-         .value       = &s.adapter_path,
-         .placeholder = "DIR",
-         .help        = "a PEFT adapter (LoRA) of that model"},
-        {.name        = "weights",
-         .type        = ARGS_CHOICE,
-         .value       = &s.weights,
-         .placeholder = "W",
-         .help        = CLI_WEIGHTS_HELP,
-         .choices     = weights_names},
-        {.name        = "precision",
-         .type        = ARGS_CHOICE,
-         .value       = &s.compute,
-         .placeholder = "P",
-         .help        = CLI_PRECISION_HELP,
-         .choices     = compute_type_names},
-        {.name        = "temperature",
-         .type        = ARGS_REAL,
-         .value       = &s.temperature,
-         .placeholder = "X",
-         .help        = "of the softmax (1)",
-         .min         = 1e-3,
-         .max         = 1000},
-        {.name        = "device",
-         .type        = ARGS_TEXT,
-         .value       = &s.device,
-         .placeholder = "N",
-         .help        = "a device's number or part of its name (rlsp devices)"},
-        {.name        = "kernels",
-         .type        = ARGS_CHOICE,
-         .value       = &s.kernels,
-         .placeholder = "K",
-         .help        = CLI_KERNELS_HELP,
-         .choices     = run_kernels_names},
-        {.name = "json", .type = ARGS_FLAG, .value = &s.json, .help = "nothing more: the output is JSON as it is"},
-        {.name = "validate", .type = ARGS_FLAG, .value = &s.validate, .help = "run under the Khronos validation layer"},
+        args_required(option_model(&s.options.directory)),
+        option_adapter(&s.options.adapter),
+        option_weights(&s.options.weights),
+        option_precision(&device->compute),
+        args_real("temperature", &s.temperature, "X", "of the softmax (1)", 1e-3, 1000),
+        option_device(&device->options.select),
+        option_kernels(&device->kernels),
+        option_json_always(&json),
+        option_validate(&device->options.validate),
     };
     const ArgsCommand command = {
         .name  = "score",
@@ -236,6 +183,5 @@ int cli_score(int argc, char **argv)
     Error error = {0};
     score(&s, &error);
     scorer_free(&s);
-    exit_code = cli_finish_output(command.name);
-    return error.status != STATUS_OK ? args_fail(&command, &error) : exit_code;
+    return cli_end(&command, &error);
 }

@@ -7,9 +7,9 @@
 #include "engine/io/json.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/input_lines.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/run/json_line.h"
 
 enum { NO_LOSS = -100 }; /* as SFT data has it */
@@ -220,31 +220,15 @@ int cli_tokenize(int argc, char **argv)
     Work             work  = {0};
     bool             plain = false, json = false;
     const ArgsOption options[] = {
-        {.name        = "model",
-         .type        = ARGS_TEXT,
-         .value       = &work.model,
-         .placeholder = "DIR",
-         .help        = "a directory with tokenizer.json, or the file itself",
-         .required    = true},
-        {.name = "decode", .type = ARGS_FLAG, .value = &work.decode, .help = "ids to text"},
-        {.name  = "no-special",
-         .type  = ARGS_FLAG,
-         .value = &plain,
-         .help  = "encode: add no <bos> or the like; decode: leave special tokens out"},
-        {.name        = "chat-template",
-         .type        = ARGS_TEXT,
-         .value       = &work.chat_template,
-         .placeholder = "T",
-         .help        = "for messages: chatml, llama3, or a Jinja file, instead of the model's own"},
-        {.name  = "render",
-         .type  = ARGS_FLAG,
-         .value = &work.render,
-         .help  = "messages to the text that the template makes of them"},
-        {.name  = "labels",
-         .type  = ARGS_FLAG,
-         .value = &work.labels,
-         .help  = "messages to ids and labels: SFT data, -100 where the assistant does not speak"},
-        {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "nothing more: the output is JSON as it is"},
+        args_required(args_text("model", &work.model, "DIR", "a directory with tokenizer.json, or the file itself")),
+        args_flag("decode", &work.decode, "ids to text"),
+        args_flag("no-special", &plain, "encode: add no <bos> or the like; decode: leave special tokens out"),
+        args_text("chat-template", &work.chat_template, "T",
+                  "for messages: chatml, llama3, or a Jinja file, instead of the model's own"),
+        args_flag("render", &work.render, "messages to the text that the template makes of them"),
+        args_flag("labels", &work.labels,
+                  "messages to ids and labels: SFT data, -100 where the assistant does not speak"),
+        option_json_always(&json),
     };
     const ArgsCommand command = {
         .name  = "tokenize",
@@ -272,6 +256,5 @@ int cli_tokenize(int argc, char **argv)
     chat_template_free(work.chat);
     tokenizer_free(work.tokenizer);
     json_line_free(&work.out);
-    exit_code = cli_finish_output(command.name);
-    return error.status != STATUS_OK ? args_fail(&command, &error) : exit_code;
+    return cli_end(&command, &error);
 }

@@ -131,55 +131,20 @@ int cli_traces(int argc, char **argv)
     int                      stage = TRACES_ANY;
     bool                     ansi = false, json = false;
     const ArgsOption         options[] = {
-                {.name = "correct", .type = ARGS_FLAG, .value = &query.correct, .help = "those with the right answer"},
-                {.name = "wrong", .type = ARGS_FLAG, .value = &query.wrong, .help = "those with a wrong answer"},
-                {.name = "no-answer", .type = ARGS_FLAG, .value = &query.no_answer, .help = "those without an answer"},
-                {.name  = "backtrack",
-                 .type  = ARGS_FLAG,
-                 .value = &query.backtrack,
-                 .help  = "with an attempt that was abandoned"},
-                {.name = "check", .type = ARGS_FLAG, .value = &query.check, .help = "with a check"},
-                {.name = "truncated", .type = ARGS_FLAG, .value = &query.truncated, .help = "cut off at the length limit"},
-                {.name        = "step",
-                 .type        = ARGS_TEXT,
-                 .value       = &steps,
-                 .placeholder = "A..B",
-                 .help        = "of these steps: 12, 10..20, 10.. or ..20"},
-                {.name        = "stage",
-                 .type        = ARGS_CHOICE,
-                 .value       = &stage,
-                 .placeholder = "S",
-                 .help        = "where they come from",
-                 .choices     = stages},
-                {.name        = "search",
-                 .type        = ARGS_TEXT,
-                 .value       = &query.search,
-                 .placeholder = "TEXT",
-                 .help        = "with this in prompt or response (either case)"},
-                {.name  = "longest",
-                 .type  = ARGS_FLAG,
-                 .value = &query.longest,
-                 .help  = "those with the most tokens, longest first"},
-                {.name        = "limit",
-                 .type        = ARGS_INTEGER,
-                 .value       = &limit,
-                 .placeholder = "N",
-                 .help        = "at most so many (default 20; 0: all)",
-                 .min         = 0,
-                 .max         = 1e9},
-                {.name  = "ansi",
-                 .type  = ARGS_FLAG,
-                 .value = &ansi,
-                 .help  = "whole traces, with highlights in colour; for less -R"},
-                {.name        = "html",
-                 .type        = ARGS_TEXT,
-                 .value       = &html,
-                 .placeholder = "F",
-                 .help        = "whole traces as a page in one file (- is stdout)"},
-                {.name  = "json",
-                 .type  = ARGS_FLAG,
-                 .value = &json,
-                 .help  = "whole traces as JSON lines, with where each behaviour lies (in bytes)"},
+                args_flag("correct", &query.correct, "those with the right answer"),
+                args_flag("wrong", &query.wrong, "those with a wrong answer"),
+                args_flag("no-answer", &query.no_answer, "those without an answer"),
+                args_flag("backtrack", &query.backtrack, "with an attempt that was abandoned"),
+                args_flag("check", &query.check, "with a check"),
+                args_flag("truncated", &query.truncated, "cut off at the length limit"),
+                args_text("step", &steps, "A..B", "of these steps: 12, 10..20, 10.. or ..20"),
+                args_choice("stage", &stage, "S", "where they come from (all)", stages),
+                args_text("search", &query.search, "TEXT", "with this in prompt or response (either case)"),
+                args_flag("longest", &query.longest, "those with the most tokens, longest first"),
+                args_integer("limit", &limit, "N", "at most so many; 0: all (20)", 0, 1e9),
+                args_flag("ansi", &ansi, "whole traces, with highlights in colour; for less -R"),
+                args_text("html", &html, "F", "whole traces as a page in one file (- is stdout)"),
+                args_flag("json", &json, "whole traces as JSON lines, with where each behaviour lies (in bytes)"),
     };
     const ArgsCommand command = {.name            = "traces",
                                  .usage           = "RUN [filters] [--ansi | --html F | --json]",
@@ -209,8 +174,7 @@ int cli_traces(int argc, char **argv)
     }
     while (history_update(history, 0)) {
     }
-    Status status = write_traces(history, &query, ansi, json, html, &error);
+    write_traces(history, &query, ansi, json, html, &error);
     history_close(history);
-    exit_code = cli_finish_output(command.name);
-    return status != STATUS_OK ? args_fail(&command, &error) : exit_code;
+    return cli_end(&command, &error);
 }

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "engine/io/file.h"
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
-#include "rlsp/cli/device.h"
+#include "rlsp/cli/model.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/cli/profile.h"
 #include "rlsp/cli/train_process.h"
 #include "rlsp/run/json_line.h"
@@ -122,9 +122,7 @@ static Status train(Trainer *trainer, Error *error)
     if (trainer->profile) {
         print_profile(session->gpu, (double)(session->step - before));
     }
-    if (status == STATUS_OK && gpu_validation_count(session->gpu) > 0) {
-        status = error_set(error, STATUS_FAILED, "validation: %s", gpu_validation_first(session->gpu));
-    }
+    status = status == STATUS_OK ? cli_check_validation(session->gpu, error) : status;
     session_close(session);
     return status;
 }
@@ -248,68 +246,29 @@ int cli_train(int argc, char **argv)
     int64_t          control   = -1;
     ArgsList         sets      = {0};
     const ArgsOption options[] = {
-        {.name        = "config",
-         .type        = ARGS_TEXT,
-         .value       = &config_path,
-         .placeholder = "F",
-         .help        = "the run's config (JSON)"},
-        {.name        = "set",
-         .type        = ARGS_LIST,
-         .value       = &sets,
-         .placeholder = "a.b=v",
-         .help        = "overrides a key of the config; may be given several times"},
-        {.name        = "out",
-         .type        = ARGS_TEXT,
-         .value       = &out,
-         .placeholder = "DIR",
-         .help        = "run directory (default: runs/NAME)"},
-        {.name        = "resume",
-         .type        = ARGS_TEXT,
-         .value       = &resume,
-         .placeholder = "DIR",
-         .help        = "goes on with a run from its last checkpoint"},
-        {.name        = "device",
-         .type        = ARGS_TEXT,
-         .value       = &device,
-         .placeholder = "N",
-         .help        = "index or part of a name, see 'rlsp devices'"},
-        {.name  = "batch",
-         .type  = ARGS_FLAG,
-         .value = &batch,
-         .help  = "one line per step instead of the dashboard, as where there is no terminal"},
-        {.name  = "detach",
-         .type  = ARGS_FLAG,
-         .value = &detach,
-         .help  = "trains in the background: prints the run's directory and process id, and returns"},
-        {.name        = "control",
-         .type        = ARGS_INTEGER,
-         .value       = &control,
-         .placeholder = "FD",
-         .help =
-             "reads commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop",
-         .min = 0,
-         .max = 1 << 20},
-        {.name  = "profile",
-         .type  = ARGS_FLAG,
-         .value = &profile,
-         .help  = "times every kernel and prints a table at the end; no dashboard"},
-        {.name  = "json",
-         .type  = ARGS_FLAG,
-         .value = &json,
-         .help  = "every event as a line of JSON on stdout, as in events.jsonl; no dashboard. With --detach: the run "
-                  "and its process id"},
-        {.name  = "validate",
-         .type  = ARGS_FLAG,
-         .value = &validate,
-         .help  = "runs under the Vulkan validation layer and fails if it said anything"},
+        option_config(&config_path),
+        option_set(&sets),
+        args_text("out", &out, "DIR", "the run's directory (runs/NAME)"),
+        args_text("resume", &resume, "DIR", "go on with a run from its last checkpoint"),
+        option_device(&device),
+        args_flag("batch", &batch, "a line per step instead of the dashboard, as where there is no terminal"),
+        args_flag("detach", &detach, "train in the background: print the run's directory and process id, and return"),
+        args_integer(
+            "control", &control, "FD",
+            "read commands from this open descriptor, a line each: pause, resume, checkpoint, sample \"TEXT\", stop", 0,
+            1 << 20),
+        args_flag("profile", &profile, "time every kernel and print a table at the end; no dashboard"),
+        args_flag("json", &json,
+                  "every event as a line of JSON on stdout, as in events.jsonl; no dashboard. With --detach: the run "
+                  "and its process id"),
+        option_validate(&validate),
     };
-    const ArgsCommand command = {
-        .name    = "train",
-        .usage   = "--config F [--set a.b=v]... [--out DIR] | --resume DIR",
-        .summary = summary,
-        .options = options,
-        .option_count = sizeof options / sizeof *options};
-    int exit_code;
+    const ArgsCommand command = {.name         = "train",
+                                 .usage        = "--config F [--set a.b=v]… [--out DIR] | --resume DIR",
+                                 .summary      = summary,
+                                 .options      = options,
+                                 .option_count = sizeof options / sizeof *options};
+    int               exit_code;
     if (!args_begin(&command, argc, argv, &exit_code)) {
         return exit_code;
     }

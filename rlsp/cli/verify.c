@@ -1,9 +1,9 @@
 /* rlsp verify: judges answers, a line of JSON each. */
 #include <string.h>
 
-#include "rlsp/cli/args.h"
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/input_lines.h"
+#include "rlsp/cli/options.h"
 #include "rlsp/task/verify_line.h"
 
 static const char summary[] =
@@ -38,28 +38,15 @@ int cli_verify(int argc, char **argv)
     int                      kind = 0, box = 0;
     bool                     explain = false, json = false, fbox = false, phrases = false;
     const ArgsOption         options[] = {
-                {.name        = "task",
-                 .type        = ARGS_CHOICE,
-                 .value       = &kind,
-                 .placeholder = "T",
-                 .help        = "of lines without gt (countdown)",
-                 .choices     = kinds},
-                {.name  = "explain",
-                 .type  = ARGS_FLAG,
-                 .value = &explain,
-                 .help  = "also the rule that decided; countdown: the answer's value and what the trace shows"},
-                {.name        = "box",
-                 .type        = ARGS_CHOICE,
-                 .value       = &box,
-                 .placeholder = "W",
-                 .help        = "with gt: which of several boxes counts; only: none where they differ (default: last)",
-                 .choices     = boxes},
-                {.name = "fbox", .type = ARGS_FLAG, .value = &fbox, .help = "with gt: \\fbox{…} is a box too"},
-                {.name  = "phrases",
-                 .type  = ARGS_FLAG,
-                 .value = &phrases,
-                 .help  = "with gt: where there is no box, \"the answer is …\", \"#### …\" or the last number"},
-                {.name = "json", .type = ARGS_FLAG, .value = &json, .help = "print JSON (it always is)"},
+                args_choice("task", &kind, "T", "of lines without gt (countdown)", kinds),
+                args_flag("explain", &explain,
+                          "also the rule that decided; countdown: the answer's value and what the trace shows"),
+                args_choice("box", &box, "W", "with gt: which of several boxes counts; only: none where they differ (last)",
+                            boxes),
+                args_flag("fbox", &fbox, "with gt: \\fbox{…} is a box too"),
+                args_flag("phrases", &phrases,
+                          "with gt: where there is no box, \"the answer is …\", \"#### …\" or the last number"),
+                option_json_always(&json),
     };
     const ArgsCommand command = {.name         = "verify",
                                  .usage        = "[--task T] [--explain] [--box W] < LINES.jsonl",
