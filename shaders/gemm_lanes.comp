@@ -11,7 +11,7 @@
 //   - sums of one STEP of k live in registers, ROWS * 2 of them beside 3 for operands; only
 //     their totals pass through the loop, where every value is blended with the mask of
 //     active lanes.
-// The host makes sure of: n >= 2 * LANES, n and strides multiples of 4, for TN m >= ROWS,
+// The host makes sure of: n >= 2 * LANES, n (as wide as C's rows may be written) and strides multiples of 4, for TN m >= ROWS,
 // every matrix below 256 MiB at a multiple of 16 bytes, slices of k multiples of STEP.
 #version 450
 #extension GL_GOOGLE_include_directive : require

@@ -1,7 +1,8 @@
 // B as gemm_lanes reads it: in panels of PANEL = 2 * LANES columns, k after k, of each k the
 // first column of every lane, then the second one of every lane (lane_columns()). The last panel overlaps its neighbour where
 // n is no multiple of PANEL. A workgroup, one subgroup, writes STEP k of one panel.
-// The host makes sure of: n >= PANEL, count a multiple of STEP, strides multiples of 4; unless PADDED, B has count k.
+// The host makes sure of: n >= PANEL, count a multiple of STEP, strides multiples of 4; unless PADDED, B has count k. For NT,
+// n may be no multiple of 4: panels then go on to the next one, with the last column again.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
@@ -27,32 +28,36 @@ uint float_column(uint at) { return NEIGHBOURS ? (at < LANES ? 2 * at : 2 * (at 
 uint first_column(uint i) { return float_column(NEIGHBOURS ? 2 * i : i); }
 uint second_column(uint i) { return float_column(NEIGHBOURS ? 2 * i + 1 : LANES + i); }
 
+// Of B, for NT.
+uint row(uint column) { return min(column, n - 1); }
+
 void main()
 {
     find_lane();
-    const uint column0 = min(gl_WorkGroupID.y * PANEL, n - PANEL), k0 = gl_WorkGroupID.x * STEP;
+    const uint column0 = min(gl_WorkGroupID.y * PANEL, (n + 3 & ~3u) - PANEL), k0 = gl_WorkGroupID.x * STEP;
     Vec4s b = Vec4s(b_matrix);
     Floats b_floats = Floats(b_matrix);
     const uint to = bounded((gl_WorkGroupID.y * count + k0) * LANES);
     if (PADDED) {
         [[unroll]] for (uint j = 0; j < STEP; j++) {
-            const uint k_at = min(k0 + j, k - 1), from = LAYOUT == NT ? column0 * ldb + k_at : k_at * ldb + column0;
+            const uint k_at = min(k0 + j, k - 1), from = LAYOUT == NT ? k_at : k_at * ldb + column0;
             vec2 x = vec2(0.0);
             [[unroll]] for (uint i = 0; i < LANES; i++) {
-                const uint pitch = LAYOUT == NT ? ldb : 1;
-                const vec2 x_i = vec2(b_floats.v[bounded(from + first_column(i) * pitch)],
-                                      b_floats.v[bounded(from + second_column(i) * pitch)]);
+                const vec2 x_i = LAYOUT == NT ? vec2(b_floats.v[bounded(from + row(column0 + first_column(i)) * ldb)],
+                                                     b_floats.v[bounded(from + row(column0 + second_column(i)) * ldb)])
+                                              : vec2(b_floats.v[bounded(from + first_column(i))],
+                                                     b_floats.v[bounded(from + second_column(i))]);
                 x = lane_is[i] ? x_i : x;
             }
             store_columns(b_panels, to + j * LANES, k0 + j < k ? x : vec2(0.0), 0);
         }
     } else if (LAYOUT == NT) {
-        const uint pitch = ldb >> 2, from = column0 * pitch + (k0 >> 2);
+        const uint pitch = ldb >> 2, from = k0 >> 2;
         [[unroll]] for (uint j = 0; j < STEP; j += 4) {
             vec4 x = vec4(0.0), y = vec4(0.0); // four k of the lane's columns
             [[unroll]] for (uint i = 0; i < LANES; i++) {
-                const vec4 x_i = b.v[bounded(from + first_column(i) * pitch) + (j >> 2)];
-                const vec4 y_i = b.v[bounded(from + second_column(i) * pitch) + (j >> 2)];
+                const vec4 x_i = b.v[bounded(from + row(column0 + first_column(i)) * pitch) + (j >> 2)];
+                const vec4 y_i = b.v[bounded(from + row(column0 + second_column(i)) * pitch) + (j >> 2)];
                 x = lane_is[i] ? x_i : x;
                 y = lane_is[i] ? y_i : y;
             }

@@ -4,13 +4,15 @@
 //
 // An invocation computes ROWS x 8 of C in registers. A workgroup, one subgroup, is
 // LANES_DOWN invocations down and the rest across. The host makes sure of: n >= 8, for TN
-// m >= ROWS, what runs along vec4s is a multiple of 4 (for TN m, else k; n always).
+// m >= ROWS, rows of A and B are whole vec4s; n, but for NT, and for NT k are multiples of 4.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 #include "gemm.glsl"
 #include "gemm_texel.glsl"
+
+layout(constant_id = 5) const bool RAGGED = false; // k may be no multiple of 4: what lies behind it counts as zeros
 
 layout(binding = 2) uniform textureBuffer b_texels;
 layout(push_constant) uniform Push {
@@ -27,7 +29,7 @@ void main()
     const uint id = gl_LocalInvocationID.x, across = gl_WorkGroupSize.x / LANES_DOWN;
     const uint row_begin = (gl_WorkGroupID.y * LANES_DOWN + id / across) * ROWS;
     const uint column_begin = (gl_WorkGroupID.x * across + id % across) * 8;
-    const uint row0 = LAYOUT == TN ? min(row_begin, m - ROWS) : row_begin, column0 = min(column_begin, n - 8);
+    const uint row0 = LAYOUT == TN ? min(row_begin, (m + 3 & ~3u) - ROWS) : row_begin, column0 = min(column_begin, n - 8);
     const uint first = k_begin + gl_WorkGroupID.z * k_slice, last = min(k, first + k_slice);
     uint a_begin[ROWS]; // NN, NT: rows beyond the last are the last once more
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
@@ -37,10 +39,15 @@ void main()
     for (uint k0 = first; k0 < last; k0 += 4) {
         vec4 x[ROWS]; // [row][k]
         vec4 y[8];    // [k][half of the columns]
+        uint k_at[4];
+        [[unroll]] for (uint j = 0; j < 4; j++) {
+            k_at[j] = RAGGED ? min(k0 + j, last - 1) : k0 + j;
+        }
         if (LAYOUT == TN) {
             [[unroll]] for (uint r = 0; r < ROWS; r += 4) {
-                const uint at = k0 * lda + (row0 + r >> 2);
-                const mat4 t = transpose(mat4(a_at(at), a_at(at + lda), a_at(at + 2 * lda), a_at(at + 3 * lda)));
+                const uint at = row0 + r >> 2;
+                const mat4 t = transpose(mat4(a_at(k_at[0] * lda + at), a_at(k_at[1] * lda + at),
+                                              a_at(k_at[2] * lda + at), a_at(k_at[3] * lda + at)));
                 x[r] = t[0];
                 x[r + 1] = t[1];
                 x[r + 2] = t[2];
@@ -61,8 +68,14 @@ void main()
                 y[6 + h] = t[3];
             } else {
                 [[unroll]] for (uint j = 0; j < 4; j++) {
-                    y[2 * j + h] = b_at((k0 + j) * ldb + (column0 >> 2) + h);
+                    y[2 * j + h] = b_at(k_at[j] * ldb + (column0 >> 2) + h);
                 }
+            }
+        }
+        if (RAGGED) {
+            const bvec4 there = lessThan(k0 + uvec4(0, 1, 2, 3), uvec4(last));
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                x[r] = mix(vec4(0.0), x[r], there);
             }
         }
         [[unroll]] for (uint r = 0; r < ROWS; r++) {

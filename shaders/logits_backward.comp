@@ -6,7 +6,7 @@
 
 layout(constant_id = 1) const bool HAS_ENTROPY = true; // false: e = 0, `dentropy` is not read
 
-layout(std430, binding = 0) buffer Logits { float logits[]; };              // [rows, vocab]
+layout(std430, binding = 0) buffer Logits { float logits[]; };              // [rows, stride]
 layout(std430, binding = 1) readonly buffer Lse { float lse[]; };           // [first_row + rows]
 layout(std430, binding = 2) readonly buffer Entropy { float entropy[]; };   // [first_row + rows]
 layout(std430, binding = 3) readonly buffer Targets { int targets[]; };     // [first_row + rows], -1: gradient 0
@@ -14,7 +14,7 @@ layout(std430, binding = 4) readonly buffer Dlogprob { float dlogprob[]; }; // [
 layout(std430, binding = 5) readonly buffer Dentropy { float dentropy[]; }; // [first_row + rows]
 layout(push_constant) uniform Push
 {
-    uint  first_row, rows, vocab;
+    uint  first_row, rows, vocab, stride;
     float inverse_temperature;
 };
 
@@ -24,7 +24,7 @@ void main()
     if (row >= rows) {
         return;
     }
-    uint  base = row * vocab;
+    uint  base = row * stride;
     int   target = targets[first_row + row];
     float g = target < 0 ? 0.0 : dlogprob[first_row + row] * inverse_temperature;
     float e = HAS_ENTROPY && target >= 0 ? dentropy[first_row + row] * inverse_temperature : 0.0;

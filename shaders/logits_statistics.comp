@@ -9,11 +9,11 @@
 layout(std430, binding = 0) writeonly buffer Logprob { float logprob[]; };  // [first_row + rows]
 layout(std430, binding = 1) writeonly buffer Entropy { float entropy[]; };  // [first_row + rows]
 layout(std430, binding = 2) writeonly buffer Lse { float lse[]; };          // [first_row + rows]
-layout(std430, binding = 3) readonly buffer Logits { float logits[]; };     // [rows, vocab]
+layout(std430, binding = 3) readonly buffer Logits { float logits[]; };     // [rows, stride]
 layout(std430, binding = 4) readonly buffer Targets { int targets[]; };     // [first_row + rows], -1: none
 layout(push_constant) uniform Push
 {
-    uint  first_row, rows, vocab;
+    uint  first_row, rows, vocab, stride;
     float inverse_temperature;
 };
 
@@ -23,7 +23,7 @@ void main()
     if (row >= rows) { // uniform over the workgroup
         return;
     }
-    uint  base = row * vocab;
+    uint  base = row * stride;
     float largest = -3.0e38; // finite, so that -inf - largest is never NaN
     for (uint j = gl_LocalInvocationID.x; j < vocab; j += gl_WorkGroupSize.x) {
         largest = max(largest, logits[base + j] * inverse_temperature);

@@ -8,7 +8,7 @@
 layout(std430, binding = 0) writeonly buffer Token { uint token[]; };                // [slots]
 layout(std430, binding = 1) writeonly buffer Logprob { float logprob[]; };           // [slots]
 layout(std430, binding = 2) writeonly buffer FilteredLogprob { float filtered[]; };  // [slots]
-layout(std430, binding = 3) readonly buffer Logits { float logits[]; };              // [slots, vocab]
+layout(std430, binding = 3) readonly buffer Logits { float logits[]; };              // [slots, stride]
 layout(std430, binding = 4) readonly buffer Sequence { uint sequence[]; };           // [slots]
 layout(std430, binding = 5) readonly buffer Position { uint position[]; };           // [slots]
 layout(push_constant) uniform Push
@@ -17,6 +17,7 @@ layout(push_constant) uniform Push
     float temperature; // 0: greedy
     float inverse_temperature, top_p, min_p;
     uint  seed_low, seed_high;
+    uint  stride; // of a row of logits
 };
 
 #include "sampling.glsl"
@@ -33,7 +34,7 @@ void main()
     if (slot >= slots) {
         return;
     }
-    uint  base = slot * vocab;
+    uint  base = slot * stride;
     uint  lane = gl_LocalInvocationID.x;
     float largest = row_largest(base);
     uint  limit = FILTERED ? row_limit(base, largest) : FARTHEST;

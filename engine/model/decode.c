@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/model/decode_parts.h"
+#include "engine/ops/logits.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/rope.h"
 
@@ -61,7 +62,7 @@ static void plan_all(Planner *p, Decoder *d)
     d->attention  = plan(p, n * q);
     d->gate_up    = plan(p, n * 2 * c->intermediate_size);
     d->activation = plan_typed(p, c->compute, n, c->intermediate_size);
-    d->logits     = plan(p, slots * c->vocab_size);
+    d->logits     = plan(p, slots * logits_stride(c->vocab_size));
     d->scratch    = plan(p, scratch_bytes(d) / 4 + 1);
     if (l->lora_rank > 0) {
         d->lora.h = plan(p, n * LORA_WIDEST_GROUP * l->lora_rank);

@@ -1,5 +1,6 @@
 /* What the decoder records: a step (every slot's token through all layers, a sample of each), a chunk of prompts. */
 #include "engine/model/decode_parts.h"
+#include "engine/ops/logits.h"
 #include "engine/ops/rmsnorm.h"
 #include "engine/ops/swiglu.h"
 
@@ -134,13 +135,15 @@ static void head_step(Decoder *d, const Model *model, const SampleOptions *sampl
                             .a_halves  = typed_halves(d->norm),
                             .m         = n,
                             .n         = c->vocab_size,
+                            .n_room    = logits_stride(c->vocab_size),
+                            .ldc       = logits_stride(c->vocab_size),
                             .k         = h,
                             .few_rows  = few_rows(d),
                             .workspace = d->scratch,
                             .panels    = d->panels[c->tie_embeddings ? MATRIX_EMBEDDING : MATRIX_HEAD]},
                   model_head(model));
     sample_tokens(d->stream, d->sampled, d->sampled_logprob, (GpuSpan){0}, d->logits, slot_field(d, SLOT_SEQUENCE),
-                  slot_field(d, SLOT_POSITION), sample, n, c->vocab_size);
+                  slot_field(d, SLOT_POSITION), sample, n, c->vocab_size, logits_stride(c->vocab_size));
 }
 
 static void advance_step(Decoder *d, const DecodeInput *input)

@@ -20,6 +20,8 @@ void head_logits(GpuStream *s, Workspace *work, const Model *model, uint32_t fir
                             .a      = gpu_span_slice(work->rows_norm, (uint64_t)first * d * 4, (uint64_t)count * d * 4),
                             .m      = count,
                             .n      = vocab,
+                            .n_room = logits_stride(vocab),
+                            .ldc    = logits_stride(vocab),
                             .k      = d,
                             .workspace = work->scratch},
                   model_head(model));
@@ -42,7 +44,7 @@ void head_logprobs(GpuStream *s, Workspace *work, const Model *model, const Batc
         const uint32_t count = batch->rows - first < chunk ? batch->rows - first : chunk;
         head_logits(s, work, model, first, count);
         logits_statistics(s, logprob, entropy, lse, work->logits, batch->targets, temperature, first, count,
-                          model->config.vocab_size);
+                          model->config.vocab_size, logits_stride(model->config.vocab_size));
     }
     work->has_logits = batch->rows <= chunk;
 }
@@ -60,7 +62,7 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
         }
         work->has_logits = false; /* their gradient takes their place */
         logits_backward(s, work->logits, lse, entropy, batch->targets, dlogprob, dentropy, temperature, first, count,
-                        vocab);
+                        vocab, logits_stride(vocab));
         weight_matmul(s,
                       &(Matmul){.layout     = MATMUL_NN,
                                 .c          = gpu_span_slice(work->d_rows, at, bytes),
@@ -69,6 +71,7 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
                                 .m          = count,
                                 .n          = d,
                                 .k          = vocab,
+                                .lda        = logits_stride(vocab),
                                 .workspace  = work->scratch},
                       model_head(model));
         if (model->lora != NULL) {
@@ -83,6 +86,7 @@ void head_backward(GpuStream *s, Workspace *work, const Model *model, GpuSpan gr
                             .m          = vocab,
                             .n          = d,
                             .k          = count,
+                            .lda        = logits_stride(vocab),
                             .workspace  = work->scratch});
     }
     work->d_started = true;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/ops/columns.h"
+#include "engine/ops/logits.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/rmsnorm.h"
 #include "engine/ops/rope.h"
@@ -101,7 +102,7 @@ static void plan_all(Planner *p, Workspace *w)
     w->rows_hidden = plan(p, r * d);
     w->rows_norm   = plan(p, r * d);
     w->rows_rstd   = plan(p, r);
-    w->logits      = plan(p, (uint64_t)w->chunk_rows * c->vocab_size);
+    w->logits      = plan(p, (uint64_t)w->chunk_rows * logits_stride(c->vocab_size));
     if (w->backward) {
         w->d_rows = plan(p, r * d);
     }
@@ -131,7 +132,7 @@ static Workspace shape_of(Gpu *gpu, const ModelConfig *config, uint32_t max_toke
                        .rope_positions = longest};
     uint64_t  limit = gpu_info(gpu)->max_binding_bytes;
     uint64_t  bytes = limit < LOGITS_BYTES ? limit : LOGITS_BYTES;
-    uint64_t  chunk = bytes / (4 * (uint64_t)config->vocab_size);
+    uint64_t  chunk = bytes / (4 * (uint64_t)logits_stride(config->vocab_size));
     chunk           = chunk > 0 ? chunk : 1;
     work.chunk_rows = chunk < work.max_rows ? (uint32_t)chunk : work.max_rows;
     return work;

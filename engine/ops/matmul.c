@@ -12,7 +12,8 @@ bool matmul_fits_vec4s(const Matmul *p)
             return false;
         }
     }
-    return p->lda % 4 == 0 && p->ldb % 4 == 0 && p->ldc % 4 == 0 && p->a.size < limit && p->b.size < limit &&
+    const bool whole = p->n % 4 == 0 || p->n_room >= matmul_whole(p->n);
+    return whole && p->lda % 4 == 0 && p->ldb % 4 == 0 && p->ldc % 4 == 0 && p->a.size < limit && p->b.size < limit &&
            p->c.size < limit;
 }
 
@@ -65,14 +66,6 @@ static Matmul part_of_k(const Matmul *p, uint32_t first, uint32_t count)
     part.a = p->layout == MATMUL_TN ? a_rows(p, first, count, p->m) : gpu_span_slice(p->a, skip_a, p->a.size - skip_a);
     part.b = p->layout == MATMUL_NT ? gpu_span_slice(p->b, skip_b, p->b.size - skip_b) : b_rows(p, first, count, p->n);
     return part;
-}
-
-/* What is left of k after k_main columns. */
-static void record_rest(GpuStream *stream, const Matmul *p, uint32_t k_main)
-{
-    const Matmul     rest  = part_of_k(p, k_main, p->k - k_main);
-    const MatmulPlan tiled = matmul_plan_tiled(stream, rest.layout, rest.m, rest.n, rest.k);
-    matmul_record_tiled(stream, &rest, &tiled, p->c, ADD_C);
 }
 
 /* --- operands rounded a pass at a time, for the kernels that read f32 as it is ------------------------------------ */
@@ -231,15 +224,10 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
             matmul_record_reduce(stream, p, &plan, planes, add);
         }
     }
-    if (plan.k_main == p->k) {
-        return;
-    }
-    if (plan.kernel == KERNEL_LANES) {
+    if (plan.k_main < p->k) {
         plan.slices = 1;
         record_pass(stream, p, &plan, space, p->c, plan.k_main == 0 ? epilogue : ADD_C, plan.k_main,
                     p->k - plan.k_main);
-    } else {
-        record_rest(stream, p, plan.k_main);
     }
 }
 
@@ -267,9 +255,10 @@ static void matmul_by_weight(GpuStream *stream, const Matmul *p, uint32_t step)
         const uint64_t skip  = (uint64_t)first * 4;
         switch (p->layout) {
         case MATMUL_NT:
-            piece.n = count;
-            piece.b = b_rows(p, first, count, p->k);
-            piece.c = gpu_span_slice(p->c, skip, (((uint64_t)p->m - 1) * p->ldc + count) * 4);
+            piece.n      = count;
+            piece.n_room = matmul_piece_room(p, first, count);
+            piece.b      = b_rows(p, first, count, p->k);
+            piece.c      = gpu_span_slice(p->c, skip, (((uint64_t)p->m - 1) * p->ldc + count) * 4);
             if (p->add.buffer != NULL) {
                 piece.add = gpu_span_slice(p->add, skip, (((uint64_t)p->m - 1) * p->ldc + count) * 4);
             }

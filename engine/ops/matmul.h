@@ -37,9 +37,11 @@ typedef struct Matmul {
     bool         accumulate;         /* C += instead of C =                                  */
     bool         few_rows;           /* NT: may take the kernel for few rows, see matmul()   */
     uint32_t     m, n, k;
-    uint32_t     lda, ldb, ldc; /* row strides in elements; 0: packed                */
-    GpuSpan      workspace;     /* matmul_workspace bytes; NULL: done without, slower   */
-    GpuSpan      panels; /* B as matmul_pack has packed it; NULL: packed each time. Not read unless compute is f32 */
+    uint32_t     n_room; /* NT: columns of C's rows that may be overwritten, n and the next few (up to a multiple of 4
+                            makes products faster); 0: n                              */
+    uint32_t lda, ldb, ldc; /* row strides in elements; 0: packed                */
+    GpuSpan  workspace;     /* matmul_workspace bytes; NULL: done without, slower   */
+    GpuSpan  panels;        /* B as matmul_pack has packed it; NULL: packed each time. Not read unless compute is f32 */
     const struct MatmulVariant *variant; /* this kernel, for benches and tests (matmul_variants.h); NULL: the best */
 } Matmul;
 

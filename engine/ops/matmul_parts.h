@@ -40,7 +40,7 @@ typedef struct Coopmat {
 typedef struct MatmulPlan {
     MatmulKernel kernel;
     uint32_t     tile_m, tile_n, tile_k; /* of one workgroup; slices and passes are multiples of tile_k      */
-    uint32_t     k_main;                 /* the rest, less than tile_k, comes after                          */
+    uint32_t     k_main;                 /* the rest, less than tile_k, comes after (KERNEL_LANES)            */
     uint32_t     k_pass;                 /* of k_main in one dispatch; later ones add to C                   */
     uint32_t     slices, k_slice;        /* of a pass, side by side: each has a plane in the workspace if > 1 */
     uint32_t     k_most;                 /* of a pass of any product with these m and n (TN) or n and k      */
@@ -71,6 +71,21 @@ static inline uint32_t matmul_epilogue(const Matmul *p)
     return (p->bias.buffer != NULL ? ADD_BIAS : 0) | (p->add.buffer != NULL ? ADD_MATRIX : 0) |
            (p->accumulate ? ADD_C : 0);
 }
+
+/* Columns of C or B, or rows of A^T, up to whole vec4s. */
+static inline uint32_t matmul_whole(uint32_t count)
+{
+    return (count + 3) & ~3u;
+}
+
+/* `n_room` of the piece of an NT product that is columns [first, first + count) of C: the last one's alone. */
+static inline uint32_t matmul_piece_room(const Matmul *p, uint32_t first, uint32_t count)
+{
+    return p->n_room > 0 && first + count == p->n ? p->n_room - first : 0;
+}
+
+/* Whole texels: spans of buffers are followed by what rounds them up to bindable places. */
+GpuSpan matmul_whole_texels(GpuSpan span);
 
 /* k of a panel of a pass of `count`: a multiple of what they are padded to, and so is a loop's step. */
 static inline uint32_t matmul_panel_length(uint32_t count)

@@ -97,7 +97,7 @@ static MatmulPlan plan_passes(MatmulPlan plan, MatmulLayout layout, uint32_t m, 
     const uint32_t cached  = 512 << 10; /* bytes */
     uint32_t       longest = cached / (4 * (layout == MATMUL_TN ? m + n : n));
     longest                = longest > 256 ? longest : 256;
-    plan.k_main            = k / plan.tile_k * plan.tile_k;
+    plan.k_main            = k; /* the kernel takes any */
     plan.k_pass            = ceil_div(ceil_div(plan.k_main, ceil_div(plan.k_main, longest)), plan.tile_k) * plan.tile_k;
     plan.k_most            = k < longest ? k : (longest + plan.tile_k - 1) / plan.tile_k * plan.tile_k;
     matmul_plan_split(&plan, 8, layout, m, n);
@@ -190,11 +190,11 @@ static bool takes(const GpuInfo *info, MatmulKernel kernel, MatmulLayout layout,
 {
     switch (kernel) {
     case KERNEL_LANES:
-        return matmul_has_lanes(info) && n >= 2 * info->subgroup_size && n % 4 == 0 &&
-               (layout != MATMUL_TN || (m % 4 == 0 && m >= lanes_rows()));
+        return matmul_has_lanes(info) && n >= 2 * info->subgroup_size && (n % 4 == 0 || layout == MATMUL_NT) &&
+               (layout != MATMUL_TN || m >= lanes_rows());
     case KERNEL_TEXEL:
-        return matmul_has_texel(info) && n >= TEXEL_COLUMNS && n % 4 == 0 && k >= TEXEL_STEP &&
-               (layout == MATMUL_TN ? m % 4 == 0 && m >= TEXEL_ROWS : k % 4 == 0);
+        return matmul_has_texel(info) && n >= TEXEL_COLUMNS && k >= TEXEL_STEP &&
+               (layout == MATMUL_NT ? k % 4 == 0 : n % 4 == 0) && (layout != MATMUL_TN || m >= TEXEL_ROWS);
     case KERNEL_TILED:
     case KERNEL_COOPMAT:
     case KERNEL_COOPMAT2: break;

@@ -80,7 +80,7 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
               gpu_span_address(add),
               gpu_span_address(bias),
               p->m,
-              p->n,
+              matmul_whole(p->n),
               length,
               p->lda,
               plan->slices > 1 ? p->n : p->ldc,
@@ -108,17 +108,19 @@ void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                          uint32_t first, uint32_t count)
 {
     const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, down = plan->tile_m / TEXEL_ROWS;
+    const bool     ragged  = p->layout == MATMUL_TN || count % TEXEL_STEP != 0; /* TN: k is a batch, of any size */
     const uint32_t push[9] = {p->m,       p->n,          first + count,
                               p->lda / 4, p->ldb / 4,    plan->slices > 1 ? p->n : p->ldc,
                               first,      plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_texel",
-                                        .spec       = {lanes, p->layout, epilogue, down, TEXEL_ROWS},
-                                        .spec_count = 5,
+                                        .spec       = {lanes, p->layout, epilogue, down, TEXEL_ROWS, ragged},
+                                        .spec_count = 6,
                                         .flops      = 2.0 * p->m * p->n * count,
-                                        .bind = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_texel(p->a),
-                                                 gpu_texel(p->b), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
+                                        .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c),
+                                                 gpu_texel(matmul_whole_texels(p->a)), gpu_texel(p->b),
+                                                 gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
                                                  gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
-                                        .push = push,
+                                        .push      = push,
                                         .push_size = sizeof push,
                                         .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m),
                                                       ceil_div(count, plan->k_slice)}});

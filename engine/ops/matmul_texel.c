@@ -6,8 +6,7 @@
 /* Workgroups that a device allows in one direction; neighbours that are dequantized together. */
 enum { MOST_GROUPS = 65535, EIGHT = 8 };
 
-/* Whole texels: spans of buffers are followed by what rounds them up to bindable places. */
-static GpuSpan whole_texels(GpuSpan span)
+GpuSpan matmul_whole_texels(GpuSpan span)
 {
     span.size = (span.size + 15) & ~(uint64_t)15;
     return span;
@@ -28,7 +27,7 @@ void matmul_record_texel_weight(GpuStream *stream, const Matmul *p, const Matmul
     const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, epilogue = matmul_epilogue(p);
     const uint32_t down    = matmul_texel_lanes_down(p->layout, lanes, p->m, p->n);
     const uint32_t push[7] = {p->m, p->n, p->k, p->lda / 4, p->ldc, w->row_words / 4, w->row_scales};
-    const GpuSpan  scales  = w->row_scales > 0 ? whole_texels(w->scales) : gpu_span_slice(w->data, 0, 16);
+    const GpuSpan  scales  = w->row_scales > 0 ? matmul_whole_texels(w->scales) : gpu_span_slice(w->data, 0, 16);
     gpu_dispatch(stream,
                  &(GpuDispatch){
                      .kernel     = "gemm_texel_weight",
@@ -36,7 +35,7 @@ void matmul_record_texel_weight(GpuStream *stream, const Matmul *p, const Matmul
                      .spec_count = 6,
                      .flops      = 2.0 * p->m * p->n * p->k,
                      .bind       = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c), gpu_texel(p->a),
-                              gpu_texel(whole_texels(w->data)), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
+                              gpu_texel(matmul_whole_texels(w->data)), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
                               gpu_read(epilogue & ADD_BIAS ? p->bias : p->a), gpu_texel(scales)},
                      .push       = push,
                      .push_size  = sizeof push,

@@ -7,6 +7,7 @@ typedef struct SamplePush {
     uint32_t first_slot, slots, vocab, top_k;
     float    temperature, inverse_temperature, top_p, min_p;
     uint32_t seed_low, seed_high;
+    uint32_t stride; /* of a row of logits */
 } SamplePush;
 
 static bool is_filtered(const SampleOptions *options, uint32_t vocab)
@@ -29,7 +30,7 @@ static uint32_t group_size(GpuStream *stream, uint32_t vocab, bool filtered)
     return vocab <= SMALL_VOCAB && subgroup >= 4 && subgroup < group ? subgroup : group;
 }
 
-static SamplePush push_constants(const SampleOptions *options, uint32_t vocab)
+static SamplePush push_constants(const SampleOptions *options, uint32_t vocab, uint32_t stride)
 {
     return (SamplePush){.vocab               = vocab,
                         .top_k               = options->top_k,
@@ -38,13 +39,14 @@ static SamplePush push_constants(const SampleOptions *options, uint32_t vocab)
                         .top_p               = options->top_p > 0 ? options->top_p : 1.0f,
                         .min_p               = options->min_p,
                         .seed_low            = (uint32_t)options->seed,
-                        .seed_high           = (uint32_t)(options->seed >> 32)};
+                        .seed_high           = (uint32_t)(options->seed >> 32),
+                        .stride              = stride};
 }
 
 /* Slots that one dispatch can bind; fails the stream if there are none. */
-static uint32_t piece_slots(GpuStream *stream, uint32_t vocab)
+static uint32_t piece_slots(GpuStream *stream, uint32_t stride)
 {
-    uint32_t slots = ops_rows_per_binding(stream, vocab);
+    uint32_t slots = ops_rows_per_binding(stream, stride);
     if (slots == 0) {
         gpu_stream_fail(stream, STATUS_FAILED,
                         "sampling: a few rows of the vocabulary do not fit one buffer binding of this device");
@@ -53,11 +55,12 @@ static uint32_t piece_slots(GpuStream *stream, uint32_t vocab)
 }
 
 void sample_tokens(GpuStream *stream, GpuSpan token, GpuSpan logprob, GpuSpan filtered_logprob, GpuSpan logits,
-                   GpuSpan sequence, GpuSpan position, const SampleOptions *options, uint32_t slots, uint32_t vocab)
+                   GpuSpan sequence, GpuSpan position, const SampleOptions *options, uint32_t slots, uint32_t vocab,
+                   uint32_t stride)
 {
     bool       has_filtered = filtered_logprob.buffer != NULL;
-    SamplePush push         = push_constants(options, vocab);
-    uint32_t   step         = piece_slots(stream, vocab);
+    SamplePush push         = push_constants(options, vocab, stride);
+    uint32_t   step         = piece_slots(stream, stride);
     for (uint32_t slot = 0; step > 0 && slot < slots; slot += step) {
         push.first_slot = slot;
         push.slots      = slots - slot < step ? slots - slot : step;
@@ -68,7 +71,7 @@ void sample_tokens(GpuStream *stream, GpuSpan token, GpuSpan logprob, GpuSpan fi
                                             .spec_count = 3,
                                             .bind       = {gpu_write(token), gpu_write(logprob),
                                                            gpu_write(has_filtered ? filtered_logprob : logprob),
-                                                           gpu_read(ops_row_slice(logits, slot, push.slots, vocab)),
+                                                           gpu_read(ops_row_slice(logits, slot, push.slots, stride)),
                                                            gpu_read(sequence), gpu_read(position)},
                                             .push       = &push,
                                             .push_size  = sizeof push,

@@ -1,7 +1,7 @@
 /* Drawing tokens from logits on the device: temperature, top-k, top-p, min-p, greedy.
  *
  *     SampleOptions options = {.temperature = 1, .seed = seed};
- *     sample_tokens(stream, token, logprob, (GpuSpan){0}, logits, sequence, position, &options, slots, vocab);
+ *     sample_tokens(stream, token, logprob, (GpuSpan){0}, logits, sequence, position, &options, slots, vocab, stride);
  *
  * With z = logits / temperature, in this order:
  *   top-k   keeps the k largest z;
@@ -32,8 +32,9 @@ typedef struct SampleOptions {
 /* token [slots] u32; logprob [slots] f32: log softmax(z) at the token over the whole vocabulary,
  * before any filter (greedy: at temperature 1); filtered_logprob [slots] f32: the same after the
  * filters, what the token was really drawn with (buffer NULL: not wanted; greedy: 0).
- * logits [slots, vocab] f32; sequence, position [slots] u32. */
+ * logits [slots, stride] f32, of whose columns the first vocab count; sequence, position [slots] u32. */
 void sample_tokens(GpuStream *stream, GpuSpan token, GpuSpan logprob, GpuSpan filtered_logprob, GpuSpan logits,
-                   GpuSpan sequence, GpuSpan position, const SampleOptions *options, uint32_t slots, uint32_t vocab);
+                   GpuSpan sequence, GpuSpan position, const SampleOptions *options, uint32_t slots, uint32_t vocab,
+                   uint32_t stride);
 
 #endif

@@ -74,8 +74,9 @@ static Matmul piece_of(const Matmul *p, uint32_t first, uint32_t count)
 {
     Matmul piece = *p;
     if (p->layout == MATMUL_NT) {
-        piece.n = count;
-        piece.c = part(p->c, 0, p->m, first, count, p->ldc);
+        piece.n      = count;
+        piece.n_room = matmul_piece_room(p, first, count);
+        piece.c      = part(p->c, 0, p->m, first, count, p->ldc);
         if (p->add.buffer != NULL) {
             piece.add = part(p->add, 0, p->m, first, count, p->ldc);
         }
@@ -257,7 +258,7 @@ static void dequantize_panels(GpuStream *stream, GpuSpan panels, const Weight *w
                             weight_row_words(w->format, w->columns),
                             weight_row_scales(w->format, w->columns),
                             first,
-                            n,
+                            matmul_whole(n),
                             plan.k_main,
               plan.k_main > 0 ? plan.k_pass : 1,
                             0};

@@ -35,6 +35,25 @@ static const Case cases[] = {
     {1, 4, 1, 1, 1},   {0, 1, 600000, 1, 1}, {0, 4, 300, 0.25f, 30},
 };
 
+/* Rows of `vocab` as rows of `stride`, NaN between them; and back. */
+static double *spread_rows(const double *from, uint32_t rows, uint32_t vocab, uint32_t stride)
+{
+    double *to = fixture_alloc((size_t)rows * stride * sizeof *to);
+    for (size_t i = 0; i < (size_t)rows * stride; i++) {
+        to[i] = i % stride < vocab ? from[i / stride * vocab + i % stride] : (double)NAN;
+    }
+    return to;
+}
+
+static float *joined_rows(const float *from, uint32_t rows, uint32_t vocab, uint32_t stride)
+{
+    float *to = fixture_alloc((size_t)rows * vocab * sizeof *to);
+    for (size_t i = 0; i < (size_t)rows * vocab; i++) {
+        to[i] = from[i / vocab * stride + i % vocab];
+    }
+    return to;
+}
+
 static void statistics_and_gradient(void **state)
 {
     (void)state;
@@ -68,15 +87,19 @@ static void statistics_and_gradient(void **state)
                     dlogits_no_entropy[(size_t)r * vocab + j] - (p > 0 ? e[at] * p * (logp + entropy[at]) / t : 0);
             }
         }
-        GpuSpan glogits = fixture_upload(logits, count), glogits2 = fixture_upload(logits, count);
+        const uint32_t stride  = logits_stride(vocab) + 4; /* what lies between rows is not read */
+        const double  *spread  = spread_rows(logits, rows, vocab, stride);
+        const size_t   apart   = (size_t)rows * stride;
+        GpuSpan        glogits = fixture_upload(spread, apart), glogits2 = fixture_upload(spread, apart);
         GpuSpan gtargets = fixture_words(targets, total), gg = fixture_upload(g, total), ge = fixture_upload(e, total);
         GpuSpan glogprob = fixture_zeros(total), gentropy = fixture_zeros(total), glse = fixture_zeros(total);
         GpuStream *stream = fixture_stream();
-        logits_statistics(stream, glogprob, gentropy, glse, glogits, gtargets, cases[c].temperature, first, rows,
-                          vocab);
-        logits_backward(stream, glogits, glse, gentropy, gtargets, gg, ge, cases[c].temperature, first, rows, vocab);
+        logits_statistics(stream, glogprob, gentropy, glse, glogits, gtargets, cases[c].temperature, first, rows, vocab,
+                          stride);
+        logits_backward(stream, glogits, glse, gentropy, gtargets, gg, ge, cases[c].temperature, first, rows, vocab,
+                        stride);
         logits_backward(stream, glogits2, glse, gentropy, gtargets, gg, (GpuSpan){0}, cases[c].temperature, first, rows,
-                        vocab);
+                        vocab, stride);
         fixture_run();
         print_message("  rows %u vocab %u temperature %g\n", rows, vocab, t);
         /* f32 logits near 85 / t are spaced 2^-17 / t apart, and lse carries that too */
@@ -84,9 +107,10 @@ static void statistics_and_gradient(void **state)
         reference_check("logprob", fixture_download(glogprob, total), logprob, total, fmin(2 * spacing, 1e-4));
         reference_check("entropy", fixture_download(gentropy, total), entropy, total, 2e-5);
         reference_check("lse", fixture_download(glse, total), lse, total, 2 * spacing);
-        reference_check("dlogits", fixture_download(glogits, count), dlogits, count, 2 * spacing / t);
-        reference_check("dlogits without entropy", fixture_download(glogits2, count), dlogits_no_entropy, count,
+        reference_check("dlogits", joined_rows(fixture_download(glogits, apart), rows, vocab, stride), dlogits, count,
                         2 * spacing / t);
+        reference_check("dlogits without entropy", joined_rows(fixture_download(glogits2, apart), rows, vocab, stride),
+                        dlogits_no_entropy, count, 2 * spacing / t);
     }
 }
 
@@ -115,9 +139,9 @@ static void gradient_is_the_derivative(void **state)
     GpuSpan glogits = fixture_upload(logits, VOCAB), gtarget = fixture_words(&target, 1);
     GpuSpan logprob = fixture_empty(1), entropy = fixture_empty(1), lse = fixture_empty(1);
     GpuSpan gg = fixture_upload(&g, 1), ge = fixture_upload(&e, 1);
-    logits_statistics(fixture_stream(), logprob, entropy, lse, glogits, gtarget, 0.5f, 0, 1, VOCAB);
+    logits_statistics(fixture_stream(), logprob, entropy, lse, glogits, gtarget, 0.5f, 0, 1, VOCAB, VOCAB);
     fixture_run();
-    logits_backward(fixture_stream(), glogits, lse, entropy, gtarget, gg, ge, 0.5f, 0, 1, VOCAB);
+    logits_backward(fixture_stream(), glogits, lse, entropy, gtarget, gg, ge, 0.5f, 0, 1, VOCAB, VOCAB);
     fixture_run();
     const float *got = fixture_download(glogits, VOCAB);
     for (size_t j = 0; j < VOCAB; j++) {
@@ -139,8 +163,8 @@ static void masked_rows_are_zero(void **state)
     GpuSpan glogits = fixture_upload(logits, 2 * VOCAB), gtargets = fixture_words(targets, 2);
     GpuSpan logprob = fixture_empty(2), entropy = fixture_empty(2), lse = fixture_empty(2), g = fixture_upload(ones, 2);
     GpuStream *stream = fixture_stream();
-    logits_statistics(stream, logprob, entropy, lse, glogits, gtargets, 1, 0, 2, VOCAB);
-    logits_backward(stream, glogits, lse, entropy, gtargets, g, g, 1, 0, 2, VOCAB);
+    logits_statistics(stream, logprob, entropy, lse, glogits, gtargets, 1, 0, 2, VOCAB, VOCAB);
+    logits_backward(stream, glogits, lse, entropy, gtargets, g, g, 1, 0, 2, VOCAB, VOCAB);
     fixture_run();
     reference_check("dlogits of masked rows", fixture_download(glogits, 2 * VOCAB), zero, 2 * VOCAB, 0);
     reference_check("logprob of masked rows", fixture_download(logprob, 2), zero, 2, 0);
@@ -156,7 +180,7 @@ static void nan_logits_give_nan(void **state)
     logits[69]      = (double)NAN;
     GpuSpan logprob = fixture_zeros(1), entropy = fixture_zeros(1), lse = fixture_zeros(1);
     logits_statistics(fixture_stream(), logprob, entropy, lse, fixture_upload(logits, VOCAB), fixture_words(&target, 1),
-                      1, 0, 1, VOCAB);
+                      1, 0, 1, VOCAB, VOCAB);
     fixture_run();
     assert_false(isfinite(fixture_download(logprob, 1)[0]));
 }
@@ -187,7 +211,8 @@ static void chunk_larger_than_a_binding(void **state)
             gpu_upload(fixture_gpu(), gpu_span_slice(logits, ((uint64_t)r * VOCAB + at) * 4, 4), &high, 4, &error),
             STATUS_OK);
     }
-    logits_statistics(fixture_stream(), logprob, entropy, lse, logits, fixture_words(targets, ROWS), 1, 0, ROWS, VOCAB);
+    logits_statistics(fixture_stream(), logprob, entropy, lse, logits, fixture_words(targets, ROWS), 1, 0, ROWS, VOCAB,
+                      VOCAB);
     fixture_run();
     reference_check("logprob of 300 rows of 120000", fixture_download(logprob, ROWS), want, ROWS, 1e-5);
     gpu_arena_free(arena);

@@ -279,9 +279,9 @@ static void gradient_of_the_logits(void **state)
         loss.dentropy             = fixture_empty(tokens);
         PolicyLossOptions options = {.clip_low = 0.2f, .clip_high = 0.2f, .entropy_coef = 0.01f};
         GpuStream        *stream  = fixture_stream();
-        logits_statistics(stream, loss.logprob, loss.entropy, lse, glogits, gtargets, 1, 0, tokens, vocab);
+        logits_statistics(stream, loss.logprob, loss.entropy, lse, glogits, gtargets, 1, 0, tokens, vocab, vocab);
         policy_loss(stream, &loss, &options, tokens);
-        logits_backward(stream, glogits, lse, loss.entropy, gtargets, loss.dlogprob, loss.dentropy, 1, 0, tokens,
+        logits_backward(stream, glogits, lse, loss.entropy, gtargets, loss.dlogprob, loss.dentropy, 1, 0, tokens, vocab,
                         vocab);
         fixture_run();
         PolicyStats stats = policy_stats(loss.stats);

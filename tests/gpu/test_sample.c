@@ -54,16 +54,19 @@ enum { SLOTS = 200 };
 static void check_draws(const double *logits, const double *probability, uint32_t rows, uint32_t vocab,
                         SampleOptions options)
 {
-    double   *all      = fixture_alloc((size_t)SLOTS * vocab * sizeof *all);
     uint32_t *sequence = fixture_alloc(SLOTS * sizeof *sequence), *position = fixture_alloc(SLOTS * sizeof *position);
+    const uint32_t stride = vocab + 3; /* what lies between rows is not read */
+    double        *spread = fixture_alloc((size_t)SLOTS * stride * sizeof *spread);
     for (uint32_t s = 0; s < SLOTS; s++) {
-        memcpy(all + (size_t)s * vocab, logits + (size_t)(s % rows) * vocab, vocab * sizeof *all);
+        for (uint32_t j = 0; j < stride; j++) {
+            spread[(size_t)s * stride + j] = j < vocab ? logits[(size_t)(s % rows) * vocab + j] : (double)NAN;
+        }
         sequence[s] = 1000 + s / 3;
         position[s] = 17 * s % 5;
     }
     GpuSpan token = fixture_empty(SLOTS), logprob = fixture_empty(SLOTS), filtered = fixture_empty(SLOTS);
-    sample_tokens(fixture_stream(), token, logprob, filtered, fixture_upload(all, (size_t)SLOTS * vocab),
-                  fixture_words(sequence, SLOTS), fixture_words(position, SLOTS), &options, SLOTS, vocab);
+    sample_tokens(fixture_stream(), token, logprob, filtered, fixture_upload(spread, (size_t)SLOTS * stride),
+                  fixture_words(sequence, SLOTS), fixture_words(position, SLOTS), &options, SLOTS, vocab, stride);
     fixture_run();
     const uint32_t *got  = (const uint32_t *)(const void *)fixture_download(token, SLOTS);
     double         *want = fixture_alloc(SLOTS * sizeof *want), *want_filtered = fixture_alloc(SLOTS * sizeof *want);
@@ -232,7 +235,7 @@ static void frequencies(void **state)
     SampleOptions options = {.temperature = 1, .seed = 99};
     GpuSpan       token = fixture_empty(DRAWS), logprob = fixture_empty(DRAWS);
     sample_tokens(fixture_stream(), token, logprob, (GpuSpan){0}, fixture_upload(logits, DRAWS * VOCAB),
-                  fixture_words(sequence, DRAWS), fixture_words(position, DRAWS), &options, DRAWS, VOCAB);
+                  fixture_words(sequence, DRAWS), fixture_words(position, DRAWS), &options, DRAWS, VOCAB, VOCAB);
     fixture_run();
     const uint32_t *got = (const uint32_t *)(const void *)fixture_download(token, DRAWS);
     for (uint32_t s = 0; s < DRAWS; s++) {
@@ -272,9 +275,9 @@ static void slot_does_not_matter(void **state)
             logprob2  = fixture_empty(N);
     GpuStream *stream = fixture_stream();
     sample_tokens(stream, token, logprob, (GpuSpan){0}, fixture_upload(logits, VOCAB * N), fixture_words(sequence, N),
-                  fixture_words(position, N), &options, N, VOCAB);
+                  fixture_words(position, N), &options, N, VOCAB, VOCAB);
     sample_tokens(stream, token2, logprob2, (GpuSpan){0}, fixture_upload(mirrored, VOCAB * (N - 1)),
-                  fixture_words(sequence2, N), fixture_words(position2, N), &options, N - 1, VOCAB);
+                  fixture_words(sequence2, N), fixture_words(position2, N), &options, N - 1, VOCAB, VOCAB);
     fixture_run();
     const float *a = fixture_download(token, N), *b = fixture_download(token2, N);
     const float *pa = fixture_download(logprob, N), *pb = fixture_download(logprob2, N);
@@ -304,7 +307,8 @@ static void greedy_and_broken_rows(void **state)
     for (int greedy = 0; greedy < 2; greedy++) {
         SampleOptions options = {.temperature = greedy ? 0 : 1, .top_k = 7, .top_p = 0.5f};
         GpuSpan       token = fixture_empty(ROWS), logprob = fixture_empty(ROWS);
-        sample_tokens(fixture_stream(), token, logprob, (GpuSpan){0}, glogits, index, index, &options, ROWS, VOCAB);
+        sample_tokens(fixture_stream(), token, logprob, (GpuSpan){0}, glogits, index, index, &options, ROWS, VOCAB,
+                      VOCAB);
         fixture_run();
         const uint32_t *got = (const uint32_t *)(const void *)fixture_download(token, ROWS);
         const float    *p   = fixture_download(logprob, ROWS);
