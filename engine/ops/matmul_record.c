@@ -108,7 +108,7 @@ void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                          uint32_t first, uint32_t count)
 {
     const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, down = plan->tile_m / TEXEL_ROWS;
-    const bool     ragged  = p->layout == MATMUL_TN || count % TEXEL_STEP != 0; /* TN: k is a batch, of any size */
+    const bool     ragged  = count % TEXEL_STEP != 0;
     const uint32_t push[9] = {p->m,       p->n,          first + count,
                               p->lda / 4, p->ldb / 4,    plan->slices > 1 ? p->n : p->ldc,
                               first,      plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};

@@ -72,7 +72,7 @@ static void check_draws(const double *logits, const double *probability, uint32_
     double         *want = fixture_alloc(SLOTS * sizeof *want), *want_filtered = fixture_alloc(SLOTS * sizeof *want);
     int             too_close = 0;
     for (uint32_t s = 0; s < SLOTS; s++) {
-        const double *z = all + (size_t)s * vocab, *p = probability + (size_t)(s % rows) * vocab;
+        const double *z = spread + (size_t)s * stride, *p = probability + (size_t)(s % rows) * vocab;
         Random        random = random_stream(options.seed, RANDOM_SAMPLE, sequence[s], position[s]);
         const Draw    draw   = inverse_cdf(p, vocab, random_uniform(&random));
         assert_true(got[s] < vocab);
@@ -200,7 +200,7 @@ static void filters_of_a_large_vocabulary(void **state)
         const SampleOptions options = {.temperature = 1, .top_k = by_count ? KEPT : 0, .top_p = by_count ? 1 : 0.9f};
         GpuSpan token = fixture_empty(DRAWS), logprob = fixture_empty(DRAWS), filtered = fixture_empty(DRAWS);
         sample_tokens(fixture_stream(), token, logprob, filtered, fixture_upload(logits, DRAWS * VOCAB),
-                      fixture_words(place, DRAWS), fixture_words(place, DRAWS), &options, DRAWS, VOCAB);
+                      fixture_words(place, DRAWS), fixture_words(place, DRAWS), &options, DRAWS, VOCAB, VOCAB);
         fixture_run();
         const uint32_t *got   = (const uint32_t *)(const void *)fixture_download(token, DRAWS);
         const float    *after = fixture_download(filtered, DRAWS);
