@@ -243,6 +243,18 @@ void http_close(HttpClient *client)
     free(client);
 }
 
+HttpCost http_cost(const HttpRequest *requests, uint32_t count)
+{
+    HttpCost cost = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        cost.tries += requests[i].tries;
+        cost.retries += requests[i].tries > 0 ? requests[i].tries - 1 : 0;
+        cost.seconds += requests[i].seconds / count;
+        cost.seconds_most = requests[i].seconds > cost.seconds_most ? requests[i].seconds : cost.seconds_most;
+    }
+    return cost;
+}
+
 void http_redact(const HttpClient *client, char *text, size_t bytes)
 {
     const size_t length = client->key_bytes;

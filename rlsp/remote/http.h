@@ -60,6 +60,12 @@ typedef struct HttpRequest {
     char     error[HTTP_ERROR_BYTES]; /* of the last try, one line; "" where ok        */
 } HttpRequest;
 
+/* What some requests have cost. */
+typedef struct HttpCost {
+    uint32_t tries, retries;        /* sent; of them again                            */
+    double   seconds, seconds_most; /* of a request's last try: the mean, the longest */
+} HttpCost;
+
 /* Takes the body of an answer to request `index` (NUL-terminated, and may be changed). False: it is not what was asked
  * for; `why` says so in a few words. Called on the client's thread, one at a time. */
 typedef bool (*HttpAccept)(void *user, uint32_t index, char *body, size_t bytes, char *why, size_t why_size);
@@ -89,6 +95,8 @@ void http_send(HttpClient *client, uint32_t index);
 /* No more are sent; waits for those that were. `stop` (may be NULL) is asked some 20 times a second; where it says true
  * the requests are taken back and STATUS_STOPPED is returned. Requests that failed are no error here. */
 Status http_wait(HttpClient *client, bool (*stop)(void *user), void *user, Error *error);
+
+HttpCost http_cost(const HttpRequest *requests, uint32_t count);
 
 /* Overwrites the key in a text that came from the server by other ways than a body. */
 void http_redact(const HttpClient *client, char *text, size_t bytes);

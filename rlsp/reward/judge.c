@@ -1,26 +1,27 @@
 #include "rlsp/reward/judge.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct Judge {
-    HttpClient  *client;
-    JudgeOptions options;
-    char         model[256];
+typedef struct JudgeBatch {
+    uint32_t     count;
+    JudgeReply  *replies; /* [requests_count]; the client's thread writes them */
+    uint32_t     requests_count;
+    HttpRequest *requests;   /* [requests_count]                                      */
+    char       **bodies;     /* [requests_count]                                      */
+    JudgeItem   *items;      /* [count]; problem NULL: not asked about                */
+    uint64_t    *hashes;     /* [count]                                               */
+    int64_t     *request_of; /* [count]: which request asks about the item; -1: none  */
+    uint32_t    *item_of;    /* [requests_count]: the first item that it asks about   */
+} JudgeBatch;
 
-    /* the batch */
-    uint32_t        count;
-    JudgeReply     *replies; /* [requests_count]; the client's thread writes them */
-    pthread_mutex_t lock;    /* of what follows                                   */
-    uint32_t        requests_count;
-    HttpRequest    *requests;   /* [requests_count]                                  */
-    char          **bodies;     /* [requests_count]                                  */
-    JudgeItem      *items;      /* [count]; problem NULL: not asked about            */
-    uint64_t       *hashes;     /* [count]                                           */
-    int64_t        *request_of; /* [count]: which request asks about the item; -1: none */
-    uint32_t       *item_of;    /* [requests_count]: the first item that it asks about */
+struct Judge {
+    HttpClient     *client;
+    JudgeOptions    options;
+    char            model[256];
+    pthread_mutex_t lock; /* of the batch, but for its count and its replies */
+    JudgeBatch      batch;
 };
 
 static Status out_of_memory(Error *error)
@@ -80,24 +81,18 @@ Judge *judge_open(const JudgeOptions *options, Error *error)
 
 static void forget_batch(Judge *judge)
 {
-    for (uint32_t i = 0; judge->bodies != NULL && i < judge->requests_count; i++) {
-        free(judge->bodies[i]);
+    JudgeBatch *batch = &judge->batch;
+    for (uint32_t i = 0; batch->bodies != NULL && i < batch->requests_count; i++) {
+        free(batch->bodies[i]);
     }
-    free(judge->requests);
-    free(judge->bodies);
-    free(judge->replies);
-    free(judge->items);
-    free(judge->hashes);
-    free(judge->request_of);
-    free(judge->item_of);
-    judge->requests   = NULL;
-    judge->bodies     = NULL;
-    judge->replies    = NULL;
-    judge->items      = NULL;
-    judge->hashes     = NULL;
-    judge->request_of = NULL;
-    judge->item_of    = NULL;
-    judge->count = judge->requests_count = 0;
+    free(batch->requests);
+    free(batch->bodies);
+    free(batch->replies);
+    free(batch->items);
+    free(batch->hashes);
+    free(batch->request_of);
+    free(batch->item_of);
+    *batch = (JudgeBatch){0};
 }
 
 void judge_close(Judge *judge)
@@ -139,9 +134,10 @@ static uint64_t hash_of(const JudgeItem *item)
 /* The request that already asks about the same; -1: none. */
 static int64_t known_request(const Judge *judge, uint32_t index)
 {
-    for (uint32_t r = 0; judge->options.cache && r < judge->requests_count; r++) {
-        const uint32_t other = judge->item_of[r];
-        if (judge->hashes[other] == judge->hashes[index] && same(&judge->items[other], &judge->items[index])) {
+    for (uint32_t r = 0; judge->options.cache && r < judge->batch.requests_count; r++) {
+        const uint32_t other = judge->batch.item_of[r];
+        if (judge->batch.hashes[other] == judge->batch.hashes[index] &&
+            same(&judge->batch.items[other], &judge->batch.items[index])) {
             return r;
         }
     }
@@ -151,18 +147,18 @@ static int64_t known_request(const Judge *judge, uint32_t index)
 /* Makes the request of an item, and sends it. */
 static Status add_request(Judge *judge, uint32_t index, Error *error)
 {
-    const JudgeItem *item = &judge->items[index];
+    const JudgeItem *item = &judge->batch.items[index];
     JsonLine         line = {0};
     if (judge_prompt(&judge->options.prompt, item->problem, item->problem_bytes, item->response, item->bytes, &line) ==
         NULL) {
         json_line_free(&line);
         return out_of_memory(error);
     }
-    const uint32_t r         = judge->requests_count++;
-    judge->bodies[r]         = line.data;
-    judge->requests[r]       = (HttpRequest){.body = line.data, .bytes = line.size};
-    judge->item_of[r]        = index;
-    judge->request_of[index] = r;
+    const uint32_t r               = judge->batch.requests_count++;
+    judge->batch.bodies[r]         = line.data;
+    judge->batch.requests[r]       = (HttpRequest){.body = line.data, .bytes = line.size};
+    judge->batch.item_of[r]        = index;
+    judge->batch.request_of[index] = r;
     http_send(judge->client, r);
     return STATUS_OK;
 }
@@ -171,29 +167,30 @@ static Status add_request(Judge *judge, uint32_t index, Error *error)
 static bool take_answer(void *user, uint32_t index, char *body, size_t bytes, char *why, size_t why_size)
 {
     Judge *judge = user;
-    return judge_reply_read(body, bytes, &judge->replies[index], why, why_size);
+    return judge_reply_read(body, bytes, &judge->batch.replies[index], why, why_size);
 }
 
 Status judge_begin(Judge *judge, uint32_t count, Error *error)
 {
-    const size_t n = count > 0 ? count : 1;
+    const size_t n     = count > 0 ? count : 1;
+    JudgeBatch  *batch = &judge->batch;
     forget_batch(judge);
-    judge->requests   = calloc(n, sizeof *judge->requests);
-    judge->bodies     = calloc(n, sizeof *judge->bodies);
-    judge->replies    = calloc(n, sizeof *judge->replies);
-    judge->items      = calloc(n, sizeof *judge->items);
-    judge->hashes     = calloc(n, sizeof *judge->hashes);
-    judge->request_of = calloc(n, sizeof *judge->request_of);
-    judge->item_of    = calloc(n, sizeof *judge->item_of);
-    if (judge->requests == NULL || judge->bodies == NULL || judge->replies == NULL || judge->items == NULL ||
-        judge->hashes == NULL || judge->request_of == NULL || judge->item_of == NULL) {
+    batch->requests   = calloc(n, sizeof *batch->requests);
+    batch->bodies     = calloc(n, sizeof *batch->bodies);
+    batch->replies    = calloc(n, sizeof *batch->replies);
+    batch->items      = calloc(n, sizeof *batch->items);
+    batch->hashes     = calloc(n, sizeof *batch->hashes);
+    batch->request_of = calloc(n, sizeof *batch->request_of);
+    batch->item_of    = calloc(n, sizeof *batch->item_of);
+    if (batch->requests == NULL || batch->bodies == NULL || batch->replies == NULL || batch->items == NULL ||
+        batch->hashes == NULL || batch->request_of == NULL || batch->item_of == NULL) {
         return out_of_memory(error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        judge->request_of[i] = -1;
+        batch->request_of[i] = -1;
     }
-    judge->count = count;
-    return http_begin(judge->client, judge->requests, count, take_answer, judge, error);
+    batch->count = count;
+    return http_begin(judge->client, batch->requests, count, take_answer, judge, error);
 }
 
 Status judge_ask(Judge *judge, uint32_t index, const JudgeItem *item, Error *error)
@@ -201,15 +198,15 @@ Status judge_ask(Judge *judge, uint32_t index, const JudgeItem *item, Error *err
     const uint64_t hash   = hash_of(item);
     Status         status = STATUS_OK;
     pthread_mutex_lock(&judge->lock);
-    judge->items[index]  = *item;
-    judge->hashes[index] = hash;
-    const int64_t known  = known_request(judge, index);
+    judge->batch.items[index]  = *item;
+    judge->batch.hashes[index] = hash;
+    const int64_t known        = known_request(judge, index);
     if (known < 0) {
         status = add_request(judge, index, error);
     } else {
-        judge->request_of[index] = known;
-        if (index < judge->item_of[known]) { /* who asks first by the clock shows nowhere */
-            judge->item_of[known] = index;
+        judge->batch.request_of[index] = known;
+        if (index < judge->batch.item_of[known]) { /* who asks first by the clock shows nowhere */
+            judge->batch.item_of[known] = index;
         }
     }
     pthread_mutex_unlock(&judge->lock);
@@ -220,15 +217,15 @@ Status judge_ask(Judge *judge, uint32_t index, const JudgeItem *item, Error *err
 
 static void fill_score(const Judge *judge, uint32_t index, JudgeScore *score)
 {
-    const int64_t r = judge->request_of[index];
+    const int64_t r = judge->batch.request_of[index];
     *score          = (JudgeScore){0};
     if (r < 0) {
         return;
     }
-    const HttpRequest *request = &judge->requests[r];
-    const JudgeReply  *reply   = &judge->replies[r];
+    const HttpRequest *request = &judge->batch.requests[r];
+    const JudgeReply  *reply   = &judge->batch.replies[r];
     score->asked               = true;
-    score->shared              = judge->item_of[r] != index;
+    score->shared              = judge->batch.item_of[r] != index;
     score->fallback            = !request->ok;
     score->grade               = request->ok ? reply->grade : judge->options.fallback;
     score->tries               = request->tries;
@@ -244,7 +241,7 @@ static void fill_score(const Judge *judge, uint32_t index, JudgeScore *score)
 static void sum_up(const Judge *judge, const JudgeScore *scores, JudgeStats *stats)
 {
     *stats = (JudgeStats){0};
-    for (uint32_t i = 0; i < judge->count; i++) {
+    for (uint32_t i = 0; i < judge->batch.count; i++) {
         if (!scores[i].asked) {
             continue;
         }
@@ -254,24 +251,19 @@ static void sum_up(const Judge *judge, const JudgeScore *scores, JudgeStats *sta
         stats->items++;
         stats->grade += scores[i].grade;
     }
-    for (uint32_t r = 0; r < judge->requests_count; r++) {
-        const HttpRequest *request = &judge->requests[r];
-        stats->requests += request->tries;
-        stats->retries += request->tries > 0 ? request->tries - 1 : 0;
-        stats->seconds += request->seconds;
-        stats->seconds_most = fmax(stats->seconds_most, request->seconds);
-        stats->prompt_tokens += judge->replies[r].prompt_tokens;
-        stats->answer_tokens += judge->replies[r].answer_tokens;
+    for (uint32_t r = 0; r < judge->batch.requests_count; r++) {
+        stats->prompt_tokens += judge->batch.replies[r].prompt_tokens;
+        stats->answer_tokens += judge->batch.replies[r].answer_tokens;
     }
-    stats->grade   = stats->items > 0 ? stats->grade / stats->items : 0;
-    stats->seconds = judge->requests_count > 0 ? stats->seconds / judge->requests_count : 0;
+    stats->http  = http_cost(judge->batch.requests, judge->batch.requests_count);
+    stats->grade = stats->items > 0 ? stats->grade / stats->items : 0;
 }
 
 Status judge_wait(Judge *judge, bool (*stop)(void *user), void *user, JudgeScore *scores, JudgeStats *stats,
                   Error *error)
 {
     const Status status = http_wait(judge->client, stop, user, error);
-    for (uint32_t i = 0; i < judge->count && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < judge->batch.count && status == STATUS_OK; i++) {
         fill_score(judge, i, &scores[i]);
     }
     if (status == STATUS_OK) {

@@ -46,9 +46,9 @@ typedef struct JudgeScore {
 
 /* Of a batch. */
 typedef struct JudgeStats {
-    uint32_t items, fallbacks;             /* asked about, shared ones included; of them without a grade */
-    uint32_t requests, retries;            /* sent, retries included; retries alone                    */
-    double   grade, seconds, seconds_most; /* means over the items and their requests; the longest     */
+    uint32_t items, fallbacks; /* asked about, shared ones included; of them without a grade */
+    HttpCost http;
+    double   grade;                        /* mean over the items                                      */
     double   prompt_tokens, answer_tokens; /* as the server counts, in all                             */
     char     error[HTTP_ERROR_BYTES];      /* of the first item that got the fallback; "": none        */
 } JudgeStats;

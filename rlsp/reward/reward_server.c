@@ -9,18 +9,20 @@
 #include "engine/io/json.h"
 #include "rlsp/run/json_line.h"
 
+typedef struct RewardBatch {
+    uint32_t          count, requests_count, per_request;
+    HttpRequest      *requests; /* [requests_count]                     */
+    char            **bodies;   /* [requests_count]                     */
+    double           *rewards;  /* [count]                              */
+    RewardServerItem *items;    /* [count]                              */
+    uint32_t         *missing;  /* [requests_count] items not yet given */
+} RewardBatch;
+
 struct RewardServer {
     HttpClient         *client;
     RewardServerOptions options;
-
-    /* the batch */
-    uint32_t          count, requests_count, per_request;
-    HttpRequest      *requests; /* [requests_count]                            */
-    char            **bodies;   /* [requests_count]                            */
-    double           *rewards;  /* [count]                                     */
-    RewardServerItem *items;    /* [count]                                     */
-    uint32_t         *missing;  /* [requests_count] items not yet given        */
-    pthread_mutex_t   lock;     /* of items and missing                        */
+    pthread_mutex_t     lock; /* of the batch's items and missing */
+    RewardBatch         batch;
 };
 
 static Status out_of_memory(Error *error)
@@ -47,20 +49,16 @@ RewardServer *reward_server_open(const RewardServerOptions *options, Error *erro
 
 static void forget_batch(RewardServer *server)
 {
-    for (uint32_t i = 0; server->bodies != NULL && i < server->requests_count; i++) {
-        free(server->bodies[i]);
+    RewardBatch *batch = &server->batch;
+    for (uint32_t i = 0; batch->bodies != NULL && i < batch->requests_count; i++) {
+        free(batch->bodies[i]);
     }
-    free(server->requests);
-    free(server->bodies);
-    free(server->rewards);
-    free(server->items);
-    free(server->missing);
-    server->requests = NULL;
-    server->bodies   = NULL;
-    server->rewards  = NULL;
-    server->items    = NULL;
-    server->missing  = NULL;
-    server->count = server->requests_count = 0;
+    free(batch->requests);
+    free(batch->bodies);
+    free(batch->rewards);
+    free(batch->items);
+    free(batch->missing);
+    *batch = (RewardBatch){0};
 }
 
 void reward_server_close(RewardServer *server)
@@ -177,8 +175,9 @@ static char *make_body(const RewardServerItem *items, uint32_t count, size_t *by
 
 static uint32_t items_in(const RewardServer *server, uint32_t request)
 {
-    const uint32_t first = request * server->per_request;
-    return server->count - first < server->per_request ? server->count - first : server->per_request;
+    const uint32_t first = request * server->batch.per_request;
+    return server->batch.count - first < server->batch.per_request ? server->batch.count - first
+                                                                   : server->batch.per_request;
 }
 
 /* On the client's thread. */
@@ -186,58 +185,60 @@ static bool take_answer(void *user, uint32_t index, char *body, size_t bytes, ch
 {
     RewardServer *server = user;
     return reward_reply_read(body, bytes, items_in(server, index),
-                             server->rewards + (size_t)index * server->per_request, why, why_size);
+                             server->batch.rewards + (size_t)index * server->batch.per_request, why, why_size);
 }
 
 Status reward_server_begin(RewardServer *server, uint32_t count, Error *error)
 {
+    const uint32_t per   = server->options.batch_size > 0 ? server->options.batch_size : count > 0 ? count : 1;
+    const uint32_t n     = count / per + (count % per > 0);
+    RewardBatch   *batch = &server->batch;
     forget_batch(server);
-    const uint32_t per  = server->options.batch_size > 0 ? server->options.batch_size : count > 0 ? count : 1;
-    const uint32_t n    = count / per + (count % per > 0);
-    server->per_request = per;
-    server->requests    = calloc(n > 0 ? n : 1, sizeof *server->requests);
-    server->bodies      = calloc(n > 0 ? n : 1, sizeof *server->bodies);
-    server->missing     = calloc(n > 0 ? n : 1, sizeof *server->missing);
-    server->rewards     = calloc(count > 0 ? count : 1, sizeof *server->rewards);
-    server->items       = calloc(count > 0 ? count : 1, sizeof *server->items);
-    if (server->requests == NULL || server->bodies == NULL || server->missing == NULL || server->rewards == NULL ||
-        server->items == NULL) {
+    batch->per_request = per;
+    batch->requests    = calloc(n > 0 ? n : 1, sizeof *batch->requests);
+    batch->bodies      = calloc(n > 0 ? n : 1, sizeof *batch->bodies);
+    batch->missing     = calloc(n > 0 ? n : 1, sizeof *batch->missing);
+    batch->rewards     = calloc(count > 0 ? count : 1, sizeof *batch->rewards);
+    batch->items       = calloc(count > 0 ? count : 1, sizeof *batch->items);
+    if (batch->requests == NULL || batch->bodies == NULL || batch->missing == NULL || batch->rewards == NULL ||
+        batch->items == NULL) {
         return out_of_memory(error);
     }
-    server->count          = count;
-    server->requests_count = n;
+    batch->count          = count;
+    batch->requests_count = n;
     for (uint32_t r = 0; r < n; r++) {
-        server->missing[r] = items_in(server, r);
+        batch->missing[r] = items_in(server, r);
     }
-    return http_begin(server->client, server->requests, n, take_answer, server, error);
+    return http_begin(server->client, batch->requests, n, take_answer, server, error);
 }
 
 Status reward_server_ask(RewardServer *server, uint32_t index, const RewardServerItem *item, Error *error)
 {
-    const uint32_t r = index / server->per_request;
+    const uint32_t r = index / server->batch.per_request;
     pthread_mutex_lock(&server->lock);
-    server->items[index] = *item;
-    const bool whole     = --server->missing[r] == 0;
+    server->batch.items[index] = *item;
+    const bool whole           = --server->batch.missing[r] == 0;
     pthread_mutex_unlock(&server->lock);
     if (!whole) {
         return STATUS_OK;
     }
-    size_t bytes      = 0;
-    server->bodies[r] = make_body(server->items + (size_t)r * server->per_request, items_in(server, r), &bytes);
-    if (server->bodies[r] == NULL) {
+    size_t bytes = 0;
+    server->batch.bodies[r] =
+        make_body(server->batch.items + (size_t)r * server->batch.per_request, items_in(server, r), &bytes);
+    if (server->batch.bodies[r] == NULL) {
         return out_of_memory(error);
     }
-    server->requests[r] = (HttpRequest){.body = server->bodies[r], .bytes = bytes};
+    server->batch.requests[r] = (HttpRequest){.body = server->batch.bodies[r], .bytes = bytes};
     http_send(server->client, r);
     return STATUS_OK;
 }
 
 static void fill(const RewardServer *server, RewardServerScore *scores, RewardServerStats *stats)
 {
-    *stats = (RewardServerStats){.items = server->count};
-    for (uint32_t i = 0; i < server->count; i++) {
-        const HttpRequest *request = &server->requests[i / server->per_request];
-        scores[i] = (RewardServerScore){.reward   = request->ok ? server->rewards[i] : server->options.fallback,
+    *stats = (RewardServerStats){.items = server->batch.count};
+    for (uint32_t i = 0; i < server->batch.count; i++) {
+        const HttpRequest *request = &server->batch.requests[i / server->batch.per_request];
+        scores[i] = (RewardServerScore){.reward   = request->ok ? server->batch.rewards[i] : server->options.fallback,
                                         .fallback = !request->ok,
                                         .tries    = request->tries,
                                         .seconds  = request->seconds};
@@ -247,14 +248,8 @@ static void fill(const RewardServer *server, RewardServerScore *scores, RewardSe
         }
         stats->reward += scores[i].reward;
     }
-    stats->reward /= server->count > 0 ? server->count : 1;
-    for (uint32_t r = 0; r < server->requests_count; r++) {
-        const HttpRequest *request = &server->requests[r];
-        stats->requests += request->tries;
-        stats->retries += request->tries > 0 ? request->tries - 1 : 0;
-        stats->seconds += request->seconds / server->requests_count;
-        stats->seconds_most = fmax(stats->seconds_most, request->seconds);
-    }
+    stats->reward /= server->batch.count > 0 ? server->batch.count : 1;
+    stats->http = http_cost(server->batch.requests, server->batch.requests_count);
 }
 
 Status reward_server_wait(RewardServer *server, bool (*stop)(void *user), void *user, RewardServerScore *scores,

@@ -42,9 +42,10 @@ typedef struct RewardServerScore {
 
 /* Of a batch. */
 typedef struct RewardServerStats {
-    uint32_t items, fallbacks, requests, retries;
-    double   reward, seconds, seconds_most; /* means over items and requests; the longest */
-    char     error[HTTP_ERROR_BYTES];       /* of the first fallback; "": none            */
+    uint32_t items, fallbacks;
+    HttpCost http;
+    double   reward;                  /* mean over the items */
+    char     error[HTTP_ERROR_BYTES]; /* of the first fallback; "": none            */
 } RewardServerStats;
 
 typedef struct RewardServer RewardServer;

@@ -1,65 +1,32 @@
 #include "rlsp/train/rollout.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/parallel.h"
-#include "rlsp/task/trace_fields.h"
 #include "rlsp/train/rollout_said.h"
 #include "rlsp/train/session_control.h"
-
-RewardConfig reward_from_config(const RunReward *config)
-{
-    RewardConfig reward = reward_config_default();
-    reward.correct = config->correct;
-    reward.wrong = config->wrong;
-    reward.no_answer = config->no_answer;
-    switch (config->explore.kind) {
-    case EXPLORE_KIND_NONE: reward.explore.kind = EXPLORE_NONE; break;
-    case EXPLORE_KIND_LENGTH: reward.explore.kind = EXPLORE_LENGTH; break;
-    case EXPLORE_KIND_EFFORT: reward.explore.kind = EXPLORE_EFFORT; break;
-    case EXPLORE_KIND_FRACTION: reward.explore.kind = EXPLORE_FRACTION; break;
-    case EXPLORE_KIND_JUDGE: reward.explore.kind = EXPLORE_JUDGE; break;
-    }
-    reward.explore.weight = config->explore.weight;
-    reward.explore.c = config->explore.c;
-    reward.explore.of_attempts = config->explore.of_attempts;
-    reward.explore.before_box = config->explore.before_box;
-    reward.explore.cap = config->explore.cap;
-    reward.explore.until_hit = config->explore.until_hit;
-    reward.explore.verified = config->explore.verified;
-    reward.explore.limit = config->explore.limit;
-    reward.explore.compat = config->explore.compat;
-    switch (config->remote.mode) {
-    case REMOTE_KIND_NONE: reward.remote.mode = REMOTE_NONE; break;
-    case REMOTE_KIND_OUTCOME: reward.remote.mode = REMOTE_OUTCOME; break;
-    case REMOTE_KIND_EXPLORE: reward.remote.mode = REMOTE_EXPLORE; break;
-    case REMOTE_KIND_TOTAL: reward.remote.mode = REMOTE_TOTAL; break;
-    }
-    reward.remote.weight = config->remote.weight;
-    reward.repetition_ngram = config->repetition_ngram;
-    reward.repetition_max_share = config->repetition_max_share;
-    reward.clip = config->clip;
-    return reward;
-}
 
 /* Tokens are counted and addressed in 32 bits. */
 static Status check_size(const Session *session, Error *error)
 {
-    const RunRl   *rl = &session->config.rl;
+    const RunRl   *rl        = &session->config.rl;
     const uint64_t sequences = (uint64_t)rl->prompts_per_step * rl->samples_per_prompt,
-                   longest = (uint64_t)session->task->prompt_tokens + rl->max_new_tokens;
+                   longest   = (uint64_t)session->task->prompt_tokens + rl->max_new_tokens;
     if (longest > INT32_MAX / sequences) {
         return error_set(error, STATUS_BAD_INPUT,
-                         "rl.prompts_per_step %u times rl.samples_per_prompt %u responses of up to %llu tokens with their prompts are more than the %d "
+                         "rl.prompts_per_step %u times rl.samples_per_prompt %u responses of up to %llu tokens with "
+                         "their prompts are more than the %d "
                          "that a step can have; lower one of them, or rl.max_new_tokens",
                          rl->prompts_per_step, rl->samples_per_prompt, (unsigned long long)longest, INT32_MAX);
     }
     return STATUS_OK;
 }
 
-static Status out_of_memory(Error *error) { return error_set(error, STATUS_OUT_OF_MEMORY, "rollouts: out of host memory"); }
+static Status out_of_memory(Error *error)
+{
+    return error_set(error, STATUS_OUT_OF_MEMORY, "rollouts: out of host memory");
+}
 
 Rollout *rollout_new(Session *session, Error *error)
 {
@@ -72,30 +39,33 @@ Rollout *rollout_new(Session *session, Error *error)
         out_of_memory(error);
         return NULL;
     }
-    rollout->session = session;
-    rollout->sequences = rl->prompts_per_step * rl->samples_per_prompt;
-    rollout->reward = reward_from_config(&session->config.reward);
+    rollout->session     = session;
+    rollout->sequences   = rl->prompts_per_step * rl->samples_per_prompt;
+    rollout->reward      = reward_from_config(&session->config.reward);
     const uint32_t     n = rollout->sequences, prompt = session->task->prompt_tokens;
-    const DecodeLimits limits = {.slots = rl->decode_slots > 0 ? rl->decode_slots : (n < 256 ? n : 256),
-                                 .max_length = prompt + rl->max_new_tokens,
-                                 .max_requests = n,
+    const DecodeLimits limits = {.slots             = rl->decode_slots > 0 ? rl->decode_slots : (n < 256 ? n : 256),
+                                 .max_length        = prompt + rl->max_new_tokens,
+                                 .max_requests      = n,
                                  .max_prompt_tokens = n * prompt,
-                                 .max_new = rl->max_new_tokens,
-                                 .steps_per_submit = rl->decode_steps_per_submit,
-                                 .lora_rank = model_lora_rank(session->policy),
-                                 .cache = session_kv_cache(session)};
-    rollout->items = calloc(n, sizeof *rollout->items);
-    rollout->starts = calloc((size_t)n + 1, sizeof *rollout->starts);
-    rollout->prompt_tokens = calloc(n, sizeof *rollout->prompt_tokens);
-    rollout->response_start = calloc((size_t)n + 1, sizeof *rollout->response_start);
-    rollout->id_capacity = (uint64_t)n * limits.max_length;
-    rollout->ids = malloc(rollout->id_capacity * sizeof *rollout->ids);
-    if (rollout->items == NULL || rollout->starts == NULL || rollout->prompt_tokens == NULL || rollout->response_start == NULL || rollout->ids == NULL) {
+                                 .max_new           = rl->max_new_tokens,
+                                 .steps_per_submit  = rl->decode_steps_per_submit,
+                                 .lora_rank         = model_lora_rank(session->policy),
+                                 .cache             = session_kv_cache(session)};
+    rollout->items            = calloc(n, sizeof *rollout->items);
+    rollout->starts           = calloc((size_t)n + 1, sizeof *rollout->starts);
+    rollout->prompt_tokens    = calloc(n, sizeof *rollout->prompt_tokens);
+    rollout->response_start   = calloc((size_t)n + 1, sizeof *rollout->response_start);
+    rollout->id_capacity      = (uint64_t)n * limits.max_length;
+    rollout->ids              = malloc(rollout->id_capacity * sizeof *rollout->ids);
+    if (rollout->items == NULL || rollout->starts == NULL || rollout->prompt_tokens == NULL ||
+        rollout->response_start == NULL || rollout->ids == NULL) {
         out_of_memory(error);
     } else if (limits.max_length > session->policy->config.max_positions) {
-        error_set(error, STATUS_BAD_INPUT, "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
+        error_set(error, STATUS_BAD_INPUT,
+                  "rl.max_new_tokens %u and a prompt of %u tokens are more than the model's context of %u",
                   rl->max_new_tokens, prompt, session->policy->config.max_positions);
-    } else if (reward_config_check(&rollout->reward, error) == STATUS_OK && (rollout->said = rollout_said_open(&session->config, n, error)) != NULL) {
+    } else if (reward_config_check(&rollout->reward, error) == STATUS_OK &&
+               (rollout->said = rollout_said_open(&session->config, n, error)) != NULL) {
         rollout->decoder = session_open_decoder(session, &limits, error);
     }
     if (rollout->decoder == NULL) {
@@ -103,13 +73,6 @@ Rollout *rollout_new(Session *session, Error *error)
         return NULL;
     }
     return rollout;
-}
-
-void rollout_item_free(RolloutItem *item)
-{
-    task_prompt_free(&item->prompt);
-    free(item->response);
-    *item = (RolloutItem){0};
 }
 
 void rollout_free(Rollout *rollout)
@@ -139,18 +102,19 @@ static uint64_t unpacked(const Rollout *rollout, uint32_t i)
 static Status make_prompts(Rollout *rollout, uint32_t step, int32_t *ids, uint32_t *prompt_starts, Error *error)
 {
     const Session *session = rollout->session;
-    const RunRl   *rl = &session->config.rl;
+    const RunRl   *rl      = &session->config.rl;
     for (uint32_t i = 0; i < rollout->sequences; i++) {
         RolloutItem *item = &rollout->items[i];
-        item->group = i / rl->samples_per_prompt;
-        task_instance_draw(session->task, session->config.seed, step, item->group, rl->prompts_per_step, &item->problem);
+        item->group       = i / rl->samples_per_prompt;
+        task_instance_draw(session->task, session->config.seed, step, item->group, rl->prompts_per_step,
+                           &item->problem);
         const Status status = task_instance_prompt(session->task, &item->problem, &item->prompt, error);
         if (status != STATUS_OK) {
             return status;
         }
         memcpy(ids + prompt_starts[i], item->prompt.ids, item->prompt.count * sizeof *ids);
         memcpy(rollout->ids + unpacked(rollout, i), item->prompt.ids, item->prompt.count * sizeof *ids);
-        prompt_starts[i + 1] = prompt_starts[i] + item->prompt.count;
+        prompt_starts[i + 1]      = prompt_starts[i] + item->prompt.count;
         rollout->prompt_tokens[i] = item->prompt.count;
     }
     return STATUS_OK;
@@ -160,56 +124,12 @@ static Status make_prompts(Rollout *rollout, uint32_t step, int32_t *ids, uint32
 static void pack(Rollout *rollout)
 {
     for (uint32_t i = 0; i < rollout->sequences; i++) {
-        const uint32_t at = rollout->starts[i], tokens = rollout->items[i].tokens, all = rollout->prompt_tokens[i] + tokens;
+        const uint32_t at = rollout->starts[i], tokens = rollout->items[i].tokens,
+                       all = rollout->prompt_tokens[i] + tokens;
         memmove(rollout->ids + at, rollout->ids + unpacked(rollout, i), all * sizeof *rollout->ids);
-        rollout->starts[i + 1] = at + all;
+        rollout->starts[i + 1]         = at + all;
         rollout->response_start[i + 1] = rollout->response_start[i] + tokens;
     }
-}
-
-uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, uint32_t count, size_t offset)
-{
-    uint32_t tokens = 0;
-    size_t   at = 0;
-    for (uint32_t i = 0; i < count && at < offset; i++) {
-        size_t bytes = 0;
-        if (!tokenizer_is_special(tokenizer, ids[i])) {
-            tokenizer_token_bytes(tokenizer, ids[i], &bytes);
-            tokens++;
-        }
-        at += bytes;
-    }
-    return tokens;
-}
-
-/* The tokens before the box that is judged. */
-static uint32_t reasoning_tokens(const Session *session, const RolloutItem *item, const int32_t *ids)
-{
-    TaskVerdict verdict;
-    task_verify(session->task->kind, &item->problem, item->response, item->bytes, &verdict);
-    return rollout_tokens_before(session->tokenizer, ids, item->tokens, verdict.box_offset);
-}
-
-/* What PPO gets, once the reward is whole. */
-static void set_score(const RunRl *rl, RolloutItem *item)
-{
-    const bool penalty = item->truncated && rl->truncated == TRUNCATED_PENALTY;
-    item->score = (float)(penalty ? rl->truncated_penalty : item->reward.total);
-}
-
-void rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item)
-{
-    const RunRl      *rl = &session->config.rl;
-    size_t            end_bytes = 0;
-    const char       *end = item->truncated || item->tokens == 0 ? NULL : tokenizer_token_bytes(session->tokenizer, ids[item->tokens - 1], &end_bytes);
-    const RewardInput input = {.response = item->response, .length = item->bytes, .end = end, .end_length = end_bytes, .response_tokens = item->tokens,
-                               .reasoning_tokens = reward->explore.before_box ? reasoning_tokens(session, item, ids) : item->tokens,
-                               .max_tokens = rl->max_new_tokens, .truncated = item->truncated};
-    reward_compute(reward, session->task->kind, &item->problem, &input, &item->reward);
-    item->grade = NULL;
-    item->number = NULL;
-    item->masked = item->truncated && rl->truncated == TRUNCATED_MASK;
-    set_score(rl, item);
 }
 
 /* Judging, on threads, while other responses are still being decoded. */
@@ -221,14 +141,15 @@ typedef struct Judging {
 
 static void judge_one(void *user, size_t index)
 {
-    const Judging *judging = user;
-    Rollout       *rollout = judging->rollout;
-    const Session *session = rollout->session;
-    const uint32_t i = (uint32_t)index;
-    RolloutItem   *item = &rollout->items[i];
+    const Judging *judging  = user;
+    Rollout       *rollout  = judging->rollout;
+    const Session *session  = rollout->session;
+    const uint32_t i        = (uint32_t)index;
+    RolloutItem   *item     = &rollout->items[i];
     const int32_t *response = rollout->ids + unpacked(rollout, i) + rollout->prompt_tokens[i];
-    if (tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes, &judging->errors[i]) == STATUS_OK) {
-        rollout_judge(session, &rollout->reward, response, item);
+    if (tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes,
+                         &judging->errors[i]) == STATUS_OK) {
+        rollout_item_judge(session, &rollout->reward, response, item);
         rollout_said_ask(rollout->said, &rollout->reward, rollout->items, i);
     }
 }
@@ -239,7 +160,7 @@ static void take_response(void *user, uint32_t i, const int32_t *tokens, uint32_
     const Judging *judging = user;
     Rollout       *rollout = judging->rollout;
     memcpy(rollout->ids + unpacked(rollout, i) + rollout->prompt_tokens[i], tokens, count * sizeof *tokens);
-    rollout->items[i].tokens = count;
+    rollout->items[i].tokens    = count;
     rollout->items[i].truncated = !stopped;
     parallel_queue_add(judging->queue, i);
 }
@@ -257,7 +178,7 @@ static bool still_running(void *user, uint32_t running)
 /* Decodes the responses to `prompts`, and judges each when it is there. */
 static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Error *error)
 {
-    const uint32_t n = rollout->sequences;
+    const uint32_t n     = rollout->sequences;
     DecodeInput    input = *prompts;
     DecodeOutput   output;
     Judging        judging = {.rollout = rollout, .errors = calloc(n, sizeof *judging.errors)};
@@ -266,8 +187,8 @@ static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Err
     if (status == STATUS_OK) {
         input.finished = take_response;
         input.progress = still_running;
-        input.user = &judging;
-        status = decoder_run(rollout->decoder, rollout->session->policy, &input, &output, error);
+        input.user     = &judging;
+        status         = decoder_run(rollout->decoder, rollout->session->policy, &input, &output, error);
     }
     const double decoded = session_clock();
     parallel_queue_close(judging.queue);
@@ -289,13 +210,17 @@ static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Err
 Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
 {
     Session       *session = rollout->session;
-    const RunRl   *rl = &session->config.rl;
+    const RunRl   *rl      = &session->config.rl;
     const uint32_t n = rollout->sequences, prompt = session->task->prompt_tokens;
-    int32_t       *prompts = malloc((size_t)n * prompt * sizeof *prompts);
-    uint32_t      *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence), *max_new = malloc(n * sizeof *max_new);
-    Status         status = prompts != NULL && prompt_starts != NULL && sequence != NULL && max_new != NULL ? STATUS_OK : out_of_memory(error);
-    const double   start = session_clock();
-    session_doing(session, true, "step %llu: sampling %u responses of up to %u tokens", (unsigned long long)session->step + 1, n, rl->max_new_tokens);
+    int32_t       *prompts  = malloc((size_t)n * prompt * sizeof *prompts);
+    uint32_t *prompt_starts = calloc((size_t)n + 1, sizeof *prompt_starts), *sequence = malloc(n * sizeof *sequence),
+             *max_new   = malloc(n * sizeof *max_new);
+    Status       status = prompts != NULL && prompt_starts != NULL && sequence != NULL && max_new != NULL
+                              ? STATUS_OK
+                              : out_of_memory(error);
+    const double start  = session_clock();
+    session_doing(session, true, "step %llu: sampling %u responses of up to %u tokens",
+                  (unsigned long long)session->step + 1, n, rl->max_new_tokens);
     rollout->judge_seconds = 0.0;
     for (uint32_t i = 0; i < n; i++) { /* of the step before */
         free(rollout->items[i].response);
@@ -307,13 +232,21 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
     if (status == STATUS_OK) {
         for (uint32_t i = 0; i < n; i++) {
             sequence[i] = step * n + i;
-            max_new[i] = rl->max_new_tokens;
+            max_new[i]  = rl->max_new_tokens;
         }
-        const DecodeInput input = {.prompts = prompts, .prompt_starts = prompt_starts, .sequence = sequence, .max_new = max_new, .requests = n,
-                                   .stop_ids = session->stops.ids, .stop_count = session->stops.count,
-                                   .sample = {.temperature = (float)rl->temperature, .top_k = rl->top_k, .top_p = (float)rl->top_p,
-                                              .min_p = (float)rl->min_p, .seed = session->config.seed}};
-        status = decode_and_judge(rollout, &input, error);
+        const DecodeInput input = {.prompts       = prompts,
+                                   .prompt_starts = prompt_starts,
+                                   .sequence      = sequence,
+                                   .max_new       = max_new,
+                                   .requests      = n,
+                                   .stop_ids      = session->stops.ids,
+                                   .stop_count    = session->stops.count,
+                                   .sample        = {.temperature = (float)rl->temperature,
+                                                     .top_k       = rl->top_k,
+                                                     .top_p       = (float)rl->top_p,
+                                                     .min_p       = (float)rl->min_p,
+                                                     .seed        = session->config.seed}};
+        status                  = decode_and_judge(rollout, &input, error);
     }
     rollout->generate_seconds = session_clock() - start - rollout->judge_seconds;
     free(prompts);
@@ -325,46 +258,25 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
 
 Status rollout_finish(Rollout *rollout, Error *error)
 {
-    const double start = session_clock();
+    const double start  = session_clock();
     Status       status = rollout_said_finish(rollout->said, rollout->session, &rollout->reward, rollout->items, error);
     for (uint32_t i = 0; i < rollout->sequences && status == STATUS_OK; i++) {
-        set_score(&rollout->session->config.rl, &rollout->items[i]);
+        rollout_item_score(&rollout->session->config.rl, &rollout->items[i]);
     }
     rollout->judge_seconds += session_clock() - start;
     return status;
 }
 
-bool rollout_unanswered(const Rollout *rollout) { return rollout->said->unanswered; }
-
-Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item, Error *error)
+bool rollout_unanswered(const Rollout *rollout)
 {
-    const RewardParts *r = &item->reward;
-    EventField         behaviours[TRACE_FIELDS];
-    EventField         judge[ROLLOUT_SAID_TRACE_FIELDS], remote[ROLLOUT_SAID_TRACE_FIELDS];
-    trace_fields(&r->trace, behaviours);
-    const EventObject said[] = {{"judge", judge, rollout_said_judge_fields(item->grade, judge)},
-                                {"remote", remote, rollout_said_server_fields(item->number, remote)}};
-    /* a response that a user asked for is shown to no judge: what it would have said is not known */
-    const bool        unknown = item->grade == NULL && session->config.reward.explore.kind == EXPLORE_KIND_JUDGE && !r->repetition_gated && !r->voided;
-    const double      explore = unknown ? NAN : r->explore, weighted = unknown ? NAN : r->explore_weighted;
-    const EventField  rewards[] = {{"correct", r->correct, NULL}, {"format", r->format, NULL}, {"explore", explore, NULL},
-                                   {"explore_weighted", weighted, NULL}, {"repetition", r->repetition, NULL},
-                                   {"length_weighted", r->length_weighted, NULL}, {"remote_weighted", r->remote_weighted, NULL}};
-    const int         parts = item->number != NULL ? 7 : item->grade != NULL && r->length != 0.0 ? 6 : 5; /* what others add, only where they do */
-    EventTrace        trace = {.stage = stage, .step = (int64_t)session->step, .index = index, .prompt = item->prompt.text, .response = item->response,
-                               .tokens = item->tokens, .truncated = item->truncated, .reward = r->total,
-                               .rewards = rewards, .reward_count = parts, .behaviours = behaviours, .behaviour_count = TRACE_FIELDS,
-                               .objects = said, .object_count = 2};
-    char              line[TRACE_LINE_BYTES];
-    trace_verdict(&trace, &item->problem, &r->verdict, item->response, line);
-    return events_trace(session->events, &trace, error);
+    return rollout->said->unanswered;
 }
 
 Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error)
 {
     Status status = STATUS_OK;
     for (uint32_t i = 0; i < count && i < rollout->sequences && status == STATUS_OK; i++) {
-        status = rollout_write_trace(rollout->session, "rl", i, &rollout->items[i], error);
+        status = rollout_item_write(rollout->session, "rl", i, &rollout->items[i], error);
     }
     return status;
 }

@@ -13,24 +13,7 @@
 #ifndef RLSP_TRAIN_ROLLOUT_H
 #define RLSP_TRAIN_ROLLOUT_H
 
-#include "rlsp/reward/reward.h"
-#include "rlsp/train/session.h"
-
-/* One response. */
-typedef struct RolloutItem {
-    Problem                         problem;
-    TaskPrompt                      prompt;   /* owned                                */
-    uint32_t                        group;    /* its prompt's number                  */
-    char                           *response; /* text, without special tokens; owned  */
-    size_t                          bytes;
-    uint32_t                        tokens;    /* with the end token, if there is one  */
-    bool                            truncated; /* no end token within the limit        */
-    bool                            masked;    /* left out of the losses               */
-    RewardParts                     reward;
-    const struct JudgeScore        *grade;  /* what the judge said; NULL: not asked           */
-    const struct RewardServerScore *number; /* what the reward server said; NULL: not asked   */
-    float                           score;  /* what PPO gets: the total, or the penalty for truncation */
-} RolloutItem;
+#include "rlsp/train/rollout_item.h"
 
 typedef struct Rollout {
     Session            *session;
@@ -59,18 +42,5 @@ bool   rollout_unanswered(const Rollout *rollout);
 
 /* Writes the first `count` responses of the step to traces.jsonl. */
 Status rollout_write_traces(const Rollout *rollout, uint32_t count, Error *error);
-
-/* One response outside a rollout. Judges item->response to item->problem; ids: its tokens, [item->tokens]. */
-void   rollout_judge(const Session *session, const RewardConfig *reward, const int32_t *ids, RolloutItem *item);
-Status rollout_write_trace(const Session *session, const char *stage, uint32_t index, const RolloutItem *item,
-                           Error *error);
-
-void rollout_item_free(RolloutItem *item); /* what it owns */
-
-/* How many of the response's tokens, special ones not counted, begin before byte `offset` of its text. */
-uint32_t rollout_tokens_before(const Tokenizer *tokenizer, const int32_t *ids, uint32_t count, size_t offset);
-
-/* The reward settings of a run config, as rlsp/reward wants them. */
-RewardConfig reward_from_config(const RunReward *config);
 
 #endif

@@ -12,7 +12,7 @@
 #define RLSP_TRAIN_ROLLOUT_FIELDS_H
 
 #include "rlsp/run/events.h"
-#include "rlsp/train/rollout.h"
+#include "rlsp/train/rollout_item.h"
 
 enum {
     ROLLOUT_LENGTH_BINS = 16, /* bin i: from i to i + 1 sixteenths of max_new_tokens */

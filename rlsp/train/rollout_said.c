@@ -256,10 +256,10 @@ int rollout_said_fields(const RolloutSaid *said, const RewardConfig *reward, con
                                    {"judge_fallback", share(s->fallbacks, s->items), NULL},
                                    {"judge_asked", share(s->items, said->sequences), NULL},
                                    {"judge_tokens", s->prompt_tokens + s->answer_tokens, NULL},
-                                   {"time_judge_requests", s->requests, NULL},
-                                   {"time_judge_retries", s->retries, NULL},
-                                   {"time_judge_latency", s->seconds, NULL},
-                                   {"time_judge_latency_max", s->seconds_most, NULL}};
+                                   {"time_judge_requests", s->http.tries, NULL},
+                                   {"time_judge_retries", s->http.retries, NULL},
+                                   {"time_judge_latency", s->http.seconds, NULL},
+                                   {"time_judge_latency_max", s->http.seconds_most, NULL}};
         memcpy(fields, all, sizeof all);
         count = sizeof all / sizeof *all;
         if (reward->explore.compat) {
@@ -271,10 +271,10 @@ int rollout_said_fields(const RolloutSaid *said, const RewardConfig *reward, con
         const EventField         all[] = {{"remote", s->reward, NULL},
                                           {"remote_weighted", remote, NULL},
                                           {"remote_fallback", share(s->fallbacks, s->items), NULL},
-                                          {"time_remote_requests", s->requests, NULL},
-                                          {"time_remote_retries", s->retries, NULL},
-                                          {"time_remote_latency", s->seconds, NULL},
-                                          {"time_remote_latency_max", s->seconds_most, NULL}};
+                                          {"time_remote_requests", s->http.tries, NULL},
+                                          {"time_remote_retries", s->http.retries, NULL},
+                                          {"time_remote_latency", s->http.seconds, NULL},
+                                          {"time_remote_latency_max", s->http.seconds_most, NULL}};
         memcpy(fields + count, all, sizeof all);
         count += sizeof all / sizeof *all;
     }

@@ -16,7 +16,7 @@
 
 #include "rlsp/reward/judge.h"
 #include "rlsp/reward/reward_server.h"
-#include "rlsp/train/rollout.h"
+#include "rlsp/train/rollout_item.h"
 
 typedef struct RolloutSaid {
     uint32_t           sequences;

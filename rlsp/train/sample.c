@@ -5,7 +5,7 @@
 
 #include "rlsp/math/box.h"
 #include "rlsp/task/trace_fields.h"
-#include "rlsp/train/rollout.h"
+#include "rlsp/train/rollout_item.h"
 #include "rlsp/train/session_control.h"
 
 enum { REPETITION_WORDS = 6 }; /* as in TraceStats */
@@ -112,8 +112,8 @@ Status session_sample(Session *session, const char *prompt, uint32_t index, Erro
         status = generate(session, item.prompt.ids, item.prompt.count, index, &item, &decoder, &output, error);
     }
     if (status == STATUS_OK && judged) {
-        rollout_judge(session, &reward, output.tokens, &item);
-        status = rollout_write_trace(session, "sample", index, &item, error);
+        rollout_item_judge(session, &reward, output.tokens, &item);
+        status = rollout_item_write(session, "sample", index, &item, error);
     } else if (status == STATUS_OK) {
         status = write_unjudged(session, index, &item, error);
     }

@@ -5,7 +5,7 @@
 #include "engine/io/file.h"
 #include "rlsp/train/kernels.h"
 #include "rlsp/train/precision.h"
-#include "rlsp/train/rollout.h"
+#include "rlsp/train/rollout_item.h"
 #include "rlsp/train/rollout_said.h"
 #include "rlsp/train/session_control.h"
 #include "rlsp/train/session_parts.h"

@@ -324,12 +324,12 @@ static void responses_are_graded(void **state)
         assert_string_equal(scores[0].rationale, "4 different lines");
         assert_true(scores[2].shared == (cache != 0) && !scores[0].shared);
         assert_int_equal(stats.items, 5);
-        assert_int_equal(stats.requests, cache ? 4 : 5);
-        assert_int_equal(stub_requests(server), stats.requests);
-        assert_true(stats.retries == 0 && stats.fallbacks == 0 && stats.error[0] == '\0');
+        assert_int_equal(stats.http.tries, cache ? 4 : 5);
+        assert_int_equal(stub_requests(server), stats.http.tries);
+        assert_true(stats.http.retries == 0 && stats.fallbacks == 0 && stats.error[0] == '\0');
         assert_true(fabs(stats.grade - (0.5 + 0 + 0.5 + 1 / 6.0 + 1) / 5) < 1e-6);
-        assert_true(stats.prompt_tokens > 20 && stats.answer_tokens > 20 && stats.seconds > 0 &&
-                    stats.seconds_most >= stats.seconds);
+        assert_true(stats.prompt_tokens > 20 && stats.answer_tokens > 20 && stats.http.seconds > 0 &&
+                    stats.http.seconds_most >= stats.http.seconds);
         char *last = stub_last(server);
         assert_memory_equal(last, "POST /v1/chat/completions HTTP/1.1\r\n", 36);
         assert_null(strstr(last, "Authorization"));
@@ -355,7 +355,7 @@ static void a_judge_that_fails_gives_the_fallback(void **state)
                         scores[j].rationale[0] == '\0');
         }
         assert_int_equal(stats.fallbacks, 5);
-        assert_int_equal(stats.retries, faults[i] == STUB_400 ? 0 : 4);
+        assert_int_equal(stats.http.retries, faults[i] == STUB_400 ? 0 : 4);
         assert_true(stats.error[0] != '\0');
         printf("    %-10s %s\n", stub_fault_names[faults[i]], stats.error);
         judge_close(judge);
@@ -371,7 +371,7 @@ static void one_bad_answer_in_three_is_mended(void **state)
     JudgeScore  scores[6];
     JudgeStats  stats;
     grade(judge, scores, &stats);
-    assert_true(stats.fallbacks == 0 && stats.retries > 0 && fabs(scores[4].grade - 1) < 1e-9);
+    assert_true(stats.fallbacks == 0 && stats.http.retries > 0 && fabs(scores[4].grade - 1) < 1e-9);
     judge_close(judge);
     stub_stop(server);
 }

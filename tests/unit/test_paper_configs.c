@@ -14,7 +14,7 @@
 #include "engine/io/file.h"
 #include "rlsp/reward/reward.h"
 #include "rlsp/task/instance.h"
-#include "rlsp/train/rollout.h"
+#include "rlsp/train/rollout_item.h"
 
 #define TOKENIZERS TEST_DATA "/parity/tokenizers"
 

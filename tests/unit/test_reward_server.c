@@ -98,7 +98,7 @@ static void rewards_come_in_order_whatever_the_batches(void **state)
             mean += wanted[i] / ITEMS;
         }
         const uint32_t requests = batch == 0 || batch >= ITEMS ? 1 : (ITEMS + batch - 1) / batch;
-        assert_int_equal(stats.requests, requests);
+        assert_int_equal(stats.http.tries, requests);
         assert_int_equal(stub_requests(stub), requests);
         assert_true(fabs(stats.reward - mean) < 1e-6 && stats.fallbacks == 0 && stats.items == ITEMS);
         reward_server_close(server);
@@ -147,7 +147,8 @@ static void failures_are_counted_by_response(void **state)
         for (int j = 0; j < ITEMS; j++) {
             assert_true(scores[j].fallback && scores[j].reward == -0.25 && scores[j].error[0] != '\0');
         }
-        assert_true(stats.fallbacks == ITEMS && stats.requests == 4 && stats.retries == 2 && stats.reward == -0.25);
+        assert_true(stats.fallbacks == ITEMS && stats.http.tries == 4 && stats.http.retries == 2 &&
+                    stats.reward == -0.25);
         printf("    %-10s %s\n", stub_fault_names[faults[i]], stats.error);
         reward_server_close(server);
         stub_stop(stub);

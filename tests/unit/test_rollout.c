@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "rlsp/task/trace_fields.h"
-#include "rlsp/train/rollout.h"
+#include "rlsp/train/rollout_item.h"
 
 static RewardConfig reward_of(const char *block)
 {
