@@ -173,16 +173,28 @@ static int train_child(const TrainChild *child, void *user)
     return error_exit_code(status);
 }
 
+/* Starts a trainer and waits until its run is open. False: it could not be, which was said; *code is the exit code. */
+static bool start_child(Trainer *trainer, TrainProcess *process, int *code, Error *error)
+{
+    if (train_process_start(process, train_child, trainer, error) != STATUS_OK) {
+        fprintf(stderr, "rlsp train: %s\n", error->text);
+        *code = error_exit_code(error->status);
+        return false;
+    }
+    if (!train_process_ready(process)) {
+        *code = train_process_finish(process, trainer->run, false);
+        return false;
+    }
+    return true;
+}
+
 /* Starts a trainer and leaves it alone once its run is open. */
 static int train_detached(Trainer *trainer, Error *error)
 {
     TrainProcess process;
-    if (train_process_start(&process, train_child, trainer, error) != STATUS_OK) {
-        fprintf(stderr, "rlsp train: %s\n", error->text);
-        return error_exit_code(error->status);
-    }
-    if (!train_process_ready(&process)) {
-        return train_process_finish(&process, trainer->run, false);
+    int          code;
+    if (!start_child(trainer, &process, &code, error)) {
+        return code;
     }
     if (trainer->json) {
         JsonLine line = {0};
@@ -203,12 +215,9 @@ static int train_detached(Trainer *trainer, Error *error)
 static int train_shown(Trainer *trainer, Error *error)
 {
     TrainProcess process;
-    if (train_process_start(&process, train_child, trainer, error) != STATUS_OK) {
-        fprintf(stderr, "rlsp train: %s\n", error->text);
-        return error_exit_code(error->status);
-    }
-    if (!train_process_ready(&process)) {
-        return train_process_finish(&process, trainer->run, false);
+    int          code;
+    if (!start_child(trainer, &process, &code, error)) {
+        return code;
     }
     DashboardEnd           end;
     const DashboardOptions options = {.runs      = &trainer->run,
@@ -227,7 +236,7 @@ static int train_shown(Trainer *trainer, Error *error)
         train_process_leave(&process);
         return 0;
     }
-    const int code = train_process_finish(&process, trainer->run, true);
+    code = train_process_finish(&process, trainer->run, true);
     if (code == 0) {
         say_what_is_there(trainer->run);
     }

@@ -1,36 +1,15 @@
 /* The tokenizer of a run. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/io/file.h"
+#include "rlsp/task/task_tokenizer.h"
 #include "rlsp/train/session_parts.h"
 
 Status session_build_tokenizer(const Session *session, const char *directory, Error *error)
 {
-    const size_t count            = task_piece_count(session->task->kind, &session->task->config);
-    char(*text)[TASK_PIECE_BYTES] = calloc(count, sizeof *text);
-    const char **pieces           = calloc(count, sizeof *pieces);
-    Status       status           = text != NULL && pieces != NULL ? STATUS_OK : session_out_of_memory(error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        session->task->kind->piece(&session->task->config, i, text[i]);
-        pieces[i] = text[i];
-    }
-    if (status == STATUS_OK) {
-        const TokenizerSpec spec = {.pieces      = pieces,
-                                    .count       = count,
-                                    .specials    = TASK_SPECIAL_COUNT,
-                                    .split_regex = task_split_regex,
-                                    .bos         = "<bos>",
-                                    .eos         = "<eos>",
-                                    .pad         = "<pad>",
-                                    .max_length  = session->config.model.init.max_positions};
-        status                   = file_make_directories(directory, error);
-        status                   = status == STATUS_OK ? tokenizer_build(directory, &spec, error) : status;
-    }
-    free(pieces);
-    free(text);
-    return status;
+    return task_tokenizer_build(session->task->kind, &session->task->config, session->config.model.init.max_positions,
+                                directory, error);
 }
 
 Status session_open_tokenizer(Session *session, Error *error)

@@ -9,11 +9,12 @@
 
 #include "engine/io/file.h"
 #include "rlsp/eval/statistics.h"
+#include "rlsp/task/task_tokenizer.h"
 #include "rlsp/train/evaluate.h"
 #include "tests/support/fixture.h"
 #include "tests/support/gpu_fixture.h"
 
-enum { PROBLEMS = 7, SAMPLES = 3, MAX_NEW = 24, PIECES_MAX = 300 };
+enum { PROBLEMS = 7, SAMPLES = 3, MAX_NEW = 24 };
 
 static ModelConfig tiny_config(uint32_t vocab_size)
 {
@@ -35,32 +36,12 @@ static ModelConfig tiny_config(uint32_t vocab_size)
                          .pad_token_id      = 0};
 }
 
-/* A tokenizer of the task's pieces in `directory`; their number, 0 if it failed. */
-static uint32_t build_tokenizer(const Task *task, const char *directory, Error *error)
-{
-    static char pieces[PIECES_MAX][TASK_PIECE_BYTES];
-    const char *list[PIECES_MAX];
-    size_t      count = 0;
-    while (count < PIECES_MAX && task->piece(&task->defaults, count, pieces[count])) {
-        list[count] = pieces[count];
-        count++;
-    }
-    const TokenizerSpec spec = {.pieces      = list,
-                                .count       = count,
-                                .specials    = TASK_SPECIAL_COUNT,
-                                .split_regex = task_split_regex,
-                                .bos         = "<bos>",
-                                .eos         = "<eos>",
-                                .pad         = "<pad>",
-                                .max_length  = 256};
-    return tokenizer_build(directory, &spec, error) == STATUS_OK ? (uint32_t)count : 0;
-}
-
 static Model *make_model(Gpu *gpu, const Task *task, const char *directory, Error *error)
 {
-    const uint32_t vocab  = build_tokenizer(task, directory, error);
-    ModelConfig    config = tiny_config(vocab);
-    Model         *model  = vocab > 0 ? model_new(gpu, &config, false, error) : NULL;
+    ModelConfig config = tiny_config((uint32_t)task_piece_count(task, &task->defaults));
+    Model      *model  = task_tokenizer_build(task, &task->defaults, 256, directory, error) == STATUS_OK
+                             ? model_new(gpu, &config, false, error)
+                             : NULL;
     if (model != NULL &&
         model_init(model, &(ModelInit){.embedding_std = 0.3, .linear_scale = 1}, 5, error) != STATUS_OK) {
         model_free(model);

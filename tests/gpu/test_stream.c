@@ -17,17 +17,7 @@ static Gpu *open_device(void)
 
 static void iota(GpuStream *stream, GpuSpan x, uint32_t count, float start)
 {
-    struct {
-        uint32_t count;
-        float    start;
-    } push = {count, start};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
-                                        .spec       = {64},
-                                        .spec_count = 1,
-                                        .bind       = {gpu_write(x)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(count, 64)});
+    fixture_iota(stream, x, count, start, gpu_groups(count, 64), 0);
 }
 
 static void lists_and_refuses_devices(void **state)

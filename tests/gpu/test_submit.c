@@ -19,22 +19,6 @@ static Gpu *open_device(double submit_seconds, bool as_gpu)
         .select = getenv("RLSP_TEST_DEVICE"), .validate = true, .submit_seconds = submit_seconds, .as_gpu = as_gpu});
 }
 
-static void iota(GpuStream *stream, GpuSpan x, uint32_t count, float start, GpuGroups groups, double flops)
-{
-    struct {
-        uint32_t count;
-        float    start;
-    } push = {count, start};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
-                                        .spec       = {64},
-                                        .spec_count = 1,
-                                        .bind       = {gpu_write(x)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = groups,
-                                        .flops      = flops});
-}
-
 static void check_iota(Gpu *gpu, GpuSpan x, float start)
 {
     static float host[N];
@@ -60,14 +44,14 @@ static void a_long_dispatch_comes_in_parts(void **state)
         GpuStream *stream = gpu_stream_new(gpu, &error);
         GpuSpan    x = gpu_arena_take(arena, N * 4), y = gpu_arena_take(arena, N * 4);
         gpu_stream_begin(stream);
-        iota(stream, x, N, 1, groups[i], 5e12);
-        iota(stream, x, N, 7, groups[i], 1);
+        fixture_iota(stream, x, N, 1, groups[i], 5e12);
+        fixture_iota(stream, x, N, 7, groups[i], 1);
         gpu_copy(stream, y, x);
         assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
         assert_in_range(gpu_stream_submissions(stream), i == 0 ? 50 : 40, 12000);
         check_iota(gpu, y, 7);
         gpu_stream_begin(stream);
-        iota(stream, y, N, 3, groups[i], 5e12);
+        fixture_iota(stream, y, N, 3, groups[i], 5e12);
         assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
         assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK); /* and again */
         check_iota(gpu, y, 3);
@@ -88,7 +72,7 @@ static void short_dispatches_share_submissions(void **state)
     GpuSpan    x      = gpu_arena_take(arena, N * 4);
     gpu_stream_begin(stream);
     for (int i = 0; i < 40; i++) {
-        iota(stream, x, N, (float)i, gpu_groups(N, 64), 1e6);
+        fixture_iota(stream, x, N, (float)i, gpu_groups(N, 64), 1e6);
     }
     assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
     assert_int_equal(gpu_stream_submissions(stream), 1);
@@ -109,7 +93,7 @@ static void a_lost_device_says_so(void **state)
     GpuSpan    x       = gpu_arena_take(arena, N * 4);
     float      host[4] = {-1, -1, -1, -1};
     gpu_stream_begin(stream);
-    iota(stream, x, N, 0, gpu_groups(N, 64), 0);
+    fixture_iota(stream, x, N, 0, gpu_groups(N, 64), 0);
     gpu_lose(gpu);
     assert_int_equal(gpu_stream_run(stream, &error), STATUS_DEVICE_LOST);
     assert_non_null(strstr(error.text, "the device was lost"));
@@ -134,7 +118,7 @@ static void an_unaligned_span_is_refused(void **state)
     GpuStream *stream = gpu_stream_new(gpu, &error);
     GpuSpan    x      = gpu_arena_take(arena, N * 4);
     gpu_stream_begin(stream);
-    iota(stream, gpu_span_slice(x, 128, 64), 16, 0, gpu_groups(16, 64), 0);
+    fixture_iota(stream, gpu_span_slice(x, 128, 64), 16, 0, gpu_groups(16, 64), 0);
     assert_int_equal(gpu_stream_run(stream, &error), STATUS_FAILED);
     assert_non_null(strstr(error.text, "starts at byte 128"));
     gpu_stream_free(stream);

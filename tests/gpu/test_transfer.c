@@ -183,18 +183,9 @@ static void a_buffer_of_several_allocations(void **state)
     GpuStream *stream = gpu_stream_new(gpu, &error);
     assert_non_null(stream);
     const uint32_t count = MIB / 4, first = (PIECE - MIB / 2) / 4;
-    const float    start   = 0.0f;
-    uint32_t       push[2] = {count, 0};
-    memcpy(&push[1], &start, sizeof start);
-    const GpuSpan across = gpu_span_slice(span, PIECE - MIB / 2, MIB);
+    const GpuSpan  across = gpu_span_slice(span, PIECE - MIB / 2, MIB);
     gpu_stream_begin(stream);
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
-                                        .spec       = {64},
-                                        .spec_count = 1,
-                                        .bind       = {gpu_write(across)},
-                                        .push       = push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups(count, 64)});
+    fixture_iota(stream, across, count, 0.0f, gpu_groups(count, 64), 0);
     assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
     assert_int_equal(gpu_download(gpu, span, words, span.size, &error), STATUS_OK);
     for (uint64_t i = 0; i < span.size / 4; i++) {

@@ -120,6 +120,22 @@ void fixture_run(void)
     }
 }
 
+void fixture_iota(GpuStream *stream, GpuSpan x, uint32_t count, float start, GpuGroups groups, double flops)
+{
+    const struct {
+        uint32_t count;
+        float    start;
+    } push = {count, start};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
+                                        .spec       = {64},
+                                        .spec_count = 1,
+                                        .bind       = {gpu_write(x)},
+                                        .push       = &push,
+                                        .push_size  = sizeof push,
+                                        .groups     = groups,
+                                        .flops      = flops});
+}
+
 void *fixture_alloc(size_t bytes)
 {
     assert_true(fixture.block_count < MAX_BLOCKS);

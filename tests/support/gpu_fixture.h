@@ -56,6 +56,10 @@ Gpu       *fixture_gpu(void);
 GpuStream *fixture_stream(void); /* begun, empty                                        */
 void       fixture_run(void);    /* gpu_stream_run; the test fails with its error text  */
 
+/* x[i] = start + i by the smallest kernel there is, in `groups` workgroups of 64, said to do `flops` (0: none). For
+ * tests of engine/vk, on any device and stream. */
+void fixture_iota(GpuStream *stream, GpuSpan x, uint32_t count, float start, GpuGroups groups, double flops);
+
 /* Host memory, zeroed, freed when the test ends. */
 void *fixture_alloc(size_t bytes);
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "engine/text/tokenizer.h"
+#include "rlsp/task/task_tokenizer.h"
 #include "tests/support/demo_fixture.h"
 #include "tests/support/fixture.h"
 
@@ -155,24 +156,12 @@ static void the_tables_become_tokenizers(void **state)
     static Demo   demo;
     static size_t starts[DEMO_RESPONSE_BYTES], ids[DEMO_RESPONSE_BYTES];
     for (int t = 0; t < 3; t++) {
-        const Task *task   = tasks[t % 2];
-        TaskConfig  config = demo_fixture_config(task, t == 2 ? 4 : 0);
-        const char *table[1200];
+        const Task *task      = tasks[t % 2];
+        TaskConfig  config    = demo_fixture_config(task, t == 2 ? 4 : 0);
         const char *directory = fixture_directory();
         Error       error     = {0};
         pieces_of(&pieces, task, &config);
-        for (size_t i = 0; i < pieces.count; i++) {
-            table[i] = pieces.text[i];
-        }
-        TokenizerSpec spec = {.pieces      = table,
-                              .count       = pieces.count,
-                              .specials    = TASK_SPECIAL_COUNT,
-                              .split_regex = task_split_regex,
-                              .bos         = "<bos>",
-                              .eos         = "<eos>",
-                              .pad         = "<pad>",
-                              .max_length  = 256};
-        if (tokenizer_build(directory, &spec, &error) != STATUS_OK) {
+        if (task_tokenizer_build(task, &config, 256, directory, &error) != STATUS_OK) {
             fail_msg("%s", error.text);
         }
         Tokenizer *tokenizer = tokenizer_open(directory, &error);

@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "../support/fixture.h"
 #include "engine/io/file.h"
 #include "rlsp/reward/reward.h"
 #include "rlsp/task/instance.h"
 #include "rlsp/train/rollout_item.h"
+#include "tests/support/fixture.h"
 
 #define TOKENIZERS TEST_DATA "/parity/tokenizers"
 

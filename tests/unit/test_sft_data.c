@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "engine/io/file.h"
+#include "rlsp/task/task_tokenizer.h"
 #include "rlsp/train/sft_data.h"
 #include "tests/support/fixture.h"
 
@@ -266,28 +267,11 @@ static void epochs_are_permutations(void **state)
 /* A tokenizer of the task's own pieces, as a run makes it. */
 static Tokenizer *task_tokenizer(void)
 {
-    const size_t count            = task_piece_count(&task_countdown, &countdown);
-    char(*text)[TASK_PIECE_BYTES] = calloc(count, sizeof *text);
-    const char **pieces           = calloc(count, sizeof *pieces);
-    const char  *directory        = fixture_directory();
-    Error        error            = {0};
-    for (size_t i = 0; i < count; i++) {
-        task_countdown.piece(&countdown, i, text[i]);
-        pieces[i] = text[i];
-    }
-    const TokenizerSpec spec = {.pieces      = pieces,
-                                .count       = count,
-                                .specials    = TASK_SPECIAL_COUNT,
-                                .split_regex = task_split_regex,
-                                .bos         = "<bos>",
-                                .eos         = "<eos>",
-                                .pad         = "<pad>",
-                                .max_length  = 256};
-    assert_int_equal(tokenizer_build(directory, &spec, &error), STATUS_OK);
+    const char *directory = fixture_directory();
+    Error       error     = {0};
+    assert_int_equal(task_tokenizer_build(&task_countdown, &countdown, 256, directory, &error), STATUS_OK);
     Tokenizer *built = tokenizer_open(directory, &error);
     assert_non_null(built);
-    free(text);
-    free(pieces);
     return built;
 }
 

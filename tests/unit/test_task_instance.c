@@ -8,31 +8,15 @@
 
 #include <cmocka.h>
 
-#include "../support/fixture.h"
 #include "rlsp/task/instance.h"
+#include "rlsp/task/task_tokenizer.h"
+#include "tests/support/fixture.h"
 
 static Tokenizer *own_tokenizer(const Task *kind, const TaskConfig *config)
 {
-    Error        error                = {0};
-    const size_t count                = task_piece_count(kind, config);
-    char(*text)[TASK_PIECE_BYTES]     = calloc(count, sizeof *text);
-    const char        **pieces        = calloc(count, sizeof *pieces);
-    const char         *directory     = fixture_directory();
-    const TokenizerSpec specification = {.pieces      = pieces,
-                                         .count       = count,
-                                         .specials    = TASK_SPECIAL_COUNT,
-                                         .split_regex = task_split_regex,
-                                         .bos         = "<bos>",
-                                         .eos         = "<eos>",
-                                         .pad         = "<pad>",
-                                         .max_length  = 256};
-    for (size_t i = 0; i < count; i++) {
-        kind->piece(config, i, text[i]);
-        pieces[i] = text[i];
-    }
-    assert_int_equal(tokenizer_build(directory, &specification, &error), STATUS_OK);
-    free(pieces);
-    free(text);
+    const char *directory = fixture_directory();
+    Error       error     = {0};
+    assert_int_equal(task_tokenizer_build(kind, config, 256, directory, &error), STATUS_OK);
     Tokenizer *tokenizer = tokenizer_open(directory, &error);
     assert_non_null(tokenizer);
     return tokenizer;
