@@ -3,6 +3,7 @@
 #include "engine/ops/ops.h"
 
 enum { NVIDIA = 0x10de, AMD = 0x1002, INTEL = 0x8086, MESA = 0x10005 };
+enum { CARRIED_WORDS = 48 }; /* most that an invocation carries from memory to shared memory */
 
 typedef struct CoopmatRow {
     const char  *name;
@@ -136,14 +137,24 @@ static uint32_t operands_of(const Matmul *p)
            (starts_vectors(p->b, p->ldb, b_size(p)) ? B_VECTORS : 0);
 }
 
+/* Words of A and B that an invocation carries while a step is multiplied: chunks of eight elements. */
+static uint32_t carried_words(const Matmul *p, const CoopmatTiles *t, uint32_t step, uint32_t threads)
+{
+    return ceil_div(t->tile_m * step / 8, threads) * (p->a_halves ? 4 : 8) +
+           ceil_div(t->tile_n * step / 8, threads) * (p->b_halves ? 4 : 8);
+}
+
 static GpuDispatch dispatch_of(const Matmul *p, const MatmulPlan *plan, const char *kernel)
 {
     const CoopmatTiles *t       = &plan->tiles;
     const GpuMatrix    *shape   = &plan->coopmat.shape;
     const uint32_t      threads = t->tile_m / t->part_m * (t->tile_n / t->part_n) * plan->coopmat.subgroup;
+    /* Beside the sums, floats of both operands would spill. A step's length changes no sum. */
+    const bool     too_many = carried_words(p, t, t->step, threads) > CARRIED_WORDS && t->step / 2 % shape->k == 0;
+    const uint32_t step     = too_many ? t->step / 2 : t->step;
     return (GpuDispatch){.kernel = kernel,
                          .spec   = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
-                                    shape->k, t->step, t->stages, operands_of(p)},
+                                    shape->k, step, t->stages, operands_of(p)},
                          .spec_count = 12,
                          .subgroup   = plan->coopmat.subgroup};
 }

@@ -7,12 +7,23 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool has_bf16_matrices(const GpuInfo *info)
+{
+    for (uint32_t i = 0; i < info->matrix_count; i++) {
+        if (info->matrices[i].type == GPU_MATRIX_BF16) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether the device has the matrices that a shader multiplies, if it does; else it must not even be shown it. */
 static bool has_matrices(const Gpu *gpu, const EmbeddedShader *shader)
 {
-    enum { COOPERATIVE_MATRIX = 6022, REDUCTIONS_NV = 5430, BLOCK_LOADS_NV = 5440 };
+    enum { COOPERATIVE_MATRIX = 6022, REDUCTIONS_NV = 5430, BLOCK_LOADS_NV = 5440, BF16 = 5116, BF16_MATRIX = 5118 };
     return (gpu->info.tier.cooperative_matrix || !gpu_shader_needs(shader, COOPERATIVE_MATRIX, COOPERATIVE_MATRIX)) &&
-           (gpu->info.tier.cooperative_matrix2 || !gpu_shader_needs(shader, REDUCTIONS_NV, BLOCK_LOADS_NV));
+           (gpu->info.tier.cooperative_matrix2 || !gpu_shader_needs(shader, REDUCTIONS_NV, BLOCK_LOADS_NV)) &&
+           (has_bf16_matrices(&gpu->info) || !gpu_shader_needs(shader, BF16, BF16_MATRIX));
 }
 
 /* --- compiling --------------------------------------------------------------- */
@@ -153,7 +164,7 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
         return NULL;
     }
     if (!has_matrices(gpu, shader)) {
-        error_set(error, STATUS_FAILED, "kernel '%s' needs cooperative matrices, which device %d (%s) has not", kernel,
+        error_set(error, STATUS_FAILED, "kernel '%s' needs cooperative matrices that device %d (%s) has not", kernel,
                   gpu->info.index, gpu->info.name);
         return NULL;
     }

@@ -70,12 +70,13 @@ uvec4 elements_at(const bool of_a, const bool halves, const bool vectors, uint f
         return vector_at(of_a, from / uint(count));
     }
     uvec4 value = uvec4(0);
-    [[dont_unroll]] for (int i = 0; i < min(inside, count); i++) { // at edges: not worth the code
-        if (halves) {
-            value[i >> 1] |= half_of(word_at(of_a, (from + i) >> 1), from + i) << 16 * (i & 1);
-        } else {
-            value[i] = word_at(of_a, from + i);
-        }
+    if (inside <= 0) {
+        return value;
+    }
+    [[unroll]] for (int i = 0; i < count; i++) { // a loop would keep fetch's from being unrolled on NVIDIA's cards
+        const uint at = from + min(i, inside - 1);
+        const uint element = halves ? half_of(word_at(of_a, at >> 1), at) << 16 * (i & 1) : word_at(of_a, at);
+        value[halves ? i >> 1 : i] |= i < inside ? element : 0;
     }
     return value;
 }
@@ -268,9 +269,15 @@ void main()
         }
         return;
     }
-    [[unroll]] for (uint i = 0; i < DOWN * ACROSS; i++) {
+    // One matrix after another by a loop that stays one, so that its code is there once; and none of them is indexed by
+    // what is no constant then: NVIDIA's open compiler would keep them all in memory, throughout.
+    [[dont_unroll]] for (uint i = 0; i < DOWN * ACROSS; i++) {
         barrier(); // the patches lie where the steps did, and one after another
-        coopMatStore(sums[i], tiles, gl_SubgroupID * PATCH, N / 4, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint j = 0; j < DOWN * ACROSS; j++) {
+            if (i == j) {
+                coopMatStore(sums[j], tiles, gl_SubgroupID * PATCH, N / 4, gl_CooperativeMatrixLayoutRowMajor);
+            }
+        }
         barrier();
         write_patch(tile_row + part_row + i / ACROSS * M, tile_column + part_column + i % ACROSS * N);
     }

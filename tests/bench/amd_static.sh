@@ -5,13 +5,7 @@
 # none of them spills, 1 one does, 77 this machine's Mesa has no such device.
 set -u
 
-hot="gemm_tiled gemm_reduce gemm_weight gemm_few attention_decode_grouped rmsnorm
-rmsnorm_backward swiglu swiglu_backward rope logits_statistics logits_backward columns adamw"
-# As engine/ops/attention_tiled.c and attention_decode.c divide them, for heads of 64 and 128: threads, heads, key heads, head size, ...
-attention="attention_tiled:256,32,8,64,1,4,64,0,16,8,16 attention_tiled:256,32,8,128,1,4,64,0,16,8,16
-attention_tiled_backward_q:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_q:256,32,8,128,1,4,64,0,16,8,16
-attention_tiled_backward_kv:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_kv:256,32,8,128,2,2,64,0,16,8,16
-attention_decode_grouped:128,64,8,64,1,1,1,0,512,1,0,8 attention_decode_grouped:128,64,8,128,1,1,1,0,512,1,2,8"
+. "$(dirname "$0")/static_kernels.sh"
 
 null_compile=$(dirname "$0")/../tools/amd_null_compile.sh
 table=$(sh "$null_compile" "$1") || { status=$?; echo "$table"; exit "$status"; }

@@ -6,26 +6,11 @@
 # one does, 77 this machine's Mesa has no such device.
 set -u
 
-hot="gemm_tiled gemm_reduce gemm_weight gemm_few attention_decode_grouped rmsnorm rmsnorm_backward swiglu
-swiglu_backward rope logits_statistics logits_backward columns adamw"
-# As engine/ops/attention_tiled.c and attention_decode.c divide them, for heads of 64 and 128: threads, heads, key heads, head size, ...
-attention="attention_tiled:256,32,8,64,1,4,64,0,16,8,16 attention_tiled:256,32,8,128,1,4,64,0,16,8,16
-attention_tiled_backward_q:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_q:256,32,8,128,1,4,64,0,16,8,16
-attention_tiled_backward_kv:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_kv:256,32,8,128,2,2,64,0,16,8,16
-attention_decode_grouped:128,64,8,64,1,1,1,0,512,1,0,8 attention_decode_grouped:128,64,8,128,1,1,1,0,512,1,2,8"
+. "$(dirname "$0")/static_kernels.sh"
 
-# As engine/ops/matmul_coopmat.c has them, of the three layouts and with A and B in f32 and in halves.
-matrices() { # SUBGROUP M,N,K THREADS,TILE,TILE,PART,PART STEP
-    for kernel in gemm_coopmat gemm_coopmat_bf16; do
-        for layout in 0 1 2; do
-            for operands in 12 15; do
-                echo "$kernel@$1:${3%%,*},$layout,${3#*,},$2,$4,1,$operands"
-            done
-        done
-    done
-}
-xe_hpg="$(matrices 8 8,8,16 512,128,128,16,16 16) $(matrices 8 8,8,16 128,64,64,16,16 16)"
-xe2="$(matrices 16 8,16,16 512,128,128,16,32 32) $(matrices 16 8,16,16 128,64,64,16,32 16)"
+kernels="gemm_coopmat gemm_coopmat_bf16"
+xe_hpg="$(matrices 8 8,8,16 512,128,128,16,16 16 1 12 15) $(matrices 8 8,8,16 128,64,64,16,16 16 1 12 15)"
+xe2="$(matrices 16 8,16,16 512,128,128,16,32 32 1 12 15) $(matrices 16 8,16,16 128,64,64,16,32 16 1 12 15)"
 
 null_compile=$(dirname "$0")/../tools/intel_null_compile.sh
 # shellcheck disable=SC2086 # one argument each

@@ -48,6 +48,15 @@ static const Column drivers[][COLUMNS] = {
      {"instructions", "Instructions"},
      {"latency", "Latency"},
      {"inverse throughput", "Inverse Throughput"}},
+    {{"GPRs", "Number of GPRs"}, /* NVIDIA's; what spills to registers goes to predicates or to what a warp shares */
+     {"spills", "Spills to memory"},
+     {"fills", "Fills from memory"},
+     {"local bytes", "SLM size"},
+     {"register spills", "Spills to reg"},
+     {"warps", "Max warps/SM"},
+     {"instructions", "Instruction count"},
+     {"code bytes", "Code size"},
+     {"cycles", "Static cycle count"}},
     {{"SIMD", "Subgroup size"}, /* Intel's before Mesa 25 */
      {"spills", "Spill Count"},
      {"fills", "Fill Count"},

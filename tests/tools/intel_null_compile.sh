@@ -15,9 +15,5 @@ shift
 library=$(dirname "$compile_all")/libnull_gpu.so
 find_driver Intel "${RLSP_INTEL_ICD:-}" 'intel_icd*.json'
 need_built "$compile_all" "$library"
-pretend() {
-    card=$1
-    shift
-    NULL_GPU=$card LD_PRELOAD=$library VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd "$compile_all" "Intel" "$@"
-}
+pretend() { compile_as Intel "$@"; }
 compile_for_cards Intel "${NULL_GPUS:-skl icl tgl dg2 mtl arl lnl bmg ptl}" "$@"

@@ -1,5 +1,5 @@
-# What amd_null_compile.sh and intel_null_compile.sh have in common: shaders through a vendor's compiler, for cards that
-# are not here. Read by them, not run.
+# What amd_null_compile.sh, intel_null_compile.sh and nvidia_null_compile.sh have in common: shaders through a vendor's
+# compiler, for cards that are not here. Read by them, not run.
 
 # find_driver NAME OVERRIDE PATTERN: sets $icd to the file of Mesa's driver; leaves with 77 where there is none.
 find_driver() {
@@ -17,6 +17,14 @@ need_built() {
     for file in "$@"; do
         [ -x "$file" ] || { echo "$(basename "$0" .sh): $file is not built"; exit 1; }
     done
+}
+
+# compile_as PART CARD ARGUMENTS...: $compile_all with the driver of $icd, for a card that $library stands for, whose name
+# as a device has that part.
+compile_as() {
+    device=$1 pretended=$2
+    shift 2
+    NULL_GPU=$pretended LD_PRELOAD=$library VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd "$compile_all" "$device" "$@"
 }
 
 # compile_for_cards NAME CARDS ARGUMENTS...: `pretend CARD ARGUMENTS...`, the caller's, for each; it exits with 77 where this

@@ -1,4 +1,4 @@
-/* The card's file, what every kernel driver answers alike, and libdrm's list of cards. */
+/* The cards, their file, and what every kernel driver answers alike. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -18,18 +18,21 @@
 #define GIB (UINT64_C(1) << 30)
 
 static const NullCard cards[] = {
-    {"skl", "i915", 0x1912, 6, 9, 0, 3, 8, 0},            /* Skylake GT2, UHD 530      */
-    {"icl", "i915", 0x8a52, 7, 11, 0, 8, 8, 0},           /* Ice Lake                  */
-    {"tgl", "i915", 0x9a49, 1, 12, 0, 6, 16, 0},          /* Tiger Lake GT2, Iris Xe   */
-    {"dg2", "i915", 0x56a0, 8, 12, 55, 32, 16, 16 * GIB}, /* Arc A770                  */
-    {"mtl", "i915", 0x7d55, 4, 12, 71, 8, 16, 0},         /* Meteor Lake               */
-    {"arl", "i915", 0x7d51, 6, 12, 74, 8, 16, 0},         /* Arrow Lake H              */
-    {"lnl", "xe", 0x64a0, 6, 20, 4, 8, 8, 0},             /* Lunar Lake, Arc 140V      */
-    {"bmg", "xe", 0xe20b, 6, 20, 1, 20, 8, 12 * GIB},     /* Battlemage, Arc B580      */
-    {"ptl", "xe", 0xb080, 6, 30, 0, 12, 8, 0},            /* Panther Lake              */
+    {"skl", "i915", 0x1912, 6, 9, 0, 3, 8, 0},                      /* Skylake GT2, UHD 530      */
+    {"icl", "i915", 0x8a52, 7, 11, 0, 8, 8, 0},                     /* Ice Lake                  */
+    {"tgl", "i915", 0x9a49, 1, 12, 0, 6, 16, 0},                    /* Tiger Lake GT2, Iris Xe   */
+    {"dg2", "i915", 0x56a0, 8, 12, 55, 32, 16, 16 * GIB},           /* Arc A770                  */
+    {"mtl", "i915", 0x7d55, 4, 12, 71, 8, 16, 0},                   /* Meteor Lake               */
+    {"arl", "i915", 0x7d51, 6, 12, 74, 8, 16, 0},                   /* Arrow Lake H              */
+    {"lnl", "xe", 0x64a0, 6, 20, 4, 8, 8, 0},                       /* Lunar Lake, Arc 140V      */
+    {"bmg", "xe", 0xe20b, 6, 20, 1, 20, 8, 12 * GIB},               /* Battlemage, Arc B580      */
+    {"ptl", "xe", 0xb080, 6, 30, 0, 12, 8, 0},                      /* Panther Lake              */
+    {"tu102", "nouveau", 0x1e04, 0xa1, 0x162, 0, 34, 6, 11 * GIB},  /* GeForce RTX 2080 Ti       */
+    {"ga102", "nouveau", 0x2204, 0xa1, 0x172, 0, 41, 7, 24 * GIB},  /* GeForce RTX 3090          */
+    {"ad102", "nouveau", 0x2684, 0xa1, 0x192, 0, 64, 11, 24 * GIB}, /* GeForce RTX 4090          */
+    {"gh100", "nouveau", 0x2330, 0xa1, 0x180, 0, 66, 8, 80 * GIB},  /* H100                      */
+    {"gb202", "nouveau", 0x2b85, 0xa1, 0x1b2, 0, 85, 11, 32 * GIB}, /* GeForce RTX 5090          */
 };
-
-static const char primary_path[] = "/dev/dri/card0", render_path[] = "/dev/dri/renderD128";
 
 typedef struct Buffer {
     uint64_t offset, bytes; /* bytes 0: free */
@@ -212,12 +215,15 @@ static int any_request(const NullCard *card, unsigned number, void *request)
     }
 }
 
-static int answer(const NullCard *card, unsigned number, void *request)
+static int answer(const NullCard *card, unsigned number, void *request, size_t bytes)
 {
     if (number < DRM_FIRST_OF_DRIVER || number >= DRM_END_OF_DRIVER) {
         return any_request(card, number, request);
     }
     number -= DRM_FIRST_OF_DRIVER;
+    if (strcmp(card->kernel, "nouveau") == 0) {
+        return nouveau_request(card, number, request, bytes);
+    }
     return strcmp(card->kernel, "xe") == 0 ? xe_request(card, number, request) : i915_request(card, number, request);
 }
 
@@ -233,7 +239,7 @@ int ioctl(int fd, unsigned long request, ...)
     if (_IOC_TYPE(request) != DRM_IOCTL_TYPE || card == NULL) {
         return (int)syscall(SYS_ioctl, fd, request, argument);
     }
-    const int failure = answer(card, _IOC_NR(request), argument);
+    const int failure = answer(card, _IOC_NR(request), argument, _IOC_SIZE(request));
     if (getenv("NULL_GPU_TRACE") != NULL) {
         dprintf(2, "null_gpu: request 0x%02x, %d bytes: %s\n", (unsigned)_IOC_NR(request), (int)_IOC_SIZE(request),
                 failure == 0 ? "answered" : strerror(failure));
@@ -247,7 +253,7 @@ int ioctl(int fd, unsigned long request, ...)
 
 static int open_any(const char *path, int flags, mode_t mode)
 {
-    if (null_card() != NULL && strcmp(path, render_path) == 0) {
+    if (null_card() != NULL && strcmp(path, null_render_path) == 0) {
         return open_card(flags);
     }
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
@@ -269,78 +275,4 @@ int open64(const char *path, int flags, ...)
     const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(list, mode_t) : 0;
     va_end(list);
     return open_any(path, flags | O_LARGEFILE, mode);
-}
-
-/* --- in place of libdrm's ----------------------------------------------------- */
-
-enum { NODES = 3, NODE_PRIMARY = 0, NODE_RENDER = 2, BUS_PCI = 0, VENDOR_INTEL = 0x8086 };
-
-typedef struct PciBus {
-    uint16_t domain;
-    uint8_t  bus, device, function;
-} PciBus;
-
-typedef struct PciDevice {
-    uint16_t vendor, device, subvendor, subdevice;
-    uint8_t  revision;
-} PciDevice;
-
-/* libdrm's drmDevice, and what it points to in the same block, so that libdrm's own drmFreeDevice frees it. */
-typedef struct DrmDevice {
-    char     **nodes;
-    int        available_nodes, bus_type;
-    PciBus    *bus;
-    PciDevice *device;
-    char      *node_list[NODES];
-    char       primary[sizeof primary_path], render[sizeof render_path];
-    PciBus     pci_bus;
-    PciDevice  pci_device;
-} DrmDevice;
-
-static DrmDevice *describe(const NullCard *card)
-{
-    DrmDevice *device = calloc(1, sizeof *device);
-    if (device == NULL) {
-        return NULL;
-    }
-    memcpy(device->primary, primary_path, sizeof primary_path);
-    memcpy(device->render, render_path, sizeof render_path);
-    device->node_list[NODE_PRIMARY] = device->primary;
-    device->node_list[NODE_RENDER]  = device->render;
-    device->nodes                   = device->node_list;
-    device->available_nodes         = 1 << NODE_PRIMARY | 1 << NODE_RENDER;
-    device->bus_type                = BUS_PCI;
-    device->bus                     = &device->pci_bus;
-    device->device                  = &device->pci_device;
-    device->pci_bus                 = (PciBus){.bus = 3};
-    device->pci_device              = (PciDevice){.vendor    = VENDOR_INTEL,
-                                                  .device    = card->pci_device,
-                                                  .subvendor = VENDOR_INTEL,
-                                                  .revision  = (uint8_t)card->revision};
-    return device;
-}
-
-int drmGetDevices2(uint32_t flags, DrmDevice *devices[], int max)
-{
-    (void)flags;
-    const NullCard *card = null_card();
-    if (card == NULL) {
-        return 0;
-    }
-    if (devices != NULL && max > 0) {
-        devices[0] = describe(card);
-        return devices[0] == NULL ? -ENOMEM : 1;
-    }
-    return 1;
-}
-
-int drmGetDevice2(int fd, uint32_t flags, DrmDevice **device)
-{
-    (void)fd, (void)flags;
-    const NullCard *card = null_card();
-    if (card == NULL) {
-        return -ENODEV;
-    }
-    *device = describe(card);
-    return *device == NULL ? -ENOMEM : 0;
 }

@@ -11,16 +11,22 @@
 #ifndef TESTS_TOOLS_NULL_GPU_NULL_GPU_H
 #define TESTS_TOOLS_NULL_GPU_NULL_GPU_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+enum { NULL_VENDOR_INTEL = 0x8086, NULL_VENDOR_NVIDIA = 0x10de };
+
+/* The card's file, as drivers open it. */
+extern const char null_render_path[];
 
 typedef struct NullCard {
     const char *name;   /* as NULL_GPU names it                                                   */
-    const char *kernel; /* which kernel driver the card has: "i915" or "xe"                       */
+    const char *kernel; /* which kernel driver the card has: "i915", "xe" or "nouveau"            */
     uint16_t    pci_device;
     uint16_t    revision;
-    uint16_t    version_major, version_minor; /* of the graphics block; xe alone is asked         */
-    uint32_t    cores;                        /* subslices, dual subslices, Xe cores              */
-    uint32_t    units;                        /* execution units of a core                        */
+    uint16_t    version_major, version_minor; /* of the graphics block, for xe; NVIDIA: the chipset, 0 */
+    uint32_t    cores;                        /* subslices, dual subslices, Xe cores; NVIDIA: TPCs */
+    uint32_t    units;                        /* execution units of a core; NVIDIA: GPCs          */
     uint64_t    memory;                       /* bytes of the card's own; 0: it shares the host's */
 } NullCard;
 
@@ -45,5 +51,6 @@ int null_answer(const void *answer, uint32_t bytes, void *to, uint32_t *size);
 /* Answers request `number` of the kernel driver (from 0), in place. Returns 0 or an errno. */
 int i915_request(const NullCard *card, unsigned number, void *request);
 int xe_request(const NullCard *card, unsigned number, void *request);
+int nouveau_request(const NullCard *card, unsigned number, void *request, size_t bytes); /* as large as it is */
 
 #endif
