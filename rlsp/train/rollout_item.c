@@ -3,8 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "rlsp/reward/judge.h"
+#include "rlsp/reward/reward_server.h"
 #include "rlsp/task/trace_fields.h"
-#include "rlsp/train/rollout_said.h"
 
 RewardConfig reward_from_config(const RunReward *config)
 {
@@ -100,15 +101,50 @@ void rollout_item_judge(const Session *session, const RewardConfig *reward, cons
     rollout_item_score(rl, item);
 }
 
+/* What was said of a response, as fields of an inner object of its trace; the number of fields, 0: not asked. */
+enum { SAID_FIELDS = 7 };
+
+static int judge_fields(const JudgeScore *score, EventField fields[SAID_FIELDS])
+{
+    if (score == NULL) {
+        return 0;
+    }
+    int count       = 0;
+    fields[count++] = (EventField){"grade", score->grade, NULL};
+    fields[count++] = (EventField){"fallback", score->fallback, NULL};
+    fields[count++] = (EventField){"shared", score->shared, NULL};
+    fields[count++] =
+        score->fallback ? (EventField){"error", 0, score->error} : (EventField){"rationale", 0, score->rationale};
+    fields[count++] = (EventField){"time_tries", score->tries, NULL};
+    fields[count++] = (EventField){"time_latency", score->seconds, NULL};
+    return count;
+}
+
+static int server_fields(const RewardServerScore *score, EventField fields[SAID_FIELDS])
+{
+    if (score == NULL) {
+        return 0;
+    }
+    int count       = 0;
+    fields[count++] = (EventField){"reward", score->reward, NULL};
+    fields[count++] = (EventField){"fallback", score->fallback, NULL};
+    if (score->fallback) {
+        fields[count++] = (EventField){"error", 0, score->error};
+    }
+    fields[count++] = (EventField){"time_tries", score->tries, NULL};
+    fields[count++] = (EventField){"time_latency", score->seconds, NULL};
+    return count;
+}
+
 Status rollout_item_write(const Session *session, const char *stage, uint32_t index, const RolloutItem *item,
                           Error *error)
 {
     const RewardParts *r = &item->reward;
     EventField         behaviours[TRACE_FIELDS];
-    EventField         judge[ROLLOUT_SAID_TRACE_FIELDS], remote[ROLLOUT_SAID_TRACE_FIELDS];
+    EventField         judge[SAID_FIELDS], remote[SAID_FIELDS];
     trace_fields(&r->trace, behaviours);
-    const EventObject said[] = {{"judge", judge, rollout_said_judge_fields(item->grade, judge)},
-                                {"remote", remote, rollout_said_server_fields(item->number, remote)}};
+    const EventObject said[] = {{"judge", judge, judge_fields(item->grade, judge)},
+                                {"remote", remote, server_fields(item->number, remote)}};
     /* a response that a user asked for is shown to no judge: what it would have said is not known */
     const bool unknown = item->grade == NULL && session->config.reward.explore.kind == EXPLORE_KIND_JUDGE &&
                          !r->repetition_gated && !r->voided;

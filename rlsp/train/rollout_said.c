@@ -283,35 +283,3 @@ int rollout_said_fields(const RolloutSaid *said, const RewardConfig *reward, con
     }
     return count;
 }
-
-int rollout_said_judge_fields(const JudgeScore *score, EventField fields[ROLLOUT_SAID_TRACE_FIELDS])
-{
-    if (score == NULL) {
-        return 0;
-    }
-    int count       = 0;
-    fields[count++] = (EventField){"grade", score->grade, NULL};
-    fields[count++] = (EventField){"fallback", score->fallback, NULL};
-    fields[count++] = (EventField){"shared", score->shared, NULL};
-    fields[count++] =
-        score->fallback ? (EventField){"error", 0, score->error} : (EventField){"rationale", 0, score->rationale};
-    fields[count++] = (EventField){"time_tries", score->tries, NULL};
-    fields[count++] = (EventField){"time_latency", score->seconds, NULL};
-    return count;
-}
-
-int rollout_said_server_fields(const RewardServerScore *score, EventField fields[ROLLOUT_SAID_TRACE_FIELDS])
-{
-    if (score == NULL) {
-        return 0;
-    }
-    int count       = 0;
-    fields[count++] = (EventField){"reward", score->reward, NULL};
-    fields[count++] = (EventField){"fallback", score->fallback, NULL};
-    if (score->fallback) {
-        fields[count++] = (EventField){"error", 0, score->error};
-    }
-    fields[count++] = (EventField){"time_tries", score->tries, NULL};
-    fields[count++] = (EventField){"time_latency", score->seconds, NULL};
-    return count;
-}

@@ -55,9 +55,4 @@ enum { ROLLOUT_SAID_FIELDS = 17 };
 int rollout_said_fields(const RolloutSaid *said, const RewardConfig *reward, const RolloutItem *items,
                         EventField fields[ROLLOUT_SAID_FIELDS]);
 
-/* A response's trace: what was said of it, as fields of inner objects; the number of fields, 0: not asked. */
-enum { ROLLOUT_SAID_TRACE_FIELDS = 7 };
-int rollout_said_judge_fields(const JudgeScore *score, EventField fields[ROLLOUT_SAID_TRACE_FIELDS]);
-int rollout_said_server_fields(const RewardServerScore *score, EventField fields[ROLLOUT_SAID_TRACE_FIELDS]);
-
 #endif

@@ -6,15 +6,8 @@
 #include "rlsp/math/box.h"
 #include "rlsp/task/trace_fields.h"
 #include "rlsp/train/rollout_item.h"
-#include "rlsp/train/session_control.h"
 
 enum { REPETITION_WORDS = 6 }; /* as in TraceStats */
-
-static bool stopping(void *user, uint32_t active)
-{
-    (void)active;
-    return session_wants_end(user);
-}
 
 static uint64_t seed_of(const Session *session, uint32_t index)
 {
@@ -24,11 +17,11 @@ static uint64_t seed_of(const Session *session, uint32_t index)
 }
 
 /* Decodes one response into `item`. */
-static Status generate(Session *session, const int32_t *ids, uint32_t count, uint32_t index, RolloutItem *item,
-                       Decoder **decoder, DecodeOutput *output, Error *error)
+static Status generate(Session *session, const SampleRequest *request, RolloutItem *item, Decoder **decoder,
+                       DecodeOutput *output, Error *error)
 {
     const RunRl   *rl      = &session->config.rl;
-    const uint32_t context = session->policy->config.max_positions;
+    const uint32_t context = session->policy->config.max_positions, count = item->prompt.count;
     if (count == 0 || count >= context) {
         return error_set(error, STATUS_BAD_INPUT, "the prompt has %u tokens; 1 to %u are possible", count, context - 1);
     }
@@ -45,7 +38,7 @@ static Status generate(Session *session, const int32_t *ids, uint32_t count, uin
     if (*decoder == NULL) {
         return error->status;
     }
-    const DecodeInput input  = {.prompts       = ids,
+    const DecodeInput input  = {.prompts       = item->prompt.ids,
                                 .prompt_starts = (uint32_t[]){0, count},
                                 .sequence      = (uint32_t[]){0},
                                 .requests      = 1,
@@ -55,8 +48,8 @@ static Status generate(Session *session, const int32_t *ids, uint32_t count, uin
                                                   .top_k       = rl->top_k,
                                                   .top_p       = (float)rl->top_p,
                                                   .min_p       = (float)rl->min_p,
-                                                  .seed        = seed_of(session, index)},
-                                .progress      = stopping,
+                                                  .seed        = seed_of(session, request->index)},
+                                .progress      = request->stop,
                                 .user          = session};
     Status            status = decoder_run(*decoder, session->policy, &input, output, error);
     if (status == STATUS_OK && output->lengths[0] == 0) {
@@ -99,23 +92,23 @@ static Status write_unjudged(const Session *session, uint32_t index, const Rollo
     return events_trace(session->events, &trace, error);
 }
 
-Status session_sample(Session *session, const char *prompt, uint32_t index, Error *error)
+Status session_sample(Session *session, const SampleRequest *request, Error *error)
 {
     RolloutItem        item    = {0};
     Decoder           *decoder = NULL;
     DecodeOutput       output;
-    const bool         judged = task_instance_read(session->task, prompt, &item.problem);
+    const bool         judged = task_instance_read(session->task, request->prompt, &item.problem);
     const RewardConfig reward = reward_from_config(&session->config.reward);
     Status             status = judged ? task_instance_prompt(session->task, &item.problem, &item.prompt, error)
-                                       : task_instance_prompt_of(session->task, prompt, &item.prompt, error);
+                                       : task_instance_prompt_of(session->task, request->prompt, &item.prompt, error);
     if (status == STATUS_OK) {
-        status = generate(session, item.prompt.ids, item.prompt.count, index, &item, &decoder, &output, error);
+        status = generate(session, request, &item, &decoder, &output, error);
     }
     if (status == STATUS_OK && judged) {
         rollout_item_judge(session, &reward, output.tokens, &item);
-        status = rollout_item_write(session, "sample", index, &item, error);
+        status = rollout_item_write(session, "sample", request->index, &item, error);
     } else if (status == STATUS_OK) {
-        status = write_unjudged(session, index, &item, error);
+        status = write_unjudged(session, request->index, &item, error);
     }
     rollout_item_free(&item);
     decoder_free(decoder);

@@ -1,6 +1,6 @@
 /* Sample: one response to a prompt that a user gives, from the policy as it is now.
  *
- *     status = session_sample(session, "Numbers 3,7,20. Target 53.", 0, &error);
+ *     status = session_sample(session, &(SampleRequest){.prompt = "Numbers 3,7,20. Target 53.", .stop = stop}, &error);
  *
  * It is drawn as the rollouts are (temperature, filters, length), but from random streams of its own
  * (RANDOM_ASKED), so that training draws what it would have drawn without, and goes to traces.jsonl as a line of
@@ -12,8 +12,14 @@
 
 #include "rlsp/train/session.h"
 
-/* `index`: of the samples of this step. STATUS_BAD_INPUT for a text without tokens, with characters that
- * have none, or longer than the context; STATUS_STOPPED, and nothing written, if the user wants an end meanwhile. */
-Status session_sample(Session *session, const char *prompt, uint32_t index, Error *error);
+typedef struct SampleRequest {
+    const char *prompt;
+    uint32_t    index;                            /* of the samples of this step          */
+    bool (*stop)(void *session, uint32_t active); /* asked every few tokens; true: an end */
+} SampleRequest;
+
+/* STATUS_BAD_INPUT for a text without tokens, with characters that have none, or longer than the context;
+ * STATUS_STOPPED, and nothing written, where `stop` said so. */
+Status session_sample(Session *session, const SampleRequest *request, Error *error);
 
 #endif

@@ -134,6 +134,12 @@ static Status forgive(Session *session, const char *what, Status status, Error *
     return STATUS_OK;
 }
 
+static bool stop_sampling(void *session, uint32_t active)
+{
+    (void)active;
+    return session_wants_end(session);
+}
+
 static Status sample_all(Session *session, Error *error)
 {
     SessionWishes *wishes = &session->wishes;
@@ -143,7 +149,8 @@ static Status sample_all(Session *session, Error *error)
         wishes->sampled     = 0;
     }
     for (uint32_t i = 0; i < wishes->sample_count && status == STATUS_OK && !stopping(session); i++) {
-        status = session_sample(session, wishes->samples[i], wishes->sampled++, error);
+        const SampleRequest request = {wishes->samples[i], wishes->sampled++, stop_sampling};
+        status                      = session_sample(session, &request, error);
         if (status == STATUS_OK) {
             events_notice(session->events, "sampled the prompt after step %llu", (unsigned long long)session->step);
         }

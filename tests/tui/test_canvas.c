@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "engine/utf8.h"
-#include "tui/draw/text.h"
+#include "tui/draw/canvas.h"
 
 #define WIDE "\xE4\xBD\xA0" /* two columns */
 

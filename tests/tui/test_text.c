@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "engine/utf8.h"
-#include "tui/draw/text.h"
+#include "tui/draw/canvas.h"
 
 /* What the glyphs of a text are, as UTF-8: a newline is "|". */
 static const char *shown(const char *bytes, size_t length)

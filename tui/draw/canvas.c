@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "engine/utf8.h"
-#include "tui/draw/text.h"
 
 enum {
     REPLACEMENT = 0xFFFD,

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tui/draw/text.h"
+
 /* What drawing may use: braille and lines, blocks and lines, or ASCII alone. */
 typedef enum Glyphs { GLYPHS_BRAILLE, GLYPHS_BLOCKS, GLYPHS_ASCII } Glyphs;
 
@@ -53,8 +55,6 @@ enum { SERIES_INKS = 6 };
 
 /* Beside the ink; any of them together. */
 enum { ATTR_BOLD = 1, ATTR_DIM = 2, ATTR_REVERSE = 4, ATTR_UNDERLINE = 8 };
-
-enum { CELL_CODES = 4 }; /* a base character and what combines with it */
 
 typedef struct Cell {
     uint32_t codes[CELL_CODES]; /* Unicode, 0-terminated if shorter; all 0 in the right half of a wide one */

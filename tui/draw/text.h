@@ -12,7 +12,11 @@
 #ifndef RLSP_TUI_TEXT_H
 #define RLSP_TUI_TEXT_H
 
-#include "tui/draw/canvas.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CELL_CODES = 4 }; /* a base character and what combines with it */
 
 typedef struct TextGlyph {
     uint32_t codes[CELL_CODES];
