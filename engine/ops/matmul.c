@@ -209,6 +209,13 @@ static void matmul_piece(GpuStream *stream, const Matmul *p)
         plan.slices  = 1;
         plan.k_slice = plan.k_pass;
     }
+    const uint64_t     before = offset + (split ? gpu_align(planes_size) : 0);
+    const MatmulHalves halves = matmul_halves(&plan, p->layout, p->m, p->n, p->k);
+    Matmul             rounded;
+    if (p->workspace.buffer != NULL && p->workspace.size >= before + halves.a + halves.b) {
+        rounded = matmul_record_operands(stream, p, halves, gpu_span_slice(p->workspace, before, halves.a + halves.b));
+        p       = &rounded;
+    }
     const uint32_t epilogue = matmul_epilogue(p);
     const GpuSpan  planes   = split ? gpu_span_slice(p->workspace, offset, planes_size) : p->c;
     for (uint32_t k = 0; k < plan.k_main; k += plan.k_pass) {
@@ -366,8 +373,10 @@ uint64_t matmul_variant_workspace(GpuStream *stream, const MatmulVariant *varian
     } else if (layout == MATMUL_TN && lines > 0) {
         m = lines;
     }
-    const MatmulPlan plan = matmul_plan_as(stream, variant, compute, layout, m, n, k);
-    return gpu_align(plan.panel_bytes) + pass_bytes(&plan, compute, layout, m, n) + planes_bytes(&plan, m, n);
+    const MatmulPlan   plan   = matmul_plan_as(stream, variant, compute, layout, m, n, k);
+    const MatmulHalves halves = matmul_halves(&plan, layout, m, n, k);
+    return gpu_align(plan.panel_bytes) + pass_bytes(&plan, compute, layout, m, n) +
+           gpu_align(planes_bytes(&plan, m, n)) + halves.a + halves.b;
 }
 
 uint64_t matmul_workspace_as(GpuStream *stream, ComputeType compute, MatmulLayout layout, uint32_t m, uint32_t n,

@@ -88,6 +88,7 @@ bool coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
     }
     const bool can    = row->subgroup >= info->min_subgroup && row->subgroup <= info->max_subgroup;
     coopmat->name     = row->name;
+    coopmat->converts = compute == COMPUTE_F16 && info->tier.fp16_rounding;
     coopmat->subgroup = can ? row->subgroup : info->subgroup_size;
     coopmat->count    = 0;
     for (int i = 0; i < COOPMAT_SIZES; i++) {
@@ -192,6 +193,7 @@ bool coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
                                                       {.tile_m = 64, .tile_n = 64, .step = 64}};
     const GpuMatrixType       type                 = compute == COMPUTE_BF16 ? GPU_MATRIX_BF16 : GPU_MATRIX_F16;
     coopmat->name                                  = "NVIDIA, Turing and later";
+    coopmat->converts                              = false; /* it loads f32 number by number */
     coopmat->count                                 = 0;
     if (compute == COMPUTE_F32 || !info->tier.cooperative_matrix2 || !gpu_has_kernel(kernel2_of(compute))) {
         return false;

@@ -1,7 +1,7 @@
 /* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
  * how it covers a product), matmul_coopmat.c (the same for matrix units), matmul_record.c (the dispatches),
- * matmul_pack.c (a B packed once for many products), matmul_few.c (few rows on GPUs), matmul_texel.c (texels of old
- * lavapipe), matmul_variants.c (what there is). */
+ * matmul_halves.c (operands rounded once), matmul_pack.c (a B packed once for many products), matmul_few.c (few rows on
+ * GPUs), matmul_texel.c (texels of old lavapipe), matmul_variants.c (what there is). */
 #ifndef ENGINE_OPS_MATMUL_PARTS_H
 #define ENGINE_OPS_MATMUL_PARTS_H
 
@@ -34,6 +34,7 @@ typedef struct Coopmat {
     uint32_t     subgroup;
     CoopmatTiles tiles[COOPMAT_SIZES];
     uint32_t     count;
+    bool         converts; /* rounds f32 to its type by one instruction or two, not ten */
 } Coopmat;
 
 /* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */
@@ -195,6 +196,25 @@ void matmul_record_texel_weight(GpuStream *stream, const Matmul *p, const Matmul
 /* rows [rows, width] of a matrix, `stride` elements apart, rounded to f32 rows `pitch` apart. */
 void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
                          uint32_t stride, ComputeType compute, bool halves);
+/* The same of f32 to halves, two to a word, `pitch` of them to a row, even. */
+void matmul_record_halves(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
+                          uint32_t stride, ComputeType compute);
+
+/* Operands of f32 that tiles of matrix units would round again and again, rounded once before the product, which has
+ * the same bits. Bytes of the workspace that it takes for A and for B; 0: that is not worth its while. */
+typedef struct MatmulHalves {
+    uint64_t a, b;
+} MatmulHalves;
+MatmulHalves matmul_halves(const MatmulPlan *plan, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k);
+/* The product with what is f32 of them rounded into `space`, which has room for both; records the rounding. */
+Matmul matmul_record_operands(GpuStream *stream, const Matmul *p, MatmulHalves halves, GpuSpan space);
+
+/* Rows of halves are whole vectors of matrix units' kernels. */
+static inline uint32_t matmul_halves_pitch(uint32_t width)
+{
+    return (width + 7) & ~7u;
+}
+
 /* Adds up the slices' planes into p->c. */
 void matmul_record_reduce(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan planes,
                           uint32_t epilogue);

@@ -126,19 +126,32 @@ void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                                                       ceil_div(count, plan->k_slice)}});
 }
 
-void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
-                         uint32_t stride, ComputeType compute, bool halves)
+static void record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
+                         uint32_t stride, ComputeType compute, bool halves, bool packed)
 {
     uint32_t       push[5] = {rows, width, stride, pitch, 0};
     const uint32_t group   = ops_group_elements(stream);
     const GpuSpan  words   = matmul_bindable(from, halves ? 2 : 4, &push[4]);
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_round",
-                                        .spec       = {group, compute, halves},
-                                        .spec_count = 3,
-                                        .bind       = {gpu_write(to), gpu_read(words)},
-                                        .push       = push,
-                                        .push_size  = sizeof push,
-                                        .groups     = gpu_groups((uint64_t)rows * ceil_div(width, 2), group)});
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "gemm_round",
+                                .spec       = {group, compute, halves, packed},
+                                .spec_count = 4,
+                                .bind       = {gpu_write(to), gpu_read(words)},
+                                .push       = push,
+                                .push_size  = sizeof push,
+                                .groups     = gpu_groups((uint64_t)rows * ceil_div(packed ? pitch : width, 2), group)});
+}
+
+void matmul_record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
+                         uint32_t stride, ComputeType compute, bool halves)
+{
+    record_round(stream, to, pitch, from, rows, width, stride, compute, halves, false);
+}
+
+void matmul_record_halves(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,
+                          uint32_t stride, ComputeType compute)
+{
+    record_round(stream, to, pitch, from, rows, width, stride, compute, false, true);
 }
 
 void matmul_record_reduce(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan planes, uint32_t epilogue)

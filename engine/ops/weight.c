@@ -1,8 +1,8 @@
 #include "engine/ops/weight.h"
 
 #include "engine/ops/embedding.h"
-#include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/weight_parts.h"
 
 enum { PANEL_FLOATS = 512 << 10 }; /* of a dequantized panel: what a second-level cache may hold */
 
@@ -32,7 +32,7 @@ uint64_t weight_workspace_as(GpuStream *stream, ComputeType compute, uint32_t m,
     const uint64_t panel = panel_bytes(stream, rows, columns);
     const uint32_t count = panel > 0 ? panel_rows(stream, rows, columns) : 0;
     if (panel == 0) {
-        return 0;
+        return compute != COMPUTE_F32 ? weight_halves_workspace(stream, compute, m, rows, columns) : 0;
     }
     const uint64_t nt   = matmul_workspace_as(stream, compute, MATMUL_NN, m, count, columns);
     const uint64_t nn   = matmul_workspace_as(stream, compute, MATMUL_NN, m, columns, count);
@@ -162,17 +162,6 @@ static void record_tiled(GpuStream *stream, const Matmul *p, const Weight *w, ui
                                         .groups     = {ceil_div(p->n, tile), ceil_div(p->m, tile), 1}});
 }
 
-/* How the device's matrix units take the product, if they are what takes it. */
-static bool plan_on_matrix_units(GpuStream *stream, const Matmul *p, MatmulPlan *plan)
-{
-    *plan = matmul_plan_as(stream, p->variant, p->compute, p->layout, p->m, p->n, p->k);
-    if (plan->kernel == KERNEL_COOPMAT2 && p->variant == NULL) { /* chosen, but it reads no weights: the table's */
-        *plan = matmul_plan_chosen(gpu_info(gpu_stream_gpu(stream)), (MatmulChoice){0}, p->compute, p->layout, p->m,
-                                   p->n, p->k);
-    }
-    return plan->kernel == KERNEL_COOPMAT;
-}
-
 /* In pieces of rows whose A and C each fit one binding. */
 static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
 {
@@ -203,7 +192,7 @@ static void record_rows(GpuStream *stream, const Matmul *p, const Weight *w)
             piece.add = part(p->add, row, piece.m, 0, p->n, p->ldc);
         }
         MatmulPlan plan;
-        if (plan_on_matrix_units(stream, &piece, &plan)) {
+        if (weight_plan_on_units(stream, &piece, &plan)) {
             matmul_record_coopmat_weight(stream, &piece, &plan, &weight);
         } else if (matmul_suits_texel_weight(stream, &piece, w->format)) {
             matmul_record_texel_weight(stream, &piece, &weight);
@@ -331,7 +320,7 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
     const bool     texels = matmul_suits_texel_weight(stream, &p, w->format);
     MatmulPlan     plan;
     const bool     panels = panel > 0 && panel_bytes(stream, w->rows, w->columns) <= workspace && !texels &&
-                        !plan_on_matrix_units(stream, &p, &plan);
+                        !weight_plan_on_units(stream, &p, &plan);
     /* Texels: pieces start at a multiple of 16 bytes, so that none needs another kernel, of a hundredth of the speed.
      */
     const uint32_t step = panels && panel < bound ? panel : texels && bound < w->rows ? bound & ~3u : bound;
@@ -346,6 +335,8 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
         const Matmul   piece = piece_of(&p, first, count);
         if (panels && matmul_is_fast(stream, MATMUL_NN, piece.m, piece.n, piece.k)) {
             record_panel(stream, &piece, &slice, panel_bytes(stream, w->rows, w->columns));
+        } else if (weight_takes_halves(stream, &piece)) {
+            weight_record_halves(stream, &piece, &slice);
         } else {
             record_rows(stream, &piece, &slice);
         }

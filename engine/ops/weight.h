@@ -4,10 +4,10 @@
  *     weight_matmul(stream, &(Matmul){.layout = MATMUL_NT, .c = y, .a = x, .m = tokens, .n = out, .k = in,
  *                                     .workspace = scratch}, &weight);                          // y = x Wᵀ
  *
- * On GPUs the product dequantizes W as it loads its tiles, in a 16-bit compute type for their matrix units; on old
- * lavapipe in registers, from texels. On CPU devices whose fast kernels read f32, W is dequantized a panel of rows at a
- * time into the workspace, for those kernels to read. What a row of the result
- * gets never depends on the rows beside it, as in matmul.h.
+ * On GPUs the product dequantizes W as it loads its tiles, in a 16-bit compute type for their matrix units; with many
+ * rows, a part of W at a time into the workspace first. On old lavapipe it does so in registers, from texels. On CPU
+ * devices whose fast kernels read f32, W is dequantized a panel of rows at a time into the workspace, for those kernels
+ * to read. What a row of the result gets never depends on the rows beside it, as in matmul.h.
  */
 #ifndef ENGINE_OPS_WEIGHT_H
 #define ENGINE_OPS_WEIGHT_H

@@ -1,5 +1,6 @@
 /* Matrix products have the same bits whatever tiles they are made of and whether B was packed before. */
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/ops/matmul_parts.h"
 #include "tests/support/gpu_fixture.h"
@@ -47,6 +48,74 @@ static void tiles_do_not_show(void **state)
                 fixture_check_same(list[i].detail, p.c, first[list[i].kernel][list[i].compute], M * N);
             }
         }
+    }
+}
+
+/* With room in the workspace, f32 is rounded once before the product instead of in each tile: the same bits. */
+static void rounded_once_is_same(void **state)
+{
+    static const struct {
+        MatmulLayout layout;
+        uint32_t     m, n, k;
+        bool         a, b; /* what is rounded */
+    } cases[] = {{MATMUL_NT, 300, 2056, 20, true, false},  {MATMUL_NN, 257, 2049, 37, true, false},
+                 {MATMUL_TN, 41, 2050, 300, true, false},  {MATMUL_TN, 2056, 33, 301, false, true},
+                 {MATMUL_TN, 2049, 2056, 256, true, true}, {MATMUL_NT, 100, 2056, 20, false, false},
+                 {MATMUL_NT, 300, 2000, 20, false, false}};
+    (void)state;
+    MatmulVariant list[MATMUL_VARIANTS];
+    const int     count = matmul_variants(gpu_info(fixture_gpu()), list);
+    bool          ran   = false;
+    for (int v = 0; v < count; v++) {
+        const bool last =
+            v + 1 == count || list[v + 1].kernel != list[v].kernel || list[v + 1].compute != list[v].compute;
+        if ((list[v].kernel != KERNEL_COOPMAT && list[v].kernel != KERNEL_COOPMAT2) || list[v].lacks[0] != '\0' ||
+            !last) {
+            continue; /* of a kernel the smallest tiles, which compile soonest */
+        }
+        ran = true;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            const MatmulLayout layout = cases[i].layout;
+            const uint32_t     m = cases[i].m, n = cases[i].n, k = cases[i].k;
+            gpu_fixture_reset(NULL);
+            GpuStream         *stream = fixture_stream();
+            const MatmulPlan   plan   = matmul_plan_as(stream, &list[v], list[v].compute, layout, m, n, k);
+            const MatmulHalves halves = matmul_halves(&plan, layout, m, n, k);
+            const uint64_t     bytes  = matmul_variant_workspace(stream, &list[v], list[v].compute, layout, m, n, k);
+            const uint64_t     wanted = halves.a + halves.b;
+            assert_true((halves.a > 0) == cases[i].a && (halves.b > 0) == cases[i].b && bytes >= wanted);
+            Matmul       p = {.layout  = layout,
+                              .a       = fixture_upload(fixture_doubles((size_t)m * k, 1), (size_t)m * k),
+                              .b       = fixture_upload(fixture_doubles((size_t)n * k, 2), (size_t)n * k),
+                              .compute = list[v].compute,
+                              .m       = m,
+                              .n       = n,
+                              .k       = k,
+                              .variant = &list[v]};
+            GpuSpan      c[2];
+            const size_t words = bytes / 4;
+            for (int once = 0; once < 2; once++) {
+                p.c = c[once] = fixture_empty((size_t)m * n);
+                p.workspace   = words > 0 ? fixture_empty(words) : p.workspace;
+                p.workspace   = words > 0 && once == 0 ? gpu_span_slice(p.workspace, 0, bytes - wanted) : p.workspace;
+                matmul(stream, &p);
+            }
+            fixture_run();
+            char name[80];
+            snprintf(name, sizeof name, "%s, layout %d, m %u n %u k %u", list[v].kernel_name, (int)layout, m, n, k);
+            fixture_check_same(name, c[1], fixture_download(c[0], (size_t)m * n), (size_t)m * n);
+            if (wanted > 0) {
+                const float *space = fixture_download(p.workspace, words);
+                uint32_t     first;
+                memcpy(&first, space + (words - wanted / 4), sizeof first);
+                if (first == 0x7FC00000u) {
+                    fail_msg("%s: nothing was rounded before it", name);
+                }
+            }
+        }
+    }
+    if (!ran) {
+        skip();
     }
 }
 
@@ -120,6 +189,6 @@ static void takes_tiles_that_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(packed_or_not_is_same), fixture_test(takes_tiles_that_fit),
-                                       fixture_test(tiles_do_not_show)};
+                                       fixture_test(rounded_once_is_same), fixture_test(tiles_do_not_show)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

@@ -1,9 +1,9 @@
 /* Products with frozen weights in every format, and look-ups in them, against float64 arithmetic on the values that
  * the host says the weight has: odd sizes, strides, epilogues, with the panel of CPU devices and without. */
 #include <stdio.h>
+#include <string.h>
 
-#include "engine/ops/matmul_parts.h"
-#include "engine/ops/weight.h"
+#include "engine/ops/weight_parts.h"
 #include "tests/support/dequantize.h"
 #include "tests/support/gpu_fixture.h"
 
@@ -261,6 +261,55 @@ static void tiles_and_rows_do_not_show(const MatmulVariant *const *variants, int
     }
 }
 
+/* Many rows with the weight dequantized before the product, in one part and in several: the bits of a product that
+ * dequantizes it in its tiles. */
+static void dequantized_once_is_same(const MatmulVariant *variant)
+{
+    enum { M = 1030, ROWS = 300, COLUMNS = 150, TILE = 128 };
+    const ComputeType compute = variant->compute;
+    for (WeightFormat format = WEIGHT_BF16; format < WEIGHT_FORMATS; format++) {
+        for (MatmulLayout layout = MATMUL_NN; layout <= MATMUL_NT; layout++) {
+            const bool     nt = layout == MATMUL_NT;
+            const uint32_t n = nt ? ROWS : COLUMNS, k = nt ? COLUMNS : ROWS;
+            if (format == (compute == COMPUTE_BF16 ? WEIGHT_BF16 : WEIGHT_F16)) {
+                continue; /* read as it is */
+            }
+            gpu_fixture_reset(NULL);
+            double        *values;
+            Weight         weight = random_weight(format, ROWS, COLUMNS, &values);
+            const uint64_t all = weight_halves_bytes(layout, n, k), tile = weight_halves_bytes(layout, TILE, k);
+            const uint64_t sizes[] = {0, all, tile};
+            const GpuSpan  add     = fixture_upload(fixture_doubles((size_t)M * n, 4), (size_t)M * n);
+            GpuStream     *stream  = fixture_stream();
+            GpuSpan        c[3], spaces[3];
+            weight.compute = compute;
+            assert_true(tile < all);
+            for (int i = 0; i < 3; i++) {
+                Matmul p    = {.layout  = layout,
+                               .c       = fixture_empty((size_t)M * n),
+                               .a       = fixture_upload(fixture_doubles((size_t)M * k, 1), (size_t)M * k),
+                               .add     = add,
+                               .bias    = fixture_upload(fixture_doubles(n, 5), n),
+                               .m       = M,
+                               .n       = n,
+                               .k       = k,
+                               .variant = variant};
+                p.workspace = spaces[i] = sizes[i] > 0 ? fixture_empty(sizes[i] / 4) : p.workspace;
+                c[i]                    = p.c;
+                weight_matmul(stream, &p, &weight);
+            }
+            fixture_run();
+            for (int i = 1; i < 3; i++) {
+                fixture_check_same(weight_format_name(format), c[i], fixture_download(c[0], (size_t)M * n),
+                                   (size_t)M * n);
+                uint32_t first;
+                memcpy(&first, fixture_download(spaces[i], 1), sizeof first);
+                assert_int_not_equal(first, 0x7FC00000); /* there lies the weight */
+            }
+        }
+    }
+}
+
 static void on_matrix_units(void **state)
 {
     (void)state;
@@ -282,6 +331,7 @@ static void on_matrix_units(void **state)
         if (ables > 0) {
             check_matrix_units(able[ables - 1]); /* the smallest tiles, which compile soonest */
             tiles_and_rows_do_not_show(able, ables);
+            dequantized_once_is_same(able[ables - 1]);
             ran = true;
         }
     }

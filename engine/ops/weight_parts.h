@@ -1,0 +1,22 @@
+/* What the files of Weight share: weight.c (which way a product goes), weight_halves.c (dequantized once for matrix
+ * units). */
+#ifndef ENGINE_OPS_WEIGHT_PARTS_H
+#define ENGINE_OPS_WEIGHT_PARTS_H
+
+#include "engine/ops/matmul_parts.h"
+#include "engine/ops/weight.h"
+
+/* How the device's matrix units take the product, if they are what takes it. */
+bool weight_plan_on_units(GpuStream *stream, const Matmul *p, MatmulPlan *plan);
+
+/* Whether a product, strides filled in, goes by way of a workspace that holds the weight in the 16-bit compute type: on
+ * matrix units, with many rows and room for some of the weight. Its bits are those that it has without. */
+bool weight_takes_halves(GpuStream *stream, const Matmul *p);
+void weight_record_halves(GpuStream *stream, const Matmul *p, const Weight *w); /* such a product; w fits a binding */
+
+/* Bytes of workspace for that: of products with up to m rows with a weight of this shape; of the weight in one. 0: none
+ * goes that way. */
+uint64_t weight_halves_workspace(GpuStream *stream, ComputeType compute, uint32_t m, uint32_t rows, uint32_t columns);
+uint64_t weight_halves_bytes(MatmulLayout layout, uint32_t n, uint32_t k);
+
+#endif
