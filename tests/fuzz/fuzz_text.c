@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/utf8.h"
-#include "tui/draw/text.h"
+#include "tui/draw/canvas.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,4 @@
-/* Chat templates against texts and ids of transformers, how they are found, and which
- * tokens are the assistant's. */
+/* Chat templates against texts and ids of transformers, and how they are found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,32 +12,10 @@
 
 #include "engine/io/file.h"
 #include "engine/text/chat_template.h"
+#include "tests/support/chat_fixture.h"
 #include "tests/support/fixture.h"
 
 #define PARITY TEST_DATA "/parity"
-
-static cJSON *parse(const char *text)
-{
-    cJSON *root;
-    Error  error = {0};
-    if (json_parse(text, strlen(text), "test", &root, &error) != STATUS_OK) {
-        fail_msg("%s", error.text);
-    }
-    return root;
-}
-
-/* A template with nothing but itself. */
-static ChatTemplate *from_text(const char *text, const char *config)
-{
-    Error         error  = {0};
-    cJSON        *tokens = config != NULL ? parse(config) : NULL;
-    ChatTemplate *chat   = chat_template_parse(text, strlen(text), "test", tokens, &error);
-    if (chat == NULL) {
-        fail_msg("%s", error.text);
-    }
-    cJSON_Delete(tokens);
-    return chat;
-}
 
 static bool flag(const cJSON *row, const char *key)
 {
@@ -165,7 +142,7 @@ static void write_file(const char *directory, const char *name, const char *text
 static void assert_opens(const char *directory, const char *given, const char *word)
 {
     Error         error    = {0};
-    cJSON        *messages = parse("[{\"role\":\"user\",\"content\":\"hi\"}]");
+    cJSON        *messages = chat_fixture_json("[{\"role\":\"user\",\"content\":\"hi\"}]");
     ChatTemplate *chat     = chat_template_open(directory, given, &error);
     char         *text     = NULL;
     size_t        bytes;
@@ -222,10 +199,10 @@ static void messages_are_checked(void **state)
                                            {"[{\"content\":\"a\"}]", "'role'"},
                                            {"[{\"role\":\"user\",\"content\":\"a\"},{\"role\":1}]", "messages[1]"},
                                            {"[{\"role\":\"user\",\"content\":null}]", "NoneType"}};
-    ChatTemplate            *chat = from_text("{% for m in messages %}{{ m.role + m.content }}{% endfor %}", NULL);
+    ChatTemplate *chat = chat_fixture_template("{% for m in messages %}{{ m.role + m.content }}{% endfor %}", NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         Error  error    = {0};
-        cJSON *messages = parse(wrong[i][0]);
+        cJSON *messages = chat_fixture_json(wrong[i][0]);
         char  *text;
         size_t bytes;
         assert_int_equal(chat_render(chat, messages, &(ChatOptions){0}, &text, &bytes, &error), STATUS_BAD_INPUT);
@@ -241,13 +218,14 @@ static void messages_are_checked(void **state)
 static void variables_are_set(void **state)
 {
     (void)state;
-    ChatTemplate *chat = from_text("{{ bos_token }}|{{ thinking is false }}|{{ words }}|{{ n + 1 }}|{{ list[1] }}",
-                                   "{\"bos_token\":\"<s>\"}");
-    static const char *const words[] = {"thinking=true", "thinking=false", "words=be brief=yes", "n=41",
-                                        "list=[1,\"b\"]"};
-    static const char *const bad[]   = {"thinking", "=1", ""};
-    cJSON *messages = parse("[{\"role\":\"user\",\"content\":\"a\"}]"), *own = parse("{\"n\":1,\"bos_token\":\"B\"}");
-    Error  error = {0};
+    ChatTemplate *chat = chat_fixture_template(
+        "{{ bos_token }}|{{ thinking is false }}|{{ words }}|{{ n + 1 }}|{{ list[1] }}", "{\"bos_token\":\"<s>\"}");
+    static const char *const words[]  = {"thinking=true", "thinking=false", "words=be brief=yes", "n=41",
+                                         "list=[1,\"b\"]"};
+    static const char *const bad[]    = {"thinking", "=1", ""};
+    cJSON                   *messages = chat_fixture_json("[{\"role\":\"user\",\"content\":\"a\"}]"),
+          *own                        = chat_fixture_json("{\"n\":1,\"bos_token\":\"B\"}");
+    Error  error                      = {0};
     char  *text;
     size_t bytes;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -272,11 +250,13 @@ static void variables_are_set(void **state)
 static void options_reach_the_template(void **state)
 {
     (void)state;
-    ChatTemplate *chat     = from_text("{{ bos_token }}{{ tools is none }}{{ tools[0].name if tools }}{{ deep }}{{ "
-                                           "add_generation_prompt }}{{ strftime_now('%Y') }}",
-                                       "{\"bos_token\":\"<s>\",\"eos_token\":null}");
-    cJSON        *messages = parse("[{\"role\":\"user\",\"content\":\"a\"}]"), *tools = parse("[{\"name\":\"f\"}]"),
-          *variables = parse("{\"deep\":\"x\",\"bos_token\":\"B\"}");
+    ChatTemplate *chat =
+        chat_fixture_template("{{ bos_token }}{{ tools is none }}{{ tools[0].name if tools }}{{ deep }}{{ "
+                              "add_generation_prompt }}{{ strftime_now('%Y') }}",
+                              "{\"bos_token\":\"<s>\",\"eos_token\":null}");
+    cJSON *messages  = chat_fixture_json("[{\"role\":\"user\",\"content\":\"a\"}]"),
+          *tools     = chat_fixture_json("[{\"name\":\"f\"}]"),
+          *variables = chat_fixture_json("{\"deep\":\"x\",\"bos_token\":\"B\"}");
     Error  error     = {0};
     char  *text;
     size_t bytes;
@@ -294,137 +274,6 @@ static void options_reach_the_template(void **state)
     chat_template_free(chat);
 }
 
-/* --- what the assistant writes */
-
-/* The masked tokens' text, each run of them in [ ]. */
-static void assert_masked(const ChatTemplate *chat, const Tokenizer *tokenizer, const char *messages,
-                          const char *wanted)
-{
-    Error      error = {0};
-    cJSON     *list  = parse(messages);
-    ChatTokens tokens;
-    char       found[1000];
-    size_t     used = 0, count;
-    int32_t   *ids;
-    if (chat_encode_masked(chat, tokenizer, list, &(ChatOptions){0}, &tokens, &error) != STATUS_OK) {
-        fail_msg("%s: %s", messages, error.text);
-    }
-    for (size_t i = 0; i < tokens.count; i++) {
-        if (tokens.assistant[i]) {
-            size_t      bytes;
-            const char *text  = tokenizer_token_bytes(tokenizer, tokens.ids[i], &bytes);
-            const bool  first = i == 0 || !tokens.assistant[i - 1],
-                       last   = i + 1 == tokens.count || !tokens.assistant[i + 1];
-            used += (size_t)snprintf(found + used, sizeof found - used, "%s%.*s%s", first ? "[" : "", (int)bytes, text,
-                                     last ? "]" : "");
-        }
-    }
-    found[used] = '\0';
-    assert_string_equal(found, wanted);
-    /* The ids are those without the mask. */
-    assert_int_equal(chat_encode(chat, tokenizer, list, &(ChatOptions){0}, &ids, &count, &error), STATUS_OK);
-    assert_int_equal(count, tokens.count);
-    assert_memory_equal(ids, tokens.ids, count * sizeof *ids);
-    free(ids);
-    chat_tokens_free(&tokens);
-    cJSON_Delete(list);
-}
-
-#define USER(text)   "{\"role\":\"user\",\"content\":\"" text "\"}"
-#define ANSWER(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
-
-/* Thinking is kept in the last answer only, as Qwen3's template does. */
-#define THINKING                                                                                                       \
-    "{%- for m in messages %}{%- if m.role == 'assistant' %}{%- set c = "                                              \
-    "m.content.split('</think>')[-1].lstrip('\\n') %}"                                                                 \
-    "{{- '<|im_start|>assistant\\n' + ('<think>\\n\\n</think>\\n\\n' if loop.last else '') + c + '<|im_end|>\\n' }}"   \
-    "{%- else %}{{- '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{%- endif %}{%- endfor %}"         \
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
-
-static void the_assistants_tokens_are_told(void **state)
-{
-    (void)state;
-    Error      error     = {0};
-    Tokenizer *qwen      = tokenizer_open(PARITY "/tokenizers/qwen2-style", &error),
-              *llama     = tokenizer_open(PARITY "/tokenizers/llama3-style", &error);
-    ChatTemplate *chatml = chat_template_open(PARITY "/tokenizers/qwen2-style", NULL, &error),
-                 *llama3 = chat_template_open(PARITY "/tokenizers/llama3-style", NULL, &error);
-    assert_true(qwen != NULL && llama != NULL && chatml != NULL && llama3 != NULL);
-    assert_masked(chatml, qwen, "[" USER("hi") "]", "");
-    assert_masked(chatml, qwen, "[" USER("hi") "," ANSWER("yes, 12") "]", "[yes, 12<|im_end|>]");
-    assert_masked(chatml, qwen, "[" USER("a") "," ANSWER("b c") "," USER("b c") "," ANSWER("b c") "]",
-                  "[b c<|im_end|>][b c<|im_end|>]");
-    assert_masked(chatml, qwen, "[" USER("a") "," ANSWER("") "," USER("") "," ANSWER("x\\n") "]",
-                  "[<|im_end|>][x\n<|im_end|>]");
-    assert_masked(chatml, qwen, "[" ANSWER("first") "," USER("a") "]", "[first<|im_end|>]");
-    /* e + combining acute is composed; what follows must not be off by a byte. */
-    assert_masked(chatml, qwen, "[" USER("e\xCC\x81 e\xCC\x81") "," ANSWER("e\xCC\x81n") "]", "[\xC3\xA9n<|im_end|>]");
-    /* A marker inside of an answer is a token like that at its end. */
-    assert_masked(chatml, qwen, "[" USER("a") "," ANSWER("b<|im_end|>c") "]", "[b<|im_end|>c<|im_end|>]");
-    assert_masked(llama3, llama, "[" USER("hi") "," ANSWER("  spaces ") "," USER("x") "," ANSWER("y") "]",
-                  "[spaces<|eot_id|>][y<|eot_id|>]");
-    ChatTemplate *thinking = from_text(THINKING, NULL);
-    assert_masked(thinking, qwen, "[" USER("a") "," ANSWER("<think>b</think>\\nc") "," USER("d") "," ANSWER("e") "]",
-                  "[c<|im_end|>][<think>\n\n</think>\n\ne<|im_end|>]");
-    assert_int_equal(chat_end_token(thinking, qwen), tokenizer_token_id(qwen, "<|im_end|>"));
-    chat_template_free(thinking);
-    /* {% generation %} decides alone; a token that it only touches counts, as in transformers. */
-    ChatTemplate *marked = from_text(
-        "{% for m in messages %}{{ m.role }}: {% generation %}{{ m.content }}{% endgeneration %}\n{% endfor %}", NULL);
-    assert_masked(marked, qwen, "[" USER("hi ") "," ANSWER("no") "]", "[ hi a][ no]");
-    chat_template_free(marked);
-    /* Calls of functions belong to the turn. */
-    ChatTemplate *calls = from_text("{% for m in messages %}<|im_start|>{{ m.role }}:{{ m.content }}{{ "
-                                    "m.tool_calls[0].name if m.tool_calls }}<|im_end|>;{% endfor %}"
-                                    "{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}",
-                                    NULL);
-    assert_masked(
-        calls, qwen,
-        "[" USER("a") ",{\"role\":\"assistant\",\"content\":\"b\",\"tool_calls\":[{\"name\":\"f\"}]}," USER("c") "]",
-        "[bf<|im_end|>]");
-    /* Also where what comes later changes what stands before: thinking, in the last answer only. */
-    ChatTemplate *both = from_text("{% for m in messages %}<|im_start|>{{ m.role }}:{{ '<think>' if loop.last and "
-                                   "m.role == 'assistant' }}{{ m.content }}"
-                                   "{{ m.tool_calls[0].name if m.tool_calls }}<|im_end|>;{% endfor %}"
-                                   "{% if add_generation_prompt %}<|im_start|>assistant:{% endif %}",
-                                   NULL);
-    assert_masked(both, qwen,
-                  "[" USER("a") ",{\"role\":\"assistant\",\"content\":\"b\",\"tool_calls\":[{\"name\":\"f\"}]}," USER(
-                      "c") "," ANSWER("d") "]",
-                  "[bf<|im_end|>][<think>d<|im_end|>]");
-    chat_template_free(both);
-    chat_template_free(calls);
-    assert_int_equal(chat_end_token(chatml, qwen), tokenizer_token_id(qwen, "<|im_end|>"));
-    assert_int_equal(chat_end_token(llama3, llama), tokenizer_token_id(llama, "<|eot_id|>"));
-    chat_template_free(chatml);
-    chat_template_free(llama3);
-    tokenizer_free(qwen);
-    tokenizer_free(llama);
-}
-
-static void answers_that_cannot_be_told_are_errors(void **state)
-{
-    (void)state;
-    Error         error    = {0};
-    Tokenizer    *qwen     = tokenizer_open(PARITY "/tokenizers/qwen2-style", &error);
-    ChatTemplate *hidden   = from_text("{{ messages|length }} messages", NULL);
-    cJSON        *messages = parse("[" USER("a") ",{\"role\":\"assistant\",\"content\":null}]");
-    ChatTokens    tokens;
-    assert_non_null(qwen);
-    assert_int_equal(chat_encode_masked(hidden, qwen, messages, &(ChatOptions){0}, &tokens, &error), STATUS_BAD_INPUT);
-    assert_non_null(strstr(error.text, "messages[1]"));
-    chat_tokens_free(&tokens);
-    assert_int_equal(chat_end_token(hidden, qwen), -1);
-    /* What refuses the mark that is put behind an answer. */
-    ChatTemplate *strict = from_text(
-        "{% for m in messages %}{{ m.content if m.content == 'a' else raise_exception('no') }}{% endfor %}", NULL);
-    assert_int_equal(chat_end_token(strict, qwen), -1);
-    chat_template_free(strict);
-    cJSON_Delete(messages);
-    chat_template_free(hidden);
-    tokenizer_free(qwen);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,8 +283,6 @@ int main(void)
         cmocka_unit_test(messages_are_checked),
         cmocka_unit_test(variables_are_set),
         cmocka_unit_test(options_reach_the_template),
-        cmocka_unit_test(the_assistants_tokens_are_told),
-        cmocka_unit_test(answers_that_cannot_be_told_are_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+/* Rewards of one response, by each form of exploration. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,36 +7,11 @@
 
 #include <cmocka.h>
 
-#include "rlsp/reward/reward.h"
-
-static const Problem countdown  = {.count = 3, .numbers = {4, 5, 16}, .target = 84};
-static const Problem pick_three = {.count = 6, .numbers = {2, 5, 8, 9, 10, 12}, .target = 22};
-
-#define ANSWER    "Answer: \\boxed{(16*5)+4}"
-#define WRONG     "Answer: \\boxed{(16*4)+5}"
-#define MISS1     "Try (16+5)+4=21+4=25. Not 84. Go back.\n"
-#define MISS2     "Try 16-(5-4)=16-1=15. Not 84. Go back.\n"
-#define HIT       "Try (16*5)+4=80+4=84. Yes.\n"
-#define FALSE_YES "Try (16*4)+5=64+5=69. Yes.\n"
-
-static RewardParts compute(RewardConfig config, const Task *task, const Problem *problem, const char *text,
-                           uint32_t tokens)
-{
-    RewardInput input = {.response         = text,
-                         .length           = strlen(text),
-                         .response_tokens  = tokens,
-                         .reasoning_tokens = tokens / 2,
-                         .max_tokens       = 176};
-    RewardParts parts;
-    Error       error = {0};
-    assert_int_equal(reward_config_check(&config, &error), STATUS_OK);
-    reward_compute(&config, task, problem, &input, &parts);
-    return parts;
-}
+#include "tests/support/reward_fixture.h"
 
 static void check(RewardConfig config, const char *text, uint32_t tokens, double want)
 {
-    RewardParts parts = compute(config, &task_countdown, &countdown, text, tokens);
+    RewardParts parts = reward_fixture_compute(config, &task_countdown, &reward_fixture_countdown, text, tokens);
     if (fabs(parts.total - want) > 1e-12) {
         fail_msg("%s: %.17g, wanted %.17g", text, parts.total, want);
     }
@@ -44,7 +20,7 @@ static void check(RewardConfig config, const char *text, uint32_t tokens, double
 
 static void check_pick(RewardConfig config, const char *text, uint32_t tokens, double want)
 {
-    RewardParts parts = compute(config, &task_pick_three, &pick_three, text, tokens);
+    RewardParts parts = reward_fixture_compute(config, &task_pick_three, &reward_fixture_pick_three, text, tokens);
     if (fabs(parts.total - want) > 1e-12) {
         fail_msg("%s: %.17g, wanted %.17g", text, parts.total, want);
     }
@@ -175,7 +151,7 @@ static void the_gate_takes_exploration_from_repeated_text(void **state)
     b.explore.weight           = 0.3;
     b.repetition_ngram         = 6;
     static const char copies[] = MISS1 MISS1 MISS1 MISS1 MISS1 MISS2 ANSWER;
-    RewardParts parts          = compute(b, &task_countdown, &countdown, copies, 130);
+    RewardParts parts          = reward_fixture_compute(b, &task_countdown, &reward_fixture_countdown, copies, 130);
     assert_true(parts.repetition > 0.5 && parts.repetition < 1);
     assert_true(parts.repetition_gated);
     assert_true(fabs(parts.total - 0.7) < 1e-12);
@@ -271,7 +247,7 @@ static void compat_sees_the_end_token(void **state)
                                    .end_length = rows[i].truncated ? 0 : strlen(eot),
                                    .truncated  = rows[i].truncated};
         RewardParts       parts;
-        reward_compute(&compat, &task_countdown, &countdown, &input, &parts);
+        reward_compute(&compat, &task_countdown, &reward_fixture_countdown, &input, &parts);
         if (fabs(parts.total - rows[i].want) > 1e-12) {
             fail_msg("row %zu: %.17g, wanted %.17g", i, parts.total, rows[i].want);
         }
@@ -307,109 +283,6 @@ static void configs_that_cannot_be_are_refused(void **state)
     }
 }
 
-/* --- what others say ------------------------------------------------------------------- */
-
-static RewardParts said(RewardConfig config, const char *text, double judge, double remote)
-{
-    RewardParts parts = compute(config, &task_countdown, &countdown, text, 40);
-    reward_add(&config, &(RewardSaid){.judge = judge, .remote = remote}, &parts);
-    if (!parts.voided && !parts.clipped &&
-        fabs(parts.correct + parts.format + parts.length_weighted + parts.explore_weighted + parts.remote_weighted -
-             parts.total) > 1e-12) {
-        fail_msg("%s: the parts do not make up the total %g", text, parts.total);
-    }
-    return parts;
-}
-
-static void a_judge_s_grade_is_mixed_in(void **state)
-{
-    (void)state;
-    RewardConfig j    = reward_config_default();
-    j.correct         = 0.8;
-    j.explore.kind    = EXPLORE_JUDGE;
-    j.explore.weight  = 0.2;
-    RewardParts parts = said(j, MISS1 ANSWER, 0.7, 0);
-    assert_true(parts.total == 0.8 + 0.2 * 0.7 && parts.explore == 0.7 && parts.explore_weighted == 0.2 * 0.7 &&
-                parts.correct == 0.8);
-    parts = said(j, WRONG, 1, 0);
-    assert_true(parts.total == 0.2 && parts.correct == 0);
-    parts = said(j, "no box", 0.5, 0);
-    assert_true(fabs(parts.total - (-0.4 + 0.1)) < 1e-12 && parts.format == 0.8 * -0.5);
-    /* repeated text is not even asked about */
-    static const char copies[] = MISS1 MISS1 MISS1 MISS1 MISS1 MISS2 ANSWER;
-    j.repetition_ngram         = 6;
-    parts                      = compute(j, &task_countdown, &countdown, copies, 130);
-    assert_false(reward_wants_judge(&j, &parts));
-    parts = said(j, copies, 0.9, 0);
-    assert_true(parts.total == 0.8 && parts.explore == 0);
-    parts = compute(j, &task_countdown, &countdown, MISS1 ANSWER, 40);
-    assert_true(reward_wants_judge(&j, &parts));
-}
-
-/* PAPER.md section 2, 3: 0.8 r + 0.2 judge after the length term, to the last bit. */
-static void compat_mixes_judge_and_length_as_the_authors_do(void **state)
-{
-    (void)state;
-    RewardConfig compat      = reward_config_default();
-    compat.explore.kind      = EXPLORE_JUDGE;
-    compat.explore.compat    = true;
-    compat.explore.c         = 1000;
-    compat.correct           = 0.1; /* plays no part */
-    compat.explore.weight    = 7;   /* nor does this */
-    compat.clip              = 0;
-    static const char text[] = "123456789012345678901234567890123\\boxed{(16*5)+4}";
-    for (int i = 0; i <= 20; i++) {
-        const double judge = i / 20.0;
-        RewardParts  parts = said(compat, text, judge, 0);
-        assert_true(parts.total == 0.8 * (1.0 - 1000 / (33 / 4.0)) + 0.2 * judge);
-        assert_true(parts.length_weighted < 0 && parts.explore == judge && parts.correct == 0.8);
-        parts = said(compat, "no box at all, 26 characters", judge, 0);
-        assert_true(parts.total == 0.8 * (-0.5 - 1000 / (28 / 4.0)) + 0.2 * judge);
-    }
-    compat.explore.c = 0;
-    assert_true(said(compat, text, 0.3, 0).total == 0.8 * 1.0 + 0.2 * 0.3);
-    assert_true(said(compat, "\\boxed{1}", 0.3, 0).total == 0.8 * 0.0 + 0.2 * 0.3);
-    compat.explore.c  = 20; /* the box comes first: an exception there, before the judge */
-    RewardParts parts = compute(compat, &task_countdown, &countdown, "\\boxed{(16*5)+4}", 9);
-    assert_false(reward_wants_judge(&compat, &parts));
-    parts = said(compat, "\\boxed{(16*5)+4}", 0.9, 0);
-    assert_true(parts.total == 0 && parts.voided);
-    compat.clip = 10;
-    parts       = said(compat, "1\\boxed{(16*5)+4}", 1, 0);
-    assert_true(parts.total == -10 && parts.clipped);
-}
-
-static void a_reward_server_s_number_goes_where_it_is_told(void **state)
-{
-    (void)state;
-    RewardConfig config   = reward_config_default();
-    config.correct        = 0.7;
-    config.explore.kind   = EXPLORE_EFFORT;
-    config.explore.weight = 0.3;
-    config.remote.weight  = 0.5;
-    config.remote.mode    = REMOTE_OUTCOME;
-    RewardParts parts =
-        said(config, MISS1 MISS2 ANSWER, 0, -2); /* the verifier's own verdict is still there to be seen */
-    assert_true(fabs(parts.total - (0.7 * -2 + 0.1)) < 1e-12 && parts.outcome == -2 && parts.remote == -2 &&
-                parts.remote_weighted == 0);
-    assert_true(parts.verdict.correct);
-    parts = said(config, "no box", 0, 1);
-    assert_true(fabs(parts.total - 0.7) < 1e-12 && parts.format == 0);
-    config.remote.mode = REMOTE_EXPLORE;
-    parts              = said(config, MISS1 MISS2 ANSWER, 0, 0.4);
-    assert_true(fabs(parts.total - (0.7 + 0.1 + 0.2)) < 1e-12 && fabs(parts.remote_weighted - 0.2) < 1e-12 &&
-                parts.remote == 0.4);
-    config.remote.mode = REMOTE_TOTAL;
-    parts              = said(config, MISS1 MISS2 ANSWER, 0, 0.4);
-    assert_true(parts.total == 0.4 && parts.correct == 0 && parts.explore_weighted == 0 &&
-                fabs(parts.explore - 2.0 / 6) < 1e-12);
-    parts = said(config, WRONG, 0, 70);
-    assert_true(parts.total == 10 && parts.clipped && parts.remote == 70);
-    config.remote.mode = REMOTE_NONE;
-    parts              = said(config, MISS1 MISS2 ANSWER, 0, 0.4);
-    assert_true(fabs(parts.total - 0.8) < 1e-12 && parts.remote == 0);
-}
-
 static void parts_are_logged_apart(void **state)
 {
     (void)state;
@@ -419,7 +292,7 @@ static void parts_are_logged_apart(void **state)
     b.explore.weight  = 0.3;
     RewardInput input = {.response = MISS1 MISS2, .length = strlen(MISS1 MISS2), .max_tokens = 176, .truncated = true};
     RewardParts parts;
-    reward_compute(&b, &task_countdown, &countdown, &input, &parts);
+    reward_compute(&b, &task_countdown, &reward_fixture_countdown, &input, &parts);
     assert_true(parts.truncated && !parts.clipped && !parts.verdict.answered);
     assert_true(parts.outcome == -0.5 && parts.correct == 0);
     assert_true(fabs(parts.format - -0.35) < 1e-12);
@@ -443,9 +316,6 @@ int main(void)
         cmocka_unit_test(compat_sees_the_end_token),
         cmocka_unit_test(configs_that_cannot_be_are_refused),
         cmocka_unit_test(parts_are_logged_apart),
-        cmocka_unit_test(a_judge_s_grade_is_mixed_in),
-        cmocka_unit_test(compat_mixes_judge_and_length_as_the_authors_do),
-        cmocka_unit_test(a_reward_server_s_number_goes_where_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
