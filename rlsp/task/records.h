@@ -48,7 +48,7 @@ RecordFile *record_file_open(const char *path, Error *error);
 void        record_file_close(RecordFile *file); /* NULL is allowed */
 
 const char *record_file_path(const RecordFile *file);
-uint64_t    record_file_count(const RecordFile *file); /* records: lines that are not blank; may be 0 */
+uint64_t    record_file_count(const RecordFile *file);                /* records: lines that are not blank; may be 0 */
 uint64_t    record_file_blank(const RecordFile *file);                /* lines passed over */
 uint64_t    record_file_line(const RecordFile *file, uint64_t index); /* its line's number, from 1 */
 uint64_t    record_file_offset(const RecordFile *file,
