@@ -154,10 +154,26 @@ static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model,
     adapter_forward(s, work, model, l, MATRIX_DOWN, next, work->activation, t);
 }
 
+/* A workspace holds its activations in the compute type of the model that it was planned for: those of another would be
+ * taken for numbers that they are not, and nothing would say so. */
+static bool suits(GpuStream *s, const Workspace *work, const Model *model)
+{
+    const ModelConfig *c     = &model->config;
+    const bool         suits = work->norm.type == typed_storage(c->compute, c->hidden_size) &&
+                       work->activation.type == typed_storage(c->compute, c->intermediate_size);
+    if (!suits) {
+        gpu_stream_fail(s, STATUS_FAILED, "transformer: the workspace is of a model that computes in another type");
+    }
+    return suits;
+}
+
 void transformer_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch)
 {
     const ModelConfig *c = &model->config;
     const uint32_t     d = c->hidden_size;
+    if (!suits(s, work, model)) {
+        return;
+    }
     weight_embedding(s, work->residual[0], model_embedding(model), batch->ids, batch->tokens);
     for (uint32_t l = 0; l < c->layers; l++) {
         attention_block_forward(s, work, model, batch, l);
@@ -325,6 +341,9 @@ void transformer_backward(GpuStream *s, Workspace *work, const Model *model, Gpu
     Backward           b      = {s, work, model, g, batch->tokens, 0};
     if (!work->d_started) {
         gpu_stream_fail(s, STATUS_FAILED, "transformer_backward: no head has given a gradient");
+        return;
+    }
+    if (!suits(s, work, model)) {
         return;
     }
     norm_weight_gradient(&b, model->final_norm, work->d_rows, work->rows_hidden, work->rows_rstd, rows);

@@ -133,6 +133,20 @@ static void gradients_are_those_of_f32(void **state)
     }
 }
 
+/* Its numbers would be read as others. */
+static void a_workspace_of_another_type_is_refused(void **state)
+{
+    (void)state;
+    Error error = {0};
+    Rig   r     = rig_open("tiny-llama", COMPUTE_BF16);
+    must(model_set_compute(r.model, COMPUTE_F32, &error), &error);
+    GpuStream *s = fixture_stream();
+    transformer_forward(s, r.work, r.model, r.batch);
+    assert_int_equal(gpu_stream_end(s, &error), STATUS_FAILED);
+    assert_non_null(strstr(error.text, "another type"));
+    rig_close(&r);
+}
+
 /* After a step the copies are the parameters rounded: what the host rounds them to, row by row. */
 static void copies_follow(void **state)
 {
@@ -292,7 +306,8 @@ static void curves_lie_together(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(gradients_are_those_of_f32), fixture_test(copies_follow),
+    const struct CMUnitTest tests[] = {fixture_test(gradients_are_those_of_f32),
+                                       fixture_test(a_workspace_of_another_type_is_refused), fixture_test(copies_follow),
                                        fixture_test(a_lost_step_is_no_step), fixture_test(the_scale_grows_and_is_kept),
                                        fixture_test(curves_lie_together)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
