@@ -120,23 +120,31 @@ static void memory_of(GpuInfo *info, VkPhysicalDevice physical, bool budget)
     }
 }
 
-/* What the kernels take of a device, in words; NULL: it has all of it. */
-static const char *lacks(const VkPhysicalDeviceLimits *limits)
+/* Says in info->unusable which of the limits that the kernels count on the device has not, if any. */
+static void check_limits(GpuInfo *info, const VkPhysicalDeviceLimits *limits)
 {
-    if (limits->maxComputeWorkGroupInvocations < 256 || limits->maxComputeWorkGroupSize[0] < 256) {
-        return "its workgroups have fewer than 256 invocations";
+    const struct {
+        uint32_t    has, needed;
+        const char *text; /* with both numbers */
+    } rows[] = {
+        {limits->maxComputeWorkGroupInvocations, 256,
+         "its workgroups have at most %u invocations (maxComputeWorkGroupInvocations); %u are needed"},
+        {limits->maxComputeWorkGroupSize[0], 256,
+         "its workgroups have at most %u invocations in a row (maxComputeWorkGroupSize[0]); %u are needed"},
+        {limits->maxComputeSharedMemorySize, 32768,
+         "its workgroups share at most %u bytes of memory (maxComputeSharedMemorySize); %u are needed"},
+        {limits->maxStorageBufferRange, 128u << 20,
+         "it binds at most %u bytes at once (maxStorageBufferRange); %u are needed"},
+        {limits->maxPerStageDescriptorStorageBuffers, GPU_STORAGE_BUFFERS,
+         "its kernels see at most %u buffers at once (maxPerStageDescriptorStorageBuffers); %u are needed"},
+        {limits->maxDescriptorSetStorageBuffers, GPU_STORAGE_BUFFERS,
+         "its kernels see at most %u buffers at once (maxDescriptorSetStorageBuffers); %u are needed"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && info->unusable[0] == '\0'; i++) {
+        if (rows[i].has < rows[i].needed) {
+            snprintf(info->unusable, sizeof info->unusable, rows[i].text, rows[i].has, rows[i].needed);
+        }
     }
-    if (limits->maxComputeSharedMemorySize < 32768) {
-        return "its workgroups share less than 32 KiB of memory";
-    }
-    if (limits->maxStorageBufferRange < (128u << 20)) {
-        return "it binds less than 128 MiB at once";
-    }
-    if (limits->maxPerStageDescriptorStorageBuffers < GPU_STORAGE_BUFFERS ||
-        limits->maxDescriptorSetStorageBuffers < GPU_STORAGE_BUFFERS) {
-        return "its kernels see fewer than 10 buffers at once";
-    }
-    return NULL;
 }
 
 void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical)
@@ -214,8 +222,8 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
         snprintf(info->unusable, sizeof info->unusable, "it has no compute queue");
     } else if (!tier->subgroup_arithmetic) {
         snprintf(info->unusable, sizeof info->unusable, "its compute shaders lack subgroup arithmetic");
-    } else if (lacks(&plain.limits) != NULL) {
-        snprintf(info->unusable, sizeof info->unusable, "%s", lacks(&plain.limits));
+    } else {
+        check_limits(info, &plain.limits);
     }
     free(extensions.items);
 }

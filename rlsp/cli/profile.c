@@ -3,7 +3,8 @@
 
 void profile_take(const Gpu *gpu, Profile *profile)
 {
-    *profile           = (Profile){.sum = gpu_profile(gpu), .cpu = gpu_info(gpu)->type == GPU_CPU};
+    *profile = (Profile){
+        .sum = gpu_profile(gpu), .cpu = gpu_info(gpu)->type == GPU_CPU, .timestamps = gpu_info(gpu)->tier.timestamps};
     profile->row_count = gpu_profile_rows(gpu, profile->rows, PROFILE_ROWS);
 }
 
@@ -29,7 +30,7 @@ void profile_print(FILE *out, const Profile *profile, double steps)
     const GpuProfile *sum  = &profile->sum;
     const Ceilings   *most = &profile->ceilings;
     if (sum->wall_seconds <= 0) {
-        fprintf(out, "nothing was timed: %s\n", sum->runs > 0 ? "this device has no timestamps" : "nothing ran");
+        fprintf(out, "nothing was timed: %s\n", profile->timestamps ? "nothing ran" : "this device has no timestamps");
         return;
     }
     fprintf(out, "%-28s %10s %10s %7s %9s %5s %9s %5s\n", "kernel", "calls/step", "ms/step", "share", "GFLOP/s", "best",

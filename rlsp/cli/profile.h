@@ -27,7 +27,8 @@ typedef struct Profile {
     GpuProfileRow rows[PROFILE_ROWS];
     int           row_count;
     Ceilings      ceilings; /* 0: not measured */
-    bool          cpu;      /* the device is a CPU */
+    bool          cpu;        /* the device is a CPU */
+    bool          timestamps; /* the device has them; else nothing is timed */
 } Profile;
 
 Status ceilings_measure(Gpu *gpu, Ceilings *ceilings, Error *error);
