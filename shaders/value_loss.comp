@@ -29,7 +29,7 @@ void main()
         return;
     }
     uint end = min((block + 1) * BLOCK, tokens);
-    vec4 sums[3] = vec4[3](vec4(0.0), vec4(0.0), vec4(0.0));
+    vec4 sums[2] = vec4[2](vec4(0.0), vec4(0.0));
     for (uint t = block * BLOCK + gl_LocalInvocationID.x; t < end; t += gl_WorkGroupSize.x) {
         float w = weight[t];
         float v = value[t], old = old_value[t], target = returns[t];
@@ -43,18 +43,17 @@ void main()
         if (w != 0.0 && finite) {
             float worst = is_clipped ? off_clipped : off;
             float old_off = target - old;
-            sums[0] += vec4(1.0, w * 0.5 * worst * worst, is_clipped ? 1.0 : 0.0, v);
-            sums[1] += vec4(target, target * target, -off, off * off);
-            sums[2] += vec4(old_off, old_off * old_off, 0.0, 0.0);
+            sums[0].xyz += vec3(1.0, w * 0.5 * worst * worst, is_clipped ? 1.0 : 0.0);
+            sums[1] += vec4(target, target * target, old_off, old_off * old_off);
         } else if (w != 0.0) {
-            sums[2].z += 1.0;
+            sums[0].w += 1.0;
         }
     }
-    vec4 total0 = workgroup_sum4(sums[0]), total1 = workgroup_sum4(sums[1]), total2 = workgroup_sum4(sums[2]);
+    vec4 total0 = workgroup_sum4(sums[0]), total1 = workgroup_sum4(sums[1]);
     if (gl_LocalInvocationID.x == 0) {
         partial[4 * block] = total0;
         partial[4 * block + 1] = total1;
-        partial[4 * block + 2] = total2;
+        partial[4 * block + 2] = vec4(0.0);
         partial[4 * block + 3] = vec4(0.0);
     }
 }

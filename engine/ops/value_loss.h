@@ -24,12 +24,10 @@ typedef struct ValueStats {
     float tokens;
     float loss;                               /* w                                                   */
     float clipped;                            /* tokens where the clip is active and its term the larger one */
-    float value;                              /* V                                                   */
-    float returns, returns_squared;           /* R, R^2                                              */
-    float residual, residual_squared;         /* R - V                                               */
-    float old_residual, old_residual_squared; /* R - V_old                                          */
     float not_finite;                         /* tokens whose loss is not finite                     */
-    float unused[5];
+    float returns, returns_squared;           /* R, R^2                                              */
+    float old_residual, old_residual_squared; /* R - V_old                                          */
+    float unused[8];
 } ValueStats;
 
 /* L = sum_t weight_t 0.5 max((V - R)^2, (V_old + clip(V - V_old, -clip, clip) - R)^2); clip 0: no clipping.
