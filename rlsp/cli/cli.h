@@ -6,6 +6,7 @@
 #define RLSP_CLI_CLI_H
 
 #include "rlsp/cli/args.h"
+#include "rlsp/run/history.h"
 #include "rlsp/run/json_line.h"
 
 int cli_train(int argc, char **argv);
@@ -30,6 +31,9 @@ int cli_finish_output(const char *name);
 
 /* The end of a subcommand that may have failed: flushes stdout, and says what `error` says, if anything, on stderr. */
 int cli_end(const ArgsCommand *command, const Error *error);
+
+/* Opens a run and reads all that is there; lines that are no events are counted on stderr. NULL with *error set. */
+History *cli_open_run(const char *name, const char *path, Error *error);
 
 /* Finishes the line, prints it to stdout and frees it; false: memory ran out, and nothing was printed. */
 bool cli_print_line(JsonLine *line);

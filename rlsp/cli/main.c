@@ -1,6 +1,7 @@
 /* rlsp SUBCOMMAND: the table of subcommands, --help and --version. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -61,6 +62,19 @@ int cli_end(const ArgsCommand *command, const Error *error)
 {
     const int written = cli_finish_output(command->name);
     return error->status != STATUS_OK ? args_fail(command, error) : written;
+}
+
+History *cli_open_run(const char *name, const char *path, Error *error)
+{
+    History *history = history_open(path, error);
+    while (history != NULL && history_update(history, 0)) {
+    }
+    const uint64_t skipped = history != NULL ? history_state(history)->skipped : 0;
+    if (skipped > 0) {
+        fprintf(stderr, "rlsp %s: %s: %" PRIu64 " lines of its files are no events, and are left out\n", name, path,
+                skipped);
+    }
+    return history;
 }
 
 bool cli_print_line(JsonLine *line)

@@ -75,13 +75,11 @@ static void name_runs(Runs *runs)
 static Status open_runs(const char *const *paths, int count, Runs *runs, Error *error)
 {
     for (int r = 0; r < count; r++) {
-        runs->histories[r] = history_open(paths[r], error);
+        runs->histories[r] = cli_open_run("plot", paths[r], error);
         if (runs->histories[r] == NULL) {
             return error->status;
         }
         runs->count++;
-        while (history_update(runs->histories[r], 0)) {
-        }
     }
     name_runs(runs);
     return STATUS_OK;

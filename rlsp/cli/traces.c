@@ -168,11 +168,9 @@ int cli_traces(int argc, char **argv)
     if (steps != NULL && traces_read_steps(steps, &query.first_step, &query.last_step, &error) != STATUS_OK) {
         return args_fail(&command, &error);
     }
-    History *history = history_open(run, &error);
+    History *history = cli_open_run(command.name, run, &error);
     if (history == NULL) {
         return args_fail(&command, &error);
-    }
-    while (history_update(history, 0)) {
     }
     write_traces(history, &query, ansi, json, html, &error);
     history_close(history);

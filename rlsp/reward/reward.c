@@ -104,14 +104,14 @@ static void compute_compat(const RewardConfig *config, const Task *task, const P
         task_verify_answer(task, problem, text + content, content_length, &parts->verdict);
         parts->verdict.answered = true; /* an empty box is a wrong answer there, not none */
         parts->verdict.answer_offset += begin + content;
-        parts->verdict.box_offset = parts->verdict.first_box_offset = begin + box;
-        parts->verdict.boxes                                        = 1;
+        parts->verdict.box_offset = begin + box;
+        parts->verdict.boxes      = 1;
         parts->outcome = parts->correct = parts->verdict.correct ? 1 : 0;
         reasoning                       = box;
         unseen                          = 0;
     } else {
         task_verify(task, problem, "", 0, &parts->verdict);
-        parts->verdict.box_offset = parts->verdict.first_box_offset = input->length;
+        parts->verdict.box_offset = input->length;
         parts->outcome = parts->format = -0.5;
     }
     const bool judged = config->explore.kind == EXPLORE_JUDGE;

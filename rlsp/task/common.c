@@ -120,11 +120,10 @@ bool task_find_box(const Problem *problem, const char *response, size_t length, 
 {
     Boxes boxes;
     (void)problem; /* of a built-in task: the last box, always */
-    const bool found          = boxes_find(response, length, &boxes);
-    verdict->box_offset       = boxes.offset;
-    verdict->first_box_offset = boxes.first;
-    verdict->boxes            = boxes.count;
-    verdict->reason           = "no answer: no complete \\boxed{…}";
+    const bool found    = boxes_find(response, length, &boxes);
+    verdict->box_offset = boxes.offset;
+    verdict->boxes      = boxes.count;
+    verdict->reason     = "no answer: no complete \\boxed{…}";
     return found && take(verdict, response, boxes.content, boxes.content_length);
 }
 

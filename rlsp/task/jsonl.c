@@ -8,12 +8,9 @@
 static bool jsonl_find_answer(const Problem *problem, const char *response, size_t length, TaskVerdict *verdict)
 {
     MathAnswer answer;
-    Boxes      boxes;
-    boxes_find(response, length, &boxes);
-    const bool found          = math_extract(response, length, problem->extract, &answer);
-    verdict->first_box_offset = boxes.first;
-    verdict->box_offset       = answer.offset;
-    verdict->boxes            = answer.boxes;
+    const bool found    = math_extract(response, length, problem->extract, &answer);
+    verdict->box_offset = answer.offset;
+    verdict->boxes      = answer.boxes;
     if (found) {
         verdict->found_by = math_extract_way(answer.way);
         task_note_answer(verdict, response, (size_t)(answer.text - response), answer.length);

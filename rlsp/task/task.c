@@ -28,7 +28,7 @@ void task_verify(const Task *task, const Problem *problem, const char *response,
 void task_verify_answer(const Task *task, const Problem *problem, const char *answer, size_t length,
                         TaskVerdict *verdict)
 {
-    *verdict = (TaskVerdict){.denominator = 1, .box_offset = length, .first_box_offset = length};
+    *verdict = (TaskVerdict){.denominator = 1, .box_offset = length};
     if (task->take_answer(answer, length, verdict)) {
         task->judge(problem, answer, verdict);
     }

@@ -73,7 +73,6 @@ typedef struct TaskVerdict {
     char        answer[TASK_ANSWER_BYTES];    /* of the judged box, trimmed; cut if longer; bytes as written */
     size_t      answer_offset, answer_length; /* where it lies in the response, trimmed   */
     size_t      box_offset;                   /* of the judged box's backslash; the response's length if none */
-    size_t      first_box_offset;             /* of the first complete box, likewise                 */
     uint32_t    boxes;                        /* complete ones                                       */
     bool        has_value;                    /* the answer is an expression over the right numbers  */
     int64_t     numerator, denominator;       /* its exact value, in lowest terms, if has_value */

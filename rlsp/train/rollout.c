@@ -201,7 +201,6 @@ static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Err
     }
     free(judging.errors);
     if (status == STATUS_OK) {
-        rollout->decode_steps = output.steps;
         pack(rollout);
     }
     return status;

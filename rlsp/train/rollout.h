@@ -28,7 +28,6 @@ typedef struct Rollout {
     uint64_t            id_capacity;                     /* [sequences] times the most that one can have        */
     struct RolloutSaid *said;                            /* what others say                                    */
     double              generate_seconds, judge_seconds; /* judge: what decoding did not hide, waiting included */
-    uint64_t            decode_steps;
 } Rollout;
 
 Rollout *rollout_new(Session *session, Error *error);

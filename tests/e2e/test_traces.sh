@@ -153,6 +153,14 @@ if [ -w /dev/full ]; then
     [ $? -eq 1 ] && grep -q "cannot write the output" "$work/err" || fail "a full disk goes unnoticed"
 fi
 
+# --- lines that are no events
+mkdir "$work/junk"
+cp "$run/config.json" "$run/events.jsonl" "$run/traces.jsonl" "$work/junk"
+printf 'no event\n[1]\n' >>"$work/junk/events.jsonl"
+traces "$work/junk"
+rows "a run with lines that are no events" 20
+grep -q "2 lines of its files are no events, and are left out" "$work/err" || fail "lines that are no events are not counted"
+
 # --- a reader that stops early
 for form in "" --ansi "--html -" --json; do
     # shellcheck disable=SC2086

@@ -20,7 +20,7 @@ static void judge(const Task *task, const Problem *problem, const char *text, si
 {
     TaskVerdict verdict;
     task_verify(task, problem, text, size, &verdict);
-    require(verdict.reason != NULL && verdict.box_offset <= size && verdict.first_box_offset <= size);
+    require(verdict.reason != NULL && verdict.box_offset <= size);
     require(verdict.answer_offset + verdict.answer_length <= size);
     require(!verdict.correct || (verdict.answered && verdict.has_value && verdict.boxes > 0));
     require(!verdict.correct || (verdict.denominator == 1 && verdict.numerator == problem->target));
