@@ -15,7 +15,13 @@ layout(push_constant) uniform Push {
     uint row_words, row_scales; // of the weight
 };
 
-uint pair(float low, float high) { return compute_bits(COMPUTE, low) | compute_bits(COMPUTE, high) << 16; }
+uint pair(float low, float high)
+{
+    if (COMPUTE == COMPUTE_BF16 && WEIGHT_FORMAT >= INT8) { // scales are finite (engine/io/quantize.h)
+        return bf16_pair_of_numbers(low, high);
+    }
+    return compute_bits(COMPUTE, low) | compute_bits(COMPUTE, high) << 16;
+}
 
 void main()
 {

@@ -9,6 +9,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #define HALF float16_t
 #define HALVES f16_pair
+#define HALVES_OF_NUMBERS f16_pair
 #include "rounding_f16.glsl"
 #define FROZEN
 #include "gemm_coopmat.glsl"

@@ -9,5 +9,6 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #define HALF bfloat16_t
 #define HALVES bf16_pair
+#define HALVES_OF_NUMBERS bf16_pair_of_numbers
 #define FROZEN
 #include "gemm_coopmat.glsl"

@@ -81,36 +81,44 @@ static Matmul columns_of(const Matmul *p, uint32_t first, uint32_t count)
     return piece;
 }
 
+void weight_dequantize_halves(GpuStream *stream, GpuSpan to, const Weight *w, ComputeType compute, WeightPart part)
+{
+    const uint32_t group   = ops_group_elements(stream);
+    const uint32_t push[6] = {part.rows,
+                              part.first_row,
+                              part.chunks,
+                              part.first_chunk,
+                              weight_row_words(w->format, w->columns),
+                              weight_row_scales(w->format, w->columns)};
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "dequantize_halves",
+                                        .spec       = {group, w->format, compute},
+                                        .spec_count = 3,
+                                        .bind       = {gpu_write(to), gpu_read(w->data), gpu_read(w->scales)},
+                                        .push       = push,
+                                        .push_size  = sizeof push,
+                                        .groups     = gpu_groups((uint64_t)part.rows * part.chunks, group)});
+}
+
 void weight_record_halves(GpuStream *stream, const Matmul *p, const Weight *w)
 {
     const bool     nt    = p->layout == MATMUL_NT;
     const uint64_t space = space_of(p);
-    const uint32_t step = columns_in(space, p->layout, p->n, p->k), group = ops_group_elements(stream);
+    const uint32_t step  = columns_in(space, p->layout, p->n, p->k);
     MatmulPlan     plan;
     weight_plan_on_units(stream, p, &plan);
     const MatmulVariant units = {.kernel = KERNEL_COOPMAT, .compute = p->compute, .size = plan.size};
     for (uint32_t first = 0; first < p->n; first += step) {
-        const uint32_t count = p->n - first < step ? p->n - first : step;
-        const uint32_t rows = nt ? count : p->k, chunks = matmul_halves_pitch(nt ? p->k : count) / 8;
-        const uint32_t push[6] = {rows,
-                                  nt ? first : 0,
-                                  chunks,
-                                  nt ? 0 : first / 8,
-                                  weight_row_words(w->format, w->columns),
-                                  weight_row_scales(w->format, w->columns)};
-        Matmul         product = columns_of(p, first, count);
-        product.b              = gpu_span_slice(p->workspace, 0, (uint64_t)rows * chunks * 16);
-        product.ldb            = chunks * 8;
-        product.b_halves       = true;
-        product.workspace      = gpu_span_slice(p->workspace, space, p->workspace.size - space);
-        product.variant        = p->variant != NULL ? p->variant : &units;
-        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "dequantize_halves",
-                                            .spec       = {group, w->format, p->compute},
-                                            .spec_count = 3,
-                                            .bind      = {gpu_write(product.b), gpu_read(w->data), gpu_read(w->scales)},
-                                            .push      = push,
-                                            .push_size = sizeof push,
-                                            .groups    = gpu_groups((uint64_t)rows * chunks, group)});
+        const uint32_t   count = p->n - first < step ? p->n - first : step;
+        const WeightPart part =
+            nt ? (WeightPart){.first_row = first, .rows = count, .chunks = matmul_halves_pitch(p->k) / 8}
+               : (WeightPart){.rows = p->k, .first_chunk = first / 8, .chunks = matmul_halves_pitch(count) / 8};
+        Matmul product    = columns_of(p, first, count);
+        product.b         = gpu_span_slice(p->workspace, 0, (uint64_t)part.rows * part.chunks * 16);
+        product.ldb       = part.chunks * 8;
+        product.b_halves  = true;
+        product.workspace = gpu_span_slice(p->workspace, space, p->workspace.size - space);
+        product.variant   = p->variant != NULL ? p->variant : &units;
+        weight_dequantize_halves(stream, product.b, w, p->compute, part);
         matmul(stream, &product);
     }
 }

@@ -14,8 +14,16 @@ bool weight_plan_on_units(GpuStream *stream, const Matmul *p, MatmulPlan *plan);
 bool weight_takes_halves(GpuStream *stream, const Matmul *p);
 void weight_record_halves(GpuStream *stream, const Matmul *p, const Weight *w); /* such a product; w fits a binding */
 
-/* Bytes of workspace for that: of products with up to m rows with a weight of this shape; of the weight in one. 0: none
- * goes that way. */
+/* Rows of a weight, and of each the chunks of eight columns. */
+typedef struct WeightPart {
+    uint32_t first_row, rows, first_chunk, chunks;
+} WeightPart;
+/* to [rows, 8 chunks] halves = that part of a weight of bf16, f16, int8 or int4, rounded; scales: a span also where
+ * there are none. */
+void weight_dequantize_halves(GpuStream *stream, GpuSpan to, const Weight *w, ComputeType compute, WeightPart part);
+
+/* Bytes of workspace for products that go that way: with up to m rows with a weight of this shape; of the weight in
+ * one. 0: none goes that way. */
 uint64_t weight_halves_workspace(GpuStream *stream, ComputeType compute, uint32_t m, uint32_t rows, uint32_t columns);
 uint64_t weight_halves_bytes(MatmulLayout layout, uint32_t n, uint32_t k);
 

@@ -1,6 +1,7 @@
 // C = A · B on a card's matrix units. Any m, n, k, strides and places of A, B and C; layouts and epilogues as in
 // engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and HALVES(a, b), two
-// numbers rounded to it in a word; sums are f32. With FROZEN, B is a frozen weight: include/gemm_frozen.glsl.
+// numbers rounded to it in a word; sums are f32. With FROZEN, B is a frozen weight: include/gemm_frozen.glsl, and
+// HALVES_OF_NUMBERS(a, b) is for two that are not NaN.
 //
 // One workgroup computes TILE_M x TILE_N of C over one slice of k, each of its subgroups PART_M x PART_N of that, in
 // products of M x N x K. STEP of k at a time lies in shared memory, A and B with their rows as they are stored, so that

@@ -54,8 +54,13 @@ void put_down_frozen(uint stage)
             low = vec4(weight_unpack(words.x, 0, 1.0).xy, weight_unpack(words.y, 0, 1.0).xy);
             high = vec4(weight_unpack(words.z, 1, 1.0).xy, weight_unpack(words.w, 1, 1.0).xy);
         }
+        uvec4 value = round_chunk(low, high);
+        if (WEIGHT_FORMAT >= INT8) { // scales are finite (engine/io/quantize.h)
+            value = uvec4(HALVES_OF_NUMBERS(low.x, low.y), HALVES_OF_NUMBERS(low.z, low.w),
+                          HALVES_OF_NUMBERS(high.x, high.y), HALVES_OF_NUMBERS(high.z, high.w));
+        }
         if (chunk < B_ROWS * B_CHUNKS) {
-            tiles[first + chunk / B_CHUNKS * B_PITCH + chunk % B_CHUNKS] = round_chunk(low, high);
+            tiles[first + chunk / B_CHUNKS * B_PITCH + chunk % B_CHUNKS] = value;
         }
     }
 }

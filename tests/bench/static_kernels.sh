@@ -1,7 +1,7 @@
 # What amd_static.sh, intel_static.sh and nvidia_static.sh compile. Read by them, not run.
 
 # shellcheck disable=SC2034 # used by those
-hot="gemm_tiled gemm_reduce gemm_weight gemm_few attention_decode_grouped rmsnorm rmsnorm_backward swiglu
+hot="gemm_tiled gemm_reduce gemm_weight gemm_few dequantize_halves attention_decode_grouped rmsnorm rmsnorm_backward swiglu
 swiglu_backward rope logits_statistics logits_backward columns adamw"
 # As engine/ops/attention_tiled.c and attention_decode.c divide them, for heads of 64 and 128: threads, heads, key heads, head size, ...
 # shellcheck disable=SC2034
