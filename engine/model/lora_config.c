@@ -1,5 +1,4 @@
 /* adapter_config.json. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/io/json.h"

@@ -1,5 +1,4 @@
 /* a.b, a["b"] and a[1:2], as Jinja and Python find them. */
-#include <string.h>
 
 #include "engine/text/jinja_parts.h"
 #include "engine/utf8.h"

@@ -1,5 +1,4 @@
 /* Arguments, tests and global functions. */
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

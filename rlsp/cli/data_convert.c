@@ -1,7 +1,6 @@
 /* rlsp data convert */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "rlsp/cli/cli.h"
 #include "rlsp/cli/data.h"

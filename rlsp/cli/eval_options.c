@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rlsp/cli/cli.h"
-#include "rlsp/cli/device.h"
 #include "rlsp/cli/eval_prompt.h"
 #include "rlsp/cli/options.h"
 #include "rlsp/eval/vote.h"

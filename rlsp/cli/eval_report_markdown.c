@@ -4,7 +4,6 @@
 
 #include "rlsp/cli/eval_report.h"
 #include "rlsp/eval/vote.h"
-#include "rlsp/task/trace_fields.h"
 
 /* A percentage, or "–" over nothing. */
 static void percent(FILE *out, double share)

@@ -1,6 +1,5 @@
 /* rlsp plot: curves of runs as a picture. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rlsp/cli/args.h"

@@ -1,6 +1,5 @@
 #include "rlsp/math/text.h"
 
-#include <string.h>
 
 static bool is_letter(const MathToken *token)
 {

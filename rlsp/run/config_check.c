@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "engine/model/lora.h"
 #include "engine/model/weights.h"
 #include "rlsp/run/config_keys.h"
 

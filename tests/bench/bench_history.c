@@ -4,7 +4,6 @@
  * which is what a screen would stand still for; and looking for TEXT in every trace. Each line is measured on a History
  * of its own, after the files have been read once, so that they are in memory. */
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 

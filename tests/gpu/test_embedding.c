@@ -1,5 +1,4 @@
 /* Embedding rows, and their gradient by the sorted index. */
-#include <string.h>
 
 #include "engine/ops/embedding.h"
 #include "engine/random.h"

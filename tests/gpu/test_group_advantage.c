@@ -1,7 +1,6 @@
 /* Advantages without a critic against PyTorch (tests/data/parity/rl/groups.json) and
  * float64: GRPO, centering, RLOO, REINFORCE++. */
 #include <math.h>
-#include <string.h>
 
 #include "engine/ops/gae.h"
 #include "engine/ops/group_advantage.h"

@@ -1,6 +1,5 @@
 /* Log-probability, entropy, their gradient and cross-entropy against float64. */
 #include <math.h>
-#include <string.h>
 
 #include "engine/ops/logits.h"
 #include "tests/support/gpu_fixture.h"

@@ -1,7 +1,6 @@
 /* Token sampling: draws and their logprobs against the inverse CDF of distributions, filtered by PyTorch
  * (tests/data/parity/sampling) and in float64. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* SwiGLU against float64. */
 #include <math.h>
-#include <string.h>
 
 #include "engine/ops/swiglu.h"
 #include "tests/support/gpu_fixture.h"

@@ -2,7 +2,6 @@
  * token for token, their log-probabilities, and the log-probabilities of samples
  * against the training forward's. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/fixture.h"

@@ -3,8 +3,6 @@
  * base of their actor. Prints the largest error of each beside its tolerance. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "tests/support/fixture.h"
 #include "tests/support/lora_fixture.h"

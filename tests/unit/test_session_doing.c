@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <string.h>
 
 #include "rlsp/train/session_control.h"
 #include "tests/support/fixture.h"

@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdlib.h>
 
 #include "tui/draw/chart_legend.h"
 #include "tui/draw/chart_parts.h"

@@ -1,7 +1,6 @@
 #include "tui/image/font_builtin.h"
 
 #include <math.h>
-#include <string.h>
 
 #include <stb_easy_font.h>
 #include <utf8proc.h>

@@ -1,7 +1,6 @@
 #include "tui/image/picture.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include <utf8proc.h>
 

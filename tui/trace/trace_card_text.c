@@ -1,6 +1,5 @@
 /* What was recorded about a trace, in words. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tui/trace/trace_card_parts.h"
