@@ -36,6 +36,12 @@ static const CoopmatRow table[] = {
     {"any", 0, 0, 0, 0, {{64, 64, 32, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
 };
 
+/* Of a card of 24 GiB 96 MiB: 12,288 tokens of 4,096. */
+static uint64_t operand_bytes(const GpuInfo *info)
+{
+    return info->memory_bytes / 256;
+}
+
 /* The largest product that a subgroup does at once, in sizes that the kernel takes. */
 static bool find_shape(const GpuInfo *info, ComputeType compute, GpuMatrix *shape)
 {
@@ -86,11 +92,12 @@ bool coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
            (row->n != 0 && row->n != coopmat->shape.n)) {
         row++;
     }
-    const bool can    = row->subgroup >= info->min_subgroup && row->subgroup <= info->max_subgroup;
-    coopmat->name     = row->name;
-    coopmat->converts = compute == COMPUTE_F16 && info->tier.fp16_rounding;
-    coopmat->subgroup = can ? row->subgroup : info->subgroup_size;
-    coopmat->count    = 0;
+    const bool can         = row->subgroup >= info->min_subgroup && row->subgroup <= info->max_subgroup;
+    coopmat->name          = row->name;
+    coopmat->converts      = compute == COMPUTE_F16 && info->tier.fp16_rounding;
+    coopmat->operand_bytes = operand_bytes(info);
+    coopmat->subgroup      = can ? row->subgroup : info->subgroup_size;
+    coopmat->count         = 0;
     for (int i = 0; i < COOPMAT_SIZES; i++) {
         const CoopmatTiles *t = &row->tiles[i];
         if (tiles_fit(info, t, MATMUL_NN, &coopmat->shape, coopmat->subgroup) &&
@@ -194,6 +201,7 @@ bool coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
     const GpuMatrixType       type                 = compute == COMPUTE_BF16 ? GPU_MATRIX_BF16 : GPU_MATRIX_F16;
     coopmat->name                                  = "NVIDIA, Turing and later";
     coopmat->converts                              = false; /* it loads f32 number by number */
+    coopmat->operand_bytes                         = operand_bytes(info);
     coopmat->count                                 = 0;
     if (compute == COMPUTE_F32 || !info->tier.cooperative_matrix2 || !gpu_has_kernel(kernel2_of(compute))) {
         return false;

@@ -4,12 +4,11 @@
 /* By counting operations (SPEED.md): a tile of 128 rounds a number in some ten of them, a sixteenth of what a card does
  * while it moves the 6 bytes of the pass; where the card converts, in two. */
 enum { LEAST_TILES = 16, LEAST_TILES_CONVERTED = 64, TILE = 128, LEAST_ROWS = 256 };
-static const uint64_t most_bytes = 128u << 20; /* of an operand */
 
-static uint64_t bytes_of(uint64_t rows, uint32_t width)
+static uint64_t bytes_of(const MatmulPlan *plan, uint64_t rows, uint32_t width)
 {
     const uint64_t bytes = gpu_align(rows * matmul_halves_pitch(width) * 2);
-    return bytes <= most_bytes ? bytes : 0;
+    return bytes <= plan->coopmat.operand_bytes ? bytes : 0;
 }
 
 /* A is read by each tile across C's columns, B by each down its rows. A B of f32 is a batch, as TN has it: weights have
@@ -21,10 +20,10 @@ MatmulHalves matmul_halves(const MatmulPlan *plan, MatmulLayout layout, uint32_t
     MatmulHalves   halves = {0};
     const uint32_t least  = TILE * (units && plan->coopmat.converts ? LEAST_TILES_CONVERTED : LEAST_TILES);
     if (many && n >= least) {
-        halves.a = bytes_of(tn ? k : m, tn ? m : k);
+        halves.a = bytes_of(plan, tn ? k : m, tn ? m : k);
     }
     if (many && tn && m >= least) {
-        halves.b = bytes_of(k, n);
+        halves.b = bytes_of(plan, k, n);
     }
     return halves;
 }

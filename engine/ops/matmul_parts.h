@@ -34,7 +34,8 @@ typedef struct Coopmat {
     uint32_t     subgroup;
     CoopmatTiles tiles[COOPMAT_SIZES];
     uint32_t     count;
-    bool         converts; /* rounds f32 to its type by one instruction or two, not ten */
+    bool         converts;      /* rounds f32 to its type by one instruction or two, not ten */
+    uint64_t     operand_bytes; /* that an operand which is rounded before the product may take of the workspace */
 } Coopmat;
 
 /* How one kernel covers a product. Either way of splitting k adds up in a fixed order. */

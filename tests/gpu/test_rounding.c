@@ -171,6 +171,31 @@ static void round_values(Device *device, const float *values, size_t count, bool
     }
 }
 
+/* Whether the matrix unit takes a denormal half for what it is; what becomes of those is not a matter of rounding. */
+static bool unit_keeps_denormals(Device *device)
+{
+    const uint32_t halves[WIDTH / 2] = {1};
+    const float    unit[WIDTH]       = {1};
+    new_arena(device, 1 << 16);
+    const Matmul p = {.layout   = MATMUL_NT,
+                      .c        = gpu_arena_take(device->arena, sizeof(float)),
+                      .a        = upload(device, halves, sizeof halves),
+                      .b        = upload(device, unit, sizeof unit),
+                      .compute  = COMPUTE_F16,
+                      .a_halves = true,
+                      .m        = 1,
+                      .n        = 1,
+                      .k        = WIDTH,
+                      .variant  = device->variant};
+    gpu_stream_begin(device->stream);
+    matmul(device->stream, &p);
+    const bool keeps = run(device, p.c, 1)[0] == 0x1p-24f;
+    if (!keeps) {
+        print_message("denormal halves vanish in the matrix unit: what is rounded to them is not judged\n");
+    }
+    return keeps;
+}
+
 static bool has_units(Device *device)
 {
     if (device->variant == NULL) {
@@ -202,6 +227,7 @@ static void rounds_to_the_nearest(GpuRounding rounding)
         judged = promised(device, &whole);
     }
     if (judged) {
+        whole = unit_keeps_denormals(device) && whole;
         round_values(device, values, count, false, whole);
         round_values(device, values, count, true, whole);
     }
