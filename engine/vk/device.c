@@ -91,6 +91,7 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
         gpu->float_modes = gpu_float_modes(gpu->physical);
     }
     gpu_budget_open(gpu, options->submit_seconds);
+    gpu->statistics = options->statistics;
     gpu->info.tier.unified_memory = gpu->info.tier.unified_memory && !options->separate_memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);
     result = device_create(gpu);

@@ -81,6 +81,7 @@ typedef struct GpuOptions {
     bool        validate; /* Khronos validation layer, if installed; its messages are counted */
     bool        profile;  /* time every kernel                                              */
     bool        sections; /* time the parts that gpu_stream_section names; kernels run as they would without */
+    bool statistics; /* gpu_compile tells what the driver says of kernels, which may then compile without its caches */
     /* For tests, which have no small or discrete device at hand: */
     uint64_t max_binding_bytes; /* binds at most so much at once, a multiple of 256; 0: what the device can */
     uint64_t max_allocation_bytes; /* allocates at most so much at once, 16 MiB or more; 0: what the device can */

@@ -191,7 +191,7 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
                         .subgroups  = {.sType                = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
                                        .subgroupSizeControl  = VK_TRUE,
                                        .computeFullSubgroups = VK_TRUE}};
-    if (gpu_has_extension(extensions, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)) {
+    if (gpu->statistics && gpu_has_extension(extensions, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)) {
         VkPhysicalDeviceFeatures2 supported = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
         chain(&supported, &on->statistics);
         vkGetPhysicalDeviceFeatures2(gpu->physical, &supported);

@@ -39,6 +39,7 @@ struct Gpu {
     VkPhysicalDeviceMemoryProperties memory;
     VkPhysicalDeviceLimits           limits;
     GpuInfo                          info;
+    bool                             statistics;            /* of GpuOptions */
     bool                             executable_statistics; /* VK_KHR_pipeline_executable_properties is on */
     bool                             lost;                  /* VK_ERROR_DEVICE_LOST was seen                */
     bool                             dry;                   /* planned for only: no Vulkan object exists    */

@@ -118,8 +118,8 @@ uint64_t gpu_kernels_hash(const char *prefix);
 
 /* Compiles one kernel with the specialization constants 0 to spec_count - 1, for devices that cannot run (null
  * devices); whether it could. `subgroup`: the size of a subgroup that it must have, 0: the driver's choice.
- * `statistics`: what the driver says about it, "name=value; name=value…". `failure`: why it could not be compiled, or
- * NULL. */
+ * `statistics`: what the driver says about it, "name=value; name=value…", on a device that was opened for that. `failure`:
+ * why it could not be compiled, or NULL. */
 typedef void (*GpuCompileReport)(void *user, const char *kernel, const char *statistics, const char *failure);
 bool gpu_compile(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
                  GpuCompileReport report, void *user);

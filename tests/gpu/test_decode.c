@@ -126,7 +126,8 @@ static void few_slots_of_a_gpu(void **state)
     }
     *type = real;
     assert_int_equal(error.status, STATUS_OK);
-    assert_true(other_bits); /* else the other products were not there */
+    /* Else the other products were not there: they want subgroups of 4 or more. */
+    assert_true(other_bits || gpu_info(fixture_gpu())->subgroup_size < 4);
     decoder_free(decoder);
 }
 

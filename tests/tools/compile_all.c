@@ -169,8 +169,10 @@ int main(int argc, char **argv)
         getenv("RLSP_ROUNDING"); /* "integers": as on a device that does not promise to round to f16 */
     const bool integers = rounding != NULL && strcmp(rounding, "integers") == 0;
     Error      error    = {0};
-    Gpu       *gpu      = gpu_open(
-                   &(GpuOptions){.select = argv[1], .rounding = integers ? GPU_ROUNDING_INTEGERS : GPU_ROUNDING_PROMISED}, &error);
+    Gpu       *gpu      = gpu_open(&(GpuOptions){.statistics = true,
+                                                 .select     = argv[1],
+                                                 .rounding   = integers ? GPU_ROUNDING_INTEGERS : GPU_ROUNDING_PROMISED},
+                                   &error);
     if (gpu == NULL) {
         fprintf(stderr, "compile_all: %s\n", error.text);
         return 1;
