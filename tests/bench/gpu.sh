@@ -101,9 +101,12 @@ part_devices() {
     return 0
 }
 
+# gpu_pack.sh takes them from this line.
+checks="test_profile test_stream test_matmul test_matmul_ragged test_matmul_tiles test_rounding test_halves test_attention test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_rows test_columns test_embedding test_value_head"
+
 part_check() {
     passed=0 there=0 failed=
-    for test in test_profile test_stream test_matmul test_attention test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_rows test_columns test_embedding test_value_head; do
+    for test in $checks; do
         [ -x "$programs/$test" ] || continue
         there=$((there + 1))
         if RLSP_TEST_DEVICE=${RLSP_DEVICE:-} RLSP_TEST_VALIDATE=0 timeout -k 5 "$check_limit" "$programs/$test" >"$out/$test.err" 2>&1; then

@@ -12,7 +12,7 @@ set -eu
 folder=${1:?usage: gpu_pack.sh FOLDER [BUILD-FOLDER]}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${2:-$top/build/pack}
-tests="test_profile test_stream test_matmul test_attention test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_rows test_columns test_embedding test_value_head"
+tests=$(sed -n 's/^checks="\(.*\)"$/\1/p' "$top/tests/bench/gpu.sh")
 
 generator=
 command -v ninja >/dev/null 2>&1 && generator="-G Ninja"
