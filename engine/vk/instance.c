@@ -115,9 +115,8 @@ VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
     const VkBool32               yes      = VK_TRUE;
     const VkLayerSettingEXT      accesses = {VALIDATION_LAYER, "syncval_shader_accesses_heuristic",
                                              VK_LAYER_SETTING_TYPE_BOOL32_EXT, 1, &yes};
-    VkLayerSettingsCreateInfoEXT settings = {.sType        = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT,
-                                             .settingCount = 1,
-                                             .pSettings    = &accesses};
+    VkLayerSettingsCreateInfoEXT settings = {
+        .sType = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT, .settingCount = 1, .pSettings = &accesses};
 #endif
 
     validate = validate && gpu != NULL && has_layer(VALIDATION_LAYER);

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t gpu_align(uint64_t bytes) { return (bytes + GPU_ALIGNMENT - 1) & ~(uint64_t)(GPU_ALIGNMENT - 1); }
+uint64_t gpu_align(uint64_t bytes)
+{
+    return (bytes + GPU_ALIGNMENT - 1) & ~(uint64_t)(GPU_ALIGNMENT - 1);
+}
 
 /* --- who has how much ------------------------------------------------------ */
 
@@ -142,16 +145,17 @@ static Status open_buffers(GpuArena *arena, Gpu *gpu, const GpuLayout *layout, E
     }
     whole->part_count = layout->cut_count + 1;
     whole->parts      = calloc(whole->part_count, sizeof *whole->parts);
-    Status status = whole->parts != NULL ? STATUS_OK
-                                         : error_set(error, STATUS_OUT_OF_MEMORY, "arena '%s': out of host memory", arena->name);
+    Status status     = whole->parts != NULL
+                            ? STATUS_OK
+                            : error_set(error, STATUS_OUT_OF_MEMORY, "arena '%s': out of host memory", arena->name);
     for (uint32_t i = 0; i < whole->part_count && status == STATUS_OK; i++) {
         GpuBuffer     *part  = &whole->parts[i];
         const uint64_t start = i > 0 ? layout->cuts[i - 1] : 0;
         const uint64_t bytes = (i < layout->cut_count ? layout->cuts[i] : layout->bytes) - start;
-        status               = gpu->dry ? STATUS_OK : gpu_buffer_open(part, gpu, arena->name, arena->kind, bytes, error);
-        part->gpu            = status == STATUS_OK ? gpu : NULL;
-        part->bytes          = bytes;
-        part->start          = start;
+        status      = gpu->dry ? STATUS_OK : gpu_buffer_open(part, gpu, arena->name, arena->kind, bytes, error);
+        part->gpu   = status == STATUS_OK ? gpu : NULL;
+        part->bytes = bytes;
+        part->start = start;
     }
     if (status != STATUS_OK && whole->parts != NULL) {
         close_buffers(whole);
@@ -167,7 +171,8 @@ GpuArena *gpu_arena_new_cut_unset(Gpu *gpu, const char *name, GpuMemoryKind kind
         return NULL;
     }
     arena->kind = kind;
-    snprintf(arena->name, sizeof arena->name, "%s%s%s", gpu->owner != NULL ? gpu->owner : "", gpu->owner != NULL ? ": " : "", name);
+    snprintf(arena->name, sizeof arena->name, "%s%s%s", gpu->owner != NULL ? gpu->owner : "",
+             gpu->owner != NULL ? ": " : "", name);
     if (open_buffers(arena, gpu, layout, error) != STATUS_OK) {
         free(arena->buffer.parts);
         free(arena);
@@ -280,9 +285,15 @@ uint64_t gpu_span_address(GpuSpan span)
     return span.buffer->address != 0 ? span.buffer->address + span.offset : 0;
 }
 
-uint64_t gpu_memory_used(const Gpu *gpu) { return gpu->memory_used; }
+uint64_t gpu_memory_used(const Gpu *gpu)
+{
+    return gpu->memory_used;
+}
 
-uint64_t gpu_memory_peak(const Gpu *gpu) { return gpu->memory_peak; }
+uint64_t gpu_memory_peak(const Gpu *gpu)
+{
+    return gpu->memory_peak;
+}
 
 uint64_t gpu_memory_largest(const Gpu *gpu, const char **name)
 {

@@ -35,10 +35,10 @@ typedef enum GpuMemoryKind {
 
 #define GPU_ALIGNMENT 256u
 
-/* One buffer of `bytes`, zeroed. Where they are more than the device gives at once they are several allocations that the
- * device sees as one, if it can (tier.sparse_memory); else it is asked for all of it, which many give nonetheless.
- * What is more than a buffer of the device may have (maxBufferSize) is refused. STATUS_OUT_OF_MEMORY names the arena, what it
- * wanted and what is free. */
+/* One buffer of `bytes`, zeroed. Where they are more than the device gives at once they are several allocations that
+ * the device sees as one, if it can (tier.sparse_memory); else it is asked for all of it, which many give nonetheless.
+ * What is more than a buffer of the device may have (maxBufferSize) is refused. STATUS_OUT_OF_MEMORY names the arena,
+ * what it wanted and what is free. */
 GpuArena *gpu_arena_new(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
 /* The same with whatever the memory held: for what is written whole at once. */
 GpuArena *gpu_arena_new_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
@@ -65,7 +65,8 @@ GpuLayout gpu_layout(const Gpu *gpu); /* NULL: of no device, and never cut */
 void      gpu_layout_add(GpuLayout *layout, uint64_t bytes);
 /* As gpu_arena_new and gpu_arena_new_unset. A piece that no buffer holds is refused. */
 GpuArena *gpu_arena_new_cut(Gpu *gpu, const char *name, GpuMemoryKind kind, const GpuLayout *layout, Error *error);
-GpuArena *gpu_arena_new_cut_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, const GpuLayout *layout, Error *error);
+GpuArena *gpu_arena_new_cut_unset(Gpu *gpu, const char *name, GpuMemoryKind kind, const GpuLayout *layout,
+                                  Error *error);
 
 /* Takes `bytes` (> 0), aligned. Taking more than was planned is a bug in the
  * caller: asserts; in release the span has buffer NULL. */
@@ -89,17 +90,17 @@ Status gpu_download(Gpu *gpu, GpuSpan from, void *to, uint64_t bytes, Error *err
 Status gpu_download_many(Gpu *gpu, const GpuSpan *from, void *const *to, size_t count, Error *error);
 
 /* Writes bytes [first, first + count) of what is to be uploaded to `to`: a MiB at most, from a multiple of 256 bytes.
- * Called from several threads at once, in no order. `to` may be the device's own memory: it is to be written once, and not
- * read. */
+ * Called from several threads at once, in no order. `to` may be the device's own memory: it is to be written once, and
+ * not read. */
 typedef Status (*GpuSource)(void *context, uint64_t first, uint64_t count, void *to, Error *error);
 
 /* Fills a span from a source, straight into mapped memory or through the staging buffer, of which one half is copied
- * to the device while the source fills the other. What does not fit memory twice is uploaded so. The error is that of the
- * first piece that failed. */
+ * to the device while the source fills the other. What does not fit memory twice is uploaded so. The error is that of
+ * the first piece that failed. */
 Status gpu_upload_from(Gpu *gpu, GpuSpan to, GpuSource source, void *context, Error *error);
 
-/* The same of rows that have two parts, of data.size / rows and scales.size / rows bytes (`scales` of size 0: of one), a row
- * or about a MiB of rows at a time. */
+/* The same of rows that have two parts, of data.size / rows and scales.size / rows bytes (`scales` of size 0: of one),
+ * a row or about a MiB of rows at a time. */
 typedef Status (*GpuRowSource)(void *context, uint64_t first, uint64_t rows, void *data, void *scales, Error *error);
 Status gpu_upload_rows(Gpu *gpu, GpuSpan data, GpuSpan scales, uint64_t rows, GpuRowSource source, void *context,
                        Error *error);

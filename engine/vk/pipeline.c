@@ -50,8 +50,8 @@ enum { FLOAT16 = 9, DEVICE_ROUNDS = 100 }; /* a SPIR-V capability; the constant 
 
 static VkResult module_create(Gpu *gpu, const EmbeddedShader *shader, uint32_t float_modes, VkShaderModule *module)
 {
-    size_t    bytes  = shader->bytes;
-    uint32_t *words  = float_modes != 0 ? gpu_shader_with_modes(shader, float_modes, &bytes) : NULL;
+    size_t    bytes = shader->bytes;
+    uint32_t *words = float_modes != 0 ? gpu_shader_with_modes(shader, float_modes, &bytes) : NULL;
     if (float_modes != 0 && words == NULL) {
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     }
@@ -67,31 +67,31 @@ static VkResult pipeline_compile(Gpu *gpu, GpuPipeline *pipeline)
 {
     VkDescriptorSetLayoutBinding bindings[GPU_MAX_BINDS];
     for (uint32_t i = 0; i < pipeline->bind_count; i++) {
-        bindings[i] = (VkDescriptorSetLayoutBinding){.binding = i,
-                                                     .descriptorType = pipeline->bind_type[i],
+        bindings[i] = (VkDescriptorSetLayoutBinding){.binding         = i,
+                                                     .descriptorType  = pipeline->bind_type[i],
                                                      .descriptorCount = 1,
-                                                     .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+                                                     .stageFlags      = VK_SHADER_STAGE_COMPUTE_BIT};
     }
-    VkDescriptorSetLayoutCreateInfo set_info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+    VkDescriptorSetLayoutCreateInfo set_info = {.sType        = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
                                                 .bindingCount = pipeline->bind_count,
-                                                .pBindings = bindings};
+                                                .pBindings    = bindings};
     VkResult result = vkCreateDescriptorSetLayout(gpu->device, &set_info, NULL, &pipeline->set_layout);
     if (result != VK_SUCCESS) {
         return result;
     }
-    VkPushConstantRange        push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = GPU_MAX_PUSH_BYTES};
-    VkPipelineLayoutCreateInfo layout_info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                              .setLayoutCount = 1,
-                                              .pSetLayouts = &pipeline->set_layout,
+    VkPushConstantRange        push        = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = GPU_MAX_PUSH_BYTES};
+    VkPipelineLayoutCreateInfo layout_info = {.sType                  = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                              .setLayoutCount         = 1,
+                                              .pSetLayouts            = &pipeline->set_layout,
                                               .pushConstantRangeCount = 1,
-                                              .pPushConstantRanges = &push};
-    result = vkCreatePipelineLayout(gpu->device, &layout_info, NULL, &pipeline->layout);
+                                              .pPushConstantRanges    = &push};
+    result                                 = vkCreatePipelineLayout(gpu->device, &layout_info, NULL, &pipeline->layout);
     if (result != VK_SUCCESS) {
         return result;
     }
     const bool     rounds = gpu->float_modes != 0 && gpu_shader_needs(pipeline->shader, FLOAT16, FLOAT16);
     VkShaderModule module = VK_NULL_HANDLE;
-    result = module_create(gpu, pipeline->shader, rounds ? gpu->float_modes : 0, &module);
+    result                = module_create(gpu, pipeline->shader, rounds ? gpu->float_modes : 0, &module);
     if (result != VK_SUCCESS) {
         return result;
     }
@@ -99,31 +99,32 @@ static VkResult pipeline_compile(Gpu *gpu, GpuPipeline *pipeline)
     uint32_t                 values[GPU_MAX_SPECS + 1];
     for (uint32_t i = 0; i < pipeline->spec_count; i++) {
         entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = i * 4, .size = 4};
-        values[i] = pipeline->spec[i];
+        values[i]  = pipeline->spec[i];
     }
-    entries[pipeline->spec_count] = (VkSpecializationMapEntry){
-        .constantID = DEVICE_ROUNDS, .offset = pipeline->spec_count * 4, .size = 4};
-    values[pipeline->spec_count] = rounds;
-    VkSpecializationInfo        specialization = {.mapEntryCount = pipeline->spec_count + 1,
-                                                  .pMapEntries = entries,
-                                                  .dataSize = (pipeline->spec_count + 1) * 4,
-                                                  .pData = values};
+    entries[pipeline->spec_count] =
+        (VkSpecializationMapEntry){.constantID = DEVICE_ROUNDS, .offset = pipeline->spec_count * 4, .size = 4};
+    values[pipeline->spec_count]                                       = rounds;
+    VkSpecializationInfo specialization                                = {.mapEntryCount = pipeline->spec_count + 1,
+                                                                          .pMapEntries   = entries,
+                                                                          .dataSize      = (pipeline->spec_count + 1) * 4,
+                                                                          .pData         = values};
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .sType                = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = pipeline->subgroup};
     const bool                  sized = pipeline->subgroup != 0;
-    VkComputePipelineCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .flags = (gpu->executable_statistics ? (VkPipelineCreateFlags)VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0) |
-                 (gpu_budget_cuts(gpu) ? (VkPipelineCreateFlags)VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0),
-        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                  .pNext = sized ? &subgroup : NULL,
-                  .flags = sized ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
-                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                  .module = module,
-                  .pName = "main",
-                  .pSpecializationInfo = &specialization},
-        .layout = pipeline->layout};
+    VkComputePipelineCreateInfo info  = {
+         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+         .flags =
+             (gpu->executable_statistics ? (VkPipelineCreateFlags)VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0) |
+             (gpu_budget_cuts(gpu) ? (VkPipelineCreateFlags)VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0),
+         .stage  = {.sType               = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                    .pNext               = sized ? &subgroup : NULL,
+                    .flags               = sized ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
+                    .stage               = VK_SHADER_STAGE_COMPUTE_BIT,
+                    .module              = module,
+                    .pName               = "main",
+                    .pSpecializationInfo = &specialization},
+         .layout = pipeline->layout};
     result = vkCreateComputePipelines(gpu->device, gpu->cache, 1, &info, NULL, &pipeline->pipeline);
     vkDestroyShaderModule(gpu->device, module, NULL);
     return result;
@@ -180,8 +181,8 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
         error_set(error, STATUS_OUT_OF_MEMORY, "compiling kernel '%s': out of host memory", kernel);
         return NULL;
     }
-    pipeline->shader = shader;
-    pipeline->subgroup = subgroup;
+    pipeline->shader     = shader;
+    pipeline->subgroup   = subgroup;
     pipeline->spec_count = spec_count;
     memcpy(pipeline->spec, spec, spec_count * 4);
     VkResult result = VK_ERROR_UNKNOWN;
@@ -195,7 +196,7 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
         pipeline_free(gpu, pipeline);
         return NULL;
     }
-    pipeline->next = gpu->pipelines[bucket];
+    pipeline->next         = gpu->pipelines[bucket];
     gpu->pipelines[bucket] = pipeline;
     gpu_tell_working(gpu);
     return pipeline;
@@ -253,12 +254,12 @@ void gpu_pipelines_open(Gpu *gpu)
     vkGetPhysicalDeviceProperties(gpu->physical, &properties);
     find_cache(gpu, properties.pipelineCacheUUID);
     void                     *data = gpu->cache_path[0] != 0 ? cache_read(gpu, &properties, &gpu->cache_loaded) : NULL;
-    VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+    VkPipelineCacheCreateInfo info = {.sType           = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                       .initialDataSize = gpu->cache_loaded,
-                                      .pInitialData = data};
+                                      .pInitialData    = data};
     if (vkCreatePipelineCache(gpu->device, &info, NULL, &gpu->cache) != VK_SUCCESS) {
         info.initialDataSize = 0;
-        info.pInitialData = NULL;
+        info.pInitialData    = NULL;
         if (vkCreatePipelineCache(gpu->device, &info, NULL, &gpu->cache) != VK_SUCCESS) {
             gpu->cache = VK_NULL_HANDLE; /* works without */
         }
@@ -282,7 +283,7 @@ static void cache_write(Gpu *gpu)
         FILE *file = fopen(temporary, "wb");
         if (file != NULL) {
             bool written = fwrite(data, 1, bytes, file) == bytes;
-            written = fclose(file) == 0 && written;
+            written      = fclose(file) == 0 && written;
             if (!written || rename(temporary, gpu->cache_path) != 0) {
                 remove(temporary);
             }
@@ -323,7 +324,7 @@ bool gpu_compile(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t sp
 
 int gpu_compile_all(Gpu *gpu, GpuCompileReport report, void *user)
 {
-    const uint32_t spec[] = {64};
+    const uint32_t spec[]   = {64};
     int            failures = 0;
     for (size_t i = 0; i < embedded_shader_count; i++) {
         if (has_matrices(gpu, &embedded_shaders[i])) {

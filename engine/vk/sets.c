@@ -151,7 +151,7 @@ static VkDescriptorSet allocate(GpuSets *sets, VkDescriptorSetLayout layout, Err
                                             .descriptorSetCount = 1,
                                             .pSetLayouts        = &layout};
         VkDescriptorSet             set;
-        const VkResult result = vkAllocateDescriptorSets(sets->gpu->device, &info, &set);
+        const VkResult              result = vkAllocateDescriptorSets(sets->gpu->device, &info, &set);
         if (result == VK_SUCCESS) {
             return set;
         }

@@ -11,9 +11,15 @@ static double clock_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-Gpu *gpu_stream_gpu(GpuStream *stream) { return stream->gpu; }
+Gpu *gpu_stream_gpu(GpuStream *stream)
+{
+    return stream->gpu;
+}
 
-GpuStream *gpu_transfer_stream(Gpu *gpu) { return gpu->transfer; }
+GpuStream *gpu_transfer_stream(Gpu *gpu)
+{
+    return gpu->transfer;
+}
 
 GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
 {
@@ -26,18 +32,18 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
     if (gpu->dry) {
         return stream;
     }
-    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                    .queueFamilyIndex = gpu->queue_family};
-    VkFenceCreateInfo       fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    VkQueryPoolCreateInfo   queries = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
-                                       .queryType = VK_QUERY_TYPE_TIMESTAMP,
+    VkCommandPoolCreateInfo pool    = {.sType            = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                       .queueFamilyIndex = gpu->queue_family};
+    VkFenceCreateInfo       fence   = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    VkQueryPoolCreateInfo   queries = {.sType      = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                       .queryType  = VK_QUERY_TYPE_TIMESTAMP,
                                        .queryCount = 2 * STREAM_TIMED};
-    VkResult result = vkCreateCommandPool(gpu->device, &pool, NULL, &stream->command_pool);
+    VkResult                result  = vkCreateCommandPool(gpu->device, &pool, NULL, &stream->command_pool);
     if (result == VK_SUCCESS) {
         result = vkCreateFence(gpu->device, &fence, NULL, &stream->fence);
     }
     if (result == VK_SUCCESS && gpu->timing) {
-        result = vkCreateQueryPool(gpu->device, &queries, NULL, &stream->queries);
+        result        = vkCreateQueryPool(gpu->device, &queries, NULL, &stream->queries);
         stream->timed = calloc(STREAM_TIMED, sizeof *stream->timed);
         if (stream->timed == NULL) {
             result = VK_ERROR_OUT_OF_HOST_MEMORY;
@@ -85,9 +91,8 @@ void gpu_stream_fail(GpuStream *stream, Status status, const char *text)
 void stream_barrier(GpuStream *stream, VkPipelineStageFlags from, VkAccessFlags from_access, VkPipelineStageFlags to,
                     VkAccessFlags to_access)
 {
-    VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                               .srcAccessMask = from_access,
-                               .dstAccessMask = to_access};
+    VkMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = from_access, .dstAccessMask = to_access};
     vkCmdPipelineBarrier(stream_commands(stream), from, to, 0, 1, &barrier, 0, NULL, 0, NULL);
 }
 
@@ -96,15 +101,15 @@ static void command_begin(GpuStream *stream)
 {
     if (stream->command_count == stream->command_capacity) {
         uint32_t         capacity = stream->command_capacity + 8;
-        VkCommandBuffer *grown = realloc(stream->commands, capacity * sizeof *grown);
+        VkCommandBuffer *grown    = realloc(stream->commands, capacity * sizeof *grown);
         if (grown == NULL) {
             gpu_stream_fail(stream, STATUS_OUT_OF_MEMORY, "recording commands: out of host memory");
             return;
         }
-        stream->commands = grown;
-        VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                            .commandPool = stream->command_pool,
-                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+        stream->commands                 = grown;
+        VkCommandBufferAllocateInfo info = {.sType              = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool        = stream->command_pool,
+                                            .level              = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                             .commandBufferCount = 8};
         VkResult result = vkAllocateCommandBuffers(stream->gpu->device, &info, grown + stream->command_capacity);
         if (result != VK_SUCCESS) {
@@ -113,8 +118,8 @@ static void command_begin(GpuStream *stream)
         }
         stream->command_capacity = capacity;
     }
-    VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    VkResult result = vkBeginCommandBuffer(stream->commands[stream->command_count], &begin);
+    VkCommandBufferBeginInfo begin  = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    VkResult                 result = vkBeginCommandBuffer(stream->commands[stream->command_count], &begin);
     if (result != VK_SUCCESS) {
         gpu_error(stream->gpu, result, "recording commands", &stream->error);
         return;
@@ -156,7 +161,7 @@ void gpu_stream_begin(GpuStream *stream)
     stream->command_count = 0;
     stream->timed_count = stream->untimed = 0;
     stream->flops = stream->guessed = 0;
-    stream->state = STREAM_RECORDING;
+    stream->state                   = STREAM_RECORDING;
     command_begin(stream);
     if (stream->queries != VK_NULL_HANDLE && stream->error.status == STATUS_OK) {
         vkCmdResetQueryPool(stream_commands(stream), stream->queries, 0, 2 * STREAM_TIMED);
@@ -198,14 +203,13 @@ Status gpu_stream_submit(GpuStream *stream, Error *error)
         return gpu_error(stream->gpu, VK_ERROR_DEVICE_LOST, "submitting work", error);
     }
     assert(stream->state == STREAM_READY);
-    /* A call for each: what one call is given drivers may put together to one job (Mesa does), and a watchdog's patience
-     * is with a job. */
+    /* A call for each: what one call is given drivers may put together to one job (Mesa does), and a watchdog's
+     * patience is with a job. */
     VkResult result = vkResetFences(stream->gpu->device, 1, &stream->fence);
     for (uint32_t i = 0; i < stream->command_count && result == VK_SUCCESS; i++) {
         const bool         last   = i + 1 == stream->command_count;
-        const VkSubmitInfo submit = {.sType              = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                                     .commandBufferCount = 1,
-                                     .pCommandBuffers    = &stream->commands[i]};
+        const VkSubmitInfo submit = {
+            .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &stream->commands[i]};
         result = vkQueueSubmit(stream->gpu->queue, 1, &submit, last ? stream->fence : VK_NULL_HANDLE);
     }
     if (result != VK_SUCCESS) {
@@ -220,12 +224,11 @@ Status gpu_stream_submit(GpuStream *stream, Error *error)
 /* Adds the times of the last run to the device's profile. */
 static void profile_collect(GpuStream *stream)
 {
-    Gpu      *gpu = stream->gpu;
+    Gpu      *gpu   = stream->gpu;
     uint64_t *ticks = malloc(2 * (size_t)stream->timed_count * sizeof *ticks);
-    if (ticks == NULL ||
-        vkGetQueryPoolResults(gpu->device, stream->queries, 0, 2 * stream->timed_count,
-                              2 * (size_t)stream->timed_count * sizeof *ticks, ticks, sizeof *ticks,
-                              VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT) != VK_SUCCESS) {
+    if (ticks == NULL || vkGetQueryPoolResults(gpu->device, stream->queries, 0, 2 * stream->timed_count,
+                                               2 * (size_t)stream->timed_count * sizeof *ticks, ticks, sizeof *ticks,
+                                               VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT) != VK_SUCCESS) {
         free(ticks);
         return;
     }

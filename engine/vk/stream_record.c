@@ -8,7 +8,8 @@
 
 enum { DISPATCHES_PER_SUBMIT = 256 }; /* on a GPU: guesses of small ones are the worst */
 
-static const uint64_t COPY_BYTES = (uint64_t)1 << 30; /* of one command: a copy of a whole model's memory takes seconds */
+static const uint64_t COPY_BYTES = (uint64_t)1
+                                   << 30; /* of one command: a copy of a whole model's memory takes seconds */
 
 GpuGroups gpu_groups(uint64_t items, uint32_t per_group)
 {
@@ -138,15 +139,16 @@ static bool dispatch_fits(GpuStream *stream, const GpuDispatch *dispatch, const 
         if (bind->kind == GPU_BIND_ADDRESS) {
             continue;
         }
-        /* A bug of the caller's, which most devices would let pass. CPU devices are few, and kernels for them know theirs. */
-        const VkPhysicalDeviceLimits *limits = &gpu->limits;
-        const uint64_t                alignment = gpu->info.type != GPU_CPU        ? GPU_ALIGNMENT
+        /* A bug of the caller's, which most devices would let pass. CPU devices are few, and kernels for them know
+         * theirs. */
+        const VkPhysicalDeviceLimits *limits    = &gpu->limits;
+        const uint64_t                alignment = gpu->info.type != GPU_CPU      ? GPU_ALIGNMENT
                                                   : bind->kind == GPU_BIND_TEXEL ? limits->minTexelBufferOffsetAlignment
                                                                                  : limits->minStorageBufferOffsetAlignment;
         if (bind->span.offset % alignment != 0) {
             error_set(&stream->error, STATUS_FAILED,
-                      "kernel '%s', binding %u starts at byte %ju, where not every device can bind", dispatch->kernel, i,
-                      (uintmax_t)bind->span.offset);
+                      "kernel '%s', binding %u starts at byte %ju, where not every device can bind", dispatch->kernel,
+                      i, (uintmax_t)bind->span.offset);
             return false;
         }
         if (bind->kind == GPU_BIND_STORAGE && bind->span.size > gpu->limits.maxStorageBufferRange) {
@@ -202,7 +204,8 @@ typedef struct Recorded {
 } Recorded;
 
 /* `share` of the dispatch: the workgroups from `base` on. The parts of a dispatch need no barriers between them. */
-static void record_part(GpuStream *stream, const Recorded *r, GpuGroups base, GpuGroups groups, double share, bool first)
+static void record_part(GpuStream *stream, const Recorded *r, GpuGroups base, GpuGroups groups, double share,
+                        bool first)
 {
     const GpuDispatch *dispatch = r->dispatch;
     const double bytes = r->bytes >= 0 ? r->bytes : gpu_bound_bytes(dispatch); /* unknown: it reads no more than all */
@@ -252,7 +255,8 @@ static void record_parts(GpuStream *stream, const Recorded *r)
     for (uint32_t z = 0; z < cut.z; z++) {
         for (uint32_t y = 0; y < cut.y; y++) {
             for (uint32_t x = 0; x < cut.x; x++) {
-                const GpuGroups base = {begin_of(all.x, cut.x, x), begin_of(all.y, cut.y, y), begin_of(all.z, cut.z, z)};
+                const GpuGroups base = {begin_of(all.x, cut.x, x), begin_of(all.y, cut.y, y),
+                                        begin_of(all.z, cut.z, z)};
                 const GpuGroups some = {begin_of(all.x, cut.x, x + 1) - base.x, begin_of(all.y, cut.y, y + 1) - base.y,
                                         begin_of(all.z, cut.z, z + 1) - base.z};
                 record_part(stream, r, base, some, (double)some.x * some.y * some.z / whole, x + y + z == 0);

@@ -26,7 +26,7 @@ typedef struct Profile {
     GpuProfile    sum;
     GpuProfileRow rows[PROFILE_ROWS];
     int           row_count;
-    Ceilings      ceilings; /* 0: not measured */
+    Ceilings      ceilings;   /* 0: not measured */
     bool          cpu;        /* the device is a CPU */
     bool          timestamps; /* the device has them; else nothing is timed */
 } Profile;

@@ -1,6 +1,5 @@
 #include "rlsp/math/text.h"
 
-
 static bool is_letter(const MathToken *token)
 {
     return (token->type == TOKEN_LETTER || token->type == TOKEN_IMAGINARY || token->type == TOKEN_EULER) &&

@@ -307,8 +307,10 @@ static void curves_lie_together(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(gradients_are_those_of_f32),
-                                       fixture_test(a_workspace_of_another_type_is_refused), fixture_test(copies_follow),
-                                       fixture_test(a_lost_step_is_no_step), fixture_test(the_scale_grows_and_is_kept),
+                                       fixture_test(a_workspace_of_another_type_is_refused),
+                                       fixture_test(copies_follow),
+                                       fixture_test(a_lost_step_is_no_step),
+                                       fixture_test(the_scale_grows_and_is_kept),
                                        fixture_test(curves_lie_together)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

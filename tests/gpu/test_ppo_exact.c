@@ -83,8 +83,8 @@ static void the_first_ratio_is_one(void **state)
     }
 }
 
-/* The policy becomes an adapter on itself, frozen in `weights`; the reference is the base with the adapter off. The critic
- * computes in the same type: all three share a workspace. */
+/* The policy becomes an adapter on itself, frozen in `weights`; the reference is the base with the adapter off. The
+ * critic computes in the same type: all three share a workspace. */
 static void freeze(PpoBench *b, WeightFormat weights, ComputeType compute, Model **base)
 {
     Error       error     = {0};
@@ -122,7 +122,7 @@ static void the_first_ratio_on_a_frozen_base(void **state)
     (void)state;
     static const char block[] = "{\"prompts_per_step\":24,\"minibatch_size\":7,\"epochs\":1,\"max_new_tokens\":30,"
                                 "\"tokens_per_micro_batch\":250,\"kl_coef\":0.1}";
-    double value = 0;
+    double            value   = 0;
     for (int i = 0; i < 2 * (WEIGHT_FORMATS - WEIGHT_BF16); i++) {
         const WeightFormat weights = WEIGHT_BF16 + (WeightFormat)(i / 2);
         const ComputeType  compute = i % 2 == 0 ? COMPUTE_F32 : weights == WEIGHT_F16 ? COMPUTE_F16 : COMPUTE_BF16;
@@ -139,7 +139,7 @@ static void the_first_ratio_on_a_frozen_base(void **state)
         printf("    %s in %s: first ratio %.9g, largest %.9g, KL to the reference %g\n", weight_format_name(weights),
                compute_type_name(compute), stats.first_ratio_max, (double)stats.policy.ratio_max, scored.kl_token);
         assert_true(stats.first_ratio_max == 1.0 && stats.policy.ratio_max == 1.0f && stats.policy.approx_kl2 == 0.0f);
-        assert_true(scored.kl_token != 0.0); /* the adapter is on in one and off in the other */
+        assert_true(scored.kl_token != 0.0);   /* the adapter is on in one and off in the other */
         value = i == 0 ? scored.value : value; /* of the same critic in all, but for the rounding of its products */
         assert_true(fabs(scored.value - value) < 0.02);
         ppo_free(ppo);

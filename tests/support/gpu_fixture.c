@@ -62,7 +62,7 @@ int gpu_fixture_open(void **state)
         print_error("no device for the test: %s\n", error.text);
         return -1;
     }
-    fixture.memory = gpu_arena_take(fixture.arena, ARENA_BYTES);
+    fixture.memory   = gpu_arena_take(fixture.arena, ARENA_BYTES);
     const char *card = getenv("RLSP_CARD"); /* tests/tools/as_card.sh */
     if (card != NULL && strncmp(card, "itself", 6) != 0 && strstr(gpu_info(fixture.gpu)->name, "(in fact") == NULL) {
         print_error("the device is %s and no card: its layer is not there\n", gpu_info(fixture.gpu)->name);
