@@ -7,19 +7,19 @@
 
 static VkResult device_create(Gpu *gpu)
 {
-    uint32_t timestamp_bits            = 0;
-    gpu->queue_family                  = gpu_compute_family(gpu->physical, &timestamp_bits);
-    gpu->timestamp_mask                = timestamp_bits < 64 ? ((uint64_t)1 << timestamp_bits) - 1 : UINT64_MAX;
-    float                   priority   = 1.0f;
-    const uint32_t          sparse     = gpu->info.tier.sparse_memory ? gpu_sparse_family(gpu->physical) : gpu->queue_family;
-    VkDeviceQueueCreateInfo queues[2]  = {{.sType            = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                           .queueFamilyIndex = gpu->queue_family,
-                                           .queueCount       = 1,
-                                           .pQueuePriorities = &priority}};
-    queues[1]                          = queues[0];
-    queues[1].queueFamilyIndex         = sparse;
-    GpuExtensions           extensions = gpu_extensions(gpu->physical);
-    GpuEnabled              on;
+    uint32_t timestamp_bits = 0;
+    gpu->queue_family       = gpu_compute_family(gpu->physical, &timestamp_bits);
+    gpu->timestamp_mask     = timestamp_bits < 64 ? ((uint64_t)1 << timestamp_bits) - 1 : UINT64_MAX;
+    float          priority = 1.0f;
+    const uint32_t sparse   = gpu->info.tier.sparse_memory ? gpu_sparse_family(gpu->physical) : gpu->queue_family;
+    VkDeviceQueueCreateInfo queues[2] = {{.sType            = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                          .queueFamilyIndex = gpu->queue_family,
+                                          .queueCount       = 1,
+                                          .pQueuePriorities = &priority}};
+    queues[1]                         = queues[0];
+    queues[1].queueFamilyIndex        = sparse;
+    GpuExtensions extensions          = gpu_extensions(gpu->physical);
+    GpuEnabled    on;
     gpu_features_enable(gpu, &extensions, &on);
     VkDeviceCreateInfo info   = {.sType                   = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                  .pNext                   = &on.features,
@@ -91,7 +91,7 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
         gpu->float_modes = gpu_float_modes(gpu->physical);
     }
     gpu_budget_open(gpu, options->submit_seconds);
-    gpu->statistics = options->statistics;
+    gpu->statistics               = options->statistics;
     gpu->info.tier.unified_memory = gpu->info.tier.unified_memory && !options->separate_memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->physical, &gpu->memory);
     result = device_create(gpu);
@@ -101,7 +101,7 @@ Gpu *gpu_open(const GpuOptions *options, Error *error)
         return NULL;
     }
     gpu->profile = options->profile && gpu->info.tier.timestamps;
-    gpu->timing = gpu->profile || (options->sections && gpu->info.tier.timestamps);
+    gpu->timing  = gpu->profile || (options->sections && gpu->info.tier.timestamps);
     gpu_profile_reset(gpu);
     gpu_pipelines_open(gpu);
     if (gpu->memory.memoryHeapCount == 0) {

@@ -26,8 +26,8 @@ typedef struct GpuTier {
     bool subgroup_arithmetic, subgroup_size_control, buffer_address, int64, timeline_semaphore, push_descriptor;
     bool memory_budget, unified_memory, timestamps;
     bool sparse_memory; /* a buffer may have several allocations */
-    bool fp16_rounding; /* its own conversion of f32 to f16 is the correct one in shaders that ask for it: to the nearest,
-                           ties to even, denormal numbers, zeros' signs, infinity and NaN kept */
+    bool fp16_rounding; /* its own conversion of f32 to f16 is the correct one in shaders that ask for it: to the
+                           nearest, ties to even, denormal numbers, zeros' signs, infinity and NaN kept */
 } GpuTier;
 
 /* How the kernels of matrix units round f32 to f16. Finite numbers and infinity get the same bits either way. */
@@ -60,9 +60,9 @@ typedef struct GpuInfo {
     char       unusable[160]; /* why it cannot be used; empty if it can        */
     GpuType    type;
     uint32_t   vendor_id, device_id, driver_id, driver_version, api_version;
-    uint64_t   memory_bytes;      /* device-local heap; the machine's memory for a CPU device */
-    uint64_t   memory_free_bytes; /* budget left, if the driver tells; else 0      */
-    uint64_t   max_binding_bytes; /* maxStorageBufferRange                         */
+    uint64_t   memory_bytes;         /* device-local heap; the machine's memory for a CPU device */
+    uint64_t   memory_free_bytes;    /* budget left, if the driver tells; else 0      */
+    uint64_t   max_binding_bytes;    /* maxStorageBufferRange                         */
     uint64_t   max_allocation_bytes; /* maxMemoryAllocationSize                    */
     uint64_t   max_buffer_bytes;     /* maxBufferSize; UINT64_MAX: the driver does not say */
     uint32_t   subgroup_size, max_workgroup, shared_bytes, max_texels;
@@ -71,9 +71,9 @@ typedef struct GpuInfo {
     GpuMatrix  matrices[GPU_MATRICES]; /* in the driver's order; only where the build knows the extensions */
     uint32_t   matrix_count;
     GpuMatrix2 matrix2;
-    bool       duplicate; /* the same card through a second driver         */
+    bool       duplicate;                  /* the same card through a second driver         */
     uint8_t    cache_uuid[GPU_UUID_BYTES]; /* pipelineCacheUUID: another with every compiler of kernels             */
-    uint8_t    choices[GPU_CHOICES];       /* what engine/ops has found best on this device (matmul_choice.h); 0: nothing */
+    uint8_t    choices[GPU_CHOICES]; /* what engine/ops has found best on this device (matmul_choice.h); 0: nothing */
 } GpuInfo;
 
 typedef struct GpuOptions {
@@ -83,12 +83,12 @@ typedef struct GpuOptions {
     bool        sections; /* time the parts that gpu_stream_section names; kernels run as they would without */
     bool statistics; /* gpu_compile tells what the driver says of kernels, which may then compile without its caches */
     /* For tests, which have no small or discrete device at hand: */
-    uint64_t max_binding_bytes; /* binds at most so much at once, a multiple of 256; 0: what the device can */
+    uint64_t max_binding_bytes;    /* binds at most so much at once, a multiple of 256; 0: what the device can */
     uint64_t max_allocation_bytes; /* allocates at most so much at once, 16 MiB or more; 0: what the device can */
-    uint64_t max_buffer_bytes; /* makes no larger buffer; 0: what the device can                            */
-    double   submit_seconds;       /* cuts work into submissions that are guessed to take so long; 0: as the device needs */
-    bool     as_gpu;            /* kernels, workgroups and submissions of a GPU, also on a CPU device */
-    bool     separate_memory;   /* copies through a staging buffer also where memory is unified             */
+    uint64_t max_buffer_bytes;     /* makes no larger buffer; 0: what the device can                            */
+    double   submit_seconds;  /* cuts work into submissions that are guessed to take so long; 0: as the device needs */
+    bool     as_gpu;          /* kernels, workgroups and submissions of a GPU, also on a CPU device */
+    bool     separate_memory; /* copies through a staging buffer also where memory is unified             */
     GpuRounding rounding;
 } GpuOptions;
 
@@ -123,8 +123,8 @@ void gpu_on_work(Gpu *gpu, void (*working)(void *user), void *user);
 
 const GpuInfo *gpu_info(const Gpu *gpu);
 /* Sets one of info's choices. What was recorded or planned before may not fit it: for a device that was just opened. */
-void           gpu_set_choice(Gpu *gpu, uint32_t which, uint8_t choice);
-const char    *gpu_type_name(GpuType type);
+void        gpu_set_choice(Gpu *gpu, uint32_t which, uint8_t choice);
+const char *gpu_type_name(GpuType type);
 
 /* Validation messages (warnings and errors) seen since the device was opened;
  * the text of the first is kept. */
@@ -158,8 +158,9 @@ GpuProfile gpu_profile(const Gpu *gpu);
 
 /* Seconds in the section of that name (gpu_stream_section), with `profile` or `sections`. */
 double gpu_profile_section(const Gpu *gpu, const char *section);
-void       gpu_profile_reset(Gpu *gpu);
-/* Kernel by kernel or not, in what is recorded from now on, on a device that was opened with `profile` or `sections`. */
-void       gpu_profile_kernels(Gpu *gpu, bool on);
+void   gpu_profile_reset(Gpu *gpu);
+/* Kernel by kernel or not, in what is recorded from now on, on a device that was opened with `profile` or `sections`.
+ */
+void gpu_profile_kernels(Gpu *gpu, bool on);
 
 #endif

@@ -50,11 +50,11 @@ struct Gpu {
     size_t          cache_loaded;     /* bytes that were read from it */
     GpuPipeline    *pipelines[GPU_PIPELINE_BUCKETS];
 
-    uint64_t     memory_used, memory_peak; /* bytes in arenas */
-    GpuArena    *arenas;                   /* all that there are */
+    uint64_t     memory_used, memory_peak;   /* bytes in arenas */
+    GpuArena    *arenas;                     /* all that there are */
     GpuMemoryRow peak_rows[GPU_MEMORY_ROWS]; /* of the arenas when the peak was reached */
     int          peak_row_count;
-    const char  *owner; /* of arenas to come */
+    const char  *owner;         /* of arenas to come */
     uint64_t     largest_bytes; /* of a buffer so far, and its arena's name */
     char         largest_name[64];
     void (*working)(void *user); /* gpu_on_work; may be NULL */
@@ -66,7 +66,7 @@ struct Gpu {
     GpuArena  *staging;                  /* made when first needed */
 
     bool          timing, profile; /* streams have timestamps; for every kernel */
-    uint64_t      timestamp_mask; /* valid bits of a timestamp */
+    uint64_t      timestamp_mask;  /* valid bits of a timestamp */
     GpuProfileRow profile_rows[GPU_PROFILE_KERNELS];
     int           profile_count;
     GpuProfileRow section_rows[GPU_PROFILE_SECTIONS];
@@ -86,8 +86,8 @@ struct GpuBuffer {
     VkDeviceMemory *memory; /* one after another; several where the device does not give so much at once */
     uint32_t        memory_count;
     uint64_t        bytes;
-    uint64_t        address; /* 0 where addresses are not supported */
-    void           *mapped;  /* NULL: not host-visible, or several */
+    uint64_t        address;      /* 0 where addresses are not supported */
+    void           *mapped;       /* NULL: not host-visible, or several */
     bool            slow_to_read; /* mapped past the host's caches: a copy to cached memory is much faster */
 
     struct GpuBuffer *parts; /* of an arena that is cut: the buffers that it is, and none of the above but gpu, bytes */
@@ -107,7 +107,8 @@ struct GpuArena {
 Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error);
 void   gpu_buffer_close(GpuBuffer *buffer);
 
-/* instance.c: an instance of Vulkan 1.2, 1.3 where the loader knows it; with `gpu`, `validate` and the layer installed, validation is on. */
+/* instance.c: an instance of Vulkan 1.2, 1.3 where the loader knows it; with `gpu`, `validate` and the layer installed,
+ * validation is on. */
 VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate);
 void     gpu_instance_destroy(VkInstance instance, VkDebugUtilsMessengerEXT messenger); /* either may be null */
 
@@ -130,8 +131,8 @@ enum { GPU_MAX_DEVICES = 32, GPU_STORAGE_BUFFERS = 10 /* that a kernel has at mo
 GpuExtensions gpu_extensions(VkPhysicalDevice physical);
 bool          gpu_has_extension(const GpuExtensions *list, const char *name);
 uint32_t      gpu_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits); /* UINT32_MAX: none */
-uint32_t      gpu_sparse_family(VkPhysicalDevice physical); /* the compute family if it can, else another; or UINT32_MAX */
-void          gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical);
+uint32_t gpu_sparse_family(VkPhysicalDevice physical); /* the compute family if it can, else another; or UINT32_MAX */
+void     gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical);
 
 /* device_list.c: all devices of the instance, best first, duplicates last and marked; their number. */
 int gpu_candidates(VkInstance instance, GpuCandidate *list, int capacity);
@@ -153,15 +154,15 @@ typedef struct GpuEnabled {
 #ifdef VK_NV_cooperative_matrix2
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2;
     VkPhysicalDevice16BitStorageFeatures         halves;
-    VkPhysicalDeviceMaintenance4Features         sizes; /* LocalSizeId, as SPIR-V 1.6 says it; every 1.3 device has it */
+    VkPhysicalDeviceMaintenance4Features sizes; /* LocalSizeId, as SPIR-V 1.6 says it; every 1.3 device has it */
 #endif
 } GpuEnabled;
 
 void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice physical, const GpuExtensions *extensions);
 void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *on); /* *on must outlive the opening */
 
-/* float_controls.c: execution modes under which a conversion to f16 rounds to the nearest and keeps what is denormal, signs
- * of zeros, infinity and NaN, a bit each: those that the device has, and may have without others. */
+/* float_controls.c: execution modes under which a conversion to f16 rounds to the nearest and keeps what is denormal,
+ * signs of zeros, infinity and NaN, a bit each: those that the device has, and may have without others. */
 enum { GPU_FLOAT_MODES = 5, GPU_ALL_FLOAT_MODES = (1 << GPU_FLOAT_MODES) - 1 };
 uint32_t gpu_float_modes(VkPhysicalDevice physical);
 /* A shader's words with these modes, from malloc; NULL: out of memory, or the shader is not as glslc makes it. */
@@ -176,12 +177,12 @@ Status gpu_error(Gpu *gpu, VkResult result, const char *what, Error *error);
 
 /* budget.c: the guesses by which a recording is cut. `seconds`: of GpuOptions. Of a device that is not cut for, nothing
  * below is asked. */
-void   gpu_budget_open(Gpu *gpu, double seconds);
-bool   gpu_budget_cuts(const Gpu *gpu);
-double gpu_guess_seconds(const Gpu *gpu, double flops, double bytes); /* at pace 1 */
-void   gpu_tell_working(const Gpu *gpu);                              /* whom gpu_on_work names */
-void   gpu_pace_learn(Gpu *gpu, double guessed, double seconds);      /* a run's: at pace 1, and by the clock */
-GpuGroups gpu_budget_cut(GpuGroups groups, uint32_t pieces);          /* into how many parts, along each axis */
+void      gpu_budget_open(Gpu *gpu, double seconds);
+bool      gpu_budget_cuts(const Gpu *gpu);
+double    gpu_guess_seconds(const Gpu *gpu, double flops, double bytes); /* at pace 1 */
+void      gpu_tell_working(const Gpu *gpu);                              /* whom gpu_on_work names */
+void      gpu_pace_learn(Gpu *gpu, double guessed, double seconds);      /* a run's: at pace 1, and by the clock */
+GpuGroups gpu_budget_cut(GpuGroups groups, uint32_t pieces);             /* into how many parts, along each axis */
 
 /* profile.c: what a timed kernel is said to do, between timestamps 2 i and 2 i + 1 of its run; kernel NULL: all of a
  * section. */
@@ -208,7 +209,8 @@ typedef struct GpuSets {
     uint32_t          slot_count;
 } GpuSets;
 
-/* The set for a dispatch, which has at least the bindings that its pipeline asks for; VK_NULL_HANDLE with *error set. */
+/* The set for a dispatch, which has at least the bindings that its pipeline asks for; VK_NULL_HANDLE with *error set.
+ */
 VkDescriptorSet gpu_sets_find(GpuSets *sets, const GpuPipeline *pipeline, const GpuDispatch *dispatch, Error *error);
 void            gpu_sets_reset(GpuSets *sets); /* forgets all; none may be in use */
 void            gpu_sets_free(GpuSets *sets);

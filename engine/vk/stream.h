@@ -42,10 +42,22 @@ typedef struct GpuBind {
     GpuBindKind kind;
 } GpuBind;
 
-static inline GpuBind gpu_read(GpuSpan span) { return (GpuBind){span, GPU_READ, GPU_BIND_STORAGE}; }
-static inline GpuBind gpu_write(GpuSpan span) { return (GpuBind){span, GPU_WRITE, GPU_BIND_STORAGE}; }
-static inline GpuBind gpu_read_write(GpuSpan span) { return (GpuBind){span, GPU_READ_WRITE, GPU_BIND_STORAGE}; }
-static inline GpuBind gpu_texel(GpuSpan span) { return (GpuBind){span, GPU_READ, GPU_BIND_TEXEL}; }
+static inline GpuBind gpu_read(GpuSpan span)
+{
+    return (GpuBind){span, GPU_READ, GPU_BIND_STORAGE};
+}
+static inline GpuBind gpu_write(GpuSpan span)
+{
+    return (GpuBind){span, GPU_WRITE, GPU_BIND_STORAGE};
+}
+static inline GpuBind gpu_read_write(GpuSpan span)
+{
+    return (GpuBind){span, GPU_READ_WRITE, GPU_BIND_STORAGE};
+}
+static inline GpuBind gpu_texel(GpuSpan span)
+{
+    return (GpuBind){span, GPU_READ, GPU_BIND_TEXEL};
+}
 
 enum { GPU_MAX_BINDS = 12, GPU_MAX_SPECS = 14, GPU_MAX_PUSH_BYTES = 128 };
 
@@ -60,18 +72,18 @@ typedef struct GpuGroups {
 GpuGroups gpu_groups(uint64_t items, uint32_t per_group);
 
 typedef struct GpuDispatch {
-    const char *kernel;                  /* file name in shaders/ without ".comp" */
-    uint32_t    spec[GPU_MAX_SPECS];     /* constant_id 0, 1, …                   */
+    const char *kernel;              /* file name in shaders/ without ".comp" */
+    uint32_t    spec[GPU_MAX_SPECS]; /* constant_id 0, 1, …                   */
     uint32_t    spec_count;
-    uint32_t    subgroup;                /* full subgroups of so many invocations, where tier.subgroup_size_control
-                                            holds; 0: as the driver likes */
-    GpuBind     bind[GPU_MAX_BINDS];     /* binding 0, 1, …; ends at the first NULL buffer */
-    const void *push;                    /* copied now                            */
-    uint32_t    push_size;               /* bytes, multiple of 4, at most 128     */
-    GpuGroups   groups;                  /* any of them 0: nothing is recorded    */
-    double      flops;                   /* for --profile and for cutting: see GpuProfileRow; 0: gpu_stream_flops's */
-    double      bytes;                   /* likewise, where it touches a part of what it binds;
-                                            0: all that is bound; GPU_UNKNOWN      */
+    uint32_t    subgroup;            /* full subgroups of so many invocations, where tier.subgroup_size_control
+                                        holds; 0: as the driver likes */
+    GpuBind     bind[GPU_MAX_BINDS]; /* binding 0, 1, …; ends at the first NULL buffer */
+    const void *push;                /* copied now                            */
+    uint32_t    push_size;           /* bytes, multiple of 4, at most 128     */
+    GpuGroups   groups;              /* any of them 0: nothing is recorded    */
+    double      flops;               /* for --profile and for cutting: see GpuProfileRow; 0: gpu_stream_flops's */
+    double      bytes;               /* likewise, where it touches a part of what it binds;
+                                        0: all that is bound; GPU_UNKNOWN      */
 } GpuDispatch;
 
 #define GPU_UNKNOWN (-1.0)
@@ -84,8 +96,8 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch);
 void gpu_copy(GpuStream *stream, GpuSpan to, GpuSpan from);     /* from.size bytes           */
 void gpu_fill(GpuStream *stream, GpuSpan span, uint32_t value); /* span.size a multiple of 4 */
 
-/* For --profile and for cutting: flops of each of the next dispatches that does not know its own (attention: lengths lie on the
- * device), until it is called with 0. */
+/* For --profile and for cutting: flops of each of the next dispatches that does not know its own (attention: lengths
+ * lie on the device), until it is called with 0. */
 void gpu_stream_flops(GpuStream *stream, double flops);
 
 /* What is recorded from here on belongs to this section (gpu_profile_section), until the next call or the end of the
@@ -118,8 +130,8 @@ uint64_t gpu_kernels_hash(const char *prefix);
 
 /* Compiles one kernel with the specialization constants 0 to spec_count - 1, for devices that cannot run (null
  * devices); whether it could. `subgroup`: the size of a subgroup that it must have, 0: the driver's choice.
- * `statistics`: what the driver says about it, "name=value; name=value…", on a device that was opened for that. `failure`:
- * why it could not be compiled, or NULL. */
+ * `statistics`: what the driver says about it, "name=value; name=value…", on a device that was opened for that.
+ * `failure`: why it could not be compiled, or NULL. */
 typedef void (*GpuCompileReport)(void *user, const char *kernel, const char *statistics, const char *failure);
 bool gpu_compile(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
                  GpuCompileReport report, void *user);
