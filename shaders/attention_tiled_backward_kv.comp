@@ -24,24 +24,26 @@ void main()
         return;
     }
     clear_sums();
-    for (uint block = own_first; block < end; block += OTHER) {
-        for (head = kv_head * GROUP; head < kv_head * GROUP + GROUP; head++) {
-            scores(0, KEY, QUERY, block, end - 1);
-            scores(1, VALUE, OUTPUT_GRADIENT, block, end - 1);
-            [[unroll]] for (uint j = 0; j < 4; j++) {
-                const uint query = block + 4 * x + j, row = min(query, end - 1) * HEADS + head;
-                const float row_lse = lse[row] * LOG2_E, row_delta = delta[row];
-                [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
-                    const bool seen = own_token(r) <= query && query < end;
-                    score[r][j] = seen ? exp2(fma(score[r][j], scale * LOG2_E, -row_lse)) : 0.0;
-                    score[PER_LANE + r][j] = score[r][j] * (score[PER_LANE + r][j] - row_delta);
-                }
+    // One loop over blocks and heads: with one inside the other Intel's compiler copies the sums, and spills.
+    const uint turns = (end - own_first + OTHER - 1) / OTHER * GROUP;
+    for (uint turn = 0; turn < turns; turn++) {
+        const uint block = own_first + turn / GROUP * OTHER;
+        head = kv_head * GROUP + turn % GROUP;
+        scores(0, KEY, QUERY, block, end - 1);
+        scores(1, VALUE, OUTPUT_GRADIENT, block, end - 1);
+        [[unroll]] for (uint j = 0; j < 4; j++) {
+            const uint query = block + 4 * x + j, row = min(query, end - 1) * HEADS + head;
+            const float row_lse = lse[row] * LOG2_E, row_delta = delta[row];
+            [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+                const bool seen = own_token(r) <= query && query < end;
+                score[r][j] = seen ? exp2(fma(score[r][j], scale * LOG2_E, -row_lse)) : 0.0;
+                score[PER_LANE + r][j] = score[r][j] * (score[PER_LANE + r][j] - row_delta);
             }
-            barrier();
-            accumulate(0, OUTPUT_GRADIENT, block, end - 1);
-            barrier();
-            accumulate(1, QUERY, block, end - 1);
         }
+        barrier();
+        accumulate(0, OUTPUT_GRADIENT, block, end - 1);
+        barrier();
+        accumulate(1, QUERY, block, end - 1);
     }
     [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
         if (own_token(r) <= own_last) {

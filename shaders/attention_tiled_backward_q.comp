@@ -42,14 +42,22 @@ void main()
     [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
         row_delta[r] = sum_of_parts(r);
     }
+    // They lie in shared memory, where registers are needed for other things.
+    barrier();
+    [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+        if (x < 2) {
+            parts[own_row(r) * ACROSS + x] = x == 0 ? row_delta[r] : row_lse[r];
+        }
+    }
     for (uint block = begin; block <= own_last; block += OTHER) {
         scores(0, QUERY, KEY, block, own_last);
         scores(1, OUTPUT_GRADIENT, VALUE, block, own_last);
         [[unroll]] for (uint r = 0; r < PER_LANE; r++) {
+            const float delta_r = parts[own_row(r) * ACROSS], lse_r = parts[own_row(r) * ACROSS + 1];
             [[unroll]] for (uint j = 0; j < 4; j++) {
                 const bool seen = block + 4 * x + j <= own_token(r);
-                const float weight = seen ? exp2(fma(score[r][j], scale * LOG2_E, -row_lse[r])) : 0.0;
-                score[r][j] = weight * (score[PER_LANE + r][j] - row_delta[r]);
+                const float weight = seen ? exp2(fma(score[r][j], scale * LOG2_E, -lse_r)) : 0.0;
+                score[r][j] = weight * (score[PER_LANE + r][j] - delta_r);
             }
         }
         barrier();
@@ -63,7 +71,7 @@ void main()
                 WRITE_QUAD(dqkv, own_token(r) * STRIDE + head * PAIRS, i, quad)
             }
             if (x == 0) {
-                delta[own_token(r) * HEADS + head] = row_delta[r];
+                delta[own_token(r) * HEADS + head] = parts[own_row(r) * ACROSS];
             }
         }
     }

@@ -3,8 +3,9 @@
 #include "engine/ops/matmul_parts.h"
 
 enum {
-    LARGEST_HEAD   = 128, /* larger ones' matrices do not fit registers                                       */
-    LARGEST_SHARED = 64   /* heads up to here have keys and values in one workgroup: see SPLIT in the shader  */
+    LARGEST_HEAD   = 128,   /* larger ones' matrices do not fit registers                                       */
+    LARGEST_SHARED = 64,    /* heads up to here have keys and values in one workgroup: see SPLIT in the shader  */
+    INTEL          = 0x8086 /* vendor */
 };
 
 typedef struct Push {
@@ -25,19 +26,20 @@ const char *attention_coopmat_kernel(AttentionPass pass, ComputeType compute)
 uint32_t attention_matrices_shared(const AttentionMatrices *t, AttentionPass pass, uint32_t head_dim)
 {
     const uint32_t sets = pass == ATTENTION_FORWARD ? 1 : 2, weights = pass == ATTENTION_BACKWARD_KV ? 2 : 1;
-    const uint32_t longer = t->n > t->k ? t->n : t->k, dims = ceil_div(head_dim, longer) * longer, other = t->own / 2;
-    const uint32_t rows   = 2 * other * (dims / 8 + 1) * 16;
-    const uint32_t scores = sets * t->own * (other / 4 + 1) * 16 + weights * t->own * (other / 4 + 2) * 8;
+    const uint32_t wide = t->n * t->across, longer = wide > t->k ? wide : t->k;
+    const uint32_t dims = ceil_div(head_dim, longer) * longer, kept = t->across > 1 ? sets * t->own : 0;
+    const uint32_t rows   = (2 * t->other + kept) * (dims / 8 + 1) * 16;
+    const uint32_t scores = sets * t->own * (t->other / 4 + 1) * 16 + weights * t->own * (t->other / 4 + 2) * 8;
     const uint32_t rest   = t->threads * 4 + (pass == ATTENTION_FORWARD ? t->own * t->n * 4 : 0) +
-                          (pass == ATTENTION_BACKWARD_KV ? other * 8 : 0);
+                          (pass == ATTENTION_BACKWARD_KV ? t->other * 8 : 0);
     return rows + scores + rest;
 }
 
 static bool fits(const GpuInfo *info, const AttentionMatrices *t, AttentionPass pass, uint32_t head_dim)
 {
-    const uint32_t other = t->own / 2;
-    return t->own % t->m == 0 && other % t->n == 0 && other % t->k == 0 && t->threads <= info->max_workgroup &&
-           t->threads % t->own == 0 && other % (4 * (t->threads / t->own)) == 0 &&
+    return t->own % t->m == 0 && t->other % (t->n * t->across) == 0 && t->other % t->k == 0 &&
+           t->threads <= info->max_workgroup && t->threads % t->own == 0 &&
+           t->other % (4 * (t->threads / t->own)) == 0 &&
            attention_matrices_shared(t, pass, head_dim) <= info->shared_bytes;
 }
 
@@ -50,8 +52,19 @@ bool attention_matrices(const GpuInfo *info, ComputeType compute, AttentionPass 
         return false;
     }
     const GpuMatrix s = coopmat.shape;
+    /* Intel's 128 registers of a subgroup's width do not hold the sums of M tokens, let alone their rows beside them.
+     */
+    const bool     few    = info->vendor_id == INTEL && coopmat.subgroup < 32;
+    const uint32_t across = few ? 32 / coopmat.subgroup : 1;
     for (uint32_t own = ATTENTION_GPU_LANES; own >= s.m; own /= 2) {
-        *t = (AttentionMatrices){s.m, s.n, s.k, own, coopmat.subgroup, own / s.m * coopmat.subgroup};
+        *t = (AttentionMatrices){.m        = s.m,
+                                 .n        = s.n,
+                                 .k        = s.k,
+                                 .own      = own,
+                                 .other    = across > 1 ? ATTENTION_GPU_LANES / 2 : own / 2,
+                                 .across   = across,
+                                 .subgroup = coopmat.subgroup,
+                                 .threads  = own / s.m * across * coopmat.subgroup};
         if (fits(info, t, pass, head_dim)) {
             return true;
         }
@@ -78,8 +91,8 @@ static void dispatch(GpuStream *stream, GpuDispatch *d, AttentionPass pass, cons
     const bool     of_keys = pass == ATTENTION_BACKWARD_KV, split = of_keys && shape.head_dim > LARGEST_SHARED;
     const uint32_t parts = ceil_div(a->lanes, t.own), heads = of_keys ? shape.kv_heads : shape.heads;
     const uint32_t spec[] = {
-        t.threads, shape.heads, shape.kv_heads, shape.head_dim, parts, 1, t.own / 2, 0 /* TEXELS */, t.m,
-        t.n,       t.k,         t.own,          split};
+        t.threads, shape.heads, shape.kv_heads, shape.head_dim, parts,   1, t.other, 0 /* TEXELS */, t.m,
+        t.n,       t.k,         t.own,          split,          t.across};
     const Push push = {a->tile_count, attention_scale(shape)};
     d->kernel       = attention_coopmat_kernel(pass, a->compute);
     d->subgroup     = t.subgroup;

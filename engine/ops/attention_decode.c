@@ -7,8 +7,9 @@
 #include "engine/ops/units.h"
 
 enum {
-    SEGMENT   = 512, /* keys of a workgroup; the result depends on it, so it is the same everywhere */
-    KEY_BLOCK = 16,  /* keys that lie together for attention_decode_lanes.comp                    */
+    SEGMENT   = 512,    /* keys of a workgroup; the result depends on it, so it is the same everywhere */
+    KEY_BLOCK = 16,     /* keys that lie together for attention_decode_lanes.comp                    */
+    INTEL     = 0x8086, /* vendor */
 };
 
 /* Of the parts of segments at one time. */
@@ -184,10 +185,17 @@ static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache,
 
 /* The same on a GPU, for which the invocations share the sums: few enough for their registers and for 32 KiB of shared
  * scores, and about equally many in each workgroup of a key head. */
-static uint32_t heads_grouped(AttentionShape shape)
+static uint32_t heads_grouped(const GpuInfo *info, AttentionShape shape, ComputeType cached)
 {
-    const uint32_t most = 8, group = shape.heads / shape.kv_heads;
+    const uint32_t most  = info->vendor_id == INTEL && cached != COMPUTE_F32 ? 4 : 8; /* Intel: more spill */
+    const uint32_t group = shape.heads / shape.kv_heads;
     return ceil_div(group, ceil_div(group, most));
+}
+
+/* Asked for of attention_decode_grouped.comp; 0: any. Intel's compiler may take the widest subgroup, and spill. */
+static uint32_t grouped_subgroup(const GpuInfo *info)
+{
+    return info->vendor_id == INTEL && info->tier.subgroup_size_control ? info->min_subgroup : 0;
 }
 
 /* attention_decode_grouped.comp, or attention_decode.comp on a CPU device: they bind the same but for texels. */
@@ -195,10 +203,11 @@ static void record_piece(GpuStream *stream, const Rows *r, const KvLayer *cache,
                          const KvRows *rows, AttentionShape shape)
 {
     enum { GROUPED_THREADS = 128 };
-    const bool grouped = gpu_info(gpu_stream_gpu(stream))->type != GPU_CPU;
-    const bool texels  = cache->type == COMPUTE_F32 && texels_for_rows(stream) && shape.head_dim % 4 == 0 &&
+    const GpuInfo *info    = gpu_info(gpu_stream_gpu(stream));
+    const bool     grouped = info->type != GPU_CPU;
+    const bool     texels  = cache->type == COMPUTE_F32 && texels_for_rows(stream) && shape.head_dim % 4 == 0 &&
                         texels_fit(stream, piece->k) && texels_fit(stream, qkv);
-    const uint32_t together = heads_grouped(shape),
+    const uint32_t together = heads_grouped(info, shape, cache->type),
                    bundles  = grouped ? shape.kv_heads * ceil_div(shape.heads / shape.kv_heads, together) : shape.heads;
     const struct {
         uint32_t first_row, rows, max_length, first_slot, slot_count, segments;
@@ -216,6 +225,7 @@ static void record_piece(GpuStream *stream, const Rows *r, const KvLayer *cache,
                      .bytes      = GPU_UNKNOWN};
     if (grouped) {
         d.spec[d.spec_count++] = together;
+        d.subgroup             = grouped_subgroup(info);
     } else {
         d.bind[6] = texels_bind(qkv, texels);
         d.bind[7] = texels_bind(piece->k, texels);

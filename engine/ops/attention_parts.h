@@ -49,10 +49,10 @@ void attention_record_tiled_backward(GpuStream *stream, const Attention *a);
 
 /* --- attention_coopmat.c: GPUs with matrix units, 16-bit types ---------------------------------- */
 
-/* How a workgroup of attention_coopmat*.comp divides its work: the device's shape, the tokens that it owns, and its
- * subgroups' size. */
+/* How a workgroup of attention_coopmat*.comp divides its work: the device's shape, the tokens that it owns, those of
+ * the other side at a time, the subgroups that share M of its own, and their size. */
 typedef struct AttentionMatrices {
-    uint32_t m, n, k, own, subgroup, threads;
+    uint32_t m, n, k, own, other, across, subgroup, threads;
 } AttentionMatrices;
 
 /* The largest that fits the device; false: it has no matrix units for the type, or they do not take such heads. */

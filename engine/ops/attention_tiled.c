@@ -7,10 +7,13 @@ typedef struct Push {
 } Push;
 
 enum {
-    QUADS_SUMMED = 16,    /* vec4s that an invocation sums up at most                                         */
-    QUADS_KV_AMD = 8,     /* of keys and values on AMD: with 16 Mesa's compiler spills on gfx1100 (SPEED.md)  */
-    SHARED_BYTES = 32768, /* at most, if the device has more: two workgroups of a multiprocessor should fit   */
-    AMD          = 0x1002 /* vendor */
+    QUADS_SUMMED = 16,     /* vec4s that an invocation sums up at most                                         */
+    QUADS_FEW    = 8,      /* on Intel, and of the backward on AMD: with 16 Mesa's compilers spill (SPEED.md) */
+    CHUNK        = 8,      /* quads of a row at a time                                                         */
+    CHUNK_FEW    = 4,      /* of keys and values on Intel, for the same reason                                 */
+    SHARED_BYTES = 32768,  /* at most, if the device has more: two workgroups of a multiprocessor should fit   */
+    AMD          = 0x1002, /* vendors */
+    INTEL        = 0x8086
 };
 
 static uint32_t ceil_div(uint32_t a, uint32_t b)
@@ -39,7 +42,9 @@ static bool fits(const GpuInfo *info, const AttentionTiling *t, uint32_t head_di
 AttentionTiling attention_tiling(const GpuInfo *info, AttentionPass pass, uint32_t head_dim)
 {
     const uint32_t  quads = ceil_div(head_dim, 4), sums = pass == ATTENTION_BACKWARD_KV ? 2 : 1;
-    const uint32_t  most = sums == 2 && info->vendor_id == AMD ? QUADS_KV_AMD : QUADS_SUMMED;
+    const bool      few  = info->vendor_id == INTEL || (pass != ATTENTION_FORWARD && info->vendor_id == AMD);
+    const uint32_t  most = few ? QUADS_FEW : QUADS_SUMMED;
+    const uint32_t  row  = sums == 2 && info->vendor_id == INTEL ? CHUNK_FEW : CHUNK;
     AttentionTiling t    = {.own = ATTENTION_GPU_LANES, .per_lane = 4, .across = head_dim <= 32 ? 8 : 16, .step = 16};
     while (t.per_lane > 1 && t.per_lane * ceil_div(quads, t.across) * sums > most) {
         t.per_lane /= 2;
@@ -47,8 +52,7 @@ AttentionTiling attention_tiling(const GpuInfo *info, AttentionPass pass, uint32
     while (t.own / t.per_lane * t.across > (info->max_workgroup < 256 ? info->max_workgroup : 256)) {
         t.own /= 2;
     }
-    /* A row in equal chunks of up to eight quads. */
-    t.chunk = ceil_div(quads, ceil_div(quads, 8));
+    t.chunk = ceil_div(quads, ceil_div(quads, row)); /* a row in equal ones */
     while (!fits(info, &t, head_dim) && t.step > 4) {
         t.step /= 2;
     }

@@ -19,7 +19,10 @@ layout(constant_id = 2) const uint KV_HEADS = 4;
 layout(constant_id = 3) const uint HEAD_DIM = 32;
 layout(constant_id = 4) const uint PARTS = 1;     // workgroups that share a tile
 layout(constant_id = 5) const uint PER_LANE = 1;  // tokens an invocation owns
-layout(constant_id = 6) const uint BLOCK = 2;     // tokens of the other side taken at once
+#ifndef USUAL_BLOCK
+#define USUAL_BLOCK 2
+#endif
+layout(constant_id = 6) const uint BLOCK = USUAL_BLOCK; // tokens of the other side taken at once
 layout(constant_id = 7) const bool TEXELS = false; // read through texel buffers
 
 const uint PAIRS = HEAD_DIM / 2; // head_dim is even

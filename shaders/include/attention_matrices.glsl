@@ -6,6 +6,9 @@
 // subgroups M of them, whose rows it keeps as matrices. It passes over the tokens of the other side, OTHER at a time,
 // which lie rounded in shared memory, two kinds of rows of them. Scores go through shared memory: which of their numbers
 // an invocation holds in a matrix is the device's business.
+//
+// Where registers are few, ACROSS subgroups have the same M tokens: each a part of the scores' columns and of the sums'
+// dimensions, and own rows lie in shared memory, too.
 #ifndef ATTENTION_MATRICES_GLSL
 #define ATTENTION_MATRICES_GLSL
 #include "attention.glsl"
@@ -16,9 +19,11 @@ layout(constant_id = 8) const uint M = 16; // of the device's shapes; multiples 
 layout(constant_id = 9) const uint N = 16;
 layout(constant_id = 10) const uint K = 16;
 layout(constant_id = 11) const uint OWN = 64;
+layout(constant_id = 13) const uint ACROSS = 1; // 12 is the backward's
 
-const uint THREADS = gl_WorkGroupSize.x, OTHER = OWN / 2;
-const uint LONG = N > K ? N : K, DIMS = (HEAD_DIM + LONG - 1) / LONG * LONG; // zeros behind HEAD_DIM
+const uint THREADS = gl_WorkGroupSize.x, OTHER = BLOCK;
+const uint WIDE = N * ACROSS, LONG = WIDE > K ? WIDE : K, DIMS = (HEAD_DIM + LONG - 1) / LONG * LONG; // zeros behind HEAD_DIM
+const uint SUMS = DIMS / WIDE, SCORES = OTHER / WIDE; // matrices of a subgroup, of one kind
 const uint SHARE = THREADS / OWN;    // invocations that share a row of scores
 const uint COLUMNS = OTHER / SHARE;  // which each of them has of it: a multiple of 4
 
@@ -26,7 +31,8 @@ const uint COLUMNS = OTHER / SHARE;  // which each of them has of it: a multiple
 const uint CHUNKS = DIMS / 8, PITCH = CHUNKS + 1;  // of eight halves
 const uint SCORE_PITCH = OTHER / 4 + 1;            // of four floats
 const uint WEIGHT_PITCH = OTHER / 4 + 2;           // of four halves
-shared uvec4 rows[2 * OTHER * PITCH];              // of the other side, OTHER of one kind and OTHER of another
+const uint KEPT = 2 * OTHER; // of these rows the first own one, if there are any
+shared uvec4 rows[(KEPT + (ACROSS > 1 ? SETS * OWN : 0)) * PITCH]; // of the other side, OTHER of one kind and OTHER of another
 shared vec4  scores[SETS * OWN * SCORE_PITCH];
 shared uvec2 weights[WEIGHT_SETS * OWN * WEIGHT_PITCH];
 shared float parts[THREADS];
@@ -37,7 +43,8 @@ shared float parts[THREADS];
 #define OTHER_MATRIX coopmat<HALF, gl_ScopeSubgroup, K, N, gl_MatrixUseB>
 #define SUM_MATRIX coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>
 OWN_MATRIX own[SETS * (DIMS / K)];
-SUM_MATRIX sums[SUM_SETS * (DIMS / N)];
+SUM_MATRIX sums[SUM_SETS * SUMS];
+uint first_row = gl_SubgroupID / ACROSS * M, across = gl_SubgroupID % ACROSS; // what of it is the subgroup's
 
 // The row of scores that an invocation works on, with others.
 uint row = gl_LocalInvocationID.x / SHARE, part = gl_LocalInvocationID.x % SHARE;
@@ -56,28 +63,59 @@ void stage(uint to, const uint count, const uint which, uint first, uint last)
     }
 }
 
-// The workgroup's own rows. All must have done with what is staged.
+// The workgroup's own rows. All must have done with what is staged, and a barrier must follow before they are multiplied.
 void take_own(const uint set, const uint which)
 {
+    if (ACROSS > 1) {
+        stage(KEPT + set * OWN, OWN, which, own_first, own_last);
+        return;
+    }
     barrier();
     stage(0, OWN, which, own_first, own_last);
     barrier();
     [[unroll]] for (uint i = 0; i < DIMS / K; i++) {
-        coopMatLoad(own[set * (DIMS / K) + i], rows, gl_SubgroupID * M * PITCH + i * (K / 8), PITCH,
+        coopMatLoad(own[set * (DIMS / K) + i], rows, first_row * PITCH + i * (K / 8), PITCH,
                     gl_CooperativeMatrixLayoutRowMajor);
     }
 }
 
 void clear_sums()
 {
-    [[unroll]] for (uint i = 0; i < SUM_SETS * (DIMS / N); i++) {
+    [[unroll]] for (uint i = 0; i < SUM_SETS * SUMS; i++) {
         sums[i] = SUM_MATRIX(0.0);
+    }
+}
+
+// The same, of rows that are kept in shared memory: the subgroup's columns, all at once.
+void multiply_kept(const uint set, const uint from)
+{
+    SUM_MATRIX s[SCORES];
+    [[unroll]] for (uint j = 0; j < SCORES; j++) {
+        s[j] = SUM_MATRIX(0.0);
+    }
+    [[dont_unroll]] for (uint i = 0; i < DIMS; i += K) {
+        OWN_MATRIX mine;
+        coopMatLoad(mine, rows, (KEPT + set * OWN + first_row) * PITCH + i / 8, PITCH, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint j = 0; j < SCORES; j++) {
+            OTHER_MATRIX other;
+            coopMatLoad(other, rows, (from + (across * SCORES + j) * N) * PITCH + i / 8, PITCH,
+                        gl_CooperativeMatrixLayoutColumnMajor);
+            s[j] = coopMatMulAdd(mine, other, s[j]);
+        }
+    }
+    [[unroll]] for (uint j = 0; j < SCORES; j++) {
+        coopMatStore(s[j], scores, (set * OWN + first_row) * SCORE_PITCH + (across * SCORES + j) * (N / 4), SCORE_PITCH,
+                     gl_CooperativeMatrixLayoutRowMajor);
     }
 }
 
 // scores = own rows times those that are staged from `from` on.
 void multiply_scores(const uint set, const uint from)
 {
+    if (ACROSS > 1) {
+        multiply_kept(set, from);
+        return;
+    }
     [[dont_unroll]] for (uint j = 0; j < OTHER; j += N) {
         SUM_MATRIX s = SUM_MATRIX(0.0);
         [[unroll]] for (uint i = 0; i < DIMS / K; i++) {
@@ -85,7 +123,7 @@ void multiply_scores(const uint set, const uint from)
             coopMatLoad(other, rows, (from + j) * PITCH + i * (K / 8), PITCH, gl_CooperativeMatrixLayoutColumnMajor);
             s = coopMatMulAdd(own[set * (DIMS / K) + i], other, s);
         }
-        coopMatStore(s, scores, (set * OWN + gl_SubgroupID * M) * SCORE_PITCH + j / 4, SCORE_PITCH,
+        coopMatStore(s, scores, (set * OWN + first_row) * SCORE_PITCH + j / 4, SCORE_PITCH,
                      gl_CooperativeMatrixLayoutRowMajor);
     }
 }
@@ -101,12 +139,12 @@ void multiply_weights(const uint sum_set, const uint weight_set, const uint from
 {
     [[dont_unroll]] for (uint k = 0; k < OTHER; k += K) {
         OWN_MATRIX w;
-        coopMatLoad(w, weights, (weight_set * OWN + gl_SubgroupID * M) * WEIGHT_PITCH + k / 4, WEIGHT_PITCH,
+        coopMatLoad(w, weights, (weight_set * OWN + first_row) * WEIGHT_PITCH + k / 4, WEIGHT_PITCH,
                     gl_CooperativeMatrixLayoutRowMajor);
-        [[unroll]] for (uint i = 0; i < DIMS / N; i++) {
+        [[unroll]] for (uint i = 0; i < SUMS; i++) {
             OTHER_MATRIX other;
-            coopMatLoad(other, rows, (from + k) * PITCH + i * (N / 8), PITCH, gl_CooperativeMatrixLayoutRowMajor);
-            sums[sum_set * (DIMS / N) + i] = coopMatMulAdd(w, other, sums[sum_set * (DIMS / N) + i]);
+            coopMatLoad(other, rows, (from + k) * PITCH + (across * SUMS + i) * (N / 8), PITCH, gl_CooperativeMatrixLayoutRowMajor);
+            sums[sum_set * SUMS + i] = coopMatMulAdd(w, other, sums[sum_set * SUMS + i]);
         }
     }
 }
@@ -127,10 +165,10 @@ float sum_over_row(float value)
 #define WRITE_SUMS(sum_set, pairs, AT, FACTOR)                                                                         \
     [[unroll]] for (uint first = 0; first < DIMS; first += OTHER) {                                                    \
         barrier();                                                                                                     \
-        [[unroll]] for (uint j = 0; j < OTHER; j += N) {                                                               \
-            if (first + j < DIMS) {                                                                                    \
-                coopMatStore(sums[sum_set * (DIMS / N) + (first + j) / N], scores,                                     \
-                             gl_SubgroupID * M * SCORE_PITCH + j / 4, SCORE_PITCH,                                     \
+        [[unroll]] for (uint j = 0; j < SUMS; j++) {                                                                   \
+            const uint dim = (across * SUMS + j) * N;                                                                  \
+            if (dim >= first && dim < first + OTHER) {                                                                 \
+                coopMatStore(sums[sum_set * SUMS + j], scores, first_row * SCORE_PITCH + (dim - first) / 4, SCORE_PITCH,\
                              gl_CooperativeMatrixLayoutRowMajor);                                                      \
             }                                                                                                          \
         }                                                                                                              \

@@ -1,6 +1,7 @@
 // Attention backward on a card's matrix units, for keys and values, after that for queries:
 //   dv = sum_queries p dO,   dk = scale sum_queries p (dO . v - delta) q
 // over the later queries of the sequence and the query heads of the group.
+#define USUAL_BLOCK 32
 #include "attention.glsl"
 
 layout(std430, binding = 0) writeonly buffer DQkv { vec2 dqkv[]; };   // [tokens, STRIDE]
@@ -40,49 +41,51 @@ void accumulate(uint group, const bool keys, const bool values)
         take_own(1, VALUE);
     }
     clear_sums();
-    for (uint block = own_first; block < end; block += OTHER) {
-        for (head = kv_head * GROUP; head < kv_head * GROUP + GROUP; head++) {
-            barrier();
-            stage(0, OTHER, QUERY, block, end - 1);
-            stage(OTHER, OTHER, OUTPUT_GRADIENT, block, end - 1);
-            for (uint i = gl_LocalInvocationID.x; i < OTHER; i += THREADS) {
-                const uint at = min(block + i, end - 1) * HEADS + head;
-                query_stats[i] = vec2(lse[at] * LOG2_E, delta[at]);
+    // One loop over blocks and heads: with one inside the other Intel's compiler copies the sums, and spills.
+    const uint turns = (end - own_first + OTHER - 1) / OTHER * GROUP;
+    for (uint turn = 0; turn < turns; turn++) {
+        const uint block = own_first + turn / GROUP * OTHER;
+        head = kv_head * GROUP + turn % GROUP;
+        barrier();
+        stage(0, OTHER, QUERY, block, end - 1);
+        stage(OTHER, OTHER, OUTPUT_GRADIENT, block, end - 1);
+        for (uint i = gl_LocalInvocationID.x; i < OTHER; i += THREADS) {
+            const uint at = min(block + i, end - 1) * HEADS + head;
+            query_stats[i] = vec2(lse[at] * LOG2_E, delta[at]);
+        }
+        barrier();
+        multiply_scores(0, 0);
+        if (keys) {
+            multiply_scores(1, OTHER);
+        }
+        barrier();
+        [[unroll]] for (uint i = 0; i < COLUMNS / 4; i++) {
+            const uint quad = part * (COLUMNS / 4) + i;
+            const vec4 s = scores[row * SCORE_PITCH + quad];
+            vec4 weight;
+            [[unroll]] for (uint j = 0; j < 4; j++) {
+                const uint query = block + 4 * quad + j;
+                const float row_lse = query_stats[4 * quad + j].x;
+                weight[j] = key <= query && query < end ? exp2(fma(s[j], scale * LOG2_E, -row_lse)) : 0.0;
             }
-            barrier();
-            multiply_scores(0, 0);
-            if (keys) {
-                multiply_scores(1, OTHER);
-            }
-            barrier();
-            [[unroll]] for (uint i = 0; i < COLUMNS / 4; i++) {
-                const uint quad = part * (COLUMNS / 4) + i;
-                const vec4 s = scores[row * SCORE_PITCH + quad];
-                vec4 weight;
-                [[unroll]] for (uint j = 0; j < 4; j++) {
-                    const uint query = block + 4 * quad + j;
-                    const float row_lse = query_stats[4 * quad + j].x;
-                    weight[j] = key <= query && query < end ? exp2(fma(s[j], scale * LOG2_E, -row_lse)) : 0.0;
-                }
-                if (values) {
-                    put_weights(0, quad, weight);
-                }
-                if (keys) {
-                    const vec4 dweight = scores[(OWN + row) * SCORE_PITCH + quad];
-                    vec4 dscore;
-                    [[unroll]] for (uint j = 0; j < 4; j++) {
-                        dscore[j] = weight[j] * (dweight[j] - query_stats[4 * quad + j].y);
-                    }
-                    put_weights(1, quad, dscore);
-                }
-            }
-            barrier();
             if (values) {
-                multiply_weights(0, 0, OTHER);
+                put_weights(0, quad, weight);
             }
             if (keys) {
-                multiply_weights(1, 1, 0);
+                const vec4 dweight = scores[(OWN + row) * SCORE_PITCH + quad];
+                vec4 dscore;
+                [[unroll]] for (uint j = 0; j < 4; j++) {
+                    dscore[j] = weight[j] * (dweight[j] - query_stats[4 * quad + j].y);
+                }
+                put_weights(1, quad, dscore);
             }
+        }
+        barrier();
+        if (values) {
+            multiply_weights(0, 0, OTHER);
+        }
+        if (keys) {
+            multiply_weights(1, 1, 0);
         }
     }
     if (values) {

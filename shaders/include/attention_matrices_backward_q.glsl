@@ -1,5 +1,6 @@
 // Attention backward on a card's matrix units, for queries: delta = dO . O and
 //   dq = scale sum_keys p (dO . v - delta) k,   p = exp(scale q . k - lse).
+#define USUAL_BLOCK 32
 #include "attention.glsl"
 
 layout(std430, binding = 0) writeonly buffer DQkv { vec2 dqkv[]; };    // [tokens, STRIDE]

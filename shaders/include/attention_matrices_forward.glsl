@@ -1,5 +1,6 @@
 // Attention forward on a card's matrix units: o and the log-sum-exp of the scores, by an online softmax (Milakov and
 // Gimelshein 2018). Scores are kept in units of log2 e, so that exp2 does.
+#define USUAL_BLOCK 32
 #include "attention.glsl"
 
 layout(std430, binding = 0) writeonly buffer O { vec2 o[]; };      // [tokens, HEADS, PAIRS]
@@ -64,8 +65,8 @@ void main()
         }
         barrier();
         SUM_MATRIX factor;
-        coopMatLoad(factor, factors, gl_SubgroupID * M * N, N, gl_CooperativeMatrixLayoutRowMajor);
-        [[unroll]] for (uint i = 0; i < DIMS / N; i++) {
+        coopMatLoad(factor, factors, first_row * N, N, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint i = 0; i < SUMS; i++) {
             sums[i] = sums[i] * factor;
         }
         multiply_weights(0, 0, OTHER);

@@ -7,6 +7,7 @@ set -u
 
 . "$(dirname "$0")/static_kernels.sh"
 
+attention="$(tiled_attention 8 4 4 4 4 4 2 4 2 1) $(decoding_attention "" 8)"
 null_compile=$(dirname "$0")/../tools/amd_null_compile.sh
 table=$(sh "$null_compile" "$1") || { status=$?; echo "$table"; exit "$status"; }
 # shellcheck disable=SC2086 # one argument each

@@ -11,14 +11,19 @@ set -u
 kernels="gemm_coopmat gemm_coopmat_bf16"
 xe_hpg="$(matrices 8 8,8,16 512,128,128,16,16 16 1 12 15) $(matrices 8 8,8,16 128,64,64,16,16 16 1 12 15)"
 xe2="$(matrices 16 8,16,16 512,128,128,16,32 32 1 12 15) $(matrices 16 8,16,16 128,64,64,16,32 16 1 12 15)"
+for type in "" _bf16; do
+    xe_hpg="$xe_hpg $(matrix_attention "$type" 8 8,8,16 4 64 32 32 32 32 16)"
+    xe2="$xe2 $(matrix_attention "$type" 16 8,16,16 2 64 32 32 32 32 16)"
+done
+tiled="$(tiled_attention 4 4 4 4 4 4 2 2 2 1)"
 
 null_compile=$(dirname "$0")/../tools/intel_null_compile.sh
 # shellcheck disable=SC2086 # one argument each
-table=$(NULL_GPUS='skl tgl dg2 bmg' sh "$null_compile" "$1" $hot $attention) || { status=$?; echo "$table"; exit "$status"; }
+table=$(NULL_GPUS='skl tgl' sh "$null_compile" "$1" $hot $tiled $(decoding_attention @8 4)) || { status=$?; echo "$table"; exit "$status"; }
 # shellcheck disable=SC2086
 table="$table
-$(NULL_GPUS=dg2 sh "$null_compile" "$1" $xe_hpg)
-$(NULL_GPUS=bmg sh "$null_compile" "$1" $xe2)"
+$(NULL_GPUS=dg2 sh "$null_compile" "$1" $hot $tiled $(decoding_attention @8 4) $xe_hpg)
+$(NULL_GPUS=bmg sh "$null_compile" "$1" $hot $tiled $(decoding_attention @16 4) $xe2)"
 printf '%s\n' "$table" | awk '
     BEGIN { print "| card | kernel | SIMD | spills | fills | live registers | instructions | cycles |"
             print "| --- | --- | --- | --- | --- | --- | --- | --- |" }

@@ -11,7 +11,7 @@ set -u
 kernels=gemm_coopmat # this driver has no bf16
 on_matrices="$(matrices 32 16,16,16 128,128,128,64,64 32 2 15) $(matrices 32 16,16,16 128,128,128,64,64 16 2 12)
 $(matrices 32 16,16,16 128,64,64,32,32 32 2 12 15) $(matrices 32 16,16,16 128,32,32,16,16 32 2 12 15)
-$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention 32 16,16,16 64)"
+$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "" 32 16,16,16 1 64 64 64 64 64 64)"
 kernels=gemm_coopmat_weight layouts="0 1"
 for format in 1 2 3 4; do
     for product in $(matrices 32 16,16,16 128,128,128,64,64 32 2 14 15) $(matrices 32 16,16,16 128,64,64,32,32 32 2 14 15); do
@@ -19,6 +19,7 @@ for format in 1 2 3 4; do
     done
 done
 
+attention="$(tiled_attention 8 4 4 4 4 4 4 4 4 2) $(decoding_attention "" 8)"
 null_compile=$(dirname "$0")/../tools/nvidia_null_compile.sh
 # shellcheck disable=SC2086 # one argument each
 table=$(sh "$null_compile" "$1" $hot $attention $on_matrices) || { status=$?; echo "$table"; exit "$status"; }

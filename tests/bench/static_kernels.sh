@@ -3,12 +3,32 @@
 # shellcheck disable=SC2034 # used by those
 hot="gemm_tiled gemm_reduce gemm_weight gemm_few dequantize_halves attention_decode_grouped rmsnorm rmsnorm_backward swiglu
 swiglu_backward rope logits_statistics logits_backward columns adamw"
-# As engine/ops/attention_tiled.c and attention_decode.c divide them, for heads of 64 and 128: threads, heads, key heads, head size, ...
-# shellcheck disable=SC2034
-attention="attention_tiled:256,32,8,64,1,4,64,0,16,8,16 attention_tiled:256,32,8,128,1,4,64,0,16,8,16
-attention_tiled_backward_q:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_q:256,32,8,128,1,4,64,0,16,8,16
-attention_tiled_backward_kv:256,32,8,64,1,4,64,0,16,8,16 attention_tiled_backward_kv:256,32,8,128,2,2,64,0,16,8,16
-attention_decode_grouped:128,64,8,64,1,1,1,0,512,1,0,8 attention_decode_grouped:128,64,8,128,1,1,1,0,512,1,2,8"
+# tiled_attention CHUNK PER_LANE...: as engine/ops/attention_tiled.c divides it: threads, heads, key heads, head size, parts, rows of
+# an invocation, ... quads of a row at a time, ...; PER_LANE rows of the forward and of the two backwards, for heads of 64, then
+# of 128, then of 256; CHUNK of the backward for keys.
+tiled_attention() {
+    chunk=$1
+    shift
+    for size in 64 128 256; do
+        for pass in "" _backward_q _backward_kv; do
+            quads=8 step=16
+            [ "$pass" != _backward_kv ] || quads=$chunk
+            [ "$size,$1" != 256,4 ] || step=8 # for shared memory
+            echo "attention_tiled$pass:256,32,8,$size,1,$1,64,0,16,$quads,$step"
+            shift
+        done
+    done
+}
+
+# decoding_attention SUBGROUP TOGETHER: as engine/ops/attention_decode.c has it, of f32, and of f16 with so many heads together;
+# SUBGROUP with its @, or empty.
+decoding_attention() {
+    for size in 64 128 256; do
+        for cached in 0,8 "2,$2"; do
+            echo "attention_decode_grouped$1:128,64,8,$size,1,1,1,0,512,1,$cached"
+        done
+    done
+}
 
 # matrices SUBGROUP M,N,K THREADS,TILE,TILE,PART,PART STEP STAGES OPERANDS...: products on matrix units as
 # engine/ops/matmul_coopmat.c has them, of these $kernels and $layouts (NN, NT, TN), A and B as stored.
@@ -25,15 +45,18 @@ matrices() {
     done
 }
 
-# matrix_attention SUBGROUP M,N,K OWN: attention on matrix units as engine/ops/attention_coopmat.c divides it, for heads of
-# 64 and 128.
+# matrix_attention TYPE SUBGROUP M,N,K ACROSS OWN...: attention on matrix units as engine/ops/attention_coopmat.c divides it, TYPE
+# empty or _bf16; OWN of the forward and the two backwards, for heads of 64, then of 128.
 matrix_attention() {
-    rest=$((($3) / 2)),0,$2,$3 threads=$(($3 / ${2%%,*} * $1))
+    type=$1 subgroup=$2 shape=$3 across=$4
+    shift 4
     for size in 64 128; do
         for pass in "" _backward_q _backward_kv; do
             split=0
             [ "$pass" != _backward_kv ] || [ $size -le 64 ] || split=1
-            echo "attention_coopmat$pass@$1:$threads,32,8,$size,1,1,$rest,$split"
+            threads=$(($1 / ${shape%%,*} * across * subgroup))
+            echo "attention_coopmat$pass$type@$subgroup:$threads,32,8,$size,1,1,32,0,$shape,$1,$split,$across"
+            shift
         done
     done
 }

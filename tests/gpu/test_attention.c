@@ -266,6 +266,28 @@ static void matrix_units_bf16(void **state)
     matrix_units("attention_coopmat_bf16");
 }
 
+/* As an Intel card gets them: several subgroups share tokens, whose rows lie in shared memory. */
+static void matrix_units_of_few_registers(void **state)
+{
+    (void)state;
+    enum { INTEL = 0x8086 };
+    GpuInfo *info = (GpuInfo *)(uintptr_t)gpu_info(fixture_gpu()), real = *info; /* pretended for this test */
+    info->vendor_id = INTEL;
+    AttentionMatrices t;
+    if (!attention_matrices(info, COMPUTE_F16, ATTENTION_BACKWARD_KV, 40, &t)) {
+        *info = real;
+        print_message("attention_coopmat: the device's matrix units are not as Intel's\n");
+        skip();
+    }
+    assert_true(t.across > 1);
+    const AttentionVariant variant = variant_named("attention_coopmat");
+    assert_string_equal(variant.lacks, "");
+    check_as(&variant, (AttentionShape){4, 2, 10}, tiles_of_64, 6, 1);
+    check_as(&variant, (AttentionShape){2, 1, 40}, tiles_of_64, 6, 1);
+    *info = real;
+    gpu_fixture_reset(NULL);
+}
+
 /* A GPU gets them by itself, also one with as little shared memory as there may be. */
 static void gpus_get_tiles(void **state)
 {
@@ -296,11 +318,18 @@ static void tilings_fit(void **state)
     for (uint32_t i = 0; i < 4 * 3 * 3; i++) {
         const GpuInfo info = {.shared_bytes  = shared[i % 4],
                               .max_workgroup = workgroups[i / 4 % 3],
-                              .vendor_id     = i % 2 == 0 ? 0x1002 : 0x10de};
+                              .vendor_id     = i % 3 == 2   ? 0x8086
+                                               : i % 2 == 0 ? 0x1002
+                                                            : 0x10de};
         GpuInfo       card = info; /* with matrix units, if the build has kernels for them */
         card.tier          = (GpuTier){.cooperative_matrix = true, .subgroup_size_control = true};
         card.min_subgroup = card.max_subgroup = card.subgroup_size = i % 2 == 0 ? 64 : 32;
         card.matrices[card.matrix_count++] = (GpuMatrix){GPU_MATRIX_F16, i / 12 == 1 ? 8 : 16, 16, 16, 0};
+        if (i % 3 == 2) { /* Xe-HPG, Xe2 */
+            card.min_subgroup                    = 8;
+            card.subgroup_size                   = 32;
+            card.matrices[card.matrix_count - 1] = (GpuMatrix){GPU_MATRIX_F16, 8, i % 2 == 0 ? 8 : 16, 16, 0};
+        }
         for (uint32_t head_dim = 2; head_dim <= 256; head_dim += 2) {
             const AttentionTiling t = attention_tiling(&info, (AttentionPass)(i / 12), head_dim);
             assert_true(attention_tiling_shared(&t, head_dim) <= info.shared_bytes);
@@ -310,6 +339,7 @@ static void tilings_fit(void **state)
                 assert_true(attention_matrices_shared(&matrices, (AttentionPass)(i / 12), head_dim) <=
                             card.shared_bytes);
                 assert_true(matrices.threads <= card.max_workgroup && ATTENTION_GPU_LANES % matrices.own == 0);
+                assert_true((matrices.across > 1) == (card.vendor_id == 0x8086));
             }
             assert_true(t.own >= 8 && ATTENTION_GPU_LANES % t.own == 0 && t.step % 4 == 0 &&
                         4 * t.across % t.step == 0);
@@ -412,6 +442,7 @@ int main(void)
         fixture_test(tiled),
         fixture_test(matrix_units_f16),
         fixture_test(matrix_units_bf16),
+        fixture_test(matrix_units_of_few_registers),
         fixture_test(gpus_get_tiles),
         cmocka_unit_test(tilings_fit),
         fixture_test(tiles_keep_bits),
