@@ -160,7 +160,8 @@ static VkResult bind_pieces(GpuBuffer *buffer, uint64_t bytes, uint64_t piece)
 Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
     *buffer                      = (GpuBuffer){.gpu = gpu};
-    if (bytes > gpu->info.max_buffer_bytes) { /* some drivers make it all the same, and its end reads as zeros */
+    const bool staging = kind == GPU_MEMORY_HOST && bytes <= GPU_STAGING_BYTES; /* every device can; a test may say less */
+    if (bytes > gpu->info.max_buffer_bytes && !staging) { /* some drivers make it all the same, and its end reads as zeros */
         return error_set(error, STATUS_OUT_OF_MEMORY,
                          "device %d (%s): %s needs a buffer of %.1f MiB, and this device's have at most %.1f MiB: use a "
                          "smaller batch or model, an adapter on a frozen base, or another device",

@@ -26,6 +26,7 @@ typedef struct GpuPipeline {
     struct GpuPipeline   *next; /* in its hash bucket */
 } GpuPipeline;
 
+enum { GPU_STAGING_BYTES = 16 << 20 }; /* of the buffer that uploads and downloads go through */
 enum { GPU_PIPELINE_BUCKETS = 256, GPU_PROFILE_KERNELS = 128, GPU_PROFILE_SECTIONS = 32 };
 
 struct Gpu {

@@ -5,7 +5,7 @@
 #include "engine/parallel.h"
 #include "engine/vk/private.h"
 
-enum { STAGING_BYTES = 16 << 20, HALF_BYTES = STAGING_BYTES / 2, PIECE_BYTES = 1 << 20 };
+enum { STAGING_BYTES = GPU_STAGING_BYTES, HALF_BYTES = STAGING_BYTES / 2, PIECE_BYTES = 1 << 20 };
 
 /* The staging buffer, made when a device without unified memory first needs it. */
 static GpuArena *staging_of(Gpu *gpu, Error *error)
