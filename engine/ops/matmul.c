@@ -2,7 +2,7 @@
 
 #include "engine/ops/matmul_parts.h"
 
-/* Rows are whole vec4s at aligned places, and sizes stay within what the kernels index. */
+/* Rows are whole vec4s at aligned places, those of C may be written as such, and sizes stay within what the kernels index. */
 bool matmul_fits_vec4s(const Matmul *p)
 {
     const uint64_t limit   = (uint64_t)256 << 20;
@@ -81,15 +81,9 @@ static PassShape pass_shape(MatmulLayout layout, uint32_t m, uint32_t n, uint32_
     return (PassShape){tn ? k : m, tn ? m : k, nt ? n : k, nt ? k : n};
 }
 
-/* Rows are whole vec4s. */
-static uint32_t rounded_pitch(uint32_t width)
-{
-    return (width + 3) & ~3u;
-}
-
 static uint64_t rounded_bytes(uint32_t rows, uint32_t width)
 {
-    return gpu_align((uint64_t)rows * rounded_pitch(width) * 4);
+    return gpu_align((uint64_t)rows * matmul_whole(width) * 4);
 }
 
 /* The kernels that take operands of any type, rows and places. */
@@ -119,8 +113,8 @@ static Matmul record_rounded(GpuStream *stream, const Matmul *p, GpuSpan space, 
     rounded.compute        = COMPUTE_F32;
     rounded.a_halves = rounded.b_halves = false;
     rounded.k                           = count;
-    rounded.lda                         = rounded_pitch(s.a_width);
-    rounded.ldb                         = rounded_pitch(s.b_width);
+    rounded.lda                         = matmul_whole(s.a_width);
+    rounded.ldb                         = matmul_whole(s.b_width);
     rounded.a                           = gpu_span_slice(space, 0, a_bytes);
     rounded.b                           = gpu_span_slice(space, a_bytes, b_bytes);
     matmul_record_round(stream, rounded.a, rounded.lda, gpu_span_slice(p->a, a_skip, p->a.size - a_skip), s.a_rows,

@@ -74,7 +74,7 @@ static inline uint32_t matmul_epilogue(const Matmul *p)
            (p->accumulate ? ADD_C : 0);
 }
 
-/* Columns of C or B, or rows of A^T, up to whole vec4s. */
+/* Floats of a row, up to whole vec4s. */
 static inline uint32_t matmul_whole(uint32_t count)
 {
     return (count + 3) & ~3u;
@@ -108,7 +108,7 @@ MatmulPlan matmul_plan_tiled(GpuStream *stream, MatmulLayout layout, uint32_t m,
 enum { TILED_SIZES = 3 };
 extern const CoopmatTiles matmul_tiled_tiles[TILED_SIZES];
 
-/* Whether the product's strides and places suit a kernel that reads vec4s. */
+/* Whether the product's strides and places suit a kernel that reads vec4s, and C one that writes them (n_room). */
 bool matmul_fits_vec4s(const Matmul *p);
 
 /* Lines of the weight (of NT: columns of C; of NN: k; of TN: rows of C) that one dispatch takes. */
