@@ -2,20 +2,10 @@
 # Devices with other limits (tests/tools/card_layer): what rlsp cannot do without is named in one line, and at the limit
 # itself it works. Also that the layer lies below validation, or the tests on cards would see nothing.
 # usage: test_cards.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
+. "$2/tests/support/e2e.sh"
 build=$(dirname "$rlsp")
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
 export XDG_CACHE_HOME="$work/cache"
 mkdir "$work/cache"
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
 
 as_card() { # CARD COMMAND…
     sh "$source/tests/tools/as_card.sh" "$build" "$@" >"$work/out" 2>"$work/err" </dev/null
@@ -23,7 +13,7 @@ as_card() { # CARD COMMAND…
 
 as_card itself "$rlsp" devices
 status=$?
-[ $status -ne 77 ] || { cat "$work/err"; echo "test_cards: left out"; exit 0; }
+[ $status -ne 77 ] || { cat "$work/err"; echo "$test_name: left out"; exit 0; }
 [ $status -eq 0 ] || fail "devices on the driver itself: exit $status"
 
 # One less than is needed: exit 1, and one line that names the limit.
@@ -50,5 +40,4 @@ if [ -x "$build/test_columns" ] && [ -f /usr/share/vulkan/explicit_layer.d/VkLay
     grep -q maxPushConstantsSize "$work/err" || fail "validation says nothing of push constants"
 fi
 
-[ $failures -eq 0 ] || exit 1
-echo "limits of other cards: named where they are too small, kept to where they do"
+finish

@@ -2,21 +2,11 @@
 # Which kernels multiply: asked for, measured once and kept, damaged and measured again; a run goes on with those that it
 # began with, whatever is measured meanwhile. Nothing here depends on how fast anything was.
 # usage: test_kernels.sh path/to/rlsp source-directory
-rlsp=$1
-source=$2
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
+. "$2/tests/support/e2e.sh"
 export XDG_CACHE_HOME="$work/cache"
 mkdir "$work/cache"
 
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    tail -3 "$work/err" 2>/dev/null
-}
-
-"$rlsp" devices >/dev/null 2>&1 || { echo "test_kernels: no device, left out"; exit 0; }
+need_device
 
 train() { # DIRECTORY EXTRA…: 4 SFT steps, a checkpoint after each
     directory=$1
@@ -96,5 +86,4 @@ rm "$cache" && mkdir "$cache" && touch "$cache/file"
 LINE
 [ "$(grep -c "is not kept" "$work/err")" = 1 ] || fail "a cache that cannot be written is not told in one line"
 
-[ "$failures" -eq 0 ] && echo "test_kernels: all right"
-exit $((failures > 0))
+finish
