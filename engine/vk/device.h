@@ -111,7 +111,9 @@ void gpu_close(Gpu *gpu); /* NULL is allowed; frees pipelines, writes the pipeli
 Gpu *gpu_open_dry(const GpuInfo *info, Error *error);
 bool gpu_is_dry(const Gpu *gpu);
 
-/* A discrete GPU with so much memory and the limits and features that such ones commonly have, for planning. */
+/* A discrete GPU with so much memory and the limits and features that such ones commonly have, for planning. Its matrix
+ * units multiply f16 and bf16, as those of NVIDIA from Ampere on and AMD from RDNA3 on do: products in 16 bits then take
+ * work space that cards without units do not need. It promises no rounding to f16 of its own, which would need less. */
 GpuInfo gpu_info_typical(uint64_t memory_bytes);
 
 /* For tests: from here on every submission and copy fails as it does on a device that the driver lost. */

@@ -121,8 +121,9 @@ static void print_text(const PlanRequest *request)
         host = host || plan->rows[i].host;
     }
     char trained[24];
-    printf("%s: %s parameters, %s trained, prompts of up to %u tokens\n", request->config.name,
-           count_text(text, plan->parameters), count_text(trained, plan->trained), plan->prompt_tokens);
+    printf("%s: %s parameters, %s trained, in %s, prompts of up to %u tokens\n", request->config.name,
+           count_text(text, plan->parameters), count_text(trained, plan->trained), compute_type_name(plan->compute),
+           plan->prompt_tokens);
     printf("on %s: %s%s\n\n", plan->device.name, amount(text, available),
            plan->device.memory_free_bytes > 0 ? " free" : "");
     print_rows(plan, false);
@@ -164,6 +165,7 @@ static bool print_json(const PlanRequest *request)
     json_line_text_field(&line, "name", request->config.name);
     json_line_number_field(&line, "parameters", (double)plan->parameters);
     json_line_number_field(&line, "trained_parameters", (double)plan->trained);
+    json_line_text_field(&line, "precision", compute_type_name(plan->compute));
     json_line_number_field(&line, "prompt_tokens", plan->prompt_tokens);
     json_line_text_field(&line, "device", plan->device.name);
     json_line_number_field(&line, "available_bytes", (double)run_plan_available(plan));
@@ -224,8 +226,10 @@ int cli_plan(int argc, char **argv)
           option_set(&request.sets),
           args_text("device", &device, "N",
                     "plan for the device of this number or with this in its name (the config's, else the best)"),
-          args_real("memory", &memory, "GIB", "plan for a GPU that is not here, with so much memory of its own", 0.001,
-                    1e6),
+          args_real("memory", &memory, "GIB",
+                    "plan for a GPU that is not here, with so much memory of its own; it is taken to multiply bf16 and "
+                      "f16 on matrix units, which precision=f32 leaves alone",
+                    0.001, 1e6),
           args_text("out", &request.out, "DIR", "where the run will be, whose free space is told (runs/NAME)"),
           args_flag("json", &json, "print one JSON object"),
     };

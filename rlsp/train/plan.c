@@ -114,6 +114,7 @@ static Status open_policy(Planning *p, Error *error)
         const Model *policy    = session->policy;
         session->stops.ids[0]  = (int32_t)policy->config.eos_token_ids[0]; /* any will do */
         session->stops.count   = 1;
+        p->plan->compute       = compute;
         p->plan->parameters    = model_parameter_count(policy);
         p->plan->trained       = policy->lora != NULL ? lora_parameter_count(policy->lora) : p->plan->parameters;
         p->plan->prompt_tokens = session->task->prompt_tokens;

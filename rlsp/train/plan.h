@@ -12,6 +12,7 @@
 #ifndef RLSP_TRAIN_PLAN_H
 #define RLSP_TRAIN_PLAN_H
 
+#include "engine/ops/compute.h"
 #include "engine/vk/device.h"
 #include "engine/vk/memory.h"
 #include "rlsp/run/config.h"
@@ -24,6 +25,7 @@ typedef struct RunPlan {
     GpuMemoryRow rows[GPU_MEMORY_ROWS]; /* what it is made of, largest first                  */
     int          row_count;
     RunStage     stage;                  /* in which the peak is reached                       */
+    ComputeType  compute;                /* that products multiply: what precision says, auto resolved */
     uint64_t     parameters, trained;    /* numbers of the policy's                            */
     uint32_t     prompt_tokens;          /* longest prompt                                     */
     char         notes[PLAN_NOTES][512]; /* what was not there and had to be assumed           */

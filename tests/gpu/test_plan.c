@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/model/workspace.h"
 #include "rlsp/train/plan.h"
 #include "rlsp/train/session.h"
 #include "tests/support/fixture.h"
@@ -220,6 +221,134 @@ static void no_buffer_of_gigabytes(void **state)
     }
 }
 
+/* Some cards as their drivers tell of them, all that a plan could look at: nothing of it counts, units in 16 bits
+ * apart, so that a plan for a card that is not here (--memory) is that on the card itself. */
+static void any_card_of_a_size(void **state)
+{
+    (void)state;
+    static const char        path[]  = "model.path=" TEST_DATA "/plan/llama-3.1-8b";
+    static const char *const types[] = {"precision=f32", "precision=bf16", "precision=f16", "precision=auto"};
+    static const struct {
+        const char *name;
+        uint32_t    vendor, subgroup, least, most, shared;
+        uint64_t    binding, allocation, buffer;
+        GpuMatrix   f16, bf16;
+    } cards[] = {{"NVIDIA H100",
+                  0x10de,
+                  32,
+                  32,
+                  32,
+                  49152,
+                  UINT32_MAX,
+                  0xffe00000,
+                  (uint64_t)1 << 40,
+                  {GPU_MATRIX_F16, 16, 16, 16, 0},
+                  {GPU_MATRIX_BF16, 16, 8, 16, 0}},
+                 {"AMD RX 7900 XTX",
+                  0x1002,
+                  64,
+                  32,
+                  64,
+                  65536,
+                  UINT32_MAX,
+                  (uint64_t)1 << 31,
+                  (uint64_t)1 << 31,
+                  {GPU_MATRIX_F16, 16, 16, 16, 0},
+                  {GPU_MATRIX_BF16, 16, 16, 16, 0}},
+                 {"Intel Arc B580",
+                  0x8086,
+                  32,
+                  16,
+                  32,
+                  65536,
+                  (uint64_t)1 << 30,
+                  (uint64_t)4 << 30,
+                  (uint64_t)4 << 30,
+                  {GPU_MATRIX_F16, 8, 16, 16, 0},
+                  {GPU_MATRIX_BF16, 8, 16, 16, 0}}};
+    static RunConfig config;
+    static RunPlan   planned, on_card;
+    Error            error = {0};
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        const char   *sets[]  = {path, "model.weights=auto", types[t]};
+        const GpuInfo typical = gpu_info_typical((uint64_t)80 << 30);
+        assert_int_equal(
+            run_config_read(TEST_DATA "/../../configs/llama-3.1-8b-math-lora-80gb.json", sets, 3, &config, &error),
+            STATUS_OK);
+        assert_int_equal(run_plan(&config, &typical, &planned, &error), STATUS_OK);
+        for (size_t i = 0; i < sizeof cards / sizeof *cards; i++) {
+            GpuInfo card              = typical;
+            card.vendor_id            = cards[i].vendor;
+            card.subgroup_size        = cards[i].subgroup;
+            card.min_subgroup         = cards[i].least;
+            card.max_subgroup         = cards[i].most;
+            card.shared_bytes         = cards[i].shared;
+            card.max_binding_bytes    = cards[i].binding;
+            card.max_allocation_bytes = cards[i].allocation;
+            card.max_buffer_bytes     = cards[i].buffer;
+            card.matrices[0]          = cards[i].f16;
+            card.matrices[1]          = cards[i].bf16;
+            assert_int_equal(run_plan(&config, &card, &on_card, &error), STATUS_OK);
+            printf("    %-16s %-16s %.3f GiB, planned without %.3f\n", cards[i].name, types[t],
+                   (double)on_card.peak_bytes / 1073741824.0, (double)planned.peak_bytes / 1073741824.0);
+            assert_int_equal(on_card.compute, planned.compute);
+            assert_int_equal(on_card.peak_bytes, planned.peak_bytes);
+        }
+    }
+}
+
+/* The work space of one block, whose feed-forward part is so wide that operands are rounded once, and which it takes.
+ */
+static uint64_t block_bytes(Gpu *gpu, ComputeType compute)
+{
+    enum { TOKENS = 512 };
+    const ModelConfig config = {.hidden_size       = 64,
+                                .layers            = 1,
+                                .heads             = 4,
+                                .kv_heads          = 2,
+                                .head_dim          = 16,
+                                .intermediate_size = 4096,
+                                .vocab_size        = 128,
+                                .max_positions     = TOKENS,
+                                .compute           = compute,
+                                .rope              = {.theta = 1e4, .factor = 1}};
+    Error             error  = {0};
+    const uint64_t    before = gpu_memory_used(gpu);
+    Workspace        *work   = workspace_new(gpu, &config, TOKENS, TOKENS, TOKENS, true, KEEP_ACTIVATIONS, &error);
+    if (work == NULL) {
+        fail_msg("%s", error.text);
+    }
+    const uint64_t bytes = gpu_memory_used(gpu) - before;
+    workspace_free(work);
+    return bytes;
+}
+
+/* This device, taken for a GPU, against one that is not here and has as much memory. */
+static void this_device_as_a_card(void **state)
+{
+    (void)state;
+    Gpu *gpu = fixture_device(
+        &(GpuOptions){.select = getenv("RLSP_TEST_DEVICE"), .validate = true, .as_gpu = true, .separate_memory = true});
+    const GpuInfo *info    = gpu_info(gpu);
+    GpuInfo        typical = gpu_info_typical(info->memory_bytes);
+    bool           has[3]  = {false};
+    for (uint32_t i = 0; i < info->matrix_count; i++) {
+        has[info->matrices[i].type == GPU_MATRIX_BF16 ? COMPUTE_BF16 : COMPUTE_F16] |= info->matrices[i].workgroup == 0;
+    }
+    for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
+        Error          error    = {0};
+        const uint64_t measured = block_bytes(gpu, compute);
+        typical.matrix_count    = has[compute] || compute == COMPUTE_F32 ? 2 : 0; /* the device decides */
+        Gpu           *dry      = gpu_open_dry(&typical, &error);
+        const uint64_t planned  = dry != NULL ? block_bytes(dry, compute) : 0;
+        printf("    %-4s %8.3f MiB, planned %8.3f MiB%s\n", compute_type_name(compute), (double)measured / 1048576.0,
+               (double)planned / 1048576.0, has[compute] ? ", on matrix units" : "");
+        assert_int_equal(planned, measured);
+        gpu_close(dry);
+    }
+    fixture_device_close(gpu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(sft_alone),
@@ -230,6 +359,8 @@ int main(void)
                                        fixture_test(switches_save_what_they_promise),
                                        fixture_test(a_model_that_is_not_there),
                                        fixture_test(more_than_one_allocation),
-                                       fixture_test(no_buffer_of_gigabytes)};
+                                       fixture_test(no_buffer_of_gigabytes),
+                                       fixture_test(any_card_of_a_size),
+                                       fixture_test(this_device_as_a_card)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
