@@ -38,8 +38,8 @@ uint32_t attention_matrices_shared(const AttentionMatrices *t, AttentionPass pas
 static bool fits(const GpuInfo *info, const AttentionMatrices *t, AttentionPass pass, uint32_t head_dim)
 {
     return t->own % t->m == 0 && t->other % (t->n * t->across) == 0 && t->other % t->k == 0 &&
-           t->threads <= info->max_workgroup && t->threads % t->own == 0 &&
-           t->other % (4 * (t->threads / t->own)) == 0 &&
+           t->threads <= info->max_workgroup && t->threads / t->subgroup <= info->max_subgroups &&
+           t->threads % t->own == 0 && t->other % (4 * (t->threads / t->own)) == 0 &&
            attention_matrices_shared(t, pass, head_dim) <= info->shared_bytes;
 }
 

@@ -192,17 +192,19 @@ static uint32_t heads_grouped(const GpuInfo *info, AttentionShape shape, Compute
     return ceil_div(group, ceil_div(group, most));
 }
 
+enum { GROUPED_THREADS = 128 };
+
 /* Asked for of attention_decode_grouped.comp; 0: any. Intel's compiler may take the widest subgroup, and spill. */
 static uint32_t grouped_subgroup(const GpuInfo *info)
 {
-    return info->vendor_id == INTEL && info->tier.subgroup_size_control ? info->min_subgroup : 0;
+    const bool can = info->tier.subgroup_size_control && GROUPED_THREADS / info->min_subgroup <= info->max_subgroups;
+    return info->vendor_id == INTEL && can ? info->min_subgroup : 0;
 }
 
 /* attention_decode_grouped.comp, or attention_decode.comp on a CPU device: they bind the same but for texels. */
 static void record_piece(GpuStream *stream, const Rows *r, const KvLayer *cache, const Piece *piece, GpuSpan qkv,
                          const KvRows *rows, AttentionShape shape)
 {
-    enum { GROUPED_THREADS = 128 };
     const GpuInfo *info    = gpu_info(gpu_stream_gpu(stream));
     const bool     grouped = info->type != GPU_CPU;
     const bool     texels  = cache->type == COMPUTE_F32 && texels_for_rows(stream) && shape.head_dim % 4 == 0 &&

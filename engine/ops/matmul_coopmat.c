@@ -71,8 +71,9 @@ static uint32_t shared_bytes(const CoopmatTiles *t, MatmulLayout layout, const G
 static bool tiles_fit(const GpuInfo *info, const CoopmatTiles *t, MatmulLayout layout, const GpuMatrix *shape,
                       uint32_t subgroup)
 {
+    const uint32_t parts = t->tile_m > 0 ? t->tile_m / t->part_m * (t->tile_n / t->part_n) : 0;
     return t->tile_m > 0 && t->part_m % shape->m == 0 && t->part_n % shape->n == 0 && t->step % shape->k == 0 &&
-           t->tile_m / t->part_m * (t->tile_n / t->part_n) * subgroup <= info->max_workgroup &&
+           parts <= info->max_subgroups && parts * subgroup <= info->max_workgroup &&
            shared_bytes(t, layout, shape) <= info->shared_bytes;
 }
 

@@ -67,6 +67,7 @@ typedef struct GpuInfo {
     uint64_t   max_buffer_bytes;     /* maxBufferSize; UINT64_MAX: the driver does not say */
     uint32_t   subgroup_size, max_workgroup, shared_bytes, max_texels;
     uint32_t   min_subgroup, max_subgroup; /* that a kernel can ask for, where tier.subgroup_size_control holds */
+    uint32_t   max_subgroups;              /* of a workgroup then: maxComputeWorkgroupSubgroups; 0: no kernel can ask */
     GpuTier    tier;
     GpuMatrix  matrices[GPU_MATRICES]; /* in the driver's order; only where the build knows the extensions */
     uint32_t   matrix_count;
@@ -112,8 +113,9 @@ Gpu *gpu_open_dry(const GpuInfo *info, Error *error);
 bool gpu_is_dry(const Gpu *gpu);
 
 /* A discrete GPU with so much memory and the limits and features that such ones commonly have, for planning. Its matrix
- * units multiply f16 and bf16, as those of NVIDIA from Ampere on and AMD from RDNA3 on do: products in 16 bits then take
- * work space that cards without units do not need. It promises no rounding to f16 of its own, which would need less. */
+ * units multiply f16 and bf16, as those of NVIDIA from Ampere on and AMD from RDNA3 on do: products in 16 bits then
+ * take work space that cards without units do not need. It promises no rounding to f16 of its own, which would need
+ * less. */
 GpuInfo gpu_info_typical(uint64_t memory_bytes);
 
 /* For tests: from here on every submission and copy fails as it does on a device that the driver lost. */

@@ -143,8 +143,9 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
         tier->subgroup_size_control = sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
     }
     if (tier->subgroup_size_control) {
-        info->min_subgroup = sizes.minSubgroupSize;
-        info->max_subgroup = sizes.maxSubgroupSize;
+        info->min_subgroup  = sizes.minSubgroupSize;
+        info->max_subgroup  = sizes.maxSubgroupSize;
+        info->max_subgroups = sizes.maxComputeWorkgroupSubgroups;
     }
     bool has_bf16 = false;
     (void)has_bf16, (void)instance;

@@ -16,6 +16,7 @@ GpuInfo gpu_info_typical(uint64_t memory_bytes)
                     .subgroup_size        = 32,
                     .min_subgroup         = 32,
                     .max_subgroup         = 32,
+                    .max_subgroups        = 32,
                     .max_workgroup        = 1024,
                     .shared_bytes         = 48 << 10,
                     .max_texels           = 1 << 27,

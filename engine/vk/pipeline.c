@@ -156,6 +156,28 @@ uint64_t gpu_kernels_hash(const char *prefix)
     return hash;
 }
 
+/* Whether a workgroup may be of full subgroups of the size that is asked for: its size is the first of the
+ * specialization constants (shaders/include/common.glsl). */
+static bool takes_subgroups(const Gpu *gpu, const char *kernel, uint32_t threads, uint32_t subgroup, Error *error)
+{
+    const GpuInfo *info = &gpu->info;
+    if (!info->tier.subgroup_size_control || subgroup < info->min_subgroup || subgroup > info->max_subgroup) {
+        error_set(error, STATUS_FAILED,
+                  "kernel '%s' asks for subgroups of %u invocations; device %d (%s) has %u to %u%s", kernel, subgroup,
+                  info->index, info->name, info->min_subgroup, info->max_subgroup,
+                  info->tier.subgroup_size_control ? "" : " and lets no kernel ask");
+        return false;
+    }
+    if (threads % subgroup != 0 || threads / subgroup > info->max_subgroups) {
+        error_set(error, STATUS_FAILED,
+                  "kernel '%s' asks for workgroups of %u invocations in subgroups of %u; device %d (%s) has at most %u "
+                  "subgroups to a workgroup (maxComputeWorkgroupSubgroups)",
+                  kernel, threads, subgroup, info->index, info->name, info->max_subgroups);
+        return false;
+    }
+    return true;
+}
+
 GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, uint32_t spec_count, uint32_t subgroup,
                           Error *error)
 {
@@ -175,6 +197,9 @@ GpuPipeline *gpu_pipeline(Gpu *gpu, const char *kernel, const uint32_t *spec, ui
             memcmp(p->spec, spec, spec_count * 4) == 0) {
             return p;
         }
+    }
+    if (subgroup != 0 && !takes_subgroups(gpu, kernel, spec_count > 0 ? spec[0] : 1, subgroup, error)) {
+        return NULL;
     }
     GpuPipeline *pipeline = calloc(1, sizeof *pipeline);
     if (pipeline == NULL) {

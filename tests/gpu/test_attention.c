@@ -324,6 +324,7 @@ static void tilings_fit(void **state)
         GpuInfo       card = info; /* with matrix units, if the build has kernels for them */
         card.tier          = (GpuTier){.cooperative_matrix = true, .subgroup_size_control = true};
         card.min_subgroup = card.max_subgroup = card.subgroup_size = i % 2 == 0 ? 64 : 32;
+        card.max_subgroups                                         = i % 5 == 0 ? 4 : 1024 / card.min_subgroup;
         card.matrices[card.matrix_count++] = (GpuMatrix){GPU_MATRIX_F16, i / 12 == 1 ? 8 : 16, 16, 16, 0};
         if (i % 3 == 2) { /* Xe-HPG, Xe2 */
             card.min_subgroup                    = 8;
@@ -339,6 +340,7 @@ static void tilings_fit(void **state)
                 assert_true(attention_matrices_shared(&matrices, (AttentionPass)(i / 12), head_dim) <=
                             card.shared_bytes);
                 assert_true(matrices.threads <= card.max_workgroup && ATTENTION_GPU_LANES % matrices.own == 0);
+                assert_true(matrices.threads / matrices.subgroup <= card.max_subgroups);
                 assert_true((matrices.across > 1) == (card.vendor_id == 0x8086));
             }
             assert_true(t.own >= 8 && ATTENTION_GPU_LANES % t.own == 0 && t.step % 4 == 0 &&

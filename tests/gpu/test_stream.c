@@ -161,11 +161,65 @@ static void tells_of_work(void **state)
     gpu_close(gpu);
 }
 
+/* Subgroups of a size that no kernel can have, or more of them than fit a workgroup: no driver is shown that. */
+static void refuses_subgroups(void **state)
+{
+    (void)state;
+    Gpu           *gpu    = open_device();
+    const GpuInfo *info   = gpu_info(gpu);
+    Error          error  = {0};
+    GpuArena      *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_HOST, 8192, &error);
+    GpuSpan        a      = gpu_arena_take(arena, 8192);
+    GpuStream     *stream = gpu_stream_new(gpu, &error);
+    const uint32_t least = info->min_subgroup, most = info->max_subgroups * least;
+    const struct {
+        uint32_t    threads, subgroup;
+        const char *said; /* NULL: taken */
+    } cases[] = {{64, 2 * info->max_subgroup, "asks for subgroups of"},
+                 {64, 1, least > 1 ? "asks for subgroups of" : NULL},
+                 {most + least, least, "(maxComputeWorkgroupSubgroups)"},
+                 {least + 1, least, least > 1 ? "(maxComputeWorkgroupSubgroups)" : NULL},
+                 {most < 1024 ? most : 1024, least, NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const bool fits = cases[i].said == NULL && info->tier.subgroup_size_control;
+        if (cases[i].said == NULL && cases[i].threads > info->max_workgroup) {
+            continue;
+        }
+        const struct {
+            uint32_t count;
+            float    start;
+        } push = {cases[i].threads, 1.0f};
+        error  = (Error){0};
+        gpu_stream_begin(stream);
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "fill_iota",
+                                            .spec       = {cases[i].threads},
+                                            .spec_count = 1,
+                                            .subgroup   = cases[i].subgroup,
+                                            .bind       = {gpu_write(a)},
+                                            .push       = &push,
+                                            .push_size  = sizeof push,
+                                            .groups     = {1, 1, 1}});
+        assert_int_equal(gpu_stream_run(stream, &error), fits ? STATUS_OK : STATUS_FAILED);
+        if (fits) {
+            assert_true(((float *)gpu_span_map(a))[cases[i].threads - 1] == (float)cases[i].threads);
+        } else {
+            assert_non_null(strstr(error.text, "fill_iota"));
+            assert_non_null(
+                strstr(error.text, info->tier.subgroup_size_control ? cases[i].said : "lets no kernel ask"));
+        }
+    }
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    fixture_device_close(gpu);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_and_refuses_devices), cmocka_unit_test(runs_in_order_and_replays),
-        cmocka_unit_test(many_dispatches_bind_the_same), cmocka_unit_test(reports_errors_of_a_recording),
-        cmocka_unit_test(tells_of_work)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lists_and_refuses_devices),
+                                       cmocka_unit_test(runs_in_order_and_replays),
+                                       cmocka_unit_test(many_dispatches_bind_the_same),
+                                       cmocka_unit_test(reports_errors_of_a_recording),
+                                       cmocka_unit_test(tells_of_work),
+                                       cmocka_unit_test(refuses_subgroups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

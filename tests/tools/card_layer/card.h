@@ -47,6 +47,7 @@ typedef struct Card {
     uint32_t invocations, group_x, group_z, shared, groups_x;
     uint32_t range, range_alignment, texels, texel_alignment, push;
     uint32_t stage_buffers, set_buffers, subgroup, allocations, atom, timestamp_bits;
+    uint32_t subgroups;        /* maxComputeWorkgroupSubgroups; 0: the driver's */
     float    timestamp_period; /* nanoseconds */
     uint64_t allocation, buffer;
     struct {

@@ -329,6 +329,7 @@ static uint32_t *limit_of(Card *card, const char *name, size_t length)
                   {"texels", &card->texels},
                   {"push", &card->push},
                   {"allocations", &card->allocations},
+                  {"subgroups", &card->subgroups},
                   {"features", &card->features}};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (strlen(limits[i].name) == length && strncmp(name, limits[i].name, length) == 0) {

@@ -66,9 +66,17 @@ void card_properties2(const Card *card, VkPhysicalDeviceProperties2 *properties)
         case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES:
             ((VkPhysicalDeviceMaintenance4Properties *)(void *)s)->maxBufferSize = card->buffer;
             break;
-        case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_PROPERTIES:
-            ((VkPhysicalDeviceVulkan13Properties *)(void *)s)->maxBufferSize = card->buffer;
+        case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_PROPERTIES: {
+            VkPhysicalDeviceVulkan13Properties *v = (void *)s;
+            v->maxBufferSize                      = card->buffer;
+            at_most(&v->maxComputeWorkgroupSubgroups, card->subgroups > 0 ? card->subgroups : UINT32_MAX);
             break;
+        }
+        case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES: {
+            VkPhysicalDeviceSubgroupSizeControlProperties *v = (void *)s;
+            at_most(&v->maxComputeWorkgroupSubgroups, card->subgroups > 0 ? card->subgroups : UINT32_MAX);
+            break;
+        }
         case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES: {
             VkPhysicalDeviceDriverProperties *v = (void *)s;
             v->driverID                         = card->driver_id;
