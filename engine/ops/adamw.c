@@ -51,14 +51,19 @@ void grad_norm(GpuStream *stream, GpuSpan norm, GpuSpan gradient, GpuSpan partia
                                     .push_size = sizeof push,
                                     .groups    = gpu_groups(norm_blocks(piece), 1)});
     }
-    struct {
+    grad_norm_of_sums(stream, norm, partial, max_norm, unscale, (uint32_t)blocks);
+}
+
+void grad_norm_of_sums(GpuStream *stream, GpuSpan norm, GpuSpan sums, float max_norm, float unscale, uint32_t blocks)
+{
+    const struct {
         uint32_t blocks;
         float    max_norm, unscale;
-    } push = {(uint32_t)blocks, max_norm, unscale};
+    } push = {blocks, max_norm, unscale};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "grad_norm",
-                                        .spec       = {ops_group_long_row(stream, push.blocks, 1)},
+                                        .spec       = {ops_group_long_row(stream, blocks, 1)},
                                         .spec_count = 1,
-                                        .bind       = {gpu_write(norm), gpu_read(partial)},
+                                        .bind       = {gpu_write(norm), gpu_read(sums)},
                                         .push       = &push,
                                         .push_size  = sizeof push,
                                         .groups     = {1, 1, 1}});

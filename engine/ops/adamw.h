@@ -34,6 +34,10 @@ uint64_t grad_norm_bytes(uint64_t count);
 void grad_norm(GpuStream *stream, GpuSpan norm /* one GradNorm */, GpuSpan gradient /* [count] */,
                GpuSpan partial /* work space */, float max_norm, float unscale, uint64_t count);
 
+/* The last of that: norm and coefficient of gradients whose squares add up to `blocks` sums. */
+void grad_norm_of_sums(GpuStream *stream, GpuSpan norm /* one GradNorm */, GpuSpan sums /* [blocks] */, float max_norm,
+                       float unscale, uint32_t blocks);
+
 /* One step, t = `step` = 1, 2, …, of decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2):
  *     g = coefficient * gradient          p *= 1 - lr wd   (the first decay_count parameters)
  *     m = beta1 m + (1 - beta1) g         v = beta2 v + (1 - beta2) g^2

@@ -73,6 +73,34 @@ static void clip_coefficient(void **state)
     }
 }
 
+/* More blocks than the last pass has invocations, each of which then adds up several of their sums. The large numbers
+ * are in the last blocks, a few of them in all: whatever is left out or counted twice shows. */
+static void many_blocks(void **state)
+{
+    (void)state;
+    enum { BLOCK = 8192, MOST = 1100 }; /* workgroups have 1024 invocations at most */
+    static const uint32_t counts[] = {40, 300, MOST};
+    float                *g        = fixture_alloc((size_t)MOST * BLOCK * sizeof *g);
+    GpuSpan               space = fixture_zeros((size_t)MOST * BLOCK), norm = fixture_empty(4),
+            partial = fixture_empty(grad_norm_bytes((uint64_t)MOST * BLOCK) / 4);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const uint64_t count = (uint64_t)counts[i] * BLOCK - 5;
+        double         sum   = 0;
+        Error          error = {0};
+        memset(g, 0, (size_t)MOST * BLOCK * sizeof *g);
+        for (uint32_t b = 0; b < counts[i]; b++) {
+            const double x                 = 1 + (b % 61) / 64.0;
+            g[(uint64_t)b * BLOCK + b % 7] = (float)x;
+            sum += x * x;
+        }
+        assert_int_equal(gpu_upload(fixture_gpu(), space, g, count * sizeof *g, &error), STATUS_OK);
+        grad_norm(fixture_stream(), norm, gpu_span_slice(space, 0, count * sizeof *g), partial, 0, 1, count);
+        fixture_run();
+        const float ratio = fixture_download(norm, 1)[0] / (float)sqrt(sum);
+        reference_check("norm of many blocks / float64", &ratio, (double[]){1}, 1, 1e-6);
+    }
+}
+
 /* The step with the clipped gradient is the step with the gradient scaled beforehand. */
 static void clipping_scales(void **state)
 {
@@ -135,6 +163,7 @@ static void not_finite_skips_the_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(pytorch_steps), fixture_test(clip_coefficient),
-                                       fixture_test(clipping_scales), fixture_test(not_finite_skips_the_step)};
+                                       fixture_test(many_blocks), fixture_test(clipping_scales),
+                                       fixture_test(not_finite_skips_the_step)};
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }

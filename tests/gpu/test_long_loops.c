@@ -2,6 +2,7 @@
  * operation whose loop may come to that, with just enough to do, against float64. */
 #include <math.h>
 
+#include "engine/ops/adamw.h"
 #include "engine/ops/attention.h"
 #include "engine/ops/attention_decode.h"
 #include "engine/ops/embedding.h"
@@ -162,6 +163,24 @@ static void cross_entropy_of_many_rows(void **state)
     fixture_check("dlogprob", d, dlogprob, MANY, 0);
 }
 
+/* The sums of squares of so many blocks as 8 billion gradients have. */
+static void norm_of_many_gradients(void **state)
+{
+    (void)state;
+    double *sums = fixture_doubles(MANY, 1), want[2] = {0};
+    for (uint32_t b = 0; b < MANY; b++) {
+        sums[b] = sums[b] * sums[b] + (double)b / MANY;
+        want[0] += (double)(float)sums[b];
+    }
+    want[0]            = sqrt(want[0]) / 4;
+    want[1]            = 3 / (want[0] + 1e-6) / 4;
+    const GpuSpan norm = fixture_empty(4);
+    grad_norm_of_sums(fixture_stream(), norm, fixture_upload(sums, MANY), 3, .25f, MANY);
+    fixture_run();
+    fixture_check("norm", norm, want, 1, 1e-6);
+    fixture_check("coefficient", gpu_span_slice(norm, 4, 4), want + 1, 1, 1e-6);
+}
+
 static void gradient_of_a_frequent_token(void **state)
 {
     (void)state;
@@ -273,7 +292,8 @@ int main(void)
         fixture_test(attention_of_a_long_sequence),  fixture_test(attention_of_many_query_heads),
         fixture_test(advantages_of_a_long_response), fixture_test(whitening_of_many_tokens),
         fixture_test(cross_entropy_of_many_rows),    fixture_test(gradient_of_a_frequent_token),
-        fixture_test(advantages_in_a_large_batch),   fixture_test(a_prompt_of_many_samples),
+        fixture_test(norm_of_many_gradients),        fixture_test(advantages_in_a_large_batch),
+        fixture_test(a_prompt_of_many_samples),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
