@@ -40,6 +40,7 @@ void main()
         vec4 x[ROWS]; // [row][k]
         vec4 y[8];    // [k][half of the columns]
         uint k_at[4];
+        // Behind the last row of B lies anything, NaN too, which zeros of A would not make zero, or nothing that is bound.
         [[unroll]] for (uint j = 0; j < 4; j++) {
             k_at[j] = RAGGED ? min(k0 + j, last - 1) : k0 + j;
         }

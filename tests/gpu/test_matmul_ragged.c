@@ -18,19 +18,22 @@ static const Case cases[] = {
     {MATMUL_NT, 9, 1030, 64, false}, {MATMUL_NT, 5, 19, 4, false},    {MATMUL_NN, 48, 64, 57, false},
     {MATMUL_NN, 66, 32, 5, true},    {MATMUL_NN, 20, 64, 911, true},  {MATMUL_TN, 57, 64, 203, true},
     {MATMUL_TN, 9, 64, 6, false},    {MATMUL_TN, 131, 32, 70, false}, {MATMUL_TN, 58, 32, 1501, true},
+    {MATMUL_NN, 9, 8, 5, false},     {MATMUL_NN, 16, 24, 13, true},   {MATMUL_TN, 12, 8, 7, false},
+    {MATMUL_TN, 8, 24, 301, true},
 };
 
-/* Numbers in rows of `stride`, NaN behind `width` of them; as floats hold them. */
+/* Numbers in rows of `stride`, NaN behind `width` of them; as floats hold them, and types of 16 bits: sixteenths. */
 static double *matrix(uint32_t rows, uint32_t width, uint32_t stride, uint32_t seed)
 {
     double *x = fixture_doubles((size_t)rows * stride, seed);
     for (size_t i = 0; i < (size_t)rows * stride; i++) {
-        x[i] = i % stride < width ? (double)(float)x[i] : (double)NAN;
+        x[i] = i % stride < width ? round(16 * x[i]) / 16 : (double)NAN;
     }
     return x;
 }
 
-static void check(const Case *t, bool workspace)
+/* In 16 bits some kernels read copies of A and B in the workspace, behind which lies what was there before. */
+static void check(const Case *t, ComputeType compute, bool workspace)
 {
     enum { BEYOND = 4 }; /* floats of a row of C that nobody may touch */
     const bool     tn = t->layout == MATMUL_TN, nt = t->layout == MATMUL_NT;
@@ -51,8 +54,9 @@ static void check(const Case *t, bool workspace)
         }
     }
     GpuStream     *stream = fixture_stream();
-    const uint64_t bytes  = matmul_workspace(stream, t->layout, t->m, t->n, t->k);
+    const uint64_t bytes  = matmul_workspace_as(stream, compute, t->layout, t->m, t->n, t->k);
     Matmul         p      = {.layout     = t->layout,
+                             .compute    = compute,
                              .c          = fixture_upload(before, (size_t)t->m * ldc),
                              .a          = fixture_upload(a, (size_t)a_rows * lda),
                              .b          = fixture_upload(b, (size_t)b_rows * ldb),
@@ -75,8 +79,9 @@ static void check(const Case *t, bool workspace)
         got[i] = i % ldc < t->n || i % ldc >= room ? c[i] : 0;
     }
     char name[100];
-    snprintf(name, sizeof name, "layout %d, m %u n %u k %u%s (%s)", (int)t->layout, t->m, t->n, t->k,
-             workspace ? ", workspace" : "", matmul_kernel_name(stream, COMPUTE_F32, t->layout, t->m, t->n, t->k));
+    snprintf(name, sizeof name, "%s, layout %d, m %u n %u k %u%s (%s)", compute_type_name(compute), (int)t->layout,
+             t->m, t->n, t->k, workspace ? ", workspace" : "",
+             matmul_kernel_name(stream, compute, t->layout, t->m, t->n, t->k));
     const double error = fixture_error(got, want, (size_t)t->m * ldc);
     if (!(error <= 3e-6)) { /* NaN too */
         fail_msg("%s: relative error %.3g", name, error);
@@ -87,8 +92,11 @@ static void ragged_sizes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        check(&cases[i], true);
-        check(&cases[i], false);
+        for (ComputeType compute = COMPUTE_F32; compute <= COMPUTE_F16; compute++) {
+            check(&cases[i], compute, true);
+            check(&cases[i], compute, false);
+        }
+        gpu_fixture_reset(NULL);
     }
 }
 
