@@ -1,11 +1,12 @@
 #!/bin/sh
 # as_card.sh BUILD CARD PROGRAM ARGUMENT...: runs a program on a CPU device that has the limits, features and memory of a
 # card, below the validation layer if that is installed: tests/tools/card_layer. CARD is a row of its cards.c, with limits of
-# one's own behind it ("required,shared=16384"). Exit status: the program's; 77 where there is no layer or no CPU device.
+# one's own behind it ("required,shared=16384"). Behind interpreted.sh it is the interpreter that has them (choose its card with
+# the same subgroups). Exit status: the program's; 77 where there is no layer or no CPU device.
 set -u
-[ $# -ge 3 ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 3 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 layers=$(cd "$1" && pwd)/layers
-"$1/rlsp" devices 2>/dev/null | grep -q '^    CPU, ' || { echo "as_card: there is no CPU device" >&2; exit 77; }
+"$1/rlsp" devices 2>/dev/null | grep -q '^    CPU, \|^ *[0-9]*  rlsp interpreter' || { echo "as_card: there is no CPU device" >&2; exit 77; }
 export RLSP_CARD="$2"
 shift 2
 [ -f "$layers/card_layer.json" ] || { echo "as_card: the layer is not built (Linux only)" >&2; exit 77; }

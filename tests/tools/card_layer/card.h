@@ -1,4 +1,5 @@
-/* A Vulkan layer that makes a CPU device look like a card: it has that card's limits, features and memory, and no more.
+/* A Vulkan layer that makes a CPU device (or tests/tools/interpreter) look like a card: it has that card's limits,
+ * features and memory, and no more.
  *
  *     sh tests/tools/as_card.sh build/release CARD PROGRAM ARGUMENT…
  *

@@ -112,7 +112,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL get_extensions(VkPhysicalDevice physical, 
 #define OF_INSTANCE(name) (PFN_##name) below.instance_proc(*instance, #name)
 #define OF_DEVICE(name)   (PFN_##name) below.device_proc(*device, #name)
 
-/* CPU devices alone: a card's memory and clock are not to be made another's. */
+/* CPU devices alone, and the interpreter: a card's memory and clock are not to be made another's. */
 static VKAPI_ATTR VkResult VKAPI_CALL get_devices(VkInstance instance, uint32_t *count, VkPhysicalDevice *list)
 {
     enum { MOST = 32 };
@@ -122,7 +122,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL get_devices(VkInstance instance, uint32_t 
     for (uint32_t i = 0; result >= 0 && i < have; i++) {
         VkPhysicalDeviceProperties properties;
         below.properties(all[i], &properties);
-        if (properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU) {
+        if (properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ||
+            strncmp(properties.deviceName, "rlsp interpreter", strlen("rlsp interpreter")) == 0) {
             all[kept++] = all[i];
         }
     }
