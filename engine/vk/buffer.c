@@ -200,7 +200,8 @@ Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryK
     }
     const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
                                 flags = gpu->memory.memoryTypes[type].propertyFlags;
-    buffer->slow_to_read              = kind == GPU_MEMORY_DEVICE && (flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT) == 0;
+    buffer->slow_to_read              = kind == GPU_MEMORY_DEVICE && gpu->info.reads_staged &&
+                           (flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT) == 0;
     if (result == VK_SUCCESS && !several && (flags & host) == host &&
         (kind == GPU_MEMORY_HOST || gpu->info.tier.unified_memory)) {
         result = vkMapMemory(gpu->device, buffer->memory[0], 0, VK_WHOLE_SIZE, 0, &buffer->mapped);

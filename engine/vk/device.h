@@ -54,23 +54,24 @@ typedef struct GpuMatrix2 {
 enum { GPU_MATRICES = 32, GPU_CHOICES = 16, GPU_UUID_BYTES = 16 };
 
 typedef struct GpuInfo {
-    int        index; /* the N of --device N                           */
-    char       name[256];
-    char       driver[256];   /* driver name and version, as it calls itself   */
-    char       unusable[160]; /* why it cannot be used; empty if it can        */
-    GpuType    type;
-    uint32_t   vendor_id, device_id, driver_id, driver_version, api_version;
-    uint64_t   memory_bytes;         /* device-local heap; the machine's memory for a CPU device */
-    uint64_t   memory_free_bytes;    /* budget left, if the driver tells; else 0      */
-    uint64_t   max_binding_bytes;    /* maxStorageBufferRange                         */
-    uint64_t   max_allocation_bytes; /* maxMemoryAllocationSize                    */
-    uint64_t   max_buffer_bytes;     /* maxBufferSize; UINT64_MAX: the driver does not say */
-    uint32_t   subgroup_size, max_workgroup, shared_bytes, max_texels;
-    uint32_t   min_subgroup, max_subgroup; /* that a kernel can ask for, where tier.subgroup_size_control holds */
-    uint32_t   max_subgroups;              /* of a workgroup then: maxComputeWorkgroupSubgroups; 0: no kernel can ask */
-    GpuTier    tier;
-    GpuMatrix  matrices[GPU_MATRICES]; /* in the driver's order; only where the build knows the extensions */
-    uint32_t   matrix_count;
+    int       index; /* the N of --device N                           */
+    char      name[256];
+    char      driver[256];   /* driver name and version, as it calls itself   */
+    char      unusable[160]; /* why it cannot be used; empty if it can        */
+    GpuType   type;
+    uint32_t  vendor_id, device_id, driver_id, driver_version, api_version;
+    uint64_t  memory_bytes;         /* device-local heap; the machine's memory for a CPU device */
+    uint64_t  memory_free_bytes;    /* budget left, if the driver tells; else 0      */
+    uint64_t  max_binding_bytes;    /* maxStorageBufferRange                         */
+    uint64_t  max_allocation_bytes; /* maxMemoryAllocationSize                    */
+    uint64_t  max_buffer_bytes;     /* maxBufferSize; UINT64_MAX: the driver does not say */
+    bool      reads_staged; /* unified, but read slowly by the host: downloads go through faster memory of the host's */
+    uint32_t  subgroup_size, max_workgroup, shared_bytes, max_texels;
+    uint32_t  min_subgroup, max_subgroup; /* that a kernel can ask for, where tier.subgroup_size_control holds */
+    uint32_t  max_subgroups;              /* of a workgroup then: maxComputeWorkgroupSubgroups; 0: no kernel can ask */
+    GpuTier   tier;
+    GpuMatrix matrices[GPU_MATRICES]; /* in the driver's order; only where the build knows the extensions */
+    uint32_t  matrix_count;
     GpuMatrix2 matrix2;
     bool       duplicate;                  /* the same card through a second driver         */
     uint8_t    cache_uuid[GPU_UUID_BYTES]; /* pipelineCacheUUID: another with every compiler of kernels             */

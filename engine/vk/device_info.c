@@ -114,6 +114,15 @@ static void memory_of(GpuInfo *info, VkPhysicalDevice physical, bool budget)
         }
     }
     info->tier.unified_memory = info->tier.unified_memory || info->type == GPU_INTEGRATED || info->type == GPU_CPU;
+    const VkMemoryPropertyFlags fast = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
+                                       VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                                local = fast | VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+    bool there = false, of_device = false;
+    for (uint32_t i = 0; i < m->memoryTypeCount; i++) {
+        there     = there || (m->memoryTypes[i].propertyFlags & fast) == fast;
+        of_device = of_device || (m->memoryTypes[i].propertyFlags & local) == local;
+    }
+    info->reads_staged = info->tier.unified_memory && there && !of_device;
     if (info->type == GPU_CPU) { /* older lavapipe says 2 GiB whatever there is, and refuses nothing */
         const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
         info->memory_bytes = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : info->memory_bytes;

@@ -7,7 +7,8 @@
 
 enum { STAGING_BYTES = GPU_STAGING_BYTES, HALF_BYTES = STAGING_BYTES / 2, PIECE_BYTES = 1 << 20 };
 
-/* The staging buffer, made when a device without unified memory first needs it. */
+/* The staging buffer, made when a device without unified memory, or whose memory the host reads slowly, first needs it.
+ */
 static GpuArena *staging_of(Gpu *gpu, Error *error)
 {
     if (gpu->staging == NULL) {
@@ -28,7 +29,8 @@ static Status check_alive(Gpu *gpu, const char *what, Error *error)
 /* Takes what a real one would have taken. */
 static Status dry_upload(Gpu *gpu, Error *error)
 {
-    return gpu->info.tier.unified_memory || staging_of(gpu, error) != NULL ? STATUS_OK : error->status;
+    const bool none = gpu->info.tier.unified_memory && !gpu->info.reads_staged;
+    return none || staging_of(gpu, error) != NULL ? STATUS_OK : error->status;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

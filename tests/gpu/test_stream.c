@@ -70,7 +70,8 @@ static void runs_in_order_and_replays(void **state)
     assert_true(gpu_memory_peak(gpu) >= 3 << 20);
     gpu_stream_free(stream);
     gpu_arena_free(arena);
-    assert_int_equal(gpu_memory_used(gpu), 0);
+    assert_int_equal(gpu_memory_used(gpu),
+                     gpu_info(gpu)->reads_staged ? 16 << 20 : 0); /* the device's own buffer stays */
     fixture_device_close(gpu);
 }
 

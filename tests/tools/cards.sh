@@ -10,7 +10,7 @@ here=$(dirname "$0")
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 failures=0
-for card in ${*:-itself required h100 h100-matrices rdna3 arc m1 mali adreno}; do
+for card in ${*:-itself required h100 h100-matrices rdna3 apu arc m1 m1-linux mali adreno}; do
     for program in ${PROGRAMS:-"$build"/test_*}; do
         program=$(basename "$program")
         [ -f "$here/../gpu/$program.c" ] && [ -x "$build/$program" ] || continue

@@ -14,6 +14,7 @@
 #define TESTS_TOOLS_CARD_LAYER_CARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <vulkan/vulkan.h>
 
@@ -63,7 +64,11 @@ typedef struct Card {
     uint32_t heap_count;
 } Card;
 
-/* The card that RLSP_CARD means; NULL: none, or it says nothing of the kind (then the program is ended). */
+/* cards.c: all of them. */
+extern const Card   cards[];
+extern const size_t card_count;
+
+/* chosen.c: the card that RLSP_CARD means; NULL: none, or it says nothing of the kind (then the program is ended). */
 const Card *card_chosen(void);
 
 /* queries.c: what the physical device says, made the card's. */

@@ -1,9 +1,5 @@
-/* Cards, by what their drivers say of themselves (vulkaninfo, vulkan.gpuinfo.org, the drivers' sources), and two that
- * are not cards: the least that rlsp takes, and the least that Vulkan allows. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* Cards, by what their drivers say of themselves, and two that are not cards: the least that rlsp takes, and the least
+ * that Vulkan allows. Above each row is where its numbers are from. */
 #include "tests/tools/card_layer/card.h"
 
 #define GIB          ((uint64_t)1 << 30)
@@ -21,7 +17,7 @@ enum {
            CARD_PUSH
 };
 
-static const Card cards[] = {
+const Card cards[] = {
     {.name = "itself", .as_driver = true},
     {.name             = "required",
      .device           = "What rlsp requires",
@@ -82,6 +78,10 @@ static const Card cards[] = {
      .type_count      = 1,
      .heaps           = {{GIB, true}},
      .heap_count      = 1},
+    /* NVIDIA's driver says the same of all its cards since Turing: vulkaninfo of RTX cards
+     * (github.com/SaschaWillems/Vulkan issue 1007, KhronosGroup/Vulkan-Tools issue 446: three heaps, the last of 246
+     * MiB; bottlerocket-kernel-kit pull request 138: alignments). maxMemoryAllocationSize and maxBufferSize are from
+     * memory, and so is the size of this card's visible heap, which is its own. */
     {.name             = "h100",
      .device           = "NVIDIA H100 80GB HBM3",
      .driver           = "NVIDIA",
@@ -145,6 +145,9 @@ static const Card cards[] = {
      .type_count       = 5,
      .heaps            = {{80 * GIB, true}, {128 * GIB, false}},
      .heap_count       = 2},
+    /* Mesa 24 and 25, src/amd/vulkan/radv_physical_device.c and radv_constants.h. Without a resizable BAR: VRAM, system
+     * memory, 256 MiB of VRAM that the host sees. The driver has each type once more, in 32-bit addresses that no
+     * buffer of a program's may have. Subgroups of 32 and 64 can be asked for, any number of them to a workgroup. */
     {.name             = "rdna3",
      .device           = "AMD Radeon RX 7900 XTX (RADV NAVI31)",
      .driver           = "radv",
@@ -171,18 +174,63 @@ static const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 64,
      .timestamp_period = 10,
-     .allocation       = 2 * GIB,
-     .buffer           = 2 * GIB,
+     .allocation       = 0xfffffffc,
+     .buffer           = 0xfffffffc,
      .types            = {{LOCAL, 0},
                           {HOST, 1},
                           {LOCAL | HOST, 2},
                           {HOST | CACHED, 1},
                           {LOCAL | AMD_COHERENT, 0},
                           {HOST | AMD_COHERENT, 1},
-                          {LOCAL | HOST | AMD_COHERENT, 2}},
-     .type_count       = 7,
+                          {LOCAL | HOST | AMD_COHERENT, 2},
+                          {HOST | CACHED | AMD_COHERENT, 1}},
+     .type_count       = 8,
      .heaps            = {{24 * GIB - 256 * MIB, true}, {32 * GIB, false}, {256 * MIB, true}},
      .heap_count       = 3},
+    /* The same driver on a processor's own GPU: two thirds of what it may use of the machine's memory it calls the
+     * device's, one third the host's, and only that does the host read fast. */
+    {.name             = "apu",
+     .device           = "AMD Radeon 780M Graphics (RADV PHOENIX)",
+     .driver           = "radv",
+     .type             = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU,
+     .driver_id        = VK_DRIVER_ID_MESA_RADV,
+     .vendor           = 0x1002,
+     .id               = 0x15bf,
+     .api              = VK_API_VERSION_1_3,
+     .features         = FULL | CARD_SPARSE | CARD_BUDGET,
+     .invocations      = 1024,
+     .group_x          = 1024,
+     .group_z          = 1024,
+     .shared           = 65536,
+     .groups_x         = UINT32_MAX,
+     .range            = UINT32_MAX,
+     .range_alignment  = 4,
+     .texels           = UINT32_MAX,
+     .texel_alignment  = 4,
+     .push             = 256,
+     .stage_buffers    = 8388606,
+     .set_buffers      = 8388606,
+     .subgroup         = 64,
+     .allocations      = UINT32_MAX,
+     .atom             = 64,
+     .timestamp_bits   = 64,
+     .timestamp_period = 10,
+     .allocation       = 0xfffffffc,
+     .buffer           = 0xfffffffc,
+     .types            = {{LOCAL, 0},
+                          {HOST, 1},
+                          {LOCAL | HOST, 0},
+                          {HOST | CACHED, 1},
+                          {LOCAL | AMD_COHERENT, 0},
+                          {HOST | AMD_COHERENT, 1},
+                          {LOCAL | HOST | AMD_COHERENT, 0},
+                          {HOST | CACHED | AMD_COHERENT, 1}},
+     .type_count       = 8,
+     .heaps            = {{10 * GIB, true}, {5 * GIB, false}},
+     .heap_count       = 2},
+    /* Mesa 25, src/intel/vulkan/anv_physical_device.c, src/intel/isl/isl.c (a raw buffer has 32 bits of bytes);
+     * maxMemoryAllocationSize is the largest heap, the host's here. 128 bytes of push constants as up to Mesa 24.
+     * Subgroups of 8 to 32 can be asked for. */
     {.name             = "arc",
      .device           = "Intel(R) Arc(tm) A770 Graphics (DG2)",
      .driver           = "Intel open-source Mesa driver",
@@ -197,24 +245,26 @@ static const Card cards[] = {
      .group_z          = 1024,
      .shared           = 65536,
      .groups_x         = 65535,
-     .range            = 1u << 30,
+     .range            = UINT32_MAX,
      .range_alignment  = 4,
      .texels           = 1 << 27,
      .texel_alignment  = 16,
      .push             = 128,
      .stage_buffers    = 65535,
-     .set_buffers      = 65535 * 6 / 6,
+     .set_buffers      = 65535,
      .subgroup         = 32,
      .allocations      = UINT32_MAX,
      .atom             = 64,
      .timestamp_bits   = 36,
      .timestamp_period = 52.083332f,
-     .allocation       = 4 * GIB,
+     .allocation       = 32 * GIB,
      .buffer           = 4 * GIB,
      .types            = {{LOCAL, 0}, {HOST | CACHED, 1}, {LOCAL | HOST, 0}},
      .type_count       = 3,
      .heaps            = {{16 * GIB, true}, {32 * GIB, false}},
      .heap_count       = 2},
+    /* MoltenVK 1.2, MVKDevice.mm (limits in initLimits, "undefined large" is half of INT32_MAX): its one heap is the
+     * machine's memory. maxMemoryAllocationSize is Metal's maxBufferLength, from memory and rather less. */
     {.name      = "m1",
      .device    = "Apple M1",
      .driver    = "MoltenVK",
@@ -229,25 +279,63 @@ static const Card cards[] = {
      .group_x          = 1024,
      .group_z          = 1024,
      .shared           = 32768,
-     .groups_x         = 1 << 30,
+     .groups_x         = INT32_MAX / 2,
      .range            = UINT32_MAX,
      .range_alignment  = 16,
-     .texels           = 1 << 28,
+     .texels           = 1 << 26,
      .texel_alignment  = 16,
      .push             = 4096,
      .stage_buffers    = 31,
      .set_buffers      = 155,
      .subgroup         = 32,
-     .allocations      = 1 << 30,
+     .allocations      = INT32_MAX / 2,
      .atom             = 16,
      .timestamp_bits   = 64,
-     .timestamp_period = 41.666668f,
+     .timestamp_period = 1,
      .allocation       = 4 * GIB,
      .buffer           = 4 * GIB,
      .types            = {{LOCAL, 0}, {LOCAL | HOST | CACHED, 0}, {LOCAL | INCOHERENT, 0}, {LOCAL | LAZY, 0}},
      .type_count       = 4,
-     .heaps            = {{11 * GIB, true}},
+     .heaps            = {{16 * GIB, true}},
      .heap_count       = 1},
+    /* The same on Linux: Mesa 25, src/asahi/vulkan/hk_physical_device.c and hk_private.h, of a machine of 16 GiB, half
+     * of which the driver shows; timestamps were not there yet, nor a subgroup size that could be asked for. */
+    {.name             = "m1-linux",
+     .device           = "Apple M1 (G13G B1)",
+     .driver           = "Honeykrisp",
+     .type             = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU,
+     .driver_id        = (VkDriverId)26, /* VK_DRIVER_ID_MESA_HONEYKRISP, of newer headers */
+     .vendor           = 0x10005,
+     .id               = 0,
+     .api              = VK_API_VERSION_1_3,
+     .features         = FULL | CARD_BUDGET,
+     .invocations      = 1024,
+     .group_x          = 1024,
+     .group_z          = 64,
+     .shared           = 32768,
+     .groups_x         = INT32_MAX,
+     .range            = UINT32_MAX,
+     .range_alignment  = 16,
+     .texels           = 1 << 24,
+     .texel_alignment  = 16,
+     .push             = 128,
+     .stage_buffers    = 1 << 20,
+     .set_buffers      = 1 << 20,
+     .subgroup         = 32,
+     .allocations      = 4096,
+     .atom             = 64,
+     .timestamp_bits   = 0,
+     .timestamp_period = 1,
+     .allocation       = 2 * GIB,
+     .buffer           = 2 * GIB,
+     .types            = {{LOCAL | HOST | CACHED, 0}},
+     .type_count       = 1,
+     .heaps            = {{8 * GIB, true}},
+     .heap_count       = 1},
+    /* vulkaninfo of Mali phones (github.com/termux/termux-packages issues 19460 and 19839, 2024: range, texels, push
+     * constants, 35 storage buffers to a stage with one driver and 500,000 with another, allocations, 64 bits of
+     * timestamps, one heap whose first type is host-visible). Alignments, workgroups and subgroups are from memory, of
+     * a G78. */
     {.name             = "mali",
      .device           = "Mali-G78",
      .driver           = "Mali",
@@ -262,17 +350,17 @@ static const Card cards[] = {
      .group_z          = 512,
      .shared           = 32768,
      .groups_x         = 65535,
-     .range            = 128 << 20,
+     .range            = 256 << 20,
      .range_alignment  = 256,
-     .texels           = 65536,
+     .texels           = 1 << 28,
      .texel_alignment  = 256,
-     .push             = 128,
+     .push             = 256,
      .stage_buffers    = 35,
      .set_buffers      = 210,
      .subgroup         = 16,
-     .allocations      = 4096,
+     .allocations      = UINT32_MAX,
      .atom             = 64,
-     .timestamp_bits   = 0,
+     .timestamp_bits   = 64,
      .timestamp_period = 1000,
      .allocation       = 4 * GIB,
      .buffer           = 4 * GIB,
@@ -280,6 +368,11 @@ static const Card cards[] = {
      .type_count       = 4,
      .heaps            = {{8 * GIB, true}},
      .heap_count       = 1},
+    /* Qualcomm's driver: vulkaninfo of Adreno phones (termux-user-repository/tur issue 530, ggml-org/llama.cpp issue
+     * 5198: workgroups, alignments of 64, 48 bits of timestamps, two heaps, the first types; llama.cpp issue 8743:
+     * subgroups of 64, fp16). Its range is 1 << 27 by Mesa's src/freedreno/vulkan/tu_common.h, which matches it, and by
+     * the hardware of later cards; the clock has 19.2 MHz. 24 storage buffers and the size of an allocation are from
+     * memory. */
     {.name             = "adreno",
      .device           = "Adreno (TM) 740",
      .driver           = "Qualcomm Technologies Inc. Adreno Vulkan Driver",
@@ -308,63 +401,15 @@ static const Card cards[] = {
      .timestamp_period = 52.083332f,
      .allocation       = GIB,
      .buffer           = GIB,
-     .types =
-         {{LOCAL, 0}, {LOCAL | HOST, 0}, {LOCAL | INCOHERENT, 0}, {LOCAL | HOST | CACHED, 0}, {LOCAL | PROTECTED, 0}},
-     .type_count = 5,
-     .heaps      = {{6 * GIB, true}},
-     .heap_count = 1},
+     .types            = {{LOCAL, 0},
+                          {LOCAL | INCOHERENT, 0},
+                          {LOCAL | HOST | CACHED, 0},
+                          {LOCAL | HOST, 0},
+                          {LOCAL | LAZY, 0},
+                          {LOCAL | PROTECTED, 1}},
+     .type_count       = 6,
+     .heaps            = {{11 * GIB, true}, {256 * MIB, true}},
+     .heap_count       = 2},
 };
 
-static uint32_t *limit_of(Card *card, const char *name, size_t length)
-{
-    const struct {
-        const char *name;
-        uint32_t   *limit;
-    } limits[] = {{"invocations", &card->invocations},
-                  {"group_x", &card->group_x},
-                  {"shared", &card->shared},
-                  {"range", &card->range},
-                  {"stage_buffers", &card->stage_buffers},
-                  {"set_buffers", &card->set_buffers},
-                  {"texels", &card->texels},
-                  {"push", &card->push},
-                  {"allocations", &card->allocations},
-                  {"subgroups", &card->subgroups},
-                  {"features", &card->features}};
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        if (strlen(limits[i].name) == length && strncmp(name, limits[i].name, length) == 0) {
-            return limits[i].limit;
-        }
-    }
-    return NULL;
-}
-
-const Card *card_chosen(void)
-{
-    static Card  card;
-    const char  *text   = getenv("RLSP_CARD");
-    const size_t length = text != NULL ? strcspn(text, ",") : 0;
-    const Card  *row    = NULL;
-    if (card.name != NULL || text == NULL) {
-        return card.name != NULL ? &card : NULL;
-    }
-    for (size_t i = 0; i < sizeof cards / sizeof *cards; i++) {
-        row = strlen(cards[i].name) == length && strncmp(cards[i].name, text, length) == 0 ? &cards[i] : row;
-    }
-    bool known = row != NULL;
-    card       = known ? *row : card;
-    for (const char *at = text + length; known && *at == ','; at += strcspn(at, ",")) {
-        at++;
-        const size_t name  = strcspn(at, "=,");
-        uint32_t    *limit = limit_of(&card, at, name);
-        known              = limit != NULL && at[name] == '=';
-        if (known) {
-            *limit = (uint32_t)strtoul(at + name + 1, NULL, 0);
-        }
-    }
-    if (!known) {
-        fprintf(stderr, "card_layer: RLSP_CARD=%s: there is no such card or limit\n", text);
-        exit(2);
-    }
-    return &card;
-}
+const size_t card_count = sizeof cards / sizeof *cards;
