@@ -35,6 +35,14 @@ void matmul_probe_use(Gpu *gpu, const MatmulProbe *probe)
     }
 }
 
+void matmul_probe_rates(Gpu *gpu, const MatmulProbe *probe)
+{
+    if (probe->compute == COMPUTE_F32) {
+        gpu_set_rates(gpu, matmul_candidate_flops(probe, probe->chosen[MATMUL_LARGE], MATMUL_LARGE),
+                      matmul_candidate_bytes(probe, probe->chosen[MATMUL_SLOTS], MATMUL_SLOTS));
+    }
+}
+
 MatmulShape matmul_class_shape(MatmulClass class, uint32_t side)
 {
     enum { SLOTS = 32 };

@@ -80,6 +80,10 @@ void matmul_probe_choose(MatmulProbe *probe);
 /* Whether what is chosen may be used together: one kernel for large products and for few rows. */
 bool matmul_probe_is_sound(const MatmulProbe *probe);
 
+/* What f32 products that were timed say of the device's speed, for cutting work (gpu_set_rates): large ones of its
+ * flops, those of few rows of its bytes. Another type's products say nothing. */
+void matmul_probe_rates(Gpu *gpu, const MatmulProbe *probe);
+
 /* The device's products of this type are as chosen from now on. Before anything is planned or recorded for it. */
 void matmul_probe_use(Gpu *gpu, const MatmulProbe *probe);
 

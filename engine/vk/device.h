@@ -127,6 +127,10 @@ void gpu_lose(Gpu *gpu);
 void gpu_on_work(Gpu *gpu, void (*working)(void *user), void *user);
 
 const GpuInfo *gpu_info(const Gpu *gpu);
+/* What the device was measured to do in a second: multiply-adds of f32 (as two) and bytes moved, by which work is cut
+ * into submissions from now on, in place of a guess by the size of its memory; 0: not known. Kernels may reach a
+ * twentieth of it. */
+void gpu_set_rates(Gpu *gpu, double flops, double bytes);
 /* Sets one of info's choices. What was recorded or planned before may not fit it: for a device that was just opened. */
 void        gpu_set_choice(Gpu *gpu, uint32_t which, uint8_t choice);
 const char *gpu_type_name(GpuType type);

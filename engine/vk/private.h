@@ -63,6 +63,7 @@ struct Gpu {
     double     submit_seconds; /* a command buffer is to take no longer, by guess */
     double     pace;           /* seconds that a run took over what was guessed, lately */
     bool       pace_learns;
+    double     rate_flops, rate_bytes;   /* of gpu_set_rates */
     GpuStream *transfer, *transfer_next; /* for uploads, downloads and zeroing; the second is made when first needed */
     GpuArena  *staging;                  /* made when first needed */
 

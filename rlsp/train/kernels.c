@@ -28,6 +28,7 @@ static void use(Gpu *gpu, const KernelTimes *times)
     for (int compute = 0; compute < COMPUTE_TYPES; compute++) {
         if (times->has[compute]) {
             matmul_probe_use(gpu, &times->probes[compute]);
+            matmul_probe_rates(gpu, &times->probes[compute]);
         }
     }
 }

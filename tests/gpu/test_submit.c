@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "engine/ops/matmul_choice.h"
 #include "engine/vk/stream.h"
 #include "tests/support/gpu_fixture.h"
 
@@ -77,6 +79,80 @@ static void short_dispatches_share_submissions(void **state)
     assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
     assert_int_equal(gpu_stream_submissions(stream), 1);
     check_iota(gpu, x, 39);
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    fixture_device_close(gpu);
+}
+
+static uint32_t submissions_of(GpuStream *stream, GpuSpan x, double flops)
+{
+    Error error = {0};
+    gpu_stream_begin(stream);
+    fixture_iota(stream, x, N, 0, gpu_groups(N, 64), flops);
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    return gpu_stream_submissions(stream);
+}
+
+/* So many flops that a dispatch of them comes in a hundred submissions. */
+static double flops_of_a_hundred(GpuStream *stream, GpuSpan x)
+{
+    double flops = 1e10;
+    while (flops < 1e16 && submissions_of(stream, x, flops) < 100) {
+        flops *= 1.1;
+    }
+    return flops;
+}
+
+/* A device that is known to be ten times as fast cuts ten times as rarely; what no device does is not believed. */
+static void measured_rates_cut(void **state)
+{
+    (void)state;
+    Gpu         *gpu      = open_device(0.01, false);
+    Error        error    = {0};
+    GpuArena    *arena    = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 4 << 20, &error);
+    GpuStream   *stream   = gpu_stream_new(gpu, &error);
+    GpuSpan      x        = gpu_arena_take(arena, N * 4);
+    const double factor[] = {1, 10, 0.5, 1e9}, cuts[] = {1, 10, 0.5, 64};
+    const double flops = flops_of_a_hundred(stream, x);
+    for (int i = 0; i < 4; i++) {
+        gpu_set_rates(gpu, factor[i] * flops, 0);
+        gpu_stream_begin(stream);
+        fixture_iota(stream, x, N, (float)i, gpu_groups(N, 64), flops);
+        assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+        printf("    rate x %g: %u submissions\n", factor[i], gpu_stream_submissions(stream));
+        assert_in_range(gpu_stream_submissions(stream), (uint32_t)(90 / cuts[i]), (uint32_t)(110 / cuts[i]) + 2);
+        check_iota(gpu, x, (float)i);
+    }
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    fixture_device_close(gpu);
+}
+
+/* What is measured for choosing kernels says how fast the device is: f32's products do, others and untimed ones do not.
+ */
+static void timed_products_tell_the_rate(void **state)
+{
+    (void)state;
+    Gpu           *gpu    = open_device(0.01, false);
+    Error          error  = {0};
+    GpuArena      *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 4 << 20, &error);
+    GpuStream     *stream = gpu_stream_new(gpu, &error);
+    GpuSpan        x      = gpu_arena_take(arena, N * 4);
+    const double   flops  = flops_of_a_hundred(stream, x);
+    const uint32_t usual  = submissions_of(stream, x, flops);
+    MatmulProbe    probe;
+    for (int compute = COMPUTE_F32; compute <= COMPUTE_BF16; compute++) {
+        matmul_probe_begin(gpu_info(gpu), (ComputeType)compute, &probe);
+        probe.side = 256;
+        matmul_probe_rates(gpu, &probe); /* not timed */
+        assert_int_equal(submissions_of(stream, x, flops), usual);
+        probe.candidates[probe.chosen[MATMUL_LARGE]].seconds[MATMUL_LARGE] = 2.0 * 256 * 256 * 256 / (10 * flops);
+        gpu_set_rates(gpu, 0, 0);
+        matmul_probe_rates(gpu, &probe); /* ten times as fast */
+        assert_in_range(submissions_of(stream, x, flops), compute == COMPUTE_F32 ? 8 : usual,
+                        compute == COMPUTE_F32 ? 13 : usual);
+        gpu_set_rates(gpu, 0, 0);
+    }
     gpu_stream_free(stream);
     gpu_arena_free(arena);
     fixture_device_close(gpu);
@@ -152,9 +228,12 @@ static void a_write_that_is_not_said_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_long_dispatch_comes_in_parts), cmocka_unit_test(short_dispatches_share_submissions),
-        cmocka_unit_test(a_lost_device_says_so), cmocka_unit_test(an_unaligned_span_is_refused),
-        cmocka_unit_test(a_write_that_is_not_said_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_long_dispatch_comes_in_parts),
+                                       cmocka_unit_test(short_dispatches_share_submissions),
+                                       cmocka_unit_test(measured_rates_cut),
+                                       cmocka_unit_test(timed_products_tell_the_rate),
+                                       cmocka_unit_test(a_lost_device_says_so),
+                                       cmocka_unit_test(an_unaligned_span_is_refused),
+                                       cmocka_unit_test(a_write_that_is_not_said_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
