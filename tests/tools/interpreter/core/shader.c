@@ -1,38 +1,44 @@
-#include "tests/tools/interpreter/shader.h"
+#include "tests/tools/interpreter/core/decode.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 bool shader_create(const uint32_t *words, size_t count, const char *entry, const ShaderConstant *constants,
                    size_t constant_count, Shader **shader, char error[SHADER_ERROR])
 {
-    (void)entry, (void)constants, (void)constant_count;
-    *shader = NULL;
-    if (count < 6 || words[0] != 0x07230203)
-        snprintf(error, SHADER_ERROR, "not a SPIR-V module");
-    else
-        snprintf(error, SHADER_ERROR, "opcode %u is not known", (unsigned)(words[5] & 0xffff));
-    return false;
+    Shader *made = calloc(1, sizeof *made);
+    *shader      = NULL;
+    if (!made) {
+        snprintf(error, SHADER_ERROR, "out of memory");
+        return false;
+    }
+    made->module.error = error;
+    if (!module_parse(&made->module, words, count, entry, constants, constant_count) ||
+        !decode_program(&made->module, &made->program)) {
+        shader_destroy(made);
+        return false;
+    }
+    made->module.error = NULL;
+    *shader            = made;
+    return true;
 }
 
-void shader_destroy(Shader *shader) { (void)shader; }
+void shader_destroy(Shader *shader)
+{
+    if (!shader)
+        return;
+    program_free(&shader->program);
+    module_free(&shader->module);
+    free(shader);
+}
 
 uint32_t shader_shared_bytes(const Shader *shader)
 {
-    (void)shader;
-    return 0;
+    return shader->program.shared;
 }
 
 void shader_workgroup(const Shader *shader, uint32_t size[3])
 {
-    (void)shader;
-    size[0] = size[1] = size[2] = 1;
+    memcpy(size, shader->module.workgroup, sizeof shader->module.workgroup);
 }
-
-bool shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR])
-{
-    (void)dispatch;
-    snprintf(error, SHADER_ERROR, "no shader");
-    return false;
-}
-
-void shader_forget(ShaderMemory *memory) { (void)memory; }
