@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* The types of memory that suit, best first. Where memory is unified, that of another heap will do when one is full: some
- * integrated GPUs call a few hundred MiB their own and the rest the host's. */
+/* The types of memory that suit, best first. Where memory is unified, that of another heap will do when one is full:
+ * some integrated GPUs call a few hundred MiB their own and the rest the host's. */
 static int memory_types(const Gpu *gpu, GpuMemoryKind kind, uint32_t allowed, uint32_t types[VK_MAX_MEMORY_TYPES])
 {
     enum {
         LOCAL  = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
         HOST   = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
         CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
-        NEVER  = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT |
-                VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD | VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD /* not turned on */
+        AMD    = VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD | VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD, /* not on */
+        NEVER  = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT | AMD
     };
     static const VkMemoryPropertyFlags host[]    = {HOST | CACHED, HOST};
     static const VkMemoryPropertyFlags unified[] = {LOCAL | HOST | CACHED, LOCAL | HOST, LOCAL, HOST | CACHED, HOST};
@@ -50,7 +50,7 @@ static uint64_t free_now(const Gpu *gpu)
     if (gpu->info.tier.memory_budget) {
         vkGetPhysicalDeviceMemoryProperties2(gpu->physical, &memory);
         for (uint32_t i = 0; i < memory.memoryProperties.memoryHeapCount; i++) {
-            const uint64_t left = budget.heapBudget[i] > budget.heapUsage[i] ? budget.heapBudget[i] - budget.heapUsage[i] : 0;
+            const uint64_t has = budget.heapBudget[i], used = budget.heapUsage[i], left = has > used ? has - used : 0;
             const bool     local = memory.memoryProperties.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT;
             most                 = local && left > most ? left : most;
         }
@@ -159,14 +159,17 @@ static VkResult bind_pieces(GpuBuffer *buffer, uint64_t bytes, uint64_t piece)
 
 Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryKind kind, uint64_t bytes, Error *error)
 {
-    *buffer                      = (GpuBuffer){.gpu = gpu};
-    const bool staging = kind == GPU_MEMORY_HOST && bytes <= GPU_STAGING_BYTES; /* every device can; a test may say less */
-    if (bytes > gpu->info.max_buffer_bytes && !staging) { /* some drivers make it all the same, and its end reads as zeros */
-        return error_set(error, STATUS_OUT_OF_MEMORY,
-                         "device %d (%s): %s needs a buffer of %.1f MiB, and this device's have at most %.1f MiB: use a "
-                         "smaller batch or model, an adapter on a frozen base, or another device",
-                         gpu->info.index, gpu->info.name, name, (double)bytes / 1048576.0,
-                         (double)gpu->info.max_buffer_bytes / 1048576.0);
+    *buffer = (GpuBuffer){.gpu = gpu};
+    /* A staging buffer every device can make, whatever a test says of it. What is too large some drivers make all the
+     * same, and its end reads as zeros. */
+    const bool staging = kind == GPU_MEMORY_HOST && bytes <= GPU_STAGING_BYTES;
+    if (bytes > gpu->info.max_buffer_bytes && !staging) {
+        return error_set(
+            error, STATUS_OUT_OF_MEMORY,
+            "device %d (%s): %s needs a buffer of %.1f MiB, and this device's have at most %.1f MiB: use a "
+            "smaller batch or model, an adapter on a frozen base, or another device",
+            gpu->info.index, gpu->info.name, name, (double)bytes / 1048576.0,
+            (double)gpu->info.max_buffer_bytes / 1048576.0);
     }
     const bool         several   = bytes > gpu->info.max_allocation_bytes && gpu->info.tier.sparse_memory;
     const bool         addressed = gpu->info.tier.buffer_address;
@@ -189,7 +192,8 @@ Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryK
     const uint64_t whole = gpu->info.max_allocation_bytes / needs.alignment * needs.alignment;
     const uint64_t piece = !several ? needs.size : whole > 0 ? whole : needs.alignment;
     result               = VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    for (int i = 0; i < count && (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY); i++) {
+    for (int i = 0; i < count && (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY);
+         i++) {
         free_memory(buffer);
         type   = types[i];
         result = allocate(buffer, needs.size, piece, type);
@@ -198,10 +202,10 @@ Status gpu_buffer_open(GpuBuffer *buffer, Gpu *gpu, const char *name, GpuMemoryK
         result = several ? bind_pieces(buffer, needs.size, piece)
                          : vkBindBufferMemory(gpu->device, buffer->buffer, buffer->memory[0], 0);
     }
-    const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+    const VkMemoryPropertyFlags host  = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
                                 flags = gpu->memory.memoryTypes[type].propertyFlags;
-    buffer->slow_to_read              = kind == GPU_MEMORY_DEVICE && gpu->info.reads_staged &&
-                           (flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT) == 0;
+    buffer->slow_to_read =
+        kind == GPU_MEMORY_DEVICE && gpu->info.reads_staged && (flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT) == 0;
     if (result == VK_SUCCESS && !several && (flags & host) == host &&
         (kind == GPU_MEMORY_HOST || gpu->info.tier.unified_memory)) {
         result = vkMapMemory(gpu->device, buffer->memory[0], 0, VK_WHOLE_SIZE, 0, &buffer->mapped);

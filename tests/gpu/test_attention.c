@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/ops/attention_parts.h"
+#include "tests/support/attention_fixture.h"
 #include "tests/support/gpu_fixture.h"
 
 typedef struct Problem {
@@ -208,19 +209,6 @@ static void long_sequence(void **state)
     check((AttentionShape){4, 2, 24}, starts, 2, 1);
 }
 
-static AttentionVariant variant_named(const char *name)
-{
-    AttentionVariant list[ATTENTION_VARIANTS];
-    const int        count = attention_variants(gpu_info(fixture_gpu()), list);
-    for (int i = 0; i < count; i++) {
-        if (strcmp(list[i].kernel_name, name) == 0) {
-            return list[i];
-        }
-    }
-    fail_msg("no attention kernel is called %s", name);
-    return (AttentionVariant){0};
-}
-
 static const uint32_t tiles_of_64[] = {0, 1, 2, 66, 129, 129, 336}; /* lengths 1, 1, 64, 63, 0, 207 */
 
 /* What GPUs run, on whatever device there is: every way to divide a row and a tile, over several tiles. */
@@ -228,7 +216,7 @@ static void tiled(void **state)
 {
     (void)state;
     static const AttentionShape shapes[] = {{4, 1, 10}, {4, 2, 16}, {3, 1, 34}, {2, 1, 80}, {2, 1, 128}};
-    const AttentionVariant      variant  = variant_named("attention_tiled");
+    const AttentionVariant      variant  = attention_variant_named("attention_tiled");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check_as(&variant, shapes[i], tiles_of_64, 6, 1);
         gpu_fixture_reset(NULL);
@@ -243,7 +231,7 @@ static void tiled(void **state)
 static void matrix_units(const char *name)
 {
     static const AttentionShape shapes[] = {{4, 1, 10}, {4, 2, 16}, {1, 1, 24}};
-    const AttentionVariant      variant  = variant_named(name);
+    const AttentionVariant      variant  = attention_variant_named(name);
     if (variant.lacks[0] != '\0') {
         print_message("%s: %s\n", name, variant.lacks);
         skip();
@@ -280,7 +268,7 @@ static void matrix_units_of_few_registers(void **state)
         skip();
     }
     assert_true(t.across > 1);
-    const AttentionVariant variant = variant_named("attention_coopmat");
+    const AttentionVariant variant = attention_variant_named("attention_coopmat");
     assert_string_equal(variant.lacks, "");
     check_as(&variant, (AttentionShape){4, 2, 10}, tiles_of_64, 6, 1);
     check_as(&variant, (AttentionShape){2, 1, 40}, tiles_of_64, 6, 1);
@@ -297,7 +285,7 @@ static void gpus_get_tiles(void **state)
     assert_string_equal(attention_choose(info, COMPUTE_F32, 64).kernel_name, "attention_tiled");
     assert_int_equal(attention_lanes(fixture_stream()), ATTENTION_GPU_LANES);
     check((AttentionShape){2, 1, 64}, tiles_of_64, 6, 1);
-    const bool matrices = variant_named("attention_coopmat").lacks[0] == '\0';
+    const bool matrices = attention_variant_named("attention_coopmat").lacks[0] == '\0';
     assert_string_equal(attention_choose(info, COMPUTE_F16, 64).kernel_name,
                         matrices ? "attention_coopmat" : "attention_tiled");
     assert_string_equal(attention_choose(info, COMPUTE_F16, 256).kernel_name, "attention_tiled"); /* too large for it */
@@ -308,129 +296,6 @@ static void gpus_get_tiles(void **state)
     *info = real;
     assert_string_equal(attention_choose(info, COMPUTE_F32, 64).kernel_name,
                         info->type == GPU_CPU ? "attention" : "attention_tiled");
-}
-
-/* Every head size's tiles fit every device that Vulkan allows, and cover a tile. */
-static void tilings_fit(void **state)
-{
-    (void)state;
-    static const uint32_t shared[] = {16384, 32768, 49152, 65536}, workgroups[] = {128, 256, 1024};
-    for (uint32_t i = 0; i < 4 * 3 * 3; i++) {
-        const GpuInfo info = {.shared_bytes  = shared[i % 4],
-                              .max_workgroup = workgroups[i / 4 % 3],
-                              .vendor_id     = i % 3 == 2   ? 0x8086
-                                               : i % 2 == 0 ? 0x1002
-                                                            : 0x10de};
-        GpuInfo       card = info; /* with matrix units, if the build has kernels for them */
-        card.tier          = (GpuTier){.cooperative_matrix = true, .subgroup_size_control = true};
-        card.min_subgroup = card.max_subgroup = card.subgroup_size = i % 2 == 0 ? 64 : 32;
-        card.max_subgroups                                         = i % 5 == 0 ? 4 : 1024 / card.min_subgroup;
-        card.matrices[card.matrix_count++] = (GpuMatrix){GPU_MATRIX_F16, i / 12 == 1 ? 8 : 16, 16, 16, 0};
-        if (i % 3 == 2) { /* Xe-HPG, Xe2 */
-            card.min_subgroup                    = 8;
-            card.subgroup_size                   = 32;
-            card.matrices[card.matrix_count - 1] = (GpuMatrix){GPU_MATRIX_F16, 8, i % 2 == 0 ? 8 : 16, 16, 0};
-        }
-        for (uint32_t head_dim = 2; head_dim <= 256; head_dim += 2) {
-            const AttentionTiling t = attention_tiling(&info, (AttentionPass)(i / 12), head_dim);
-            assert_true(attention_tiling_shared(&t, head_dim) <= info.shared_bytes);
-            assert_true(t.threads <= info.max_workgroup && t.threads == t.own / t.per_lane * t.across);
-            AttentionMatrices matrices;
-            if (attention_matrices(&card, COMPUTE_F16, (AttentionPass)(i / 12), head_dim, &matrices)) {
-                assert_true(attention_matrices_shared(&matrices, (AttentionPass)(i / 12), head_dim) <=
-                            card.shared_bytes);
-                assert_true(matrices.threads <= card.max_workgroup && ATTENTION_GPU_LANES % matrices.own == 0);
-                assert_true(matrices.threads / matrices.subgroup <= card.max_subgroups);
-                assert_true((matrices.across > 1) == (card.vendor_id == 0x8086));
-            }
-            assert_true(t.own >= 8 && ATTENTION_GPU_LANES % t.own == 0 && t.step % 4 == 0 &&
-                        4 * t.across % t.step == 0);
-        }
-    }
-}
-
-/* The bits of a sequence's results do not depend on what else is in the batch. */
-static void keeps_bits(const char *name, uint32_t head_dim)
-{
-    static const uint32_t starts[2][3] = {{0, 150}, {0, 77, 227}};
-    enum { TOKENS = 150, BEFORE = 77, HEADS = 2 };
-    const AttentionShape   shape = {HEADS, 1, head_dim};
-    const uint32_t         width = (uint32_t)stride_of(shape), out = HEADS * head_dim;
-    const AttentionVariant variant = variant_named(name);
-    if (variant.lacks[0] != '\0') {
-        print_message("%s: %s\n", name, variant.lacks);
-        skip();
-    }
-    GpuStream *stream = fixture_stream();
-    double    *values = fixture_doubles((size_t)(BEFORE + TOKENS) * width, 9);
-    GpuSpan    o[2], dqkv[2];
-    for (uint32_t i = 0; i < 2; i++) { /* alone, and behind another */
-        const uint32_t tokens = starts[i][1 + i], first = tokens - TOKENS;
-        const uint32_t count = attention_plan(NULL, starts[i], 1 + i, variant.lanes);
-        AttentionTile  plan[32];
-        assert_true(count <= sizeof plan / sizeof *plan);
-        attention_plan(plan, starts[i], 1 + i, variant.lanes);
-        const AttentionBatch batch = {
-            .tiles = fixture_words(plan, count * sizeof *plan / 4), .tile_count = count, .variant = &variant};
-        const GpuSpan qkv = fixture_upload(values + (size_t)(BEFORE - first) * width, (size_t)tokens * width);
-        const GpuSpan d_o = fixture_upload(values + (size_t)(BEFORE - first) * out, (size_t)tokens * out);
-        const GpuSpan lse = fixture_empty(tokens * HEADS), delta = fixture_empty(tokens * HEADS);
-        o[i]    = fixture_empty((size_t)tokens * out);
-        dqkv[i] = fixture_empty((size_t)tokens * width);
-        attention_forward(stream, o[i], lse, qkv, &batch, shape);
-        attention_backward(stream, dqkv[i], delta, d_o, o[i], lse, qkv, &batch, shape);
-    }
-    fixture_run();
-    const size_t  o_size = (size_t)TOKENS * out, d_size = (size_t)TOKENS * width;
-    const GpuSpan o_last = gpu_span_slice(o[1], (uint64_t)BEFORE * out * 4, o_size * 4);
-    const GpuSpan d_last = gpu_span_slice(dqkv[1], (uint64_t)BEFORE * width * 4, d_size * 4);
-    fixture_check_same("o", o_last, fixture_download(o[0], o_size), o_size);
-    fixture_check_same("dqkv", d_last, fixture_download(dqkv[0], d_size), d_size);
-}
-
-static void tiles_keep_bits(void **state)
-{
-    (void)state;
-    keeps_bits("attention_tiled", 64);
-}
-
-static void matrix_units_keep_bits(void **state)
-{
-    (void)state;
-    keeps_bits("attention_coopmat", 16);
-}
-
-static void plan_keeps_sequences_apart(void **state)
-{
-    (void)state;
-    AttentionTile tiles[32];
-    uint32_t      covered = 0, count = attention_plan(tiles, ragged, 7, 8);
-    assert_int_equal(count, 1 + 1 + 0 + 4 + 1 + 2 + 10);
-    for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(tiles[i].first, covered);
-        assert_true(tiles[i].count >= 1 && tiles[i].count <= 8);
-        covered += tiles[i].count;
-        assert_true(tiles[i].begin <= tiles[i].first && covered <= tiles[i].end);
-        uint32_t s = 0;
-        while (ragged[s + 1] <= tiles[i].first) {
-            s++;
-        }
-        assert_int_equal(tiles[i].begin, ragged[s]);
-        assert_int_equal(tiles[i].end, ragged[s + 1]);
-    }
-    assert_int_equal(covered, 133);
-}
-
-static void odd_head_dim_fails(void **state)
-{
-    (void)state;
-    GpuStream *stream = fixture_stream();
-    GpuSpan    span   = fixture_zeros(64);
-    Error      error  = {0};
-    attention_forward(stream, span, span, span, &(AttentionBatch){.tiles = span, .tile_count = 1},
-                      (AttentionShape){1, 1, 3});
-    assert_int_equal(gpu_stream_run(stream, &error), STATUS_BAD_INPUT);
-    assert_non_null(strstr(error.text, "head_dim"));
 }
 
 int main(void)
@@ -446,11 +311,6 @@ int main(void)
         fixture_test(matrix_units_bf16),
         fixture_test(matrix_units_of_few_registers),
         fixture_test(gpus_get_tiles),
-        cmocka_unit_test(tilings_fit),
-        fixture_test(tiles_keep_bits),
-        fixture_test(matrix_units_keep_bits),
-        cmocka_unit_test(plan_keeps_sequences_apart),
-        fixture_test(odd_head_dim_fails),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
