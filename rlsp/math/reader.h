@@ -26,5 +26,15 @@ bool   reader_follows(const Reader *reader, size_t at, const char *what); /* the
 size_t reader_digits(const Reader *reader, size_t at);                    /* how many stand there    */
 void   reader_spell(Reader *reader, const char *text, size_t length);     /* copies to `spelled`     */
 void   reader_number(Reader *reader);                                     /* the number at reader->at */
+void   reader_command(Reader *reader); /* the command whose backslash is at reader->at */
+
+static inline bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static inline bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
 
 #endif

@@ -215,37 +215,6 @@ static Point apply(const Transform *t, double x, double y)
     return (Point){t->xx * x + t->yx * y + t->dx, t->xy * x + t->yy * y + t->dy};
 }
 
-bool outline_add_point(Outline *outline, Point point)
-{
-    if (outline->count == outline->capacity) {
-        const size_t capacity = outline->capacity == 0 ? 256 : 2 * outline->capacity;
-        Point       *points   = realloc(outline->points, capacity * sizeof *points);
-        if (points == NULL) {
-            return false;
-        }
-        outline->points   = points;
-        outline->capacity = capacity;
-    }
-    outline->points[outline->count++] = point;
-    outline->sizes[outline->contours - 1]++;
-    return true;
-}
-
-bool outline_add_ring(Outline *outline)
-{
-    if (outline->contours == outline->contours_capacity) {
-        const size_t capacity = outline->contours_capacity == 0 ? 16 : 2 * outline->contours_capacity;
-        size_t      *sizes    = realloc(outline->sizes, capacity * sizeof *sizes);
-        if (sizes == NULL) {
-            return false;
-        }
-        outline->sizes             = sizes;
-        outline->contours_capacity = capacity;
-    }
-    outline->sizes[outline->contours++] = 0;
-    return true;
-}
-
 /* A quadratic Bézier from the last point on, in pieces that stray less than a tenth of a pixel. */
 static bool add_curve(Outline *outline, Point from, Point control, Point to)
 {
@@ -397,11 +366,4 @@ bool font_file_outline(const FontFile *file, int glyph, double pixels, Outline *
         return false;
     }
     return true;
-}
-
-void outline_free(Outline *outline)
-{
-    free(outline->points);
-    free(outline->sizes);
-    *outline = (Outline){0};
 }

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tui/image/image.h"
+#include "tui/image/outline.h"
 
 typedef struct FontFile FontFile;
 
@@ -34,20 +34,8 @@ double font_file_advance(const FontFile *file, int glyph);
 /* The glyph of a character; 0: the font has none. */
 int font_file_glyph(const FontFile *file, uint32_t code);
 
-/* Rings of points, as image_polygon takes them: pixels, y downwards, from the glyph's origin on the baseline. */
-typedef struct Outline {
-    Point  *points;
-    size_t *sizes;
-    size_t  count, capacity;             /* of points */
-    size_t  contours, contours_capacity; /* of sizes  */
-} Outline;
-
 /* Appends a glyph set in `pixels` per em to *outline (which starts out as zeros); false, with nothing
  * appended, if it is damaged or memory ran out. An empty glyph (a blank) appends nothing. */
 bool font_file_outline(const FontFile *file, int glyph, double pixels, Outline *outline);
-/* For those who draw their own: a new ring, and a point of the last one. False when out of memory. */
-bool outline_add_ring(Outline *outline);
-bool outline_add_point(Outline *outline, Point point);
-void outline_free(Outline *outline);
 
 #endif
