@@ -11,7 +11,8 @@
  *   vk_pipeline.c  a pipeline is a Shader (shader.h) with its constants
  *   vk_sets.c, vk_commands.c  what is bound and recorded, kept as it is
  *   vk_queue.c     submissions; they run when somebody waits for them, as late as a card's might
- *   vk_execute.c   runs a command buffer: each dispatch is a shader_run
+ *   vk_execute.c   runs a command buffer: each dispatch is a shader_run; what no barrier is between runs last first, so
+ *                  that a barrier that lacks gives wrong numbers; vk_ran.c counts kernels (tell=1)
  *
  * A fault (an access outside a buffer or outside an address range, a race, shared memory read before it is written, a
  * copy over a buffer's end) is told in one line on stderr, and the program is aborted; with count=1 it goes on, and is
@@ -99,6 +100,9 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkDestroyDevice(VkDevice device, const 
     Device *d = OBJECT(Device, device);
     if (d == NULL) {
         return;
+    }
+    if (driver_options()->tell) {
+        driver_tell(d);
     }
     if (d->faults > 0) {
         fprintf(stderr, DRIVER_NAME ": %ju faults\n", (uintmax_t)d->faults);

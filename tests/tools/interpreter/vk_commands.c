@@ -229,8 +229,8 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkCmdUpdateBuffer(VkCommandBuffer buffe
     command->fill.data   = copy;
 }
 
-/* Commands run one after the other, and each sees all that is before it: whether barriers are right is for validation.
- */
+/* Whether it is of the right stages and accesses is for validation; between which commands there is none shows when
+ * those run in another order. */
 static VKAPI_ATTR void VKAPI_CALL driver_vkCmdPipelineBarrier(VkCommandBuffer buffer, VkPipelineStageFlags from,
                                                               VkPipelineStageFlags to, VkDependencyFlags flags,
                                                               uint32_t count, const VkMemoryBarrier *barriers,
@@ -238,7 +238,8 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkCmdPipelineBarrier(VkCommandBuffer bu
                                                               const VkBufferMemoryBarrier *buffers,
                                                               uint32_t image_count, const VkImageMemoryBarrier *images)
 {
-    (void)buffer, (void)from, (void)to, (void)flags, (void)count, (void)barriers, (void)buffer_count, (void)buffers,
+    add(buffer, COMMAND_BARRIER);
+    (void)from, (void)to, (void)flags, (void)count, (void)barriers, (void)buffer_count, (void)buffers,
         (void)image_count, (void)images;
 }
 

@@ -33,7 +33,10 @@ typedef struct Options {
     bool                 rounding; /* promises how f32 becomes f16 */
     bool                 races;    /* are looked for */
     bool                 late;     /* work runs when it is waited for, not when it is submitted */
-    bool                 count;    /* faults are told and counted, and the program goes on      */
+    bool                 reverse;  /* what no barrier is between runs last first */
+    bool                 count;    /* faults are told and counted, and the program goes on */
+    bool                 tell;     /* says at the end which kernels ran, and for how long */
+    uint32_t             variant;  /* of ShaderDispatch */
 } Options;
 
 /* RLSP_INTERPRETER, read once. What it says wrongly ends the program. */
@@ -105,6 +108,7 @@ typedef enum CommandKind {
     COMMAND_COPY,
     COMMAND_FILL,
     COMMAND_WRITE,
+    COMMAND_BARRIER,
     COMMAND_TIME,
     COMMAND_RESET
 } CommandKind;
@@ -174,6 +178,13 @@ typedef struct Queue {
     size_t         count, capacity;
 } Queue;
 
+/* What ran, by kernel. */
+typedef struct Ran {
+    char     name[64];
+    uint64_t dispatches, workgroups;
+    double   seconds;
+} Ran;
+
 typedef struct Device {
     VK_LOADER_DATA  loader;
     Queue           queue;
@@ -183,6 +194,8 @@ typedef struct Device {
     uint64_t        next_address;
     uint64_t        used[2]; /* bytes of the heaps */
     uint64_t        faults;
+    Ran             ran[128]; /* up to ran_count */
+    size_t          ran_count;
 } Device;
 
 #define HANDLE(type, object) ((type)(uintptr_t)(object))
@@ -219,6 +232,11 @@ void driver_matrix_structure(VkBaseOutStructure *structure);
 
 /* vk_execute.c: runs what is in them, in order. The device is locked. */
 void driver_execute(Device *device, const Commands *commands);
+
+/* vk_ran.c: what ran, and telling it on stderr. */
+double driver_seconds(void); /* by the processor's clock for this thread */
+void   driver_ran(Device *device, const char *name, uint64_t workgroups, double seconds);
+void   driver_tell(Device *device);
 
 /* vk_commands.c: forgets what was recorded. */
 void driver_commands_clear(Commands *commands);

@@ -65,7 +65,8 @@ static void run_dispatch(Device *device, const Command *command)
                                .push_bytes   = sizeof command->dispatch.push,
                                .memories     = device->memories,
                                .memory_count = device->memory_count,
-                               .races        = driver_options()->races};
+                               .races        = driver_options()->races,
+                               .variant      = driver_options()->variant};
     memcpy(dispatch.base, command->dispatch.base, sizeof dispatch.base);
     memcpy(dispatch.groups, command->dispatch.groups, sizeof dispatch.groups);
     for (int i = 0; i < SHADER_BINDINGS && command->dispatch.set != NULL; i++) {
@@ -73,7 +74,13 @@ static void run_dispatch(Device *device, const Command *command)
     }
     if (shader_shared_bytes(pipeline->shader) > DRIVER_SHARED) {
         fault(device, "%s: %u bytes of shared memory", pipeline->name, shader_shared_bytes(pipeline->shader));
-    } else if (!shader_run(&dispatch, error)) {
+        return;
+    }
+    const double begin = driver_seconds();
+    const bool   ran   = shader_run(&dispatch, error);
+    driver_ran(device, pipeline->name, (uint64_t)dispatch.groups[0] * dispatch.groups[1] * dispatch.groups[2],
+               driver_seconds() - begin);
+    if (!ran) {
         fault(device, "%s: %s", pipeline->name, error);
     }
 }
@@ -115,17 +122,34 @@ static void run_times(const Command *command)
     }
 }
 
+static void run(Device *device, const Command *command)
+{
+    switch (command->kind) {
+    case COMMAND_DISPATCH: run_dispatch(device, command); break;
+    case COMMAND_COPY: run_copy(device, command); break;
+    case COMMAND_FILL:
+    case COMMAND_WRITE: run_fill(device, command); break;
+    case COMMAND_TIME:
+    case COMMAND_RESET: run_times(command); break;
+    case COMMAND_BARRIER: break;
+    }
+}
+
+/* Whether what comes before is done before what comes after. */
+static bool orders(const Command *command)
+{
+    return command->kind == COMMAND_BARRIER || command->kind == COMMAND_TIME || command->kind == COMMAND_RESET;
+}
+
 void driver_execute(Device *device, const Commands *commands)
 {
-    for (size_t i = 0; i < commands->count; i++) {
-        const Command *command = &commands->list[i];
-        switch (command->kind) {
-        case COMMAND_DISPATCH: run_dispatch(device, command); break;
-        case COMMAND_COPY: run_copy(device, command); break;
-        case COMMAND_FILL:
-        case COMMAND_WRITE: run_fill(device, command); break;
-        case COMMAND_TIME:
-        case COMMAND_RESET: run_times(command); break;
+    for (size_t i = 0, end; i < commands->count; i = end) {
+        end = i + 1;
+        while (!orders(&commands->list[i]) && end < commands->count && !orders(&commands->list[end])) {
+            end++;
+        }
+        for (size_t j = 0; j < end - i; j++) {
+            run(device, &commands->list[driver_options()->reverse ? end - 1 - j : i + j]);
         }
     }
 }

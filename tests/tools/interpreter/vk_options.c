@@ -83,6 +83,12 @@ static bool set_subgroup(Options *options, const char *value)
     return lanes >= 4 && lanes <= 128 && (lanes & (lanes - 1)) == 0;
 }
 
+static bool set_variant(Options *options, const char *value)
+{
+    options->variant = (uint32_t)strtoul(value, NULL, 10);
+    return value[0] >= '0' && value[0] <= '9';
+}
+
 static bool set_matrices(Options *options, const char *value, size_t length)
 {
     options->matrices  = is(value, length, "khr") || is(value, length, "khr+nv");
@@ -100,6 +106,9 @@ static bool set_option(Options *options, const char *name, size_t length, const 
            : is(name, length, "rounding") ? set_flag(&options->rounding, value, size)
            : is(name, length, "races")    ? set_flag(&options->races, value, size)
            : is(name, length, "late")     ? set_flag(&options->late, value, size)
+           : is(name, length, "reverse")  ? set_flag(&options->reverse, value, size)
+           : is(name, length, "tell")     ? set_flag(&options->tell, value, size)
+           : is(name, length, "variant")  ? set_variant(options, value)
            : is(name, length, "count")    ? set_flag(&options->count, value, size)
                                           : false;
 }
@@ -116,7 +125,8 @@ const Options *driver_options(void)
                                  .bf16     = true,
                                  .rounding = true,
                                  .races    = true,
-                                 .late     = true};
+                                 .late     = true,
+                                 .reverse  = true};
     set_card(&options, "nvidia", strlen("nvidia"));
     for (const char *at = options.text; *at != '\0'; at += *at == ',') {
         const size_t length = strcspn(at, "=,"), size = at[length] == '=' ? strcspn(at + length + 1, ",") : 0;
@@ -124,7 +134,7 @@ const Options *driver_options(void)
             fprintf(stderr,
                     "rlsp interpreter: RLSP_INTERPRETER=%s: \"%s\" is not one of card=nvidia|amd|intel|arc|other, "
                     "type=gpu|integrated|cpu, subgroup=4..128, matrices=no|khr|khr+nv, bf16=, rounding=, races=, "
-                    "late=, count=0|1\n",
+                    "late=, reverse=, count=, tell=0|1, variant=N\n",
                     options.text, at);
             _Exit(2); /* the loader holds a lock that what runs at exit would wait for */
         }

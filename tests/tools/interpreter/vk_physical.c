@@ -122,6 +122,22 @@ enum {
                           VK_SUBGROUP_FEATURE_SHUFFLE_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_RELATIVE_BIT
 };
 
+/* Of two structures that have them by the same names. */
+#define FILL_FLOAT_CONTROLS(p)                                                                                         \
+    (p)->denormBehaviorIndependence = (p)->roundingModeIndependence = VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_ALL;       \
+    (p)->shaderSignedZeroInfNanPreserveFloat16                      = (p)->shaderSignedZeroInfNanPreserveFloat32 =     \
+        (p)->shaderDenormPreserveFloat16 = (p)->shaderDenormPreserveFloat32 = (p)->shaderRoundingModeRTEFloat16 =      \
+            (p)->shaderRoundingModeRTEFloat32                               = driver_options()->rounding
+
+/* The same number as for what is not updated after it is bound, as validation compares with these. */
+#define FILL_AFTER_BIND(p)                                                                                             \
+    (p)->maxPerStageDescriptorUpdateAfterBindUniformBuffers =                                                          \
+        (p)->maxPerStageDescriptorUpdateAfterBindStorageBuffers =                                                      \
+            (p)->maxPerStageDescriptorUpdateAfterBindSampledImages = (p)->maxPerStageUpdateAfterBindResources =        \
+                (p)->maxDescriptorSetUpdateAfterBindUniformBuffers =                                                   \
+                    (p)->maxDescriptorSetUpdateAfterBindStorageBuffers =                                               \
+                        (p)->maxDescriptorSetUpdateAfterBindSampledImages = SHADER_BINDINGS
+
 static void fill_properties(VkBaseOutStructure *s)
 {
     const Options *options = driver_options();
@@ -173,11 +189,20 @@ static void fill_properties(VkBaseOutStructure *s)
     }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES: {
         VkPhysicalDeviceFloatControlsProperties *p = (void *)s;
-        p->denormBehaviorIndependence              = VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_ALL;
-        p->roundingModeIndependence                = VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_ALL;
-        p->shaderSignedZeroInfNanPreserveFloat16   = p->shaderSignedZeroInfNanPreserveFloat32 =
-            p->shaderDenormPreserveFloat16 = p->shaderDenormPreserveFloat32 = p->shaderRoundingModeRTEFloat16 =
-                p->shaderRoundingModeRTEFloat32                             = options->rounding;
+        FILL_FLOAT_CONTROLS(p);
+        break;
+    }
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES: {
+        VkPhysicalDeviceVulkan12Properties *p = (void *)s;
+        snprintf(p->driverName, sizeof p->driverName, DRIVER_NAME);
+        snprintf(p->driverInfo, sizeof p->driverInfo, "%s", options->text);
+        FILL_FLOAT_CONTROLS(p);
+        FILL_AFTER_BIND(p);
+        break;
+    }
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DESCRIPTOR_INDEXING_PROPERTIES: {
+        VkPhysicalDeviceDescriptorIndexingProperties *p = (void *)s;
+        FILL_AFTER_BIND(p);
         break;
     }
     default: driver_matrix_structure(s);
