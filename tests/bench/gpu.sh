@@ -4,7 +4,7 @@
 #     sh tests/bench/gpu.sh [--quick] [--out FOLDER] [PART...]
 #
 # Parts: devices, check (kernel tests on the device), gemm, attention, train (Llama 3.2 1B's shape), decode (256 sequences of it),
-# ppo (a LoRA step of Llama 3.1 8B's shape, `rlsp plan` beside it), scale (the cost model, with a picture; not with --quick). Each has a limit of its own, and one that fails or is cut off
+# ppo (a LoRA step of Llama 3.1 8B's shape, `rlsp plan` beside it), scale (the cost model, with a picture). Each has a limit of its own, and one that fails or is cut off
 # leaves the others' rows, and its own up to there. FOLDER (default: gpu-results) gets report.md (one table), results.json (the
 # same rows, and all that the programs said), log.txt and scale.png. Models have random weights, made on the spot.
 #
@@ -82,11 +82,11 @@ END
 if [ "${quick:-}" = 1 ]; then
     one="128 2 4 2 256 512 true" one_shape=128,2,4,2,256,512 train_batch=2 train_length=32
     sequences=8 prompt=8 new=8 ppo_shape="128 2 4 2 256 512 false" ppo_sequences=8 ppo_new=16
-    seconds=0.2 sizes=512 one_name="a small shape" ppo_name="a small shape"
+    seconds=0.2 sizes=512 scale_seconds=0.02 one_name="a small shape" ppo_name="a small shape"
 else
     one="2048 16 32 8 8192 128256 true" one_shape=2048,16,32,8,8192,128256 train_batch=4 train_length=1024
     sequences=256 prompt=32 new=96 ppo_shape="4096 32 32 8 14336 128256 false" ppo_sequences=16 ppo_new=115
-    seconds=4 sizes=1024,2048,4096,8192 one_name="Llama 3.2 1B's shape" ppo_name="Llama 3.1 8B's shape"
+    seconds=4 sizes=1024,2048,4096,8192 scale_seconds=0.2 one_name="Llama 3.2 1B's shape" ppo_name="Llama 3.1 8B's shape"
 fi
 
 # --- the parts ------------------------------------------------------------------------------
@@ -245,11 +245,7 @@ END
 }
 
 part_scale() {
-    if [ "$quick" = 1 ]; then
-        say "scale: left out of --quick; rlsp bench scale takes minutes on a CPU"
-        return 0
-    fi
-    bench scale 150 scale --seconds 0.2 -o "$out/scale.png" || return 1
+    bench scale "$scale_limit" scale --seconds "$scale_seconds" -o "$out/scale.png" || return 1
     for kind in training decoding; do
         tr '{}' '\n\n' <"$out/scale.json" | sed -n "/\"$kind\":/,/\"sweeps\"/p" >"$out/scale.tmp"
         row "cost model, a $kind step: off by (share)" "" "$(sed -n 's/^"error":\([0-9.e+-]*\),"step_seconds".*/\1/p' "$out/scale.tmp" | head -n 1)" "" ""
@@ -302,8 +298,8 @@ work=${RLSP_GPU_WORK:-$(mktemp -d)}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 [ -n "${RLSP_GPU_WORK:-}" ] || trap 'rm -rf "$work"' EXIT
-check_limit=25 gemm_limit=80 attention_limit=60 ppo_limit=150
-[ $quick = 0 ] || { check_limit=300 gemm_limit=300 attention_limit=300; }
+check_limit=25 gemm_limit=80 attention_limit=60 ppo_limit=150 scale_limit=150
+[ $quick = 0 ] || { check_limit=300 gemm_limit=300 attention_limit=300 scale_limit=600; }
 started=$(date +%s)
 budget=${RLSP_GPU_SECONDS:-530}
 exec 3>&2 2>"$out/log.txt"
@@ -318,7 +314,7 @@ if ! "$rlsp" devices >/dev/null 2>"$out/devices.err"; then
 fi
 peer_device=auto
 "$rlsp" devices --json | tr '{' '\n' | grep '"index":0' | grep -q '"type":"CPU"' && peer_device=cpu
-export top out work quick programs rlsp python peer_device check_limit gemm_limit attention_limit ppo_limit
+export top out work quick programs rlsp python peer_device check_limit gemm_limit attention_limit ppo_limit scale_limit
 
 limit_of() {
     case $1 in devices) echo 40 ;; check) echo 100 ;; gemm) echo 130 ;; attention) echo 100 ;; train) echo 200 ;; decode) echo 180 ;; ppo) echo 260 ;; scale) echo 160 ;; esac
