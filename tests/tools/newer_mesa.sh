@@ -14,7 +14,7 @@ root=$1
 shift
 top=$PWD
 packages='gcc libc6-dev cmake ninja-build pkg-config libvulkan-dev glslc libncurses-dev libcjson-dev libstb-dev libpcre2-dev
-          libutf8proc-dev libgmp-dev libmpfr-dev libcurl4-openssl-dev libcmocka-dev mesa-vulkan-drivers vulkan-validationlayers'
+          libutf8proc-dev nettle-dev libgmp-dev libmpfr-dev libcurl4-openssl-dev libcmocka-dev mesa-vulkan-drivers vulkan-validationlayers'
 
 # What is mounted below is so for this process and its children alone, and gone with them.
 if [ -z "${NEWER_MESA_MOUNTS:-}" ]; then
@@ -76,12 +76,14 @@ inside cmake --build /rlsp/build --parallel "${RLSP_JOBS:-$(getconf _NPROCESSORS
     for source in tests/gpu/test_*.c tests/parity/test_*.c; do basename "$source" .c; done) >>"$root.log" 2>&1 ||
     { tail -n 20 "$root.log" >&2; exit 1; }
 inside /rlsp/build/rlsp devices >&2
-# This system's own Mesa may have no driver for NVIDIA's cards.
-status=0
-inside sh /rlsp/source/tests/tools/nvidia_null_compile.sh /rlsp/build/compile_all || status=$?
-case $status in
-0) echo "newer_mesa: shaders through NVIDIA's compiler: passed" ;;
-77) ;;
-*) echo "newer_mesa: shaders through NVIDIA's compiler: failed" ;;
-esac
+# This system's own Mesa may have no driver for NVIDIA's cards, and none for the matrix units of AMD's and Intel's.
+for script in tools/amd_null_compile bench/amd_static bench/intel_static tools/nvidia_null_compile bench/nvidia_static; do
+    status=0
+    inside sh "/rlsp/source/tests/$script.sh" /rlsp/build/compile_all || status=$?
+    case $status in
+    0) echo "newer_mesa: ${script#*/}: passed" ;;
+    77) echo "newer_mesa: ${script#*/}: skipped" ;;
+    *) echo "newer_mesa: ${script#*/}: failed" ;;
+    esac
+done
 inside ctest --test-dir /rlsp/build --output-on-failure --timeout 900 --parallel "${RLSP_JOBS:-$(getconf _NPROCESSORS_ONLN)}" "$@"

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,6 +37,14 @@ typedef struct DrmDevice {
     PciDevice  pci_device;
 } DrmDevice;
 
+static uint16_t vendor_of(const NullCard *card)
+{
+    if (strcmp(card->kernel, "amdgpu") == 0) {
+        return NULL_VENDOR_AMD;
+    }
+    return strcmp(card->kernel, "nouveau") == 0 ? NULL_VENDOR_NVIDIA : NULL_VENDOR_INTEL;
+}
+
 static DrmDevice *describe(const NullCard *card)
 {
     DrmDevice *device = calloc(1, sizeof *device);
@@ -52,7 +61,7 @@ static DrmDevice *describe(const NullCard *card)
     device->bus                     = &device->pci_bus;
     device->device                  = &device->pci_device;
     device->pci_bus                 = (PciBus){.bus = 3};
-    const uint16_t vendor           = strcmp(card->kernel, "nouveau") == 0 ? NULL_VENDOR_NVIDIA : NULL_VENDOR_INTEL;
+    const uint16_t vendor           = vendor_of(card);
     device->pci_device              = (PciDevice){
                      .vendor = vendor, .device = card->pci_device, .subvendor = vendor, .revision = (uint8_t)card->revision};
     return device;
@@ -89,11 +98,12 @@ int drmGetDeviceFromDevId(dev_t id, uint32_t flags, DrmDevice **device)
     return drmGetDevice2(-1, flags, device);
 }
 
-/* Mesa's NVIDIA driver finds its card again by the file's device number. */
+/* Mesa's NVIDIA driver finds its card again by the file's device number; its AMD driver asks for both. */
 static int stat_any(const char *path, struct stat *status)
 {
-    if (null_card() != NULL && strcmp(path, null_render_path) == 0) {
-        *status = (struct stat){.st_mode = S_IFCHR, .st_rdev = makedev(DRM_MAJOR, RENDER_MINOR)};
+    const bool renders = strcmp(path, null_render_path) == 0;
+    if (null_card() != NULL && (renders || strcmp(path, primary_path) == 0)) {
+        *status = (struct stat){.st_mode = S_IFCHR, .st_rdev = makedev(DRM_MAJOR, renders ? RENDER_MINOR : 0)};
         return 0;
     }
     return fstatat(AT_FDCWD, path, status, 0);

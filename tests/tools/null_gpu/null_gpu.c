@@ -27,6 +27,14 @@ static const NullCard cards[] = {
     {"lnl", "xe", 0x64a0, 6, 20, 4, 8, 8, 0},                       /* Lunar Lake, Arc 140V      */
     {"bmg", "xe", 0xe20b, 6, 20, 1, 20, 8, 12 * GIB},               /* Battlemage, Arc B580      */
     {"ptl", "xe", 0xb080, 6, 30, 0, 12, 8, 0},                      /* Panther Lake              */
+    {"polaris10", "amdgpu", 0x67df, 0xe7, 8, 0, 36, 4, 8 * GIB},    /* Radeon RX 480             */
+    {"vega10", "amdgpu", 0x687f, 0xc1, 9, 0, 64, 4, 8 * GIB},       /* Radeon RX Vega 64         */
+    {"navi10", "amdgpu", 0x731f, 0xc1, 10, 1, 40, 2, 8 * GIB},      /* Radeon RX 5700 XT         */
+    {"navi21", "amdgpu", 0x73bf, 0xc1, 10, 3, 80, 4, 16 * GIB},     /* Radeon RX 6900 XT         */
+    {"navi31", "amdgpu", 0x744c, 0xc8, 11, 0, 96, 6, 24 * GIB},     /* Radeon RX 7900 XTX        */
+    {"navi33", "amdgpu", 0x7480, 0xcf, 11, 0, 32, 2, 8 * GIB},      /* Radeon RX 7600            */
+    {"strix1", "amdgpu", 0x150e, 0xd1, 11, 5, 16, 1, GIB},          /* Radeon 890M               */
+    {"gfx1201", "amdgpu", 0x7550, 0xc0, 12, 0, 64, 4, 16 * GIB},    /* Radeon RX 9070 XT         */
     {"tu102", "nouveau", 0x1e04, 0xa1, 0x162, 0, 34, 6, 11 * GIB},  /* GeForce RTX 2080 Ti       */
     {"ga102", "nouveau", 0x2204, 0xa1, 0x172, 0, 41, 7, 24 * GIB},  /* GeForce RTX 3090          */
     {"ad102", "nouveau", 0x2684, 0xa1, 0x192, 0, 64, 11, 24 * GIB}, /* GeForce RTX 4090          */
@@ -132,6 +140,7 @@ int null_answer(const void *answer, uint32_t bytes, void *to, uint32_t *size)
 
 enum {
     DRM_VERSION              = 0x00,
+    DRM_GET_CLIENT           = 0x05,
     DRM_GEM_CLOSE            = 0x09,
     DRM_GET_CAP              = 0x0c,
     DRM_PRIME_HANDLE_TO_FD   = 0x2d,
@@ -156,6 +165,11 @@ typedef struct Version {
     size_t text_length;
     char  *text;
 } Version;
+
+typedef struct Client {
+    int      index, authenticated;
+    uint64_t process, user, magic, requests;
+} Client;
 
 typedef struct Handle {
     uint32_t handle, flags;
@@ -186,15 +200,17 @@ static int any_request(const NullCard *card, unsigned number, void *request)
     Handle *handle = request;
     switch (number) {
     case DRM_VERSION: {
-        Version *version = request;
-        version->major   = 1;
-        version->minor   = 6;
-        version->patch   = 0;
+        Version   *version = request;
+        const bool is_amd  = strcmp(card->kernel, "amdgpu") == 0;
+        version->major     = is_amd ? 3 : 1;
+        version->minor     = is_amd ? 64 : 6;
+        version->patch     = 0;
         give_text(card->kernel, version->name, &version->name_length);
         give_text("20250101", version->date, &version->date_length);
         give_text("null_gpu", version->text, &version->text_length);
         return 0;
     }
+    case DRM_GET_CLIENT: ((Client *)request)->authenticated = 1; return 0;
     case DRM_GEM_CLOSE: null_buffer_free(handle->handle); return 0;
     case DRM_GET_CAP: {
         Capability *asked = request;
@@ -221,6 +237,9 @@ static int answer(const NullCard *card, unsigned number, void *request, size_t b
         return any_request(card, number, request);
     }
     number -= DRM_FIRST_OF_DRIVER;
+    if (strcmp(card->kernel, "amdgpu") == 0) {
+        return amdgpu_request(card, number, request, bytes);
+    }
     if (strcmp(card->kernel, "nouveau") == 0) {
         return nouveau_request(card, number, request, bytes);
     }

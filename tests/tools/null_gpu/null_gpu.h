@@ -14,19 +14,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NULL_VENDOR_INTEL = 0x8086, NULL_VENDOR_NVIDIA = 0x10de };
+enum { NULL_VENDOR_AMD = 0x1002, NULL_VENDOR_INTEL = 0x8086, NULL_VENDOR_NVIDIA = 0x10de };
 
 /* The card's file, as drivers open it. */
 extern const char null_render_path[];
 
 typedef struct NullCard {
     const char *name;   /* as NULL_GPU names it                                                   */
-    const char *kernel; /* which kernel driver the card has: "i915", "xe" or "nouveau"            */
+    const char *kernel; /* which kernel driver the card has: "amdgpu", "i915", "xe" or "nouveau"  */
     uint16_t    pci_device;
     uint16_t    revision;
-    uint16_t    version_major, version_minor; /* of the graphics block, for xe; NVIDIA: the chipset, 0 */
-    uint32_t    cores;                        /* subslices, dual subslices, Xe cores; NVIDIA: TPCs */
-    uint32_t    units;                        /* execution units of a core; NVIDIA: GPCs          */
+    uint16_t    version_major, version_minor; /* of the graphics block, for xe and amdgpu; NVIDIA: the chipset, 0 */
+    uint32_t    cores;                        /* subslices, dual subslices, Xe cores; NVIDIA: TPCs; AMD: CUs */
+    uint32_t    units;                        /* execution units of a core; NVIDIA: GPCs; AMD: shader engines */
     uint64_t    memory;                       /* bytes of the card's own; 0: it shares the host's */
 } NullCard;
 
@@ -52,5 +52,6 @@ int null_answer(const void *answer, uint32_t bytes, void *to, uint32_t *size);
 int i915_request(const NullCard *card, unsigned number, void *request);
 int xe_request(const NullCard *card, unsigned number, void *request);
 int nouveau_request(const NullCard *card, unsigned number, void *request, size_t bytes); /* as large as it is */
+int amdgpu_request(const NullCard *card, unsigned number, void *request, size_t bytes);
 
 #endif
