@@ -140,7 +140,9 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
     info->min_subgroup = info->max_subgroup = info->subgroup_size;
     if (tier->subgroup_size_control) {
         vkGetPhysicalDeviceProperties2(physical, &properties);
-        tier->subgroup_size_control = sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+        /* Where there is one size, none can be asked for and none need be. */
+        tier->subgroup_size_control = sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT ||
+                                      sizes.minSubgroupSize == sizes.maxSubgroupSize;
     }
     if (tier->subgroup_size_control) {
         info->min_subgroup  = sizes.minSubgroupSize;

@@ -112,13 +112,14 @@ static VkResult pipeline_compile(Gpu *gpu, GpuPipeline *pipeline)
         .sType                = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = pipeline->subgroup};
     const bool                  sized = pipeline->subgroup != 0;
+    const bool                  asks  = sized && gpu->info.min_subgroup != gpu->info.max_subgroup;
     VkComputePipelineCreateInfo info  = {
          .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
          .flags =
              (gpu->executable_statistics ? (VkPipelineCreateFlags)VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0) |
              (gpu_budget_cuts(gpu) ? (VkPipelineCreateFlags)VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0),
          .stage  = {.sType               = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                    .pNext               = sized ? &subgroup : NULL,
+                    .pNext               = asks ? &subgroup : NULL,
                     .flags               = sized ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
                     .stage               = VK_SHADER_STAGE_COMPUTE_BIT,
                     .module              = module,
