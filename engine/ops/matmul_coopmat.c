@@ -13,27 +13,45 @@ typedef struct CoopmatRow {
     CoopmatTiles tiles[COOPMAT_SIZES];
 } CoopmatRow;
 
-/* The first row that fits. Tiles from large to small: tile_m, tile_n, part_m, part_n, step, stages. None of these
- * figures has been measured on a card yet; they are those that others found good (SPEED.md), and `rlsp bench gemm`
- * measures them. */
+/* The first row that fits. Tiles from large to small: tile_m, tile_n, part_m, part_n, step, stages, turned. None of
+ * these figures has been measured on a card yet; they are those that others found good (SPEED.md), and `rlsp bench
+ * gemm` measures them. */
 static const CoopmatRow table[] = {
     {"NVIDIA, Turing and later",
      NVIDIA,
      16,
      0,
      32,
-     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}, {16, 64, 16, 16, 64, 2}}},
+     {{128, 128, 64, 64, 32, 2, true},
+      {64, 64, 32, 32, 32, 2, true},
+      {32, 32, 16, 16, 32, 2, true},
+      {16, 64, 16, 16, 64, 2, true}}},
+    /* Subgroups of 32: on RDNA3 each half of one holds all of A and B, each quarter of one of 64; the largest tile has
+     * one stage, so that shared memory takes three workgroups of a compute unit. */
     {"AMD, RDNA3 and later",
      AMD,
      16,
      0,
-     64,
-     {{128, 128, 64, 64, 32, 2}, {64, 64, 32, 32, 32, 2}, {32, 32, 16, 16, 32, 2}, {16, 64, 16, 16, 64, 2}}},
+     32,
+     {{128, 128, 64, 64, 32, 1, true},
+      {64, 64, 32, 32, 32, 2, true},
+      {32, 32, 16, 16, 32, 2, true},
+      {16, 64, 16, 16, 64, 2, true}}},
     /* With 128 registers a thread: larger parts or steps spill, and wider subgroups too (Mesa's compiler). */
-    {"Intel, Xe-HPG", INTEL, 8, 8, 8, {{128, 128, 16, 16, 16, 1}, {64, 64, 16, 16, 16, 1}, {32, 32, 16, 16, 16, 1}}},
-    {"Intel, Xe2", INTEL, 8, 16, 16, {{128, 128, 16, 32, 32, 1}, {64, 64, 16, 32, 16, 1}, {32, 32, 16, 16, 32, 1}}},
-    {"lavapipe", MESA, 8, 0, 8, {{32, 32, 16, 8, 16, 1}, {16, 16, 8, 8, 16, 2}}}, /* compiles soon */
-    {"any", 0, 0, 0, 0, {{64, 64, 32, 32, 32, 1}, {32, 32, 16, 16, 32, 1}}},
+    {"Intel, Xe-HPG",
+     INTEL,
+     8,
+     8,
+     8,
+     {{128, 128, 16, 16, 16, 1, false}, {64, 64, 16, 16, 16, 1, false}, {32, 32, 16, 16, 16, 1, false}}},
+    {"Intel, Xe2",
+     INTEL,
+     8,
+     16,
+     16,
+     {{128, 128, 16, 32, 32, 1, false}, {64, 64, 16, 32, 16, 1, false}, {32, 32, 16, 16, 32, 1, false}}},
+    {"lavapipe", MESA, 8, 0, 8, {{32, 32, 16, 8, 16, 1, true}, {16, 16, 8, 8, 16, 2, false}}}, /* compiles soon */
+    {"any", 0, 0, 0, 0, {{64, 64, 32, 32, 32, 1, false}, {32, 32, 16, 16, 32, 1, false}}},
 };
 
 /* Of a card of 24 GiB 96 MiB: 12,288 tokens of 4,096. */
@@ -61,8 +79,9 @@ static bool find_shape(const GpuInfo *info, ComputeType compute, GpuMatrix *shap
 
 static uint32_t shared_bytes(const CoopmatTiles *t, MatmulLayout layout, const GpuMatrix *shape)
 {
-    const uint32_t a       = layout == MATMUL_TN ? t->step * (t->tile_m / 8 + 1) : t->tile_m * (t->step / 8 + 1);
-    const uint32_t b       = layout == MATMUL_NT ? t->tile_n * (t->step / 8 + 1) : t->step * (t->tile_n / 8 + 1);
+    const bool     a_along = layout != MATMUL_TN || t->turned, b_along = layout == MATMUL_NT || t->turned;
+    const uint32_t a       = a_along ? t->tile_m * (t->step / 8 + 1) : t->step * (t->tile_m / 8 + 1);
+    const uint32_t b       = b_along ? t->tile_n * (t->step / 8 + 1) : t->step * (t->tile_n / 8 + 1);
     const uint32_t parts   = t->tile_m / t->part_m * (t->tile_n / t->part_n);
     const uint32_t patches = parts * shape->m * shape->n * 4, stages = t->stages * (a + b) * 16;
     return stages > patches ? stages : patches;
@@ -146,6 +165,22 @@ static uint32_t operands_of(const Matmul *p)
            (starts_vectors(p->b, p->ldb, b_size(p)) ? B_VECTORS : 0);
 }
 
+/* Whether the last row, too, may be read up to a whole vector of 16 bytes: the others are followed by rows. */
+static bool ends_in_vectors(GpuSpan matrix, uint64_t rows, uint64_t columns, uint64_t stride, uint64_t size)
+{
+    const uint64_t count = 16 / size, whole = (columns + count - 1) / count * count;
+    return ((rows - 1) * stride + whole) * size <= matrix.size || whole == columns;
+}
+
+/* The same for gemm_coopmat, which reads whole vectors or none. */
+static uint32_t coopmat_operands(const Matmul *p, const CoopmatTiles *t)
+{
+    const bool tn = p->layout == MATMUL_TN, nt = p->layout == MATMUL_NT;
+    const bool a = ends_in_vectors(p->a, tn ? p->k : p->m, tn ? p->m : p->k, p->lda, a_size(p));
+    const bool b = ends_in_vectors(p->b, nt ? p->n : p->k, nt ? p->k : p->n, p->ldb, b_size(p));
+    return (operands_of(p) & ~((a ? 0 : A_VECTORS) | (b ? 0 : B_VECTORS))) | (t->turned ? TURNED : 0);
+}
+
 /* Words of A and B that an invocation carries while a step is multiplied: chunks of eight elements. */
 static uint32_t carried_words(const Matmul *p, const CoopmatTiles *t, uint32_t step, uint32_t threads)
 {
@@ -163,7 +198,7 @@ static GpuDispatch dispatch_of(const Matmul *p, const MatmulPlan *plan, const ch
     const uint32_t step     = too_many ? t->step / 2 : t->step;
     return (GpuDispatch){.kernel = kernel,
                          .spec   = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
-                                    shape->k, step, t->stages, operands_of(p)},
+                                    shape->k, step, t->stages, coopmat_operands(p, t)},
                          .spec_count = 12,
                          .subgroup   = plan->coopmat.subgroup};
 }

@@ -21,10 +21,11 @@ typedef struct CoopmatTiles {
     uint32_t tile_m, tile_n; /* of a workgroup                                        */
     uint32_t part_m, part_n; /* of one of its subgroups, whole shapes of the device   */
     uint32_t step, stages;   /* of k in shared memory, and how many of these          */
+    bool     turned;         /* what lies across k in memory lies along it there      */
 } CoopmatTiles;
 
 /* Bits of OPERANDS, as in shaders/include/gemm_coopmat.glsl and gemm_coopmat2.glsl: how A and B are stored. */
-enum { A_HALVES = 1, B_HALVES = 2, A_VECTORS = 4, B_VECTORS = 8 };
+enum { A_HALVES = 1, B_HALVES = 2, A_VECTORS = 4, B_VECTORS = 8, TURNED = 16 };
 
 /* What a device's matrix units take, and the tiles that suit it, from large to small. */
 enum { COOPMAT_SIZES = 4, COOPMAT_STEP = 64 }; /* every step divides COOPMAT_STEP */

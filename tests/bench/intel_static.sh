@@ -15,7 +15,7 @@ for type in "" _bf16; do
     xe_hpg="$xe_hpg $(matrix_attention "$type" 8 8,8,16 4 64 32 32 32 32 16)"
     xe2="$xe2 $(matrix_attention "$type" 16 8,16,16 2 64 32 32 32 32 16)"
 done
-tiled="$(tiled_attention 4 4 4 4 4 4 2 2 2 1)"
+tiled="$(tiled_attention 4 4 4 4 4 4 2 2 2 1) $(few_rows 2)"
 
 null_compile=$(dirname "$0")/../tools/intel_null_compile.sh
 # shellcheck disable=SC2086 # one argument each

@@ -8,7 +8,7 @@
 set -u
 . "$(dirname "$0")/static_kernels.sh"
 
-kernels=gemm_coopmat # this driver has no bf16
+kernels=gemm_coopmat turned=16 # this driver has no bf16
 on_matrices="$(matrices 32 16,16,16 128,128,128,64,64 32 2 15) $(matrices 32 16,16,16 128,128,128,64,64 16 2 12)
 $(matrices 32 16,16,16 128,64,64,32,32 32 2 12 15) $(matrices 32 16,16,16 128,32,32,16,16 32 2 12 15)
 $(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "" 32 16,16,16 1 64 64 64 64 64 64)"
@@ -19,7 +19,7 @@ for format in 1 2 3 4; do
     done
 done
 
-attention="$(tiled_attention 8 4 4 4 4 4 4 4 4 2) $(decoding_attention "" 8)"
+attention="$(few_rows 4) $(tiled_attention 8 4 4 4 4 4 4 4 4 2) $(decoding_attention "" 8)"
 null_compile=$(dirname "$0")/../tools/nvidia_null_compile.sh
 # shellcheck disable=SC2086 # one argument each
 table=$(sh "$null_compile" "$1" $hot $attention $on_matrices) || { status=$?; echo "$table"; exit "$status"; }

@@ -20,6 +20,14 @@ tiled_attention() {
     done
 }
 
+# few_rows COLUMNS: products of eight rows by a weight of each format as engine/ops/matmul_few.c has them; COLUMNS of int8, int4.
+few_rows() {
+    for format in 0 1 2; do
+        echo "gemm_few:64,1,$format,8,4"
+    done
+    echo "gemm_few:64,1,3,8,$1 gemm_few:64,1,4,8,$1"
+}
+
 # decoding_attention SUBGROUP TOGETHER: as engine/ops/attention_decode.c has it, of f32, and of f16 with so many heads together;
 # SUBGROUP with its @, or empty.
 decoding_attention() {
@@ -31,15 +39,16 @@ decoding_attention() {
 }
 
 # matrices SUBGROUP M,N,K THREADS,TILE,TILE,PART,PART STEP STAGES OPERANDS...: products on matrix units as
-# engine/ops/matmul_coopmat.c has them, of these $kernels and $layouts (NN, NT, TN), A and B as stored.
-layouts="0 1 2"
+# engine/ops/matmul_coopmat.c has them, of these $kernels and $layouts (NN, NT, TN), A and B as stored; $turned is 16 where
+# they are turned.
+layouts="0 1 2" turned=0
 matrices() {
     subgroup=$1 shape=$2 tiles=$3 step=$4 stages=$5
     shift 5
     for kernel in $kernels; do
         for layout in $layouts; do
             for operands in "$@"; do
-                echo "$kernel@$subgroup:${tiles%%,*},$layout,${tiles#*,},$shape,$step,$stages,$operands"
+                echo "$kernel@$subgroup:${tiles%%,*},$layout,${tiles#*,},$shape,$step,$stages,$((operands + turned))"
             done
         done
     done
