@@ -2,7 +2,7 @@
 # Packs rlsp and all that tests/bench/gpu.sh needs into one folder, for a machine without a compiler, headers and libraries:
 #
 #     GLSLC=/usr/bin/glslc sh tests/bench/gpu_pack.sh FOLDER [BUILD-FOLDER]
-#     …copy FOLDER there…
+#     …copy FOLDER.tar.gz there, a third of FOLDER's size, and unpack it: tar -xzf FOLDER.tar.gz…
 #     sh FOLDER/tests/bench/gpu.sh --out RESULTS
 #
 # The programs look for their libraries in FOLDER/lib; glibc, and the Vulkan driver, are that machine's, so build where glibc is
@@ -43,4 +43,5 @@ for library in libX11.so.6 libXext.so.6 libxcb.so.1 libXau.so.6 libXdmcp.so.6 li
     path=$(ldconfig -p 2>/dev/null | awk -v name="$library" '$1 == name { print $NF; exit }')
     [ -z "$path" ] || cp -L "$path" "$folder/lib/"
 done
-du -sh "$folder" >&2
+tar -C "$(dirname "$folder")" -czf "$folder.tar.gz" "$(basename "$folder")"
+du -sh "$folder" "$folder.tar.gz" >&2
