@@ -155,6 +155,9 @@ static MatmulPlan plan_piece(GpuStream *stream, const Matmul *p)
     const uint64_t   wants = (p->panels.buffer != NULL ? 0 : gpu_align(plan.panel_bytes)) + pass;
     const bool       room  = wants == 0 || (p->workspace.buffer != NULL && p->workspace.size >= wants);
     Matmul           read  = *p;
+    if (plan.kernel == KERNEL_COOPMAT2 && !coopmat2_takes(p, &plan)) {
+        return matmul_plan_tiled(stream, p->layout, p->m, p->n, p->k);
+    }
     if (pass > 0) { /* rounded operands start at whole vec4s; in place of the ones as they are */
         read.a = read.b = gpu_span_slice(p->workspace, 0, room ? pass : 0);
         read.lda = read.ldb = 0;

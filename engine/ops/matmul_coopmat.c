@@ -265,6 +265,18 @@ MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m
     return plan;
 }
 
+/* Its pointers must be multiples of 16 bytes (SPV_NV_cooperative_matrix2). */
+bool coopmat2_takes(const Matmul *p, const MatmulPlan *plan)
+{
+    const GpuSpan spans[] = {p->a, p->b, p->c, p->add, p->bias};
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+        if (spans[i].buffer != NULL && spans[i].offset % 16 != 0) {
+            return false;
+        }
+    }
+    return plan->slices == 1 || (uint64_t)p->m * p->n % 4 == 0; /* planes of C follow each other */
+}
+
 void matmul_record_coopmat2(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
     const CoopmatTiles *t = &plan->tiles;

@@ -137,6 +137,8 @@ MatmulPlan coopmat_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m,
 bool       coopmat2_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat);
 MatmulPlan coopmat2_plan(const Coopmat *coopmat, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k,
                          MatmulChoice choice, uint32_t enough);
+/* Whether a product's matrices lie where that kernel can read and write them. */
+bool coopmat2_takes(const Matmul *p, const MatmulPlan *plan);
 
 /* The place in `tiles`, from large to small, of what is chosen: the next smaller ones of which there are `enough` with
  * the slices, and which do not compute rows (columns) in vain that smaller ones would not, unless the choice is exact.

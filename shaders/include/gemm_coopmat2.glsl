@@ -1,6 +1,7 @@
 // C = A · B, TILE_M x TILE_N of it and STEP of k at a time as matrices of the whole workgroup. The driver stages them
-// as it likes; what lies outside A and B is read as zero, and outside C not written. Any m, n, k, strides and places;
-// layouts and epilogues as in engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and
+// as it likes; what lies outside A and B is read as zero, and outside C not written. Any m, n, k and strides; all
+// matrices start at multiples of 16 bytes, which pointers of such loads must be. Layouts and epilogues as in
+// engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and
 // ROUNDED(x), f32 rounded to it.
 #ifndef GEMM_COOPMAT2_GLSL
 #define GEMM_COOPMAT2_GLSL
@@ -26,6 +27,7 @@ HALF rounded(const in Stored stored, const in uint block[2], const in uint insid
 
 #define MATRIX(type, rows, columns, use) coopmat<type, gl_ScopeWorkgroup, rows, columns, use>
 #define ZEROS gl_CooperativeMatrixClampModeConstantNV
+#define EDGE gl_CooperativeMatrixClampModeClampToEdgeNV
 
 // A multiple of eight that the compiler can tell to be one.
 uint whole(uint x, bool vectors) { return vectors ? x & ~7u : x; }
@@ -82,9 +84,10 @@ void main()
         sums = coopMatMulAdd(u, v, sums);
     }
 
-    tensorLayoutNV<2, ZEROS> c_layout = createTensorLayoutNV(2, ZEROS), bias_layout = createTensorLayoutNV(2, ZEROS);
+    tensorLayoutNV<2, ZEROS> c_layout = createTensorLayoutNV(2, ZEROS);
+    tensorLayoutNV<2, EDGE> bias_layout = createTensorLayoutNV(2, EDGE);
     c_layout = setTensorLayoutDimensionNV(c_layout, m, n);
-    bias_layout = setTensorLayoutStrideNV(setTensorLayoutDimensionNV(bias_layout, m, n), 0, 1); // every row the same
+    bias_layout = setTensorLayoutDimensionNV(bias_layout, 1, n); // every row the same: below the first lies the first
     c_layout = setTensorLayoutStrideNV(c_layout, ldc, 1);
     c_layout = sliceTensorLayoutNV(c_layout, row, TILE_M, column, TILE_N);
     bias_layout = sliceTensorLayoutNV(bias_layout, row, TILE_M, column, TILE_N);
