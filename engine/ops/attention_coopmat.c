@@ -3,9 +3,10 @@
 #include "engine/ops/matmul_parts.h"
 
 enum {
-    LARGEST_HEAD   = 128,   /* larger ones' matrices do not fit registers                                       */
-    LARGEST_SHARED = 64,    /* heads up to here have keys and values in one workgroup: see SPLIT in the shader  */
-    INTEL          = 0x8086 /* vendor */
+    LARGEST_HEAD   = 128,    /* larger ones' matrices do not fit registers                                       */
+    LARGEST_SHARED = 64,     /* heads up to here have keys and values in one workgroup: see SPLIT in the shader  */
+    INTEL          = 0x8086, /* vendors */
+    AMD            = 0x1002
 };
 
 typedef struct Push {
@@ -52,6 +53,9 @@ bool attention_matrices(const GpuInfo *info, ComputeType compute, AttentionPass 
         return false;
     }
     const GpuMatrix s = coopmat.shape;
+    /* On AMD's cards, in wide subgroups: in those of 32 heads of 64 spill with Mesa 25.0, too. */
+    const bool wide  = info->vendor_id == AMD && info->max_subgroup >= 64;
+    coopmat.subgroup = wide ? 64 : coopmat.subgroup;
     /* Intel's 128 registers of a subgroup's width do not hold the sums of M tokens, let alone their rows beside them.
      */
     const bool     few    = info->vendor_id == INTEL && coopmat.subgroup < 32;

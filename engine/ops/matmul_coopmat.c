@@ -3,7 +3,9 @@
 #include "engine/ops/ops.h"
 
 enum { NVIDIA = 0x10de, AMD = 0x1002, INTEL = 0x8086, MESA = 0x10005 };
-enum { CARRIED_WORDS = 48 }; /* most that an invocation carries from memory to shared memory */
+/* Most that an invocation carries from memory to shared memory; on AMD's cards Mesa 25.0's compiler spills with more.
+ */
+enum { CARRIED_WORDS = 48, CARRIED_WORDS_AMD = 40 };
 
 typedef struct CoopmatRow {
     const char  *name;
@@ -115,6 +117,7 @@ bool coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
     const bool can         = row->subgroup >= info->min_subgroup && row->subgroup <= info->max_subgroup;
     coopmat->name          = row->name;
     coopmat->converts      = compute == COMPUTE_F16 && info->tier.fp16_rounding;
+    coopmat->carried_words = info->vendor_id == AMD ? CARRIED_WORDS_AMD : CARRIED_WORDS;
     coopmat->operand_bytes = operand_bytes(info);
     coopmat->subgroup      = can ? row->subgroup : info->subgroup_size;
     coopmat->count         = 0;
@@ -194,8 +197,9 @@ static GpuDispatch dispatch_of(const Matmul *p, const MatmulPlan *plan, const ch
     const GpuMatrix    *shape   = &plan->coopmat.shape;
     const uint32_t      threads = t->tile_m / t->part_m * (t->tile_n / t->part_n) * plan->coopmat.subgroup;
     /* Beside the sums, floats of both operands would spill. A step's length changes no sum. */
-    const bool     too_many = carried_words(p, t, t->step, threads) > CARRIED_WORDS && t->step / 2 % shape->k == 0;
-    const uint32_t step     = too_many ? t->step / 2 : t->step;
+    const bool too_many =
+        carried_words(p, t, t->step, threads) > plan->coopmat.carried_words && t->step / 2 % shape->k == 0;
+    const uint32_t step = too_many ? t->step / 2 : t->step;
     return (GpuDispatch){.kernel = kernel,
                          .spec   = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
                                     shape->k, step, t->stages, coopmat_operands(p, t)},

@@ -33,6 +33,7 @@ typedef struct Coopmat {
     const char  *name; /* of the row of the table; static */
     GpuMatrix    shape;
     uint32_t     subgroup;
+    uint32_t     carried_words; /* most that an invocation may carry from memory to shared memory */
     CoopmatTiles tiles[COOPMAT_SIZES];
     uint32_t     count;
     bool         converts;      /* rounds f32 to its type by one instruction or two, not ten */

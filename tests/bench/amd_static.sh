@@ -12,12 +12,12 @@ set -u
 on_matrices=
 for type in "" _bf16; do
     kernels=gemm_coopmat$type layouts="0 1 2" turned=16
-    on_matrices="$on_matrices $(matrices 32 16,16,16 128,128,128,64,64 32 1 3 13 14 15) $(matrices 32 16,16,16 128,128,128,64,64 16 1 0 12)
+    on_matrices="$on_matrices $(matrices 32 16,16,16 128,128,128,64,64 32 1 3 15) $(matrices 32 16,16,16 128,128,128,64,64 16 1 0 12 13 14)
 $(matrices 32 16,16,16 128,64,64,32,32 32 2 12 15) $(matrices 32 16,16,16 128,32,32,16,16 32 2 12 15)
-$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "$type" 32 16,16,16 1 64 64 64 64 64 64)"
+$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "$type" 64 16,16,16 1 64 64 64 64 64 64)"
     kernels=gemm_coopmat_weight$type layouts="0 1"
     for format in 1 2 3 4; do
-        for product in $(matrices 32 16,16,16 128,128,128,64,64 32 1 14 15) $(matrices 32 16,16,16 128,64,64,32,32 32 2 14 15); do
+        for product in $(matrices 32 16,16,16 128,128,128,64,64 32 1 15) $(matrices 32 16,16,16 128,128,128,64,64 16 1 14) $(matrices 32 16,16,16 128,64,64,32,32 32 2 14 15); do
             on_matrices="$on_matrices $product,$format"
         done
     done
