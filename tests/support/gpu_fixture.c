@@ -20,6 +20,15 @@ static struct {
     int        block_count;
 } fixture;
 
+/* cmocka counts tests before any set-up. */
+__attribute__((constructor)) static void choose_tests(void)
+{
+    const char *only = getenv("RLSP_TEST_ONLY");
+    if (only != NULL) {
+        cmocka_set_test_filter(only);
+    }
+}
+
 Gpu *fixture_device(const GpuOptions *options)
 {
     Error error = {0};
