@@ -72,7 +72,7 @@ tar -C "$top" --exclude=./build --exclude=./runs --exclude=./.git -cf - . | tar 
 inside cmake -S /rlsp/source -B /rlsp/build -G Ninja -DCMAKE_BUILD_TYPE=Release -DRLSP_WERROR=OFF >"$root.log" 2>&1 ||
     { tail -n 20 "$root.log" >&2; exit 1; }
 # shellcheck disable=SC2046 # a word a target
-inside cmake --build /rlsp/build --parallel "${RLSP_JOBS:-$(getconf _NPROCESSORS_ONLN)}" --target rlsp compile_all null_gpu $(
+inside cmake --build /rlsp/build --parallel "${RLSP_JOBS:-$(getconf _NPROCESSORS_ONLN)}" --target rlsp compile_all null_gpu interpreter_driver $(
     for source in tests/gpu/test_*.c tests/parity/test_*.c; do basename "$source" .c; done) >>"$root.log" 2>&1 ||
     { tail -n 20 "$root.log" >&2; exit 1; }
 inside /rlsp/build/rlsp devices >&2
