@@ -50,6 +50,11 @@ uint32_t attention_lanes(GpuStream *stream)
     return info->type == GPU_CPU ? attention_lanes_of(info) : ATTENTION_GPU_LANES;
 }
 
+uint64_t attention_workspace(GpuStream *stream, uint32_t tokens, AttentionShape shape)
+{
+    return attention_panels_workspace(stream, tokens, shape);
+}
+
 uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t sequences, uint32_t lanes)
 {
     uint32_t count = 0;
@@ -89,7 +94,9 @@ static Attention attention_of(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan
                        .lse        = lse,
                        .qkv        = qkv,
                        .tiles      = batch->tiles,
+                       .workspace  = batch->workspace,
                        .tile_count = batch->tile_count,
+                       .tokens     = batch->tokens > 0 ? batch->tokens : (uint32_t)(qkv.size / token),
                        .longest    = batch->longest > 0 ? batch->longest : (uint32_t)(qkv.size / token),
                        .lanes      = variant.lanes,
                        .compute    = variant.compute,
@@ -123,7 +130,13 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
     a.delta           = delta;
     a.d_o             = d_o;
     switch (kernel) {
-    case ATTENTION_LANES: attention_record_lanes_backward(stream, &a); break;
+    case ATTENTION_LANES:
+        if (attention_takes_panels(stream, &a)) {
+            attention_record_panels_backward(stream, &a);
+        } else {
+            attention_record_lanes_backward(stream, &a);
+        }
+        break;
     case ATTENTION_TILED: attention_record_tiled_backward(stream, &a); break;
     case ATTENTION_COOPMAT: attention_record_coopmat_backward(stream, &a); break;
     }

@@ -27,6 +27,7 @@ void matmul_record_pack(GpuStream *stream, const Matmul *p, const MatmulPlan *pl
                                 .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size,
                                          p->layout == MATMUL_NT ? MATMUL_NT : MATMUL_NN, 0, step, padded},
                                 .spec_count = 5,
+                                .flops      = -1,
                                 .bind = {{panels, GPU_WRITE, GPU_BIND_ADDRESS}, {p->b, GPU_READ, GPU_BIND_ADDRESS}},
                                 .push = &push,
                                 .push_size = sizeof push,

@@ -81,7 +81,7 @@ typedef struct GpuDispatch {
     const void *push;                /* copied now                            */
     uint32_t    push_size;           /* bytes, multiple of 4, at most 128     */
     GpuGroups   groups;              /* any of them 0: nothing is recorded    */
-    double      flops;               /* for --profile and for cutting: see GpuProfileRow; 0: gpu_stream_flops's */
+    double      flops;               /* for --profile and for cutting: see GpuProfileRow; 0: gpu_stream_flops's; less: none */
     double      bytes;               /* likewise, where it touches a part of what it binds;
                                         0: all that is bound; GPU_UNKNOWN      */
 } GpuDispatch;
