@@ -129,6 +129,10 @@ enum {
         (p)->shaderDenormPreserveFloat16 = (p)->shaderDenormPreserveFloat32 = (p)->shaderRoundingModeRTEFloat16 =      \
             (p)->shaderRoundingModeRTEFloat32                               = driver_options()->rounding
 
+/* Zeros would be held to be the alignment by validation that knows them. */
+#define FILL_TEXEL_ALIGNMENTS(p)                                                                                       \
+    (p)->storageTexelBufferOffsetAlignmentBytes = (p)->uniformTexelBufferOffsetAlignmentBytes = DRIVER_ALIGNMENT
+
 /* The same number as for what is not updated after it is bound, as validation compares with these. */
 #define FILL_AFTER_BIND(p)                                                                                             \
     (p)->maxPerStageDescriptorUpdateAfterBindUniformBuffers =                                                          \
@@ -185,6 +189,12 @@ static void fill_properties(VkBaseOutStructure *s)
         p->maxComputeWorkgroupSubgroups = sizes.maxComputeWorkgroupSubgroups;
         p->requiredSubgroupSizeStages   = sizes.requiredSubgroupSizeStages;
         p->maxBufferSize                = 8 * GIB;
+        FILL_TEXEL_ALIGNMENTS(p);
+        break;
+    }
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TEXEL_BUFFER_ALIGNMENT_PROPERTIES: {
+        VkPhysicalDeviceTexelBufferAlignmentProperties *p = (void *)s;
+        FILL_TEXEL_ALIGNMENTS(p);
         break;
     }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES: {
