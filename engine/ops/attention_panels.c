@@ -40,9 +40,11 @@ uint64_t attention_panels_workspace(GpuStream *stream, uint32_t tokens, Attentio
 
 bool attention_takes_panels(GpuStream *stream, const Attention *a)
 {
-    const GpuInfo *info    = gpu_info(gpu_stream_gpu(stream));
-    const uint64_t bytes   = attention_panels_workspace(stream, a->tokens, a->shape);
-    const uint64_t turns   = ((uint64_t)a->longest / panel_of(info) + 2) * (a->shape.heads / a->shape.kv_heads);
+    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
+    const uint64_t bytes = attention_panels_workspace(stream, a->tokens, a->shape);
+    const uint64_t steps = ((uint64_t)a->longest / panel_of(info) + 2) * (a->shape.heads / a->shape.kv_heads);
+    /* A step is a turn of the loop, and one of each loop within: two tiles of scores, dk and dv by panels. */
+    const uint64_t turns   = steps * (3 + 2 * a->shape.head_dim / panel_of(info));
     const GpuSpan  spans[] = {a->qkv, a->o, a->d_o, a->dqkv, a->lse, a->delta};
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
         if (gpu_span_address(spans[i]) % 16 != 0) {

@@ -29,6 +29,19 @@ static uint32_t input_count(void)
     return driver_options()->bf16 ? (uint32_t)(sizeof inputs / sizeof *inputs) : 1;
 }
 
+/* Ends a function of Vulkan that lists structures: as many of `have` as there is room for, or how many there are. */
+#define RETURN_LIST(list, count, all, have)                                                                            \
+    do {                                                                                                               \
+        const uint32_t room = (list) != NULL ? *(count) : (have);                                                      \
+        *(count)            = room < (have) ? room : (have);                                                           \
+        for (uint32_t i = 0; (list) != NULL && i < *(count); i++) {                                                    \
+            void *next      = (list)[i].pNext;                                                                         \
+            (list)[i]       = (all)[i];                                                                                \
+            (list)[i].pNext = next;                                                                                    \
+        }                                                                                                              \
+        return room < (have) ? VK_INCOMPLETE : VK_SUCCESS;                                                             \
+    } while (0)
+
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(
     VkPhysicalDevice physical, uint32_t *count, VkCooperativeMatrixPropertiesKHR *list)
 {
@@ -53,14 +66,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkGetPhysicalDeviceCooperativeMatri
             }
         }
     }
-    const uint32_t room = list != NULL ? *count : have;
-    *count              = room < have ? room : have;
-    for (uint32_t i = 0; list != NULL && i < *count; i++) {
-        void *next    = list[i].pNext;
-        list[i]       = all[i];
-        list[i].pNext = next;
-    }
-    return room < have ? VK_INCOMPLETE : VK_SUCCESS;
+    RETURN_LIST(list, count, all, have);
 }
 
 #endif
@@ -95,14 +101,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkGetPhysicalDeviceCooperativeMatri
                 .workgroupInvocations = rows[i].invocations};
         }
     }
-    const uint32_t room = list != NULL ? *count : have;
-    *count              = room < have ? room : have;
-    for (uint32_t i = 0; list != NULL && i < *count; i++) {
-        void *next    = list[i].pNext;
-        list[i]       = all[i];
-        list[i].pNext = next;
-    }
-    return room < have ? VK_INCOMPLETE : VK_SUCCESS;
+    RETURN_LIST(list, count, all, have);
 }
 
 #endif
