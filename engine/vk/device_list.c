@@ -116,8 +116,11 @@ int gpu_choose(const GpuInfo *list, int n, const char *select, Error *error)
         }
     }
     if (found < 0) {
-        error_set(error, STATUS_BAD_INPUT, "device '%s' does not exist; there %s %d, see 'rlsp devices'", select,
-                  n == 1 ? "is" : "are", n);
+        if (n == 1) {
+            error_set(error, STATUS_BAD_INPUT, "there is no device '%s'; the only one is 0, %s", select, list[0].name);
+        } else {
+            error_set(error, STATUS_BAD_INPUT, "there is no device '%s'; 'rlsp devices' lists 0 to %d", select, n - 1);
+        }
     } else if (list[found].unusable[0] != 0) {
         error_set(error, STATUS_FAILED, "device %d (%s) cannot be used: %s", found, list[found].name,
                   list[found].unusable);

@@ -94,6 +94,22 @@ static Status complete(Gpu *gpu, const KernelsOptions *options, const char *path
     return STATUS_OK;
 }
 
+static bool goes_by_times(RunKernels mode, const GpuInfo *info)
+{
+    return mode != KERNELS_TABLE && (mode != KERNELS_AUTO || matmul_probe_matters(info));
+}
+
+void kernels_recall(Gpu *gpu, RunKernels mode)
+{
+    const GpuInfo *info  = gpu_info(gpu);
+    KernelTimes    times = {0};
+    char           path[CACHE_PATH_SIZE];
+    if (goes_by_times(mode, info) && kernel_times_path(info, path) &&
+        kernel_times_read(path, info, false, &times, NULL) == KERNEL_TIMES_READ) {
+        use(gpu, &times);
+    }
+}
+
 Status kernels_prepare(Gpu *gpu, const KernelsOptions *options, Error *error)
 {
     const GpuInfo *info  = gpu_info(gpu);
@@ -103,7 +119,7 @@ Status kernels_prepare(Gpu *gpu, const KernelsOptions *options, Error *error)
         go_on(gpu, options);
         return STATUS_OK;
     }
-    if (options->mode == KERNELS_TABLE || (options->mode == KERNELS_AUTO && !matmul_probe_matters(info))) {
+    if (!goes_by_times(options->mode, info)) {
         return STATUS_OK;
     }
     Error why = {0};

@@ -28,6 +28,10 @@ typedef struct KernelsOptions {
 /* Chooses. An error is one of the device, or that a run's copy cannot be written. */
 Status kernels_prepare(Gpu *gpu, const KernelsOptions *options, Error *error);
 
+/* Chooses by what earlier runs measured on such a device; measures nothing and keeps nothing. For a device that is
+ * planned for: the first run on one that was never measured can choose otherwise. */
+void kernels_recall(Gpu *gpu, RunKernels mode);
+
 /* Measures all that there is for a type, again if it is known, and keeps it, the types of `times` with it; seconds: how
  * long that may take. */
 Status kernels_measure(Gpu *gpu, ComputeType compute, double seconds, KernelTimes *times, Error *error);

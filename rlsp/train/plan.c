@@ -6,6 +6,7 @@
 
 #include "engine/io/file.h"
 #include "engine/model/lora.h"
+#include "rlsp/train/kernels.h"
 #include "rlsp/train/precision.h"
 #include "rlsp/train/session.h"
 #include "rlsp/train/session_adapter.h"
@@ -209,10 +210,13 @@ Status run_plan(const RunConfig *config, const GpuInfo *info, RunPlan *plan, Err
     }
     session->config.reward.remote.mode = REMOTE_KIND_NONE;
     session->gpu                       = gpu_open_dry(info, error);
-    session->stream                    = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
-    Status status                      = session->stream != NULL ? open_task(&p, error) : error->status;
-    status                             = status == STATUS_OK ? open_policy(&p, error) : status;
-    status                             = status == STATUS_OK ? plan_stages(&p, error) : status;
+    if (session->gpu != NULL) {
+        kernels_recall(session->gpu, config->kernels);
+    }
+    session->stream = session->gpu != NULL ? gpu_stream_new(session->gpu, error) : NULL;
+    Status status   = session->stream != NULL ? open_task(&p, error) : error->status;
+    status          = status == STATUS_OK ? open_policy(&p, error) : status;
+    status          = status == STATUS_OK ? plan_stages(&p, error) : status;
     if (status == STATUS_OK) {
         plan->peak_bytes = gpu_memory_peak(session->gpu);
         note_allocation(session, plan);

@@ -249,6 +249,28 @@ static void is_of_one_device_and_driver(void **state)
     }
 }
 
+/* A device that is planned for goes by the file of the one it is for, where a run would; not where the table is asked for. */
+static void a_plan_goes_by_it(void **state)
+{
+    (void)state;
+    const GpuInfo info  = a_card();
+    KernelTimes   times = times_of(&info);
+    Error         error = {0};
+    char          path[CACHE_PATH_SIZE];
+    setenv("XDG_CACHE_HOME", fixture_directory(), 1);
+    times.probes[COMPUTE_F32].chosen[MATMUL_LARGE] = 0; /* 128 x 128, of the table's 64 x 64 */
+    times.probes[COMPUTE_F32].chosen[MATMUL_SLOTS] = 0;
+    assert_true(kernel_times_path(&info, path));
+    assert_int_equal(kernel_times_write(path, &info, &times, &error), STATUS_OK);
+    const RunKernels modes[] = {KERNELS_AUTO, KERNELS_TABLE};
+    for (int i = 0; i < 2; i++) {
+        Gpu *gpu = open_card(&info);
+        kernels_recall(gpu, modes[i]);
+        assert_int_equal(tile_of(gpu, MATMUL_NT, 4096, 4096, 64), i == 0 ? 128 : 64);
+        gpu_close(gpu);
+    }
+}
+
 static char *changed_text(const char *path, const char *from, const char *to)
 {
     size_t bytes;
@@ -330,6 +352,7 @@ int main(void)
         cmocka_unit_test(products_take_what_was_chosen),
         cmocka_unit_test(comes_back),
         cmocka_unit_test(is_of_one_device_and_driver),
+        cmocka_unit_test(a_plan_goes_by_it),
         cmocka_unit_test(damage_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
