@@ -6,7 +6,10 @@ enum {
     LARGEST_HEAD   = 128,    /* larger ones' matrices do not fit registers                                       */
     LARGEST_SHARED = 64,     /* heads up to here have keys and values in one workgroup: see SPLIT in the shader  */
     INTEL          = 0x8086, /* vendors */
-    AMD            = 0x1002
+    AMD            = 0x1002,
+    NVIDIA         = 0x10de,
+    RADV           = 3,       /* VkDriverId: Mesa's driver for AMD's cards */
+    MESA_26        = 26 << 22 /* its version, as Vulkan packs it           */
 };
 
 typedef struct Push {
@@ -68,7 +71,9 @@ bool attention_matrices(const GpuInfo *info, ComputeType compute, AttentionPass 
                                  .other    = across > 1 ? ATTENTION_GPU_LANES / 2 : own / 2,
                                  .across   = across,
                                  .subgroup = coopmat.subgroup,
-                                 .threads  = own / s.m * across * coopmat.subgroup};
+                                 .threads  = own / s.m * across * coopmat.subgroup,
+                                 .bounded  = info->vendor_id != NVIDIA,
+                                 .ahead    = info->driver_id == RADV && info->driver_version < MESA_26};
         if (fits(info, t, pass, head_dim)) {
             return true;
         }
@@ -95,8 +100,8 @@ static void dispatch(GpuStream *stream, GpuDispatch *d, AttentionPass pass, cons
     const bool     of_keys = pass == ATTENTION_BACKWARD_KV, split = of_keys && shape.head_dim > LARGEST_SHARED;
     const uint32_t parts = ceil_div(a->lanes, t.own), heads = of_keys ? shape.kv_heads : shape.heads;
     const uint32_t spec[] = {
-        t.threads, shape.heads, shape.kv_heads, shape.head_dim, parts,   1, t.other, 0 /* TEXELS */, t.m,
-        t.n,       t.k,         t.own,          split,          t.across};
+        t.threads, shape.heads, shape.kv_heads, shape.head_dim, parts,    1,         t.other, 0 /* TEXELS */, t.m,
+        t.n,       t.k,         t.own,          split,          t.across, t.bounded, t.ahead};
     const Push push = {a->tile_count, attention_scale(shape)};
     d->kernel       = attention_coopmat_kernel(pass, a->compute);
     d->subgroup     = t.subgroup;

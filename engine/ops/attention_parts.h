@@ -60,6 +60,7 @@ void attention_record_tiled_backward(GpuStream *stream, const Attention *a);
  * the other side at a time, the subgroups that share M of its own, and their size. */
 typedef struct AttentionMatrices {
     uint32_t m, n, k, own, other, across, subgroup, threads;
+    bool     bounded, ahead; /* BOUNDED and MULTIPLIED_AHEAD in the shader, for compilers */
 } AttentionMatrices;
 
 /* The largest that fits the device; false: it has no matrix units for the type, or they do not take such heads. */

@@ -59,7 +59,7 @@ static inline GpuBind gpu_texel(GpuSpan span)
     return (GpuBind){span, GPU_READ, GPU_BIND_TEXEL};
 }
 
-enum { GPU_MAX_BINDS = 12, GPU_MAX_SPECS = 14, GPU_MAX_PUSH_BYTES = 128 };
+enum { GPU_MAX_BINDS = 12, GPU_MAX_SPECS = 16, GPU_MAX_PUSH_BYTES = 128 };
 
 typedef struct GpuGroups {
     uint32_t x, y, z;

@@ -20,6 +20,12 @@ layout(constant_id = 9) const uint N = 16;
 layout(constant_id = 10) const uint K = 16;
 layout(constant_id = 11) const uint OWN = 64;
 layout(constant_id = 13) const uint ACROSS = 1; // 12 is the backward's
+// For compilers of cards (SPEED.md). Whether they are told that loops over shared memory stay within it: AMD's and Intel's
+// then add what is constant to an address for nothing; NVIDIA's gets two instructions more.
+layout(constant_id = 14) const bool BOUNDED = false;
+// Whether own matrices are multiplied once ahead of the loop over the other side: else Mesa's compiler for AMD before 26
+// takes them apart there, a register for each half of a word, and spills.
+layout(constant_id = 15) const bool MULTIPLIED_AHEAD = false;
 
 const uint THREADS = gl_WorkGroupSize.x, OTHER = BLOCK;
 const uint WIDE = N * ACROSS, LONG = WIDE > K ? WIDE : K, DIMS = (HEAD_DIM + LONG - 1) / LONG * LONG; // zeros behind HEAD_DIM
@@ -77,6 +83,13 @@ void take_own(const uint set, const uint which)
         coopMatLoad(own[set * (DIMS / K) + i], rows, first_row * PITCH + i * (K / 8), PITCH,
                     gl_CooperativeMatrixLayoutRowMajor);
     }
+    if (MULTIPLIED_AHEAD) { // what it gives lies where the first scores will
+        SUM_MATRIX s = SUM_MATRIX(0.0);
+        [[unroll]] for (uint i = 0; i < DIMS / K; i++) {
+            s = coopMatMulAdd(own[set * (DIMS / K) + i], OTHER_MATRIX(0.0), s);
+        }
+        coopMatStore(s, scores, (set * OWN + first_row) * SCORE_PITCH, SCORE_PITCH, gl_CooperativeMatrixLayoutRowMajor);
+    }
 }
 
 void clear_sums()
@@ -109,6 +122,11 @@ void multiply_kept(const uint set, const uint from)
     }
 }
 
+uint bounded(uint at, const uint most)
+{
+    return BOUNDED ? min(at, most) : at;
+}
+
 // scores = own rows times those that are staged from `from` on.
 void multiply_scores(const uint set, const uint from)
 {
@@ -120,7 +138,7 @@ void multiply_scores(const uint set, const uint from)
         SUM_MATRIX s = SUM_MATRIX(0.0);
         [[unroll]] for (uint i = 0; i < DIMS / K; i++) {
             OTHER_MATRIX other;
-            coopMatLoad(other, rows, (from + j) * PITCH + i * (K / 8), PITCH, gl_CooperativeMatrixLayoutColumnMajor);
+            coopMatLoad(other, rows, (from + bounded(j, OTHER - N)) * PITCH + i * (K / 8), PITCH, gl_CooperativeMatrixLayoutColumnMajor);
             s = coopMatMulAdd(own[set * (DIMS / K) + i], other, s);
         }
         coopMatStore(s, scores, (set * OWN + first_row) * SCORE_PITCH + j / 4, SCORE_PITCH,
@@ -143,7 +161,8 @@ void multiply_weights(const uint sum_set, const uint weight_set, const uint from
                     gl_CooperativeMatrixLayoutRowMajor);
         [[unroll]] for (uint i = 0; i < SUMS; i++) {
             OTHER_MATRIX other;
-            coopMatLoad(other, rows, (from + k) * PITCH + (across * SUMS + i) * (N / 8), PITCH, gl_CooperativeMatrixLayoutRowMajor);
+            coopMatLoad(other, rows, (from + bounded(k, OTHER - K)) * PITCH + (across * SUMS + i) * (N / 8), PITCH,
+                        gl_CooperativeMatrixLayoutRowMajor);
             sums[sum_set * SUMS + i] = coopMatMulAdd(w, other, sums[sum_set * SUMS + i]);
         }
     }

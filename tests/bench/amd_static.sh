@@ -9,12 +9,16 @@ set -u
 
 . "$(dirname "$0")/static_kernels.sh"
 
+null_compile=$(dirname "$0")/../tools/amd_null_compile.sh
+ahead=0 # what attention on matrix units does for a driver as old
+sh "$null_compile" "$1" adamw | grep -q 'radv Mesa 2[0-5]\.' && ahead=1
+
 on_matrices=
 for type in "" _bf16; do
     kernels=gemm_coopmat$type layouts="0 1 2" turned=16
     on_matrices="$on_matrices $(matrices 32 16,16,16 128,128,128,64,64 32 1 3 15) $(matrices 32 16,16,16 128,128,128,64,64 16 1 0 12 13 14)
 $(matrices 32 16,16,16 128,64,64,32,32 32 2 12 15) $(matrices 32 16,16,16 128,32,32,16,16 32 2 12 15)
-$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "$type" 64 16,16,16 1 64 64 64 64 64 64)"
+$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "$type" 64 16,16,16 1 "1,$ahead" 64 64 64 64 64 64)"
     kernels=gemm_coopmat_weight$type layouts="0 1"
     for format in 1 2 3 4; do
         for product in $(matrices 32 16,16,16 128,128,128,64,64 32 1 15) $(matrices 32 16,16,16 128,128,128,64,64 16 1 14) $(matrices 32 16,16,16 128,64,64,32,32 32 2 14 15); do
@@ -25,7 +29,7 @@ done
 attention="$(few_rows 4) $(tiled_attention 8 4 4 4 4 4 2 4 2 1) $(decoding_attention "" 8)"
 
 # shellcheck disable=SC2086 # one argument each
-table=$(sh "$(dirname "$0")/../tools/amd_null_compile.sh" "$1" $hot $attention $on_matrices) || { status=$?; echo "$table"; exit "$status"; }
+table=$(sh "$null_compile" "$1" $hot $attention $on_matrices) || { status=$?; echo "$table"; exit "$status"; }
 printf '%s\n' "$table" | awk '
     BEGIN { print "| card | kernel | VGPRs | spilled | waves | instructions | latency | inverse throughput |"
             print "| --- | --- | --- | --- | --- | --- | --- | --- |" }

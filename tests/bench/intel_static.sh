@@ -12,8 +12,8 @@ kernels="gemm_coopmat gemm_coopmat_bf16"
 xe_hpg="$(matrices 8 8,8,16 512,128,128,16,16 16 1 12 15) $(matrices 8 8,8,16 128,64,64,16,16 16 1 12 15)"
 xe2="$(matrices 16 8,16,16 512,128,128,16,32 32 1 12 15) $(matrices 16 8,16,16 128,64,64,16,32 16 1 12 15)"
 for type in "" _bf16; do
-    xe_hpg="$xe_hpg $(matrix_attention "$type" 8 8,8,16 4 64 32 32 32 32 16)"
-    xe2="$xe2 $(matrix_attention "$type" 16 8,16,16 2 64 32 32 32 32 16)"
+    xe_hpg="$xe_hpg $(matrix_attention "$type" 8 8,8,16 4 1,0 64 32 32 32 32 16)"
+    xe2="$xe2 $(matrix_attention "$type" 16 8,16,16 2 1,0 64 32 32 32 32 16)"
 done
 tiled="$(tiled_attention 4 4 4 4 4 4 2 2 2 1) $(few_rows 2)"
 

@@ -11,7 +11,7 @@ set -u
 kernels=gemm_coopmat turned=16 # this driver has no bf16
 on_matrices="$(matrices 32 16,16,16 128,128,128,64,64 32 2 15) $(matrices 32 16,16,16 128,128,128,64,64 16 2 12)
 $(matrices 32 16,16,16 128,64,64,32,32 32 2 12 15) $(matrices 32 16,16,16 128,32,32,16,16 32 2 12 15)
-$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "" 32 16,16,16 1 64 64 64 64 64 64)"
+$(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "" 32 16,16,16 1 0,0 64 64 64 64 64 64)"
 kernels=gemm_coopmat_weight layouts="0 1"
 for format in 1 2 3 4; do
     for product in $(matrices 32 16,16,16 128,128,128,64,64 32 2 14 15) $(matrices 32 16,16,16 128,64,64,32,32 32 2 14 15); do

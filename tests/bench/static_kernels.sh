@@ -54,17 +54,17 @@ matrices() {
     done
 }
 
-# matrix_attention TYPE SUBGROUP M,N,K ACROSS OWN...: attention on matrix units as engine/ops/attention_coopmat.c divides it, TYPE
-# empty or _bf16; OWN of the forward and the two backwards, for heads of 64, then of 128.
+# matrix_attention TYPE SUBGROUP M,N,K ACROSS BOUNDED,AHEAD OWN...: attention on matrix units as engine/ops/attention_coopmat.c
+# divides it, TYPE empty or _bf16; OWN of the forward and the two backwards, for heads of 64, then of 128.
 matrix_attention() {
-    type=$1 subgroup=$2 shape=$3 across=$4
-    shift 4
+    type=$1 subgroup=$2 shape=$3 across=$4 compiler=$5
+    shift 5
     for size in 64 128; do
         for pass in "" _backward_q _backward_kv; do
             split=0
             [ "$pass" != _backward_kv ] || [ $size -le 64 ] || split=1
             threads=$(($1 / ${shape%%,*} * across * subgroup))
-            echo "attention_coopmat$pass$type@$subgroup:$threads,32,8,$size,1,1,32,0,$shape,$1,$split,$across"
+            echo "attention_coopmat$pass$type@$subgroup:$threads,32,8,$size,1,1,32,0,$shape,$1,$split,$across,$compiler"
             shift
         done
     done

@@ -269,6 +269,29 @@ static void matrix_units_bf16(void **state)
     matrix_units("attention_coopmat_bf16");
 }
 
+/* As Mesa's driver for AMD's cards gets them before version 26: own rows are multiplied once before the first block. */
+static void matrix_units_multiplied_ahead(void **state)
+{
+    (void)state;
+    enum { RADV = 3 };
+    GpuInfo *info = (GpuInfo *)(uintptr_t)gpu_info(fixture_gpu()), real = *info; /* pretended for this test */
+    info->driver_id = RADV, info->driver_version = 25 << 22;
+    const AttentionVariant variant = attention_variant_named("attention_coopmat");
+    AttentionMatrices      t;
+    if (variant.lacks[0] != '\0' || !attention_matrices(info, COMPUTE_F16, ATTENTION_BACKWARD_KV, 40, &t)) {
+        *info = real;
+        print_message("attention_coopmat: %s\n", variant.lacks);
+        skip();
+    }
+    assert_true(t.ahead);
+    check_as(&variant, (AttentionShape){4, 2, 16}, tiles_of_64, 6, 1);
+    if (info->type != GPU_CPU) { /* keys and values apart */
+        check_as(&variant, (AttentionShape){1, 1, 80}, tiles_of_64, 6, 1);
+    }
+    *info = real;
+    gpu_fixture_reset(NULL);
+}
+
 /* As an Intel card gets them: several subgroups share tokens, whose rows lie in shared memory. */
 static void matrix_units_of_few_registers(void **state)
 {
@@ -325,6 +348,7 @@ int main(void)
         fixture_test(matrix_units_f16),
         fixture_test(matrix_units_bf16),
         fixture_test(matrix_units_of_few_registers),
+        fixture_test(matrix_units_multiplied_ahead),
         fixture_test(gpus_get_tiles),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
