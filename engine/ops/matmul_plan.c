@@ -104,14 +104,20 @@ static MatmulPlan plan_passes(MatmulPlan plan, MatmulLayout layout, uint32_t m, 
     return plan;
 }
 
-/* Rows of a tile: two registers of sums each, beside three for operands. The device is this processor. */
-static uint32_t lanes_rows(void)
+/* 32 vector registers, not 16? The device is this processor. */
+static bool many_registers(void)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
-    return __builtin_cpu_supports("avx512vl") ? 12 : 6; /* 32 or 16 vector registers */
+    return __builtin_cpu_supports("avx512vl");
 #else
-    return 6;
+    return false;
 #endif
+}
+
+/* Rows of a tile: two registers of sums each, beside three for operands. */
+static uint32_t lanes_rows(void)
+{
+    return many_registers() ? 12 : 6;
 }
 
 /* k of a turn of its loop: code that fits an instruction cache, and half of that where less is left over then. */
@@ -148,17 +154,24 @@ static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     return plan;
 }
 
-uint32_t matmul_texel_lanes_down(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n)
+TexelTile matmul_texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n)
 {
-    uint64_t fewest = UINT64_MAX;
-    uint32_t best   = lanes;
-    for (uint32_t down = lanes; down > 0; down /= 2) {
-        const uint64_t tiles = (uint64_t)ceil_div(m, TEXEL_ROWS * down) * ceil_div(n, TEXEL_COLUMNS * (lanes / down));
-        /* All lanes down lose a tie for NN: 64 rows of A, far from each other, are too many for a cache's sets. */
-        const bool yields = layout == MATMUL_NN && best == lanes;
-        if (tiles < fewest || (tiles == fewest && yields)) {
-            fewest = tiles;
-            best   = down;
+    uint64_t  least = UINT64_MAX;
+    TexelTile best  = {TEXEL_ROWS, lanes};
+    for (uint32_t rows = TEXEL_ROWS; rows <= (many_registers() ? 12 : TEXEL_ROWS); rows += 4) {
+        if (layout == MATMUL_TN && m < rows) {
+            continue;
+        }
+        for (uint32_t down = lanes; down > 0; down /= 2) {
+            const uint64_t tiles = (uint64_t)ceil_div(m, rows * down) * ceil_div(n, TEXEL_COLUMNS * (lanes / down));
+            const uint64_t time  = tiles * (1 + rows / 4); /* fetching 8 columns takes as long as multiplying 4 rows */
+            /* Rows of A lie far from each other, and many of them in the same few sets of a cache: on a tie, for NN not
+             * all lanes lie down them, with 12 rows two. */
+            const bool yields = rows > TEXEL_ROWS ? best.down > 2 : layout == MATMUL_NN && best.down == lanes;
+            if (time < least || (time == least && yields)) {
+                least = time;
+                best  = (TexelTile){rows, down};
+            }
         }
     }
     return best;
@@ -166,10 +179,10 @@ uint32_t matmul_texel_lanes_down(MatmulLayout layout, uint32_t lanes, uint32_t m
 
 static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    const uint32_t   down = matmul_texel_lanes_down(layout, lanes, m, n);
+    const TexelTile  tile = matmul_texel_tile(layout, lanes, m, n);
     const MatmulPlan plan = {.kernel = KERNEL_TEXEL,
-                             .tile_m = TEXEL_ROWS * down,
-                             .tile_n = TEXEL_COLUMNS * (lanes / down),
+                             .tile_m = tile.rows * tile.down,
+                             .tile_n = TEXEL_COLUMNS * (lanes / tile.down),
                              .tile_k = TEXEL_STEP};
     return plan_passes(plan, layout, m, n, k);
 }

@@ -107,13 +107,14 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count)
 {
-    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, down = plan->tile_m / TEXEL_ROWS;
+    const uint32_t lanes   = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    const uint32_t down    = lanes / (plan->tile_n / TEXEL_COLUMNS);
     const bool     ragged  = count % TEXEL_STEP != 0;
     const uint32_t push[9] = {p->m,       p->n,          first + count,
                               p->lda / 4, p->ldb / 4,    plan->slices > 1 ? p->n : p->ldc,
                               first,      plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_texel",
-                                        .spec       = {lanes, p->layout, epilogue, down, TEXEL_ROWS, ragged},
+                                        .spec       = {lanes, p->layout, epilogue, down, plan->tile_m / down, ragged},
                                         .spec_count = 6,
                                         .flops      = 2.0 * p->m * p->n * count,
                                         .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c),

@@ -24,20 +24,20 @@ bool matmul_suits_texel_weight(GpuStream *stream, const Matmul *p, WeightFormat 
 
 void matmul_record_texel_weight(GpuStream *stream, const Matmul *p, const MatmulWeight *w)
 {
-    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, epilogue = matmul_epilogue(p);
-    const uint32_t down    = matmul_texel_lanes_down(p->layout, lanes, p->m, p->n);
-    const uint32_t push[7] = {p->m, p->n, p->k, p->lda / 4, p->ldc, w->row_words / 4, w->row_scales};
-    const GpuSpan  scales  = w->row_scales > 0 ? matmul_whole_texels(w->scales) : gpu_span_slice(w->data, 0, 16);
-    gpu_dispatch(stream,
-                 &(GpuDispatch){
-                     .kernel     = "gemm_texel_weight",
-                     .spec       = {lanes, p->layout, epilogue, down, TEXEL_ROWS, w->format},
-                     .spec_count = 6,
-                     .flops      = 2.0 * p->m * p->n * p->k,
-                     .bind       = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c), gpu_texel(p->a),
-                              gpu_texel(matmul_whole_texels(w->data)), gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
-                              gpu_read(epilogue & ADD_BIAS ? p->bias : p->a), gpu_texel(scales)},
-                     .push       = push,
-                     .push_size  = sizeof push,
-                     .groups = {ceil_div(p->m, TEXEL_ROWS * down), ceil_div(p->n, TEXEL_COLUMNS * (lanes / down)), 1}});
+    const uint32_t  lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, epilogue = matmul_epilogue(p);
+    const TexelTile tile    = matmul_texel_tile(p->layout, lanes, p->m, p->n);
+    const uint32_t  push[7] = {p->m, p->n, p->k, p->lda / 4, p->ldc, w->row_words / 4, w->row_scales};
+    const GpuSpan   scales  = w->row_scales > 0 ? matmul_whole_texels(w->scales) : gpu_span_slice(w->data, 0, 16);
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_texel_weight",
+                                        .spec       = {lanes, p->layout, epilogue, tile.down, tile.rows, w->format},
+                                        .spec_count = 6,
+                                        .flops      = 2.0 * p->m * p->n * p->k,
+                                        .bind       = {epilogue & ADD_C ? gpu_read_write(p->c) : gpu_write(p->c),
+                                                 gpu_texel(p->a), gpu_texel(matmul_whole_texels(w->data)),
+                                                 gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
+                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : p->a), gpu_texel(scales)},
+                                        .push      = push,
+                                        .push_size = sizeof push,
+                                        .groups    = {ceil_div(p->m, tile.rows * tile.down),
+                                                      ceil_div(p->n, TEXEL_COLUMNS * (lanes / tile.down)), 1}});
 }
