@@ -7,17 +7,19 @@
 
 static VkResult device_create(Gpu *gpu)
 {
-    uint32_t timestamp_bits = 0;
-    gpu->queue_family       = gpu_compute_family(gpu->physical, &timestamp_bits);
-    gpu->timestamp_mask     = timestamp_bits < 64 ? ((uint64_t)1 << timestamp_bits) - 1 : UINT64_MAX;
-    float          priority = 1.0f;
-    const uint32_t sparse   = gpu->info.tier.sparse_memory ? gpu_sparse_family(gpu->physical) : gpu->queue_family;
+    const GpuFamily family        = gpu_compute_family(gpu->physical);
+    const uint32_t  used          = gpu->info.tier.second_queue ? 2 : 1;
+    const float     priorities[2] = {1.0f, 0.5f}; /* what runs beside the rest is to fill its holes */
+    gpu->queue_family             = family.index;
+    gpu->timestamp_mask   = family.timestamp_bits < 64 ? ((uint64_t)1 << family.timestamp_bits) - 1 : UINT64_MAX;
+    const uint32_t sparse = gpu->info.tier.sparse_memory ? gpu_sparse_family(gpu->physical) : gpu->queue_family;
     VkDeviceQueueCreateInfo queues[2] = {{.sType            = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                           .queueFamilyIndex = gpu->queue_family,
-                                          .queueCount       = 1,
-                                          .pQueuePriorities = &priority}};
+                                          .queueCount       = used,
+                                          .pQueuePriorities = priorities}};
     queues[1]                         = queues[0];
     queues[1].queueFamilyIndex        = sparse;
+    queues[1].queueCount              = 1;
     GpuExtensions extensions          = gpu_extensions(gpu->physical);
     GpuEnabled    on;
     gpu_features_enable(gpu, &extensions, &on);
@@ -31,6 +33,7 @@ static VkResult device_create(Gpu *gpu)
     free(extensions.items);
     if (result == VK_SUCCESS) {
         vkGetDeviceQueue(gpu->device, gpu->queue_family, 0, &gpu->queue);
+        vkGetDeviceQueue(gpu->device, gpu->queue_family, used - 1, &gpu->beside);
         vkGetDeviceQueue(gpu->device, sparse, 0, &gpu->sparse_queue);
     }
     return result;

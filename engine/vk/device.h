@@ -25,6 +25,7 @@ typedef struct GpuTier {
     bool fp16_storage, fp16_arithmetic, bf16, int8_storage, cooperative_matrix, cooperative_matrix2;
     bool subgroup_arithmetic, subgroup_size_control, buffer_address, int64, timeline_semaphore, push_descriptor;
     bool memory_budget, unified_memory, timestamps;
+    bool second_queue;  /* two streams may be at work at once (gpu_stream_new_beside) */
     bool sparse_memory; /* a buffer may have several allocations */
     bool fp16_rounding; /* its own conversion of f32 to f16 is the correct one in shaders that ask for it: to the
                            nearest, ties to even, denormal numbers, zeros' signs, infinity and NaN kept */
@@ -69,6 +70,7 @@ typedef struct GpuInfo {
     uint32_t  subgroup_size, max_workgroup, shared_bytes, max_texels;
     uint32_t  min_subgroup, max_subgroup; /* that a kernel can ask for, where tier.subgroup_size_control holds */
     uint32_t  max_subgroups;              /* of a workgroup then: maxComputeWorkgroupSubgroups; 0: no kernel can ask */
+    uint32_t  queues;                     /* of the family that computes; two are used at most */
     GpuTier   tier;
     GpuMatrix matrices[GPU_MATRICES]; /* in the driver's order; only where the build knows the extensions */
     uint32_t  matrix_count;

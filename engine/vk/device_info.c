@@ -39,25 +39,26 @@ bool gpu_has_extension(const GpuExtensions *list, const char *name)
     return false;
 }
 
-uint32_t gpu_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits)
+GpuFamily gpu_compute_family(VkPhysicalDevice physical)
 {
     VkQueueFamilyProperties families[32];
     uint32_t                count = 32;
+    GpuFamily               found = {.index = UINT32_MAX};
     vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
-    for (uint32_t i = 0; i < count; i++) {
-        if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
-            *timestamp_bits = families[i].timestampValidBits;
-            return i;
+    for (uint32_t i = count; i-- > 0;) {
+        const VkQueueFamilyProperties *family = &families[i];
+        if ((family->queueFlags & VK_QUEUE_COMPUTE_BIT) && (family->queueCount > 1 || found.queues <= 1)) {
+            found = (GpuFamily){i, family->queueCount, family->timestampValidBits};
         }
     }
-    return UINT32_MAX;
+    return found;
 }
 
 uint32_t gpu_sparse_family(VkPhysicalDevice physical)
 {
     VkQueueFamilyProperties families[32];
-    uint32_t                count = 32, bits = 0, found = UINT32_MAX;
-    const uint32_t          compute = gpu_compute_family(physical, &bits);
+    uint32_t                count = 32, found = UINT32_MAX;
+    const uint32_t          compute = gpu_compute_family(physical).index;
     vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
     for (uint32_t i = count; i-- > 0;) {
         if ((families[i].queueFlags & VK_QUEUE_SPARSE_BINDING_BIT) && found != compute) {
@@ -209,9 +210,8 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
                                                  .pNext = &v12};
     VkPhysicalDeviceFeatures2        features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f11};
     vkGetPhysicalDeviceFeatures2(physical, &features);
-    uint32_t timestamp_bits   = 0;
-    uint32_t family           = gpu_compute_family(physical, &timestamp_bits);
-    GpuTier *tier             = &info->tier;
+    const GpuFamily family    = gpu_compute_family(physical);
+    GpuTier        *tier      = &info->tier;
     tier->fp16_storage        = f11.storageBuffer16BitAccess;
     tier->fp16_arithmetic     = v12.shaderFloat16;
     tier->fp16_rounding       = v12.shaderFloat16 && gpu_float_modes(physical) == GPU_ALL_FLOAT_MODES;
@@ -223,11 +223,13 @@ void gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice p
     tier->timeline_semaphore = v12.timelineSemaphore;
     tier->push_descriptor    = gpu_has_extension(&extensions, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
     tier->memory_budget      = gpu_has_extension(&extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
-    tier->timestamps         = timestamp_bits > 0;
+    tier->timestamps         = family.timestamp_bits > 0;
+    tier->second_queue       = family.queues > 1;
+    info->queues             = family.queues;
     tier->sparse_memory      = features.features.sparseBinding && gpu_sparse_family(physical) != UINT32_MAX;
     gpu_features_list(info, instance, physical, &extensions);
     memory_of(info, physical, tier->memory_budget);
-    if (family == UINT32_MAX) {
+    if (family.index == UINT32_MAX) {
         snprintf(info->unusable, sizeof info->unusable, "it has no compute queue");
     } else if (!tier->subgroup_arithmetic) {
         snprintf(info->unusable, sizeof info->unusable, "its compute shaders lack subgroup arithmetic");

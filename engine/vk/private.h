@@ -34,9 +34,9 @@ struct Gpu {
     VkDebugUtilsMessengerEXT         messenger;
     VkPhysicalDevice                 physical;
     VkDevice                         device;
-    VkQueue                          queue;
-    uint32_t                         queue_family;
-    VkQueue                          sparse_queue; /* binds buffers of several allocations; with tier.sparse_memory */
+    VkQueue                          queue, beside; /* beside: the second, or the same where there is no other */
+    uint32_t                         queue_family;  /* of both */
+    VkQueue                          sparse_queue;  /* binds buffers of several allocations; with tier.sparse_memory */
     VkPhysicalDeviceMemoryProperties memory;
     VkPhysicalDeviceLimits           limits;
     GpuInfo                          info;
@@ -132,9 +132,13 @@ enum { GPU_MAX_DEVICES = 32, GPU_STORAGE_BUFFERS = 10 /* that a kernel has at mo
 
 GpuExtensions gpu_extensions(VkPhysicalDevice physical);
 bool          gpu_has_extension(const GpuExtensions *list, const char *name);
-uint32_t      gpu_compute_family(VkPhysicalDevice physical, uint32_t *timestamp_bits); /* UINT32_MAX: none */
-uint32_t gpu_sparse_family(VkPhysicalDevice physical); /* the compute family if it can, else another; or UINT32_MAX */
-void     gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical);
+/* The first family that computes and has several queues, or else the first that computes; index UINT32_MAX: none. */
+typedef struct GpuFamily {
+    uint32_t index, queues, timestamp_bits;
+} GpuFamily;
+GpuFamily gpu_compute_family(VkPhysicalDevice physical);
+uint32_t  gpu_sparse_family(VkPhysicalDevice physical); /* the compute family if it can, else another; or UINT32_MAX */
+void      gpu_candidate_fill(GpuCandidate *c, VkInstance instance, VkPhysicalDevice physical);
 
 /* device_list.c: all devices of the instance, best first, duplicates last and marked; their number. */
 int gpu_candidates(VkInstance instance, GpuCandidate *list, int capacity);

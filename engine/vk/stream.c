@@ -29,6 +29,7 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
         return NULL;
     }
     stream->gpu = stream->sets.gpu = gpu;
+    stream->queue                  = gpu->queue;
     if (gpu->dry) {
         return stream;
     }
@@ -53,6 +54,16 @@ GpuStream *gpu_stream_new(Gpu *gpu, Error *error)
         gpu_error(gpu, result, "making a command stream", error);
         gpu_stream_free(stream);
         return NULL;
+    }
+    return stream;
+}
+
+GpuStream *gpu_stream_new_beside(Gpu *gpu, Error *error)
+{
+    GpuStream *stream = gpu_stream_new(gpu, error);
+    if (stream != NULL) {
+        stream->queue  = gpu->beside;
+        stream->beside = true;
     }
     return stream;
 }
@@ -210,10 +221,10 @@ Status gpu_stream_submit(GpuStream *stream, Error *error)
         const bool         last   = i + 1 == stream->command_count;
         const VkSubmitInfo submit = {
             .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &stream->commands[i]};
-        result = vkQueueSubmit(stream->gpu->queue, 1, &submit, last ? stream->fence : VK_NULL_HANDLE);
+        result = vkQueueSubmit(stream->queue, 1, &submit, last ? stream->fence : VK_NULL_HANDLE);
     }
     if (result != VK_SUCCESS) {
-        vkQueueWaitIdle(stream->gpu->queue); /* earlier ones may be on their way, without a fence */
+        vkQueueWaitIdle(stream->queue); /* earlier ones may be on their way, without a fence */
         return gpu_error(stream->gpu, result, "submitting work", error);
     }
     stream->submitted = clock_now();
@@ -236,6 +247,12 @@ static void profile_collect(GpuStream *stream)
     free(ticks);
 }
 
+bool gpu_stream_done(const GpuStream *stream)
+{
+    return stream->state != STREAM_PENDING ||
+           vkGetFenceStatus(stream->gpu->device, stream->fence) != VK_NOT_READY; /* a failure too is the end */
+}
+
 Status gpu_stream_wait(GpuStream *stream, Error *error)
 {
     if (stream->state != STREAM_PENDING) {
@@ -251,7 +268,9 @@ Status gpu_stream_wait(GpuStream *stream, Error *error)
     if (result != VK_SUCCESS) {
         return gpu_error(stream->gpu, result, "waiting for work", error);
     }
-    gpu_pace_learn(stream->gpu, stream->guessed, clock_now() - stream->submitted);
+    if (!stream->beside) { /* whose end may be seen late */
+        gpu_pace_learn(stream->gpu, stream->guessed, clock_now() - stream->submitted);
+    }
     if (stream->timed_count > 0) {
         profile_collect(stream);
     }

@@ -81,15 +81,19 @@ typedef struct GpuDispatch {
     const void *push;                /* copied now                            */
     uint32_t    push_size;           /* bytes, multiple of 4, at most 128     */
     GpuGroups   groups;              /* any of them 0: nothing is recorded    */
-    double      flops;               /* for --profile and for cutting: see GpuProfileRow; 0: gpu_stream_flops's; less: none */
-    double      bytes;               /* likewise, where it touches a part of what it binds;
-                                        0: all that is bound; GPU_UNKNOWN      */
+    double      flops; /* for --profile and for cutting: see GpuProfileRow; 0: gpu_stream_flops's; less: none */
+    double      bytes; /* likewise, where it touches a part of what it binds;
+                          0: all that is bound; GPU_UNKNOWN      */
 } GpuDispatch;
 
 #define GPU_UNKNOWN (-1.0)
 
 GpuStream *gpu_stream_new(Gpu *gpu, Error *error);
-void       gpu_stream_free(GpuStream *stream); /* NULL is allowed */
+/* One whose runs may be at work at the same time as other streams', where tier.second_queue holds; else they take
+ * turns. Nothing but waiting (gpu_stream_wait) orders its run against others': meanwhile neither side may touch what
+ * the other writes. All streams belong to one thread. */
+GpuStream *gpu_stream_new_beside(Gpu *gpu, Error *error);
+void       gpu_stream_free(GpuStream *stream); /* NULL is allowed; waits for what was submitted */
 
 void gpu_stream_begin(GpuStream *stream); /* drops what was recorded before */
 void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch);
@@ -110,6 +114,7 @@ Status gpu_stream_end(GpuStream *stream, Error *error);    /* recording is compl
 Status gpu_stream_submit(GpuStream *stream, Error *error); /* starts it; ends it first if needed */
 Status gpu_stream_wait(GpuStream *stream, Error *error);   /* until the last submit is done  */
 Status gpu_stream_run(GpuStream *stream, Error *error);    /* end + submit + wait            */
+bool   gpu_stream_done(const GpuStream *stream);           /* whether waiting would return at once */
 
 /* Into how many submissions the recording was cut; 0 on a device that is only planned for. */
 uint32_t gpu_stream_submissions(const GpuStream *stream);

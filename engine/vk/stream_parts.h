@@ -19,6 +19,8 @@ typedef struct Hazard {
 
 struct GpuStream {
     Gpu             *gpu;
+    VkQueue          queue;
+    bool             beside; /* made by gpu_stream_new_beside */
     VkCommandPool    command_pool;
     VkCommandBuffer *commands; /* recorded in order; each is one submission */
     uint32_t         command_count, command_capacity;

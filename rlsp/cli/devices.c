@@ -20,7 +20,7 @@ typedef struct Feature {
     bool        there;
 } Feature;
 
-enum { FEATURES = 17 };
+enum { FEATURES = 18 };
 
 static void list_features(const GpuTier *tier, Feature features[FEATURES])
 {
@@ -40,6 +40,7 @@ static void list_features(const GpuTier *tier, Feature features[FEATURES])
         {"push-descriptor", tier->push_descriptor},
         {"memory-budget", tier->memory_budget},
         {"unified-memory", tier->unified_memory},
+        {"second-queue", tier->second_queue},
         {"sparse-memory", tier->sparse_memory},
         {"timestamps", tier->timestamps},
     };
@@ -88,6 +89,7 @@ static void put_json(JsonLine *line, const GpuInfo *info)
     json_line_number_field(line, "subgroup_size", info->subgroup_size);
     json_line_number_field(line, "max_workgroup", info->max_workgroup);
     json_line_number_field(line, "shared_bytes", info->shared_bytes);
+    json_line_number_field(line, "queues", info->queues);
     json_line_text_field(line, "precision_auto", compute_type_name(precision_compute(PRECISION_AUTO, info)));
     json_line_key(line, "tier");
     json_line_begin(line, '{');
@@ -149,6 +151,9 @@ static void print_text(const GpuInfo *info)
         }
         printf("%s\n", count == 0 ? "-" : "");
     }
+    printf("    queues: %u in the family that computes, %s\n", info->queues,
+           info->queues > 1 ? "of which two are used: scoring may run beside sampling"
+                            : "so that scoring and sampling take turns");
     devices_print_products(info);
     print_attention(info);
     printf("    precision auto is %s\n", compute_type_name(precision_compute(PRECISION_AUTO, info)));

@@ -184,6 +184,54 @@ static void a_lost_device_says_so(void **state)
     fixture_device_close(gpu);
 }
 
+/* A stream beside the others: its run goes on while they run, and is as good as theirs when it has been waited for. */
+static void a_stream_runs_beside_others(void **state)
+{
+    (void)state;
+    Error      error  = {0};
+    Gpu       *gpu    = open_device(0, false);
+    GpuArena  *arena  = gpu_arena_new(gpu, "test", GPU_MEMORY_DEVICE, 4 << 20, &error);
+    GpuStream *stream = gpu_stream_new(gpu, &error), *beside = gpu_stream_new_beside(gpu, &error);
+    GpuSpan    x = gpu_arena_take(arena, N * 4), y = gpu_arena_take(arena, N * 4);
+    int        asked = 0;
+    assert_true(gpu_info(gpu)->tier.second_queue == (gpu_info(gpu)->queues > 1));
+    assert_true(gpu_stream_done(beside)); /* nothing is under way */
+    gpu_stream_begin(beside);
+    fixture_iota(beside, y, N, 11, gpu_groups(N, 64), 0);
+    assert_true(gpu_stream_done(beside));
+    assert_int_equal(gpu_stream_submit(beside, &error), STATUS_OK);
+    for (int i = 0; i < 4; i++) {
+        gpu_stream_begin(stream);
+        fixture_iota(stream, x, N, (float)i, gpu_groups(N, 64), 0);
+        assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+        check_iota(gpu, x, (float)i);
+    }
+    while (!gpu_stream_done(beside)) {
+        asked++;
+    }
+    assert_int_equal(gpu_stream_wait(beside, &error), STATUS_OK);
+    check_iota(gpu, y, 11);
+    printf("    %u queues; asked %d times in vain\n", gpu_info(gpu)->queues, asked);
+    gpu_stream_begin(stream); /* what one has written the other reads */
+    gpu_copy(stream, x, y);
+    assert_int_equal(gpu_stream_run(stream, &error), STATUS_OK);
+    check_iota(gpu, x, 11);
+    gpu_stream_begin(beside);
+    gpu_copy(beside, y, x);
+    fixture_iota(beside, x, N, 5, gpu_groups(N, 64), 0);
+    assert_int_equal(gpu_stream_run(beside, &error), STATUS_OK);
+    check_iota(gpu, y, 11);
+    assert_int_equal(gpu_stream_submit(beside, &error), STATUS_OK);
+    gpu_lose(gpu); /* while it is under way: it ends, and nothing follows */
+    assert_int_equal(gpu_stream_wait(beside, &error), STATUS_OK);
+    assert_int_equal(gpu_stream_submit(beside, &error), STATUS_DEVICE_LOST);
+    assert_true(gpu_stream_done(beside));
+    gpu_stream_free(beside);
+    gpu_stream_free(stream);
+    gpu_arena_free(arena);
+    fixture_device_close(gpu);
+}
+
 /* Where no device need let it bind. */
 static void an_unaligned_span_is_refused(void **state)
 {
@@ -233,6 +281,7 @@ int main(void)
                                        cmocka_unit_test(measured_rates_cut),
                                        cmocka_unit_test(timed_products_tell_the_rate),
                                        cmocka_unit_test(a_lost_device_says_so),
+                                       cmocka_unit_test(a_stream_runs_beside_others),
                                        cmocka_unit_test(an_unaligned_span_is_refused),
                                        cmocka_unit_test(a_write_that_is_not_said_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <vulkan/vulkan.h>
 
-enum { CARD_TYPES = 8, CARD_HEAPS = 3 };
+enum { CARD_TYPES = 8, CARD_HEAPS = 3, CARD_FAMILIES = 4 };
 
 /* Features as bits; what a card lacks the layer hides, of what it has the driver may still have less. */
 enum {
@@ -49,7 +49,9 @@ typedef struct Card {
     uint32_t invocations, group_x, group_z, shared, groups_x;
     uint32_t range, range_alignment, texels, texel_alignment, push;
     uint32_t stage_buffers, set_buffers, subgroup, allocations, atom, timestamp_bits;
-    uint32_t subgroups;        /* maxComputeWorkgroupSubgroups; 0: the driver's */
+    uint32_t subgroups; /* maxComputeWorkgroupSubgroups; 0: the driver's */
+    /* Of each family that computes, the first with graphics; 0: no further one. All are one queue of the driver's. */
+    uint32_t queues[CARD_FAMILIES];
     float    timestamp_period; /* nanoseconds */
     uint64_t allocation, buffer;
     struct {
@@ -72,12 +74,13 @@ extern const size_t card_count;
 const Card *card_chosen(void);
 
 /* queries.c: what the physical device says, made the card's. */
-void card_properties(const Card *card, VkPhysicalDeviceProperties *properties);
-void card_properties2(const Card *card, VkPhysicalDeviceProperties2 *properties);
-void card_features(const Card *card, VkPhysicalDeviceFeatures *features);
-void card_features2(const Card *card, void *chain); /* VkPhysicalDeviceFeatures2 or what follows it */
-void card_memory(const Card *card, VkPhysicalDeviceMemoryProperties *memory);
-void card_queues(const Card *card, uint32_t count, VkQueueFamilyProperties *families);
+void     card_properties(const Card *card, VkPhysicalDeviceProperties *properties);
+void     card_properties2(const Card *card, VkPhysicalDeviceProperties2 *properties);
+void     card_features(const Card *card, VkPhysicalDeviceFeatures *features);
+void     card_features2(const Card *card, void *chain); /* VkPhysicalDeviceFeatures2 or what follows it */
+void     card_memory(const Card *card, VkPhysicalDeviceMemoryProperties *memory);
+uint32_t card_families(const Card *card);
+VkQueueFamilyProperties card_family(const Card *card, uint32_t family, VkQueueFamilyProperties of_driver);
 /* Whether the card lacks an extension that the driver has. */
 bool card_lacks_extension(const Card *card, const char *name);
 /* Whether what is to be turned on is more than the card has; the name of the first such thing, or NULL. */

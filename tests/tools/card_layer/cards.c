@@ -44,6 +44,7 @@ const Card cards[] = {
      .atom             = 256,
      .timestamp_bits   = 0,
      .timestamp_period = 0,
+     .queues           = {1},
      .allocation       = GIB,
      .buffer           = GIB,
      .types            = {{0, 1}, {LOCAL, 0}, {HOST, 1}},
@@ -72,6 +73,7 @@ const Card cards[] = {
      .subgroup        = 1,
      .allocations     = 4096,
      .atom            = 256,
+     .queues          = {1},
      .allocation      = GIB,
      .buffer          = GIB,
      .types           = {{LOCAL | HOST, 0}},
@@ -80,8 +82,9 @@ const Card cards[] = {
      .heap_count      = 1},
     /* NVIDIA's driver says the same of all its cards since Turing: vulkaninfo of RTX cards
      * (github.com/SaschaWillems/Vulkan issue 1007, KhronosGroup/Vulkan-Tools issue 446: three heaps, the last of 246
-     * MiB; bottlerocket-kernel-kit pull request 138: alignments). maxMemoryAllocationSize and maxBufferSize are from
-     * memory, and so is the size of this card's visible heap, which is its own. */
+     * MiB; bottlerocket-kernel-kit pull request 138: alignments; decaf-emu issue 538: 16 queues; the other family's 8
+     * are from memory). maxMemoryAllocationSize and maxBufferSize are from memory, and so is the size of this card's
+     * visible heap, which is its own. */
     {.name             = "h100",
      .device           = "NVIDIA H100 80GB HBM3",
      .driver           = "NVIDIA",
@@ -108,6 +111,7 @@ const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 64,
      .timestamp_period = 1,
+     .queues           = {16, 8},
      .allocation       = 0xffe00000,
      .buffer           = (uint64_t)1 << 40,
      .types            = {{0, 1}, {LOCAL, 0}, {HOST, 1}, {HOST | CACHED, 1}, {LOCAL | HOST, 2}},
@@ -139,6 +143,7 @@ const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 64,
      .timestamp_period = 1,
+     .queues           = {16, 8},
      .allocation       = 0xffe00000,
      .buffer           = (uint64_t)1 << 40,
      .types            = {{0, 1}, {LOCAL, 0}, {HOST, 1}, {HOST | CACHED, 1}, {LOCAL | HOST, 0}},
@@ -147,7 +152,8 @@ const Card cards[] = {
      .heap_count       = 2},
     /* Mesa 24 and 25, src/amd/vulkan/radv_physical_device.c and radv_constants.h. Without a resizable BAR: VRAM, system
      * memory, 256 MiB of VRAM that the host sees. The driver has each type once more, in 32-bit addresses that no
-     * buffer of a program's may have. Subgroups of 32 and 64 can be asked for, any number of them to a workgroup. */
+     * buffer of a program's may have. Subgroups of 32 and 64 can be asked for, any number of them to a workgroup. One
+     * queue of graphics and four that only compute. */
     {.name             = "rdna3",
      .device           = "AMD Radeon RX 7900 XTX (RADV NAVI31)",
      .driver           = "radv",
@@ -174,6 +180,7 @@ const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 64,
      .timestamp_period = 10,
+     .queues           = {1, 4},
      .allocation       = 0xfffffffc,
      .buffer           = 0xfffffffc,
      .types            = {{LOCAL, 0},
@@ -215,6 +222,7 @@ const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 64,
      .timestamp_period = 10,
+     .queues           = {1, 4},
      .allocation       = 0xfffffffc,
      .buffer           = 0xfffffffc,
      .types            = {{LOCAL, 0},
@@ -257,6 +265,7 @@ const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 36,
      .timestamp_period = 52.083332f,
+     .queues           = {1},
      .allocation       = 32 * GIB,
      .buffer           = 4 * GIB,
      .types            = {{LOCAL, 0}, {HOST | CACHED, 1}, {LOCAL | HOST, 0}},
@@ -264,7 +273,8 @@ const Card cards[] = {
      .heaps            = {{16 * GIB, true}, {32 * GIB, false}},
      .heap_count       = 2},
     /* MoltenVK 1.2, MVKDevice.mm (limits in initLimits, "undefined large" is half of INT32_MAX): its one heap is the
-     * machine's memory. maxMemoryAllocationSize is Metal's maxBufferLength, from memory and rather less. */
+     * machine's memory. maxMemoryAllocationSize is Metal's maxBufferLength, from memory and rather less. Four families
+     * of one queue, from memory. */
     {.name      = "m1",
      .device    = "Apple M1",
      .driver    = "MoltenVK",
@@ -292,6 +302,7 @@ const Card cards[] = {
      .atom             = 16,
      .timestamp_bits   = 64,
      .timestamp_period = 1,
+     .queues           = {1, 1, 1, 1},
      .allocation       = 4 * GIB,
      .buffer           = 4 * GIB,
      .types            = {{LOCAL, 0}, {LOCAL | HOST | CACHED, 0}, {LOCAL | INCOHERENT, 0}, {LOCAL | LAZY, 0}},
@@ -326,6 +337,7 @@ const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 0,
      .timestamp_period = 1,
+     .queues           = {1},
      .allocation       = 2 * GIB,
      .buffer           = 2 * GIB,
      .types            = {{LOCAL | HOST | CACHED, 0}},
@@ -334,8 +346,8 @@ const Card cards[] = {
      .heap_count       = 1},
     /* vulkaninfo of Mali phones (github.com/termux/termux-packages issues 19460 and 19839, 2024: range, texels, push
      * constants, 35 storage buffers to a stage with one driver and 500,000 with another, allocations, 64 bits of
-     * timestamps, one heap whose first type is host-visible). Alignments, workgroups and subgroups are from memory, of
-     * a G78. */
+     * timestamps, one heap whose first type is host-visible; strato-emu/compat-list issue 1450: two queues).
+     * Alignments, workgroups and subgroups are from memory, of a G78. */
     {.name             = "mali",
      .device           = "Mali-G78",
      .driver           = "Mali",
@@ -362,6 +374,7 @@ const Card cards[] = {
      .atom             = 64,
      .timestamp_bits   = 64,
      .timestamp_period = 1000,
+     .queues           = {2},
      .allocation       = 4 * GIB,
      .buffer           = 4 * GIB,
      .types            = {{LOCAL | HOST, 0}, {LOCAL | INCOHERENT, 0}, {LOCAL | PROTECTED, 0}, {LOCAL | LAZY, 0}},
@@ -399,6 +412,7 @@ const Card cards[] = {
      .atom             = 1,
      .timestamp_bits   = 48,
      .timestamp_period = 52.083332f,
+     .queues           = {1},
      .allocation       = GIB,
      .buffer           = GIB,
      .types            = {{LOCAL, 0},

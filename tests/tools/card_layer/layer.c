@@ -62,19 +62,34 @@ static VKAPI_ATTR void VKAPI_CALL get_memory2(VkPhysicalDevice physical, VkPhysi
     }
 }
 
+/* The driver's first family, whose first queue is what all of the card's are. */
+static VkQueueFamilyProperties driver_family(VkPhysicalDevice physical)
+{
+    VkQueueFamilyProperties family = {0};
+    uint32_t                count  = 1;
+    below.queues(physical, &count, &family);
+    return family;
+}
+
 static VKAPI_ATTR void VKAPI_CALL get_queues(VkPhysicalDevice physical, uint32_t *count,
                                              VkQueueFamilyProperties *families)
 {
-    below.queues(physical, count, families);
-    card_queues(card_chosen(), families != NULL ? *count : 0, families);
+    const Card    *card = card_chosen();
+    const uint32_t all  = card_families(card);
+    *count              = families == NULL || *count > all ? all : *count;
+    for (uint32_t i = 0; families != NULL && i < *count; i++) {
+        families[i] = card_family(card, i, driver_family(physical));
+    }
 }
 
 static VKAPI_ATTR void VKAPI_CALL get_queues2(VkPhysicalDevice physical, uint32_t *count,
                                               VkQueueFamilyProperties2 *families)
 {
-    below.queues2(physical, count, families);
+    const Card    *card = card_chosen();
+    const uint32_t all  = card_families(card);
+    *count              = families == NULL || *count > all ? all : *count;
     for (uint32_t i = 0; families != NULL && i < *count; i++) {
-        card_queues(card_chosen(), 1, &families[i].queueFamilyProperties);
+        families[i].queueFamilyProperties = card_family(card, i, driver_family(physical));
     }
 }
 
@@ -160,7 +175,6 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo
         below.features2        = OF_INSTANCE(vkGetPhysicalDeviceFeatures2);
         below.memory           = OF_INSTANCE(vkGetPhysicalDeviceMemoryProperties);
         below.queues           = OF_INSTANCE(vkGetPhysicalDeviceQueueFamilyProperties);
-        below.queues2          = OF_INSTANCE(vkGetPhysicalDeviceQueueFamilyProperties2);
         below.extensions       = OF_INSTANCE(vkEnumerateDeviceExtensionProperties);
     }
     return created;
@@ -186,7 +200,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, c
     below.device_proc              = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
     link->u.pLayerInfo             = link->u.pLayerInfo->pNext;
 
-    const char        *names[64];
+    const char             *names[64];
+    const float             priority  = 1.0f;
+    VkDeviceQueueCreateInfo one_queue = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueCount = 1, .pQueuePriorities = &priority};
     VkDeviceCreateInfo ours      = *info;
     ours.enabledExtensionCount   = 0;
     ours.ppEnabledExtensionNames = names;
@@ -194,6 +211,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, c
         if (strcmp(info->ppEnabledExtensionNames[i], "VK_KHR_portability_subset") != 0) {
             names[ours.enabledExtensionCount++] = info->ppEnabledExtensionNames[i];
         }
+    }
+    if (!card_chosen()->as_driver) {
+        ours.queueCreateInfoCount = 1;
+        ours.pQueueCreateInfos    = &one_queue;
     }
     VkPhysicalDeviceMemoryProperties memory;
     VkPhysicalDeviceProperties       properties;
@@ -217,8 +238,24 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, c
         below.map            = OF_DEVICE(vkMapMemory);
         below.unmap          = OF_DEVICE(vkUnmapMemory);
         below.results        = OF_DEVICE(vkGetQueryPoolResults);
+        below.device_queue   = OF_DEVICE(vkGetDeviceQueue);
+        below.command_pool   = OF_DEVICE(vkCreateCommandPool);
     }
     return created;
+}
+
+static VKAPI_ATTR void VKAPI_CALL get_queue(VkDevice device, uint32_t family, uint32_t index, VkQueue *queue)
+{
+    const bool as_driver = card_chosen()->as_driver;
+    below.device_queue(device, as_driver ? family : 0, as_driver ? index : 0, queue);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_pool(VkDevice device, const VkCommandPoolCreateInfo *info,
+                                                  const VkAllocationCallbacks *callbacks, VkCommandPool *pool)
+{
+    VkCommandPoolCreateInfo ours = *info;
+    ours.queueFamilyIndex        = card_chosen()->as_driver ? info->queueFamilyIndex : 0;
+    return below.command_pool(device, &ours, callbacks, pool);
 }
 
 static VKAPI_ATTR void VKAPI_CALL destroy_instance(VkInstance instance, const VkAllocationCallbacks *callbacks)
@@ -245,7 +282,8 @@ typedef struct Row {
     PFN_vkVoidFunction function;
 } Row;
 
-static const Row of_device[] = {ROW(vkGetDeviceProcAddr, card_device_proc), ROW(vkDestroyDevice, destroy_device)};
+static const Row of_device[] = {ROW(vkGetDeviceProcAddr, card_device_proc), ROW(vkDestroyDevice, destroy_device),
+                                ROW(vkGetDeviceQueue, get_queue), ROW(vkCreateCommandPool, create_pool)};
 
 static const Row of_instance[] = {
     ROW(vkGetPhysicalDeviceProperties, get_properties),

@@ -229,12 +229,25 @@ void card_memory(const Card *card, VkPhysicalDeviceMemoryProperties *memory)
     }
 }
 
-void card_queues(const Card *card, uint32_t count, VkQueueFamilyProperties *families)
+uint32_t card_families(const Card *card)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        at_most(&families[i].timestampValidBits, card->timestamp_bits);
-        if ((card->features & CARD_SPARSE) == 0) {
-            families[i].queueFlags &= ~(VkQueueFlags)VK_QUEUE_SPARSE_BINDING_BIT;
-        }
+    uint32_t count = 0;
+    while (count < CARD_FAMILIES && card->queues[count] > 0) {
+        count++;
     }
+    return count;
+}
+
+VkQueueFamilyProperties card_family(const Card *card, uint32_t family, VkQueueFamilyProperties of_driver)
+{
+    VkQueueFamilyProperties made = of_driver;
+    made.queueCount              = card->queues[family];
+    at_most(&made.timestampValidBits, card->timestamp_bits);
+    if (family > 0) {
+        made.queueFlags &= ~(VkQueueFlags)VK_QUEUE_GRAPHICS_BIT;
+    }
+    if ((card->features & CARD_SPARSE) == 0) {
+        made.queueFlags &= ~(VkQueueFlags)VK_QUEUE_SPARSE_BINDING_BIT;
+    }
+    return made;
 }

@@ -86,9 +86,11 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkCreateDevice(VkPhysicalDevice phy
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     }
     set_loader_magic_value(made);
-    set_loader_magic_value(&made->queue);
     pthread_mutex_init(&made->lock, NULL);
-    made->queue.device = made;
+    for (int i = 0; i < QUEUES; i++) {
+        set_loader_magic_value(&made->queues[i]);
+        made->queues[i].device = made;
+    }
     made->next_address = (uint64_t)1 << 36; /* no number of 32 bits is an address */
     *device            = HANDLE(VkDevice, made);
     return VK_SUCCESS;
@@ -109,7 +111,9 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkDestroyDevice(VkDevice device, const 
         abort();
     }
     pthread_mutex_destroy(&d->lock);
-    free(d->queue.waiting);
+    for (int i = 0; i < QUEUES; i++) {
+        free(d->queues[i].waiting);
+    }
     free(d->memories);
     free(d);
 }
@@ -117,8 +121,8 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkDestroyDevice(VkDevice device, const 
 static VKAPI_ATTR void VKAPI_CALL driver_vkGetDeviceQueue(VkDevice device, uint32_t family, uint32_t index,
                                                           VkQueue *queue)
 {
-    (void)family, (void)index;
-    *queue = HANDLE(VkQueue, &OBJECT(Device, device)->queue);
+    (void)family;
+    *queue = HANDLE(VkQueue, &OBJECT(Device, device)->queues[index < QUEUES ? index : 0]);
 }
 
 static VKAPI_ATTR void VKAPI_CALL driver_vkGetDeviceQueue2(VkDevice device, const VkDeviceQueueInfo2 *info,

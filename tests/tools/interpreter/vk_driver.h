@@ -163,7 +163,9 @@ typedef struct CommandPool {
 } CommandPool;
 
 typedef struct Fence {
-    bool signaled;
+    bool          signaled;
+    uint32_t      asked; /* how often, since it was reset                  */
+    struct Queue *queue; /* that it was submitted to since; NULL: to none */
 } Fence;
 
 typedef struct Submission {
@@ -178,6 +180,8 @@ typedef struct Queue {
     size_t         count, capacity;
 } Queue;
 
+enum { QUEUES = 2 }; /* of the one family */
+
 /* What ran, by kernel. */
 typedef struct Ran {
     char     name[64];
@@ -187,8 +191,8 @@ typedef struct Ran {
 
 typedef struct Device {
     VK_LOADER_DATA  loader;
-    Queue           queue;
-    pthread_mutex_t lock; /* over all below, the queue and what runs */
+    Queue           queues[QUEUES];
+    pthread_mutex_t lock; /* over all below, the queues and what runs */
     ShaderMemory  **memories;
     size_t          memory_count, memory_capacity;
     uint64_t        next_address;

@@ -316,7 +316,7 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkGetPhysicalDeviceQueueFamilyPropertie
     (void)physical;
     if (families != NULL && *count > 0) {
         families[0] = (VkQueueFamilyProperties){.queueFlags         = VK_QUEUE_COMPUTE_BIT | VK_QUEUE_TRANSFER_BIT,
-                                                .queueCount         = 1,
+                                                .queueCount         = QUEUES,
                                                 .timestampValidBits = 64,
                                                 .minImageTransferGranularity = {1, 1, 1}};
     }

@@ -6,13 +6,12 @@
 
 /* --- submissions --------------------------------------------------------------------------------------------- */
 
-/* Runs what waits. The device is locked. */
-static void run_all(Device *device)
+/* Runs what waits in a queue: others may be as late as they like. The device is locked. */
+static void run_queue(Queue *queue)
 {
-    Queue *queue = &device->queue;
     for (size_t i = 0; i < queue->count; i++) {
         if (queue->waiting[i].commands != NULL) {
-            driver_execute(device, queue->waiting[i].commands);
+            driver_execute(queue->device, queue->waiting[i].commands);
         }
         if (queue->waiting[i].fence != NULL) {
             queue->waiting[i].fence->signaled = true;
@@ -48,31 +47,46 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkQueueSubmit(VkQueue queue, uint32
             added = add(q, (Submission){.commands = OBJECT(Commands, submits[i].pCommandBuffers[j])});
         }
     }
-    added = added && (fence == VK_NULL_HANDLE || add(q, (Submission){.fence = OBJECT(Fence, fence)}));
+    if (fence != VK_NULL_HANDLE) {
+        OBJECT(Fence, fence)->queue = q;
+        added                       = added && add(q, (Submission){.fence = OBJECT(Fence, fence)});
+    }
     if (added && !driver_options()->late) {
-        run_all(device);
+        run_queue(q);
     }
     pthread_mutex_unlock(&device->lock);
     return added ? VK_SUCCESS : VK_ERROR_OUT_OF_HOST_MEMORY;
 }
 
-static VkResult run_device(Device *device)
-{
-    pthread_mutex_lock(&device->lock);
-    run_all(device);
-    pthread_mutex_unlock(&device->lock);
-    return VK_SUCCESS;
-}
-
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkQueueWaitIdle(VkQueue queue)
 {
-    return run_device(OBJECT(Queue, queue)->device);
+    Queue *q = OBJECT(Queue, queue);
+    pthread_mutex_lock(&q->device->lock);
+    run_queue(q);
+    pthread_mutex_unlock(&q->device->lock);
+    return VK_SUCCESS;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkDeviceWaitIdle(VkDevice device)
 {
-    return run_device(OBJECT(Device, device));
+    Device *d = OBJECT(Device, device);
+    pthread_mutex_lock(&d->lock);
+    for (int i = 0; i < QUEUES; i++) {
+        run_queue(&d->queues[i]);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return VK_SUCCESS;
 }
+
+/* Runs what a fence is behind. */
+static void run_fence(const Fence *fence)
+{
+    if (fence->queue != NULL) {
+        driver_vkQueueWaitIdle(HANDLE(VkQueue, fence->queue));
+    }
+}
+
+enum { PATIENCE = 3 }; /* times that somebody asks in vain */
 
 /* --- fences ------------------------------------------------------------------------------------------------------- */
 
@@ -100,25 +114,29 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkResetFences(VkDevice device, uint
 {
     (void)device;
     for (uint32_t i = 0; i < count; i++) {
-        OBJECT(Fence, fences[i])->signaled = false;
+        *OBJECT(Fence, fences[i]) = (Fence){0};
     }
     return VK_SUCCESS;
 }
 
-/* Asking is waiting: somebody who only asks would wait for ever. */
+/* Not yet, say the first answers; then it is done: somebody who only asks would wait for ever. */
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkGetFenceStatus(VkDevice device, VkFence fence)
 {
-    run_device(OBJECT(Device, device));
-    return OBJECT(Fence, fence)->signaled ? VK_SUCCESS : VK_NOT_READY;
+    Fence *asked = OBJECT(Fence, fence);
+    (void)device;
+    if (++asked->asked > PATIENCE) {
+        run_fence(asked);
+    }
+    return asked->signaled ? VK_SUCCESS : VK_NOT_READY;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkWaitForFences(VkDevice device, uint32_t count, const VkFence *fences,
                                                              VkBool32 all, uint64_t timeout)
 {
     bool every = true, any = false;
-    (void)timeout;
-    run_device(OBJECT(Device, device));
+    (void)device, (void)timeout;
     for (uint32_t i = 0; i < count; i++) {
+        run_fence(OBJECT(Fence, fences[i]));
         every = every && OBJECT(Fence, fences[i])->signaled;
         any   = any || OBJECT(Fence, fences[i])->signaled;
     }
@@ -157,7 +175,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkGetQueryPoolResults(VkDevice devi
     VkResult       result  = VK_SUCCESS;
     (void)size;
     if ((flags & VK_QUERY_RESULT_WAIT_BIT) != 0) {
-        run_device(OBJECT(Device, device));
+        driver_vkDeviceWaitIdle(device);
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t ticks  = queries->at[first + i].ticks;
