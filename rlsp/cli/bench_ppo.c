@@ -51,7 +51,6 @@ static void close_all(PpoBench *b)
         task_instance_free(s->task);
         free(b->rollout.items);
         free(b->rollout.ids);
-        free(b->rollout.starts);
         free(b->rollout.prompt_tokens);
         free(b->rollout.response_start);
         for (int i = 0; i <= PHASES; i++) {
@@ -68,19 +67,18 @@ static Status make_rollout(PpoBench *b, uint32_t vocab, Error *error)
     const uint32_t n = b->sequences, prompt = b->prompt, new_tokens = b->new_tokens;
     Random         random = random_stream(3, RANDOM_TEST, 0, 0);
     DemoMix        mix;
-    *r                = (Rollout){.session = &b->session, .sequences = n, .reward = reward_config_default()};
+    *r = (Rollout){
+        .session = &b->session, .sequences = n, .longest = prompt + new_tokens, .reward = reward_config_default()};
     r->items          = calloc(n, sizeof *r->items);
     r->ids            = malloc((size_t)n * (prompt + new_tokens) * sizeof *r->ids);
-    r->starts         = malloc((n + 1) * sizeof *r->starts);
     r->prompt_tokens  = malloc(n * sizeof *r->prompt_tokens);
     r->response_start = malloc((n + 1) * sizeof *r->response_start);
     b->texts          = malloc(n * sizeof *b->texts);
     b->prompts        = malloc((size_t)n * prompt * sizeof *b->prompts);
     b->prompt_starts  = malloc((n + 1) * sizeof *b->prompt_starts);
     b->sequence       = malloc(n * sizeof *b->sequence);
-    bool ok           = r->items != NULL && r->ids != NULL && r->starts != NULL && r->prompt_tokens != NULL &&
-              r->response_start != NULL && b->texts != NULL && b->prompts != NULL && b->prompt_starts != NULL &&
-              b->sequence != NULL;
+    bool ok           = r->items != NULL && r->ids != NULL && r->prompt_tokens != NULL && r->response_start != NULL &&
+              b->texts != NULL && b->prompts != NULL && b->prompt_starts != NULL && b->sequence != NULL;
     for (int i = 0; i <= PHASES; i++) {
         b->times[i] = malloc(MAX_STEPS * sizeof *b->times[i]);
         ok          = ok && b->times[i] != NULL;
@@ -93,7 +91,6 @@ static Status make_rollout(PpoBench *b, uint32_t vocab, Error *error)
     }
     for (uint32_t s = 0; s <= n; s++) {
         b->prompt_starts[s]  = s * prompt;
-        r->starts[s]         = s * (prompt + new_tokens);
         r->response_start[s] = s * new_tokens;
     }
     demo_mix_default(b->session.task->kind, &mix);
@@ -190,7 +187,7 @@ static Status generate(PpoBench *b, uint32_t step, Error *error)
     DecodeOutput      output = {0};
     Status            status = decoder_run(b->decoder, b->session.policy, &input, &output, error);
     for (uint32_t s = 0; s < b->sequences && status == STATUS_OK; s++) {
-        int32_t *ids = b->rollout.ids + b->rollout.starts[s];
+        int32_t *ids = rollout_ids(&b->rollout, s);
         memcpy(ids, b->prompts + (size_t)s * b->prompt, b->prompt * sizeof *ids);
         memcpy(ids + b->prompt, output.tokens + (size_t)s * output.max_new, b->new_tokens * sizeof *ids);
     }

@@ -72,6 +72,7 @@ typedef enum RunKlEstimator { KL_ESTIMATOR_K1, KL_ESTIMATOR_K2, KL_ESTIMATOR_K3 
 typedef enum RunKlIn { KL_IN_REWARD, KL_IN_LOSS } RunKlIn;
 typedef enum RunLossMean { LOSS_MEAN_SEQUENCE, LOSS_MEAN_TOKEN } RunLossMean;
 typedef enum RunTruncated { TRUNCATED_SCORE, TRUNCATED_MASK, TRUNCATED_PENALTY } RunTruncated;
+typedef enum RunOverlap { OVERLAP_AUTO, OVERLAP_ON, OVERLAP_OFF } RunOverlap;
 typedef enum RunExplore {
     EXPLORE_KIND_NONE,
     EXPLORE_KIND_LENGTH,
@@ -217,6 +218,7 @@ typedef struct RunRl {
     uint32_t       tokens_per_micro_batch;  /* gradient accumulation; 0: by memory                 */
     uint32_t       decode_slots;            /* sequences decoded at once; 0: by device             */
     uint32_t       decode_steps_per_submit; /* tokens between two looks of the host; 0: by device */
+    RunOverlap     overlap;                 /* of scoring with sampling                            */
     uint32_t       traces_per_step;         /* written to traces.jsonl                             */
 } RunRl;
 

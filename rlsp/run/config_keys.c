@@ -26,6 +26,7 @@ static const char *const estimators[]         = {"k1", "k2", "k3", NULL};
 static const char *const kl_places[]          = {"reward", "loss", NULL};
 static const char *const means[]              = {"sequence", "token", NULL};
 static const char *const truncateds[]         = {"score", "mask", "penalty", NULL};
+static const char *const overlaps[]           = {"auto", "on", "off", NULL};
 static const char *const explores[]           = {"none", "length", "effort", "fraction", "judge", NULL};
 static const char *const remotes[]            = {"none", "outcome", "explore", "total", NULL};
 static const char *const failures[]           = {"fallback", "stop", NULL};
@@ -189,6 +190,7 @@ const ConfigKey config_keys[] = {
     {"rl.tokens_per_micro_batch", COUNTED(rl.tokens_per_micro_batch, 0), "0", "gradient accumulation: most tokens at once (0: what fits)"},
     {"rl.decode_slots", COUNTED(rl.decode_slots, 0), "0", "sequences decoded at once (0: by device)"},
     {"rl.decode_steps_per_submit", KEY(KEY_U32, rl.decode_steps_per_submit, 0, 4096), "0", "tokens between two looks of the host (0: by device)"},
+    {"rl.overlap", WORD(rl.overlap, overlaps), "\"auto\"", "finished responses are scored while others are sampled, on a queue of their own where the device has a second: faster or not, the same results; auto: on GPUs that have one (rlsp devices)"},
     {"rl.traces_per_step", COUNTED(rl.traces_per_step, 0), "8", "responses per step that go to traces.jsonl"},
 
     {"reward.correct", REAL(reward.correct, 0, 1e6), "1", "weight of the outcome verifier's score (1 for a correct answer)"},

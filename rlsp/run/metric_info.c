@@ -75,6 +75,7 @@ static const MetricInfo known_rl[] = {
     {"time_remote_latency", "time of a request to the server", NULL, "s", false},
     {"time_remote_latency_max", "longest request to the server", NULL, "s", false},
     {"time_score", "time to score", NULL, "s", false},
+    {"time_score_ahead", "time that scoring ran beside sampling", NULL, "s", false},
     {"time_advantages", "time for advantages", NULL, "s", false},
     {"time_update", "time to update", NULL, "s", false},
     {"time_seconds", "time of a step", NULL, "s", false},

@@ -1,9 +1,9 @@
 #include "rlsp/train/ppo.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "rlsp/train/ppo_parts.h"
-#include "rlsp/train/session_control.h"
 
 /* --- life ---------------------------------------------------------------------------- */
 
@@ -60,8 +60,10 @@ static Status allocate_host(Ppo *ppo, uint32_t sequences, Error *error)
     ppo->starts    = malloc(((size_t)sequences + 1) * sizeof *ppo->starts);
     ppo->host      = malloc((size_t)ppo->max_tokens * sizeof *ppo->host);
     ppo->order     = malloc(sequences * sizeof *ppo->order);
+    ppo->place     = malloc(sequences * sizeof *ppo->place);
     bool ok        = ppo->ids != NULL && ppo->rows != NULL && ppo->targets != NULL && ppo->index != NULL &&
-              ppo->weight != NULL && ppo->starts != NULL && ppo->host != NULL && ppo->order != NULL;
+              ppo->weight != NULL && ppo->starts != NULL && ppo->host != NULL && ppo->order != NULL &&
+              ppo->place != NULL;
     return ok ? STATUS_OK : ppo_out_of_memory(error);
 }
 
@@ -79,6 +81,7 @@ Ppo *ppo_new(Session *session, const Model *reference, uint32_t sequences, Error
     ppo->reference    = reference;
     ppo->critic       = config->rl.advantage == ADVANTAGE_GAE;
     ppo->shared       = ppo->critic && session->critic == NULL;
+    ppo->sequences    = sequences;
     ppo->max_tokens   = sequences * config->rl.max_new_tokens;
     ppo->micro_tokens = session_micro_tokens(session, config->rl.tokens_per_micro_batch, longest, error);
     if (ppo->micro_tokens == 0) {
@@ -95,17 +98,20 @@ Ppo *ppo_new(Session *session, const Model *reference, uint32_t sequences, Error
             ppo->work != NULL && workspace_add_lora(ppo->work, model_lora_rank(session->policy), error) == STATUS_OK;
         ppo->batch =
             planned ? batch_new(session->gpu, model, ppo->micro_tokens, ppo->micro_tokens, sequences, error) : NULL;
+        ppo->scoring = ppo->batch != NULL ? gpu_stream_new_beside(session->gpu, error) : NULL;
     }
-    if (ppo->batch == NULL) {
+    if (ppo->scoring == NULL) {
         ppo_free(ppo);
         return NULL;
     }
+    ppo_score_begin(ppo);
     return ppo;
 }
 
 void ppo_free(Ppo *ppo)
 {
     if (ppo != NULL) {
+        gpu_stream_free(ppo->scoring); /* which may be at work, where sampling has failed */
         gpu_arena_free(ppo->arena);
         batch_free(ppo->batch);
         workspace_free(ppo->work);
@@ -117,6 +123,7 @@ void ppo_free(Ppo *ppo)
         free(ppo->starts);
         free(ppo->host);
         free(ppo->order);
+        free(ppo->place);
         free(ppo);
     }
 }
@@ -131,20 +138,18 @@ uint32_t ppo_load_micro_batch(Ppo *ppo, const Rollout *rollout, const uint32_t *
     uint32_t last = first, tokens = 0, rows = 0;
     ppo->starts[0] = 0;
     for (; last < count; last++) {
-        const uint32_t s = order[last], length = rollout->starts[s + 1] - rollout->starts[s];
+        const uint32_t s = order[last], length = rollout_tokens(rollout, s), response = rollout->items[s].tokens;
+        const int32_t *ids = rollout_ids(rollout, s);
         if (tokens + length > ppo->micro_tokens) {
             break;
         }
-        const uint32_t response = rollout->response_start[s + 1] - rollout->response_start[s];
-        for (uint32_t i = 0; i < length; i++) {
-            ppo->ids[tokens + i] = rollout->ids[rollout->starts[s] + i];
-        }
+        memcpy(ppo->ids + tokens, ids, length * sizeof *ids);
         for (uint32_t i = 0; i < response; i++, rows++) {
             const uint32_t position = rollout->prompt_tokens[s] + i;
             ppo->rows[rows]         = (int32_t)(tokens + position - 1);
-            ppo->targets[rows]      = rollout->ids[rollout->starts[s] + position];
-            ppo->index[rows]        = (int32_t)(rollout->response_start[s] + i);
+            ppo->targets[rows]      = ids[position];
             if (mean != NULL) {
+                ppo->index[rows]  = (int32_t)(rollout->response_start[s] + i);
                 ppo->weight[rows] = rollout->items[s].masked ? 0.0f
                                     : mean->by_sequence      ? 1.0f / ((float)mean->sequences * (float)response)
                                                              : 1.0f / (float)mean->tokens;
@@ -165,84 +170,8 @@ uint32_t ppo_load_micro_batch(Ppo *ppo, const Rollout *rollout, const uint32_t *
     return last;
 }
 
-static GpuSpan part(GpuSpan span, uint64_t first, uint64_t count)
-{
-    return gpu_span_slice(span, first * 4, count * 4);
-}
-
 float ppo_temperature(const Ppo *ppo)
 {
     const double temperature = ppo->session->config.rl.temperature;
     return temperature > 0.0 ? (float)temperature : 1.0f;
-}
-
-/* --- scoring -------------------------------------------------------------------------------- */
-
-static Status summarise(Ppo *ppo, const Rollout *rollout, PpoScore *score, Error *error)
-{
-    const uint32_t tokens   = rollout->response_start[rollout->sequences];
-    Gpu           *gpu      = ppo->session->gpu;
-    const GpuSpan  spans[4] = {ppo->old_logprob, ppo->ref_logprob, ppo->entropy, ppo->value};
-    double         sums[4]  = {0.0, 0.0, 0.0, 0.0};
-    for (int k = 0; k < 4; k++) {
-        if ((k == 1 && ppo->reference == NULL) || (k == 3 && !ppo->critic)) {
-            continue;
-        }
-        Status status = gpu_download(gpu, spans[k], ppo->host, (uint64_t)tokens * 4, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        for (uint32_t t = 0; t < tokens; t++) {
-            sums[k] += (double)ppo->host[t];
-        }
-    }
-    const double kl = ppo->reference != NULL ? sums[0] - sums[1] : 0.0;
-    *score = (PpoScore){kl / rollout->sequences, kl / tokens, sums[2] / tokens, sums[0] / tokens, sums[3] / tokens};
-    return STATUS_OK;
-}
-
-Status ppo_score(Ppo *ppo, const Rollout *rollout, PpoScore *score, Error *error)
-{
-    Session   *session = ppo->session;
-    GpuStream *s       = session->stream;
-    Status     status  = STATUS_OK;
-    for (uint32_t i = 0; i < rollout->sequences; i++) {
-        ppo->order[i] = i;
-    }
-    for (uint32_t first = 0; first < rollout->sequences && status == STATUS_OK;) {
-        const uint32_t at = rollout->response_start[first];
-        session_doing(session, first == 0, "step %llu: scoring, %u of %u responses done",
-                      (unsigned long long)session->step + 1, first, rollout->sequences);
-        first = ppo_load_micro_batch(ppo, rollout, ppo->order, first, rollout->sequences, NULL, &status, error);
-        if (status != STATUS_OK) {
-            break;
-        }
-        const uint32_t rows = ppo->batch->rows;
-        gpu_stream_begin(s);
-        gpu_stream_section(s, "old log-probabilities");
-        transformer_forward(s, ppo->work, session->policy, ppo->batch);
-        head_logprobs(s, ppo->work, session->policy, ppo->batch, ppo_temperature(ppo), ppo->m_logprob, ppo->m_entropy,
-                      ppo->m_lse);
-        gpu_copy(s, part(ppo->old_logprob, at, rows), part(ppo->m_logprob, 0, rows));
-        gpu_copy(s, part(ppo->entropy, at, rows), part(ppo->m_entropy, 0, rows));
-        if (ppo->shared) {
-            value_forward(s, ppo->work, session->policy, ppo->batch, ppo->m_value);
-            gpu_copy(s, part(ppo->value, at, rows), part(ppo->m_value, 0, rows));
-        }
-        if (ppo->reference != NULL) {
-            gpu_stream_section(s, "reference");
-            transformer_forward(s, ppo->work, ppo->reference, ppo->batch);
-            head_logprobs(s, ppo->work, ppo->reference, ppo->batch, ppo_temperature(ppo), ppo->m_logprob,
-                          ppo->m_entropy, ppo->m_lse);
-            gpu_copy(s, part(ppo->ref_logprob, at, rows), part(ppo->m_logprob, 0, rows));
-        }
-        if (ppo->critic && !ppo->shared) {
-            gpu_stream_section(s, "values");
-            transformer_forward(s, ppo->work, session->critic, ppo->batch);
-            value_forward(s, ppo->work, session->critic, ppo->batch, ppo->m_value);
-            gpu_copy(s, part(ppo->value, at, rows), part(ppo->m_value, 0, rows));
-        }
-        status = gpu_stream_run(s, error);
-    }
-    return status == STATUS_OK ? summarise(ppo, rollout, score, error) : status;
 }

@@ -1,4 +1,4 @@
-/* What the files of PPO share: ppo.c (memory, micro-batches, scoring), ppo_advantages.c, ppo_update.c. */
+/* What the files of PPO share: ppo.c (memory, micro-batches), ppo_score.c, ppo_advantages.c, ppo_update.c. */
 #ifndef RLSP_TRAIN_PPO_PARTS_H
 #define RLSP_TRAIN_PPO_PARTS_H
 
@@ -11,6 +11,7 @@ struct Ppo {
     Workspace   *work;
     Batch       *batch;
     GpuArena    *arena;
+    uint32_t     sequences;    /* of a step                    */
     uint32_t     max_tokens;   /* response tokens of a step    */
     uint32_t     micro_tokens; /* tokens of a micro-batch      */
     bool         critic;       /* advantage "gae"              */
@@ -30,7 +31,21 @@ struct Ppo {
     uint32_t *starts;
     float    *host;  /* [tokens], for reading results */
     uint32_t *order; /* [sequences]                   */
+
+    /* ppo_score.c: the step's scoring so far. Its results lie in the order of scoring, in the arrays of what comes
+     * later, and `place` says where a sequence's begin, or PPO_UNSCORED. While `scoring` is at work nothing else
+     * touches work, batch and m_…. */
+    GpuStream *scoring;
+    uint32_t  *place;         /* [sequences]                                        */
+    uint32_t   scored_tokens; /* of responses                                       */
+    uint32_t   ahead;         /* sequences of rollout->finished that are in it      */
+    double     ahead_since;   /* when what is at work was begun; 0: nothing is      */
+    double     ahead_seconds; /* that it was at work while sampling went on         */
 };
+
+#define PPO_UNSCORED UINT32_MAX
+
+void ppo_score_begin(Ppo *ppo); /* of a step */
 
 /* How the tokens of an optimisation batch are averaged. */
 typedef struct PpoMean {

@@ -175,6 +175,7 @@ static Status emit_step(RlStage *stage, uint32_t step, const PpoScore *score, co
                                         {"time_generate", times->generate, NULL},
                                         {"time_judge", times->judge, NULL},
                                         {"time_score", times->score, NULL},
+                                        {"time_score_ahead", score->ahead_seconds, NULL},
                                         {"time_advantages", times->advantages, NULL},
                                         {"time_update", times->update, NULL},
                                         {"time_seconds", times->all, NULL},
@@ -218,7 +219,7 @@ static Status rl_step(RlStage *stage, uint32_t step, Error *error)
     PpoScore     score  = {0};
     PpoStats     stats  = {0};
     const double start  = session_clock();
-    Status       status = rollout_sample(stage->rollout, step, error);
+    Status       status = rollout_sample(stage->rollout, step, &(RolloutMeanwhile){ppo_score_ahead, stage->ppo}, error);
     double       mark   = session_clock();
     status              = status == STATUS_OK ? ppo_score(stage->ppo, stage->rollout, &score, error) : status;
     times.score         = session_clock() - mark;

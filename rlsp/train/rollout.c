@@ -52,13 +52,13 @@ Rollout *rollout_new(Session *session, Error *error)
                                  .lora_rank         = model_lora_rank(session->policy),
                                  .cache             = session_kv_cache(session)};
     rollout->items            = calloc(n, sizeof *rollout->items);
-    rollout->starts           = calloc((size_t)n + 1, sizeof *rollout->starts);
     rollout->prompt_tokens    = calloc(n, sizeof *rollout->prompt_tokens);
     rollout->response_start   = calloc((size_t)n + 1, sizeof *rollout->response_start);
-    rollout->id_capacity      = (uint64_t)n * limits.max_length;
-    rollout->ids              = malloc(rollout->id_capacity * sizeof *rollout->ids);
-    if (rollout->items == NULL || rollout->starts == NULL || rollout->prompt_tokens == NULL ||
-        rollout->response_start == NULL || rollout->ids == NULL) {
+    rollout->finished         = calloc(n, sizeof *rollout->finished);
+    rollout->longest          = limits.max_length;
+    rollout->ids              = malloc((uint64_t)n * limits.max_length * sizeof *rollout->ids);
+    if (rollout->items == NULL || rollout->prompt_tokens == NULL || rollout->response_start == NULL ||
+        rollout->finished == NULL || rollout->ids == NULL) {
         out_of_memory(error);
     } else if (limits.max_length > session->policy->config.max_positions) {
         error_set(error, STATUS_BAD_INPUT,
@@ -84,18 +84,12 @@ void rollout_free(Rollout *rollout)
             rollout_item_free(&rollout->items[i]);
         }
         free(rollout->items);
-        free(rollout->starts);
         free(rollout->prompt_tokens);
         free(rollout->response_start);
+        free(rollout->finished);
         free(rollout->ids);
         free(rollout);
     }
-}
-
-/* Room for one sequence in rollout->ids while it is decoded; packing moves it down. */
-static uint64_t unpacked(const Rollout *rollout, uint32_t i)
-{
-    return i * (rollout->id_capacity / rollout->sequences);
 }
 
 /* Prompts of the step: [prompt_starts] into *ids, one per sequence, and to where the responses will follow them. */
@@ -113,42 +107,39 @@ static Status make_prompts(Rollout *rollout, uint32_t step, int32_t *ids, uint32
             return status;
         }
         memcpy(ids + prompt_starts[i], item->prompt.ids, item->prompt.count * sizeof *ids);
-        memcpy(rollout->ids + unpacked(rollout, i), item->prompt.ids, item->prompt.count * sizeof *ids);
+        memcpy(rollout_ids(rollout, i), item->prompt.ids, item->prompt.count * sizeof *ids);
         prompt_starts[i + 1]      = prompt_starts[i] + item->prompt.count;
         rollout->prompt_tokens[i] = item->prompt.count;
     }
     return STATUS_OK;
 }
 
-/* Packs prompt and response of every sequence: none moves up. */
-static void pack(Rollout *rollout)
+static void count_tokens(Rollout *rollout)
 {
     for (uint32_t i = 0; i < rollout->sequences; i++) {
-        const uint32_t at = rollout->starts[i], tokens = rollout->items[i].tokens,
-                       all = rollout->prompt_tokens[i] + tokens;
-        memmove(rollout->ids + at, rollout->ids + unpacked(rollout, i), all * sizeof *rollout->ids);
-        rollout->starts[i + 1]         = at + all;
-        rollout->response_start[i + 1] = rollout->response_start[i] + tokens;
+        rollout->response_start[i + 1] = rollout->response_start[i] + rollout->items[i].tokens;
     }
 }
 
-/* Judging, on threads, while other responses are still being decoded. */
-typedef struct Judging {
-    Rollout       *rollout;
-    ParallelQueue *queue;
-    Error         *errors; /* [sequences] */
-} Judging;
+/* What is done while other responses are still being decoded: judging, on threads, and what the caller has. */
+typedef struct Sampling {
+    Rollout                *rollout;
+    ParallelQueue          *queue;
+    Error                  *errors; /* [sequences] of judging */
+    const RolloutMeanwhile *meanwhile;
+    Error                   failed; /* of it */
+} Sampling;
 
 static void judge_one(void *user, size_t index)
 {
-    const Judging *judging  = user;
-    Rollout       *rollout  = judging->rollout;
-    const Session *session  = rollout->session;
-    const uint32_t i        = (uint32_t)index;
-    RolloutItem   *item     = &rollout->items[i];
-    const int32_t *response = rollout->ids + unpacked(rollout, i) + rollout->prompt_tokens[i];
+    const Sampling *sampling = user;
+    Rollout        *rollout  = sampling->rollout;
+    const Session  *session  = rollout->session;
+    const uint32_t  i        = (uint32_t)index;
+    RolloutItem    *item     = &rollout->items[i];
+    const int32_t  *response = rollout_ids(rollout, i) + rollout->prompt_tokens[i];
     if (tokenizer_decode(session->tokenizer, response, item->tokens, true, &item->response, &item->bytes,
-                         &judging->errors[i]) == STATUS_OK) {
+                         &sampling->errors[i]) == STATUS_OK) {
         rollout_item_judge(session, &rollout->reward, response, item);
         rollout_said_ask(rollout->said, &rollout->reward, rollout->items, i);
     }
@@ -157,56 +148,64 @@ static void judge_one(void *user, size_t index)
 /* The decoder has a response. */
 static void take_response(void *user, uint32_t i, const int32_t *tokens, uint32_t count, bool stopped)
 {
-    const Judging *judging = user;
-    Rollout       *rollout = judging->rollout;
-    memcpy(rollout->ids + unpacked(rollout, i) + rollout->prompt_tokens[i], tokens, count * sizeof *tokens);
-    rollout->items[i].tokens    = count;
-    rollout->items[i].truncated = !stopped;
-    parallel_queue_add(judging->queue, i);
+    const Sampling *sampling = user;
+    Rollout        *rollout  = sampling->rollout;
+    memcpy(rollout_ids(rollout, i) + rollout->prompt_tokens[i], tokens, count * sizeof *tokens);
+    rollout->items[i].tokens                     = count;
+    rollout->items[i].truncated                  = !stopped;
+    rollout->finished[rollout->finished_count++] = i;
+    parallel_queue_add(sampling->queue, i);
 }
 
-/* Tells how far it is. */
+/* Tells how far it is, and lets the caller use the time. */
 static bool still_running(void *user, uint32_t running)
 {
-    const Judging *judging = user;
-    Rollout       *rollout = judging->rollout;
+    Sampling *sampling = user;
+    Rollout  *rollout  = sampling->rollout;
     session_doing(rollout->session, false, "step %llu: sampling, %u of %u responses to go",
                   (unsigned long long)rollout->session->step + 1, running, rollout->sequences);
-    return false;
+    const RolloutMeanwhile *meanwhile = sampling->meanwhile;
+    return meanwhile != NULL && meanwhile->work(meanwhile->user, rollout, &sampling->failed) != STATUS_OK;
 }
 
 /* Decodes the responses to `prompts`, and judges each when it is there. */
-static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, Error *error)
+static Status decode_and_judge(Rollout *rollout, const DecodeInput *prompts, const RolloutMeanwhile *meanwhile,
+                               Error *error)
 {
     const uint32_t n     = rollout->sequences;
     DecodeInput    input = *prompts;
     DecodeOutput   output;
-    Judging        judging = {.rollout = rollout, .errors = calloc(n, sizeof *judging.errors)};
-    judging.queue = judging.errors != NULL ? parallel_queue_open(n, parallel_threads(), judge_one, &judging) : NULL;
-    Status status = judging.queue != NULL ? rollout_said_begin(rollout->said, error) : out_of_memory(error);
+    Sampling sampling = {.rollout = rollout, .errors = calloc(n, sizeof *sampling.errors), .meanwhile = meanwhile};
+    sampling.queue = sampling.errors != NULL ? parallel_queue_open(n, parallel_threads(), judge_one, &sampling) : NULL;
+    rollout->finished_count = 0;
+    Status status           = sampling.queue != NULL ? rollout_said_begin(rollout->said, error) : out_of_memory(error);
     if (status == STATUS_OK) {
         input.finished = take_response;
         input.progress = still_running;
-        input.user     = &judging;
+        input.user     = &sampling;
         status         = decoder_run(rollout->decoder, rollout->session->policy, &input, &output, error);
     }
+    if (status == STATUS_OK && sampling.failed.status != STATUS_OK) {
+        *error = sampling.failed;
+        status = error->status;
+    }
     const double decoded = session_clock();
-    parallel_queue_close(judging.queue);
+    parallel_queue_close(sampling.queue);
     rollout->judge_seconds = session_clock() - decoded;
     for (uint32_t i = 0; i < n && status == STATUS_OK; i++) {
-        if (judging.errors[i].status != STATUS_OK) {
-            *error = judging.errors[i];
+        if (sampling.errors[i].status != STATUS_OK) {
+            *error = sampling.errors[i];
             status = error->status;
         }
     }
-    free(judging.errors);
+    free(sampling.errors);
     if (status == STATUS_OK) {
-        pack(rollout);
+        count_tokens(rollout);
     }
     return status;
 }
 
-Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
+Status rollout_sample(Rollout *rollout, uint32_t step, const RolloutMeanwhile *meanwhile, Error *error)
 {
     Session       *session = rollout->session;
     const RunRl   *rl      = &session->config.rl;
@@ -245,7 +244,7 @@ Status rollout_sample(Rollout *rollout, uint32_t step, Error *error)
                                                      .top_p       = (float)rl->top_p,
                                                      .min_p       = (float)rl->min_p,
                                                      .seed        = session->config.seed}};
-        status                  = decode_and_judge(rollout, &input, error);
+        status                  = decode_and_judge(rollout, &input, meanwhile, error);
     }
     rollout->generate_seconds = session_clock() - start - rollout->judge_seconds;
     free(prompts);

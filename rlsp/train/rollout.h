@@ -2,8 +2,8 @@
  * device decodes the others.
  *
  *     Rollout *rollout = rollout_new(session, &error);
- *     rollout_sample(rollout, step, &error);      // responses, and what can be said of them here
- *     …rollout->starts, ids, response_start…
+ *     rollout_sample(rollout, step, NULL, &error); // responses, and what can be said of them here
+ *     …rollout_ids(rollout, s), response_start…
  *     rollout_finish(rollout, &error);            // what others say (a judge, a reward server): items[i].score
  *     rollout_free(rollout);
  *
@@ -21,19 +21,37 @@ typedef struct Rollout {
     Decoder            *decoder; /* the session's                                      */
     uint32_t            sequences;
     RolloutItem        *items;                           /* [sequences]                                        */
-    int32_t            *ids;                             /* prompt and response, packed                        */
-    uint32_t           *starts;                          /* [sequences + 1] into ids                           */
+    int32_t            *ids;                             /* [sequences, longest]: prompt, then response        */
+    uint32_t            longest;                         /* the most tokens that one can have                  */
     uint32_t           *prompt_tokens;                   /* [sequences]                                        */
     uint32_t           *response_start;                  /* [sequences + 1]: response tokens, counted over all */
-    uint64_t            id_capacity;                     /* [sequences] times the most that one can have        */
+    uint32_t           *finished;                        /* [finished_count] in the order in which they came    */
+    uint32_t            finished_count;                  /* responses that are there                           */
     struct RolloutSaid *said;                            /* what others say                                    */
     double              generate_seconds, judge_seconds; /* judge: what decoding did not hide, waiting included */
 } Rollout;
 
 Rollout *rollout_new(Session *session, Error *error);
 void     rollout_free(Rollout *rollout); /* NULL is allowed */
-/* Asks others as well, which goes on when it returns. */
-Status rollout_sample(Rollout *rollout, uint32_t step, Error *error);
+
+/* Prompt and response of sequence s. */
+static inline int32_t *rollout_ids(const Rollout *rollout, uint32_t s)
+{
+    return rollout->ids + (uint64_t)s * rollout->longest;
+}
+static inline uint32_t rollout_tokens(const Rollout *rollout, uint32_t s)
+{
+    return rollout->prompt_tokens[s] + rollout->items[s].tokens;
+}
+
+/* What is done with rollout->finished between two submits of the decoder: called after each. An error ends sampling. */
+typedef struct RolloutMeanwhile {
+    Status (*work)(void *user, const Rollout *rollout, Error *error);
+    void *user;
+} RolloutMeanwhile;
+
+/* Asks others as well, which goes on when it returns. `meanwhile` NULL: nothing. */
+Status rollout_sample(Rollout *rollout, uint32_t step, const RolloutMeanwhile *meanwhile, Error *error);
 /* Waits for their answers. STATUS_STOPPED: the user wants an end; or rollout_unanswered: nobody answered. The
  * step can then not be used; drawn again it is the same. */
 Status rollout_finish(Rollout *rollout, Error *error);

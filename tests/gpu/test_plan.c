@@ -103,8 +103,8 @@ static void ppo_with_an_adapter(void **state)
 static void grpo_and_moments_on_the_host(void **state)
 {
     (void)state;
-    check("GRPO, moments on the host",
-          (const char *const[]){"stages=[\"rl\"]", "rl.advantage=grpo", "optimizer.memory=host"}, 3);
+    check("GRPO, moments on the host, scoring beside sampling",
+          (const char *const[]){"stages=[\"rl\"]", "rl.advantage=grpo", "optimizer.memory=host", "rl.overlap=on"}, 4);
 }
 
 /* What each switch is for shows in the plan, also for devices that are not here. */

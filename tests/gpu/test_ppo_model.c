@@ -32,8 +32,8 @@ static void reference_tokens(const PpoBench *b, const Model *model, const double
     const uint32_t d      = model->config.hidden_size;
     double        *hidden = malloc(sizeof(double) * b->longest * d);
     for (uint32_t s = 0; s < r->sequences; s++) {
-        const int32_t *ids = r->ids + r->starts[s];
-        model_reference_forward(model, p, ids, r->starts[s + 1] - r->starts[s], hidden);
+        const int32_t *ids = rollout_ids(r, s);
+        model_reference_forward(model, p, ids, rollout_tokens(r, s), hidden);
         for (uint32_t t = r->response_start[s]; t < r->response_start[s + 1]; t++) {
             const uint32_t position = r->prompt_tokens[s] + t - r->response_start[s];
             const double  *at       = hidden + (uint64_t)(position - 1) * d;

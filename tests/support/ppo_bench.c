@@ -118,10 +118,10 @@ void ppo_bench_rollout(PpoBench *b, uint32_t n)
     const uint32_t max_new = b->session.config.rl.max_new_tokens;
     Random         random  = random_stream(5, RANDOM_TEST, 0, 0);
     Rollout       *r       = &b->rollout;
-    *r                     = (Rollout){.session = &b->session, .sequences = n};
+    *r                     = (Rollout){.session = &b->session, .sequences = n, .longest = b->longest};
     r->items               = fixture_alloc(n * sizeof *r->items);
     r->ids                 = fixture_alloc((size_t)n * b->longest * sizeof *r->ids);
-    r->starts              = fixture_alloc((n + 1) * sizeof *r->starts);
+    r->finished            = fixture_alloc(n * sizeof *r->finished);
     r->response_start      = fixture_alloc((n + 1) * sizeof *r->response_start);
     r->prompt_tokens       = fixture_alloc(n * sizeof *r->prompt_tokens);
     for (uint32_t s = 0; s < n; s++) {
@@ -130,10 +130,10 @@ void ppo_bench_rollout(PpoBench *b, uint32_t n)
                                    : s == 2 ? max_new
                                             : 1 + random_below(&random, max_new);
         r->prompt_tokens[s]      = prompt;
-        r->starts[s + 1]         = r->starts[s] + prompt + response;
         r->response_start[s + 1] = r->response_start[s] + response;
-        for (uint32_t i = r->starts[s]; i < r->starts[s + 1]; i++) {
-            r->ids[i] = 1 + (int32_t)random_below(&random, 40); /* 0 is padding, whose lookup trains nothing */
+        for (uint32_t i = 0; i < prompt + response; i++) {
+            rollout_ids(r, s)[i] =
+                1 + (int32_t)random_below(&random, 40); /* 0 is padding, whose lookup trains nothing */
         }
         r->items[s].group  = s / 2;
         r->items[s].tokens = response;
