@@ -4,7 +4,8 @@
 #     sh tests/bench/gpu.sh [--quick] [--out FOLDER] [PART...]
 #
 # Parts: devices, check (kernel tests on the device), gemm, attention, train (Llama 3.2 1B's shape), decode (256 sequences of it),
-# ppo (a LoRA step of Llama 3.1 8B's shape, `rlsp plan` beside it), scale (the cost model, with a picture). Each has a limit of its own, and one that fails or is cut off
+# ppo (a LoRA step of Llama 3.1 8B's shape, `rlsp plan` beside it), overlap (a LoRA step of the 1B shape whose responses come in
+# waves, with rl.overlap beside without), scale (the cost model, with a picture). Each has a limit of its own, and one that fails or is cut off
 # leaves the others' rows, and its own up to there. FOLDER (default: gpu-results) gets report.md (one table), results.json (the
 # same rows, and all that the programs said), log.txt and scale.png. Models have random weights, made on the spot.
 #
@@ -14,7 +15,7 @@
 set -u
 script=$0
 top=$(cd "$(dirname "$0")/../.." && pwd)
-all_parts="devices check gemm attention train decode ppo scale"
+all_parts="devices check gemm attention train decode ppo overlap scale"
 
 # --- what the parts share ------------------------------------------------------------------
 
@@ -244,6 +245,27 @@ END
     done
 }
 
+part_overlap() {
+    make_directory one $one || return 1
+    for overlap in off on; do # 64 random responses, none of which stops, in waves of 16
+        cat >"$work/overlap.json" <<END
+{"extends": "$top/configs/countdown-rl-outcome.json", "name": "gpu-overlap",
+ "model": {"path": "$work/one", "weights": "bf16"}, "adapter": {"kind": "lora", "rank": 16, "alpha": 32},
+ "rl": {"steps": 3, "prompts_per_step": 64, "minibatch_size": 16, "max_new_tokens": $ppo_new, "critic_warmup_steps": 0,
+        "decode_slots": 16, "tokens_per_micro_batch": 4096, "overlap": "$overlap"},
+ "eval": {"every": 0, "problems": 1, "final_samples": 1, "max_new_tokens": 2}, "checkpoint": {"every": 0, "keep": 1}}
+END
+        rm -rf "$work/overlap-run"
+        say "--- rlsp train, rl.overlap=$overlap"
+        "$rlsp" train --config "$work/overlap.json" --batch --out "$work/overlap-run" ${RLSP_DEVICE:+--set device="$RLSP_DEVICE"} >"$out/overlap_$overlap.err" 2>&1 || say "rlsp train: exit $?: $(tail -n 3 "$out/overlap_$overlap.err" | tr '\n' ' ')"
+        grep '"rl_step"' "$work/overlap-run/events.jsonl" 2>/dev/null | tail -n 1 >"$out/overlap_$overlap.json"
+        [ -s "$out/overlap_$overlap.json" ] || return 1
+    done
+    for field in seconds generate score score_ahead; do
+        row "PPO, LoRA on $one_name, 64 responses in waves of 16: $field" s "$(value "$out/overlap_on.json" time_$field)" "rl.overlap=off" "$(value "$out/overlap_off.json" time_$field)"
+    done
+}
+
 part_scale() {
     bench scale "$scale_limit" scale --seconds "$scale_seconds" -o "$out/scale.png" || return 1
     for kind in training decoding; do
@@ -317,7 +339,7 @@ peer_device=auto
 export top out work quick programs rlsp python peer_device check_limit gemm_limit attention_limit ppo_limit scale_limit
 
 limit_of() {
-    case $1 in devices) echo 40 ;; check) echo 100 ;; gemm) echo 130 ;; attention) echo 100 ;; train) echo 200 ;; decode) echo 180 ;; ppo) echo 260 ;; scale) echo 160 ;; esac
+    case $1 in devices) echo 40 ;; check) echo 100 ;; gemm) echo 130 ;; attention) echo 100 ;; train) echo 200 ;; decode) echo 180 ;; ppo) echo 260 ;; overlap) echo 60 ;; scale) echo 160 ;; esac
 }
 for part in $parts; do
     left=$((budget - ($(date +%s) - started)))
