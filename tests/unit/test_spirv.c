@@ -477,43 +477,100 @@ static void through_tensors(void **state)
 
 /* --- modules that are none --------------------------------------------------------------------------------- */
 
+/* The words of a shader as the build made it, which the caller frees. */
+static uint32_t *read_module(const char *name, size_t *count)
+{
+    char path[512];
+    snprintf(path, sizeof path, INTERPRETER_SHADERS "/%s.spv", name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    uint32_t *words = malloc(1 << 20);
+    *count          = fread(words, 4, (1 << 20) / 4, file);
+    fclose(file);
+    return words;
+}
+
+/* A shader, or NULL and an error of one line. */
+static Shader *attempt(const uint32_t *words, size_t count, const char *entry)
+{
+    char    error[SHADER_ERROR] = "";
+    Shader *shader              = NULL;
+    if (!shader_create(words, count, entry, NULL, 0, &shader, error)) {
+        assert_null(shader);
+        assert_true(error[0] != '\0' && strchr(error, '\n') == NULL);
+    }
+    return shader;
+}
+
+/* A few words changed: an error, or a shader, but no crash. */
 static void broken_modules(void **state)
 {
     (void)state;
     static const char *const names[] = {"arithmetic", "control", "shared"};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
-        char path[512], error[SHADER_ERROR];
-        snprintf(path, sizeof path, INTERPRETER_SHADERS "/%s.spv", names[n]);
-        FILE *file = fopen(path, "rb");
-        assert_non_null(file);
-        uint32_t    *words = malloc(1 << 20), *broken = malloc(1 << 20);
-        const size_t count = fread(words, 4, (1 << 20) / 4, file);
-        fclose(file);
-        Shader  *shader = NULL;
-        uint64_t seed   = n;
-        assert_false(shader_create(words, count, "other", NULL, 0, &shader, error));
-        assert_false(shader_create(words, count / 2, "main", NULL, 0, &shader, error));
-        for (int i = 0; i < 3000; i++) { /* a few words changed: an error, or a shader, but no crash */
+        size_t    count;
+        uint32_t *words = read_module(names[n], &count), *broken = malloc(count * 4);
+        uint64_t  seed = n;
+        assert_null(attempt(words, count, "other"));
+        for (size_t cut = 0; cut + 1 < count; cut++) { /* without OpFunctionEnd nothing is missing */
+            assert_null(attempt(words, cut, "main"));
+        }
+        for (int i = 0; i < 3000; i++) {
             memcpy(broken, words, count * 4);
             for (uint32_t k = 0; k <= next(&seed) % 3; k++) {
                 const uint32_t to                     = next(&seed);
                 broken[5 + next(&seed) % (count - 5)] = i % 2 ? to : to % 400;
             }
-            if (shader_create(broken, count, "main", NULL, 0, &shader, error)) {
-                shader_destroy(shader);
-            }
+            shader_destroy(attempt(broken, count, "main"));
         }
         free(words);
         free(broken);
     }
 }
 
+/* Each operand of modules without loops made each other id, but for labels': an error, or it runs to an end or a fault.
+ */
+static void wrong_operands(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"halves", "subgroups"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        size_t    count;
+        uint32_t *words = read_module(names[n], &count);
+        for (size_t at = 5, operand = 1; at < count; operand++) {
+            const uint32_t code = words[at] & 0xffff;
+            if (operand >= words[at] >> 16 || (code >= 248 && code <= 251)) { /* OpLabel to OpSwitch */
+                at += words[at] >> 16;
+                operand = 0;
+                continue;
+            }
+            const uint32_t was = words[at + operand];
+            for (uint32_t id = 0; id < words[3]; id++) {
+                words[at + operand] = id;
+                Rig rig             = {.shader = attempt(words, count, "main")};
+                if (rig.shader == NULL) {
+                    continue;
+                }
+                rig.dispatch = (ShaderDispatch){
+                    .shader = rig.shader, .groups = {1, 1, 1}, .subgroup = 8, .memories = rig.all, .memory_count = 2};
+                bind(&rig, 0, 512), bind(&rig, 1, 512);
+                if (!shader_run(&rig.dispatch, rig.error)) {
+                    assert_true(rig.error[0] != '\0' && strchr(rig.error, '\n') == NULL);
+                }
+                close_rig(&rig);
+            }
+            words[at + operand] = was;
+        }
+        free(words);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(computes),       cmocka_unit_test(rounds_halves),        cmocka_unit_test(lanes_part),
-        cmocka_unit_test(barriers_order), cmocka_unit_test(faults_are_found),     cmocka_unit_test(outside_is_found),
-        cmocka_unit_test(multiplies_f16), cmocka_unit_test(multiplies_bf16),      cmocka_unit_test(through_tensors),
-        cmocka_unit_test(broken_modules), cmocka_unit_test(subgroups_of_any_size)};
+        cmocka_unit_test(computes),       cmocka_unit_test(rounds_halves),         cmocka_unit_test(lanes_part),
+        cmocka_unit_test(barriers_order), cmocka_unit_test(faults_are_found),      cmocka_unit_test(outside_is_found),
+        cmocka_unit_test(multiplies_f16), cmocka_unit_test(multiplies_bf16),       cmocka_unit_test(through_tensors),
+        cmocka_unit_test(broken_modules), cmocka_unit_test(subgroups_of_any_size), cmocka_unit_test(wrong_operands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

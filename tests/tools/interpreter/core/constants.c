@@ -29,14 +29,13 @@ static uint64_t value_of(const Module *module, uint32_t id)
 }
 
 /* What OpSpecConstantOp does to integers and truths. */
-static bool fold(const Module *module, uint32_t code, const Type *type, const uint32_t *ids, uint64_t *result)
+static bool fold(const Module *module, uint32_t code, const uint32_t *ids, uint64_t *result)
 {
     const uint64_t a = value_of(module, ids[0]), b = value_of(module, ids[1]), c = value_of(module, ids[2]);
     const uint32_t bits = module_value_type(module, ids[0])->bits;
     const uint64_t mask = bits >= 64 ? UINT64_MAX : ((uint64_t)1 << (bits ? bits : 32)) - 1;
     const uint64_t ua = a & mask, ub = b & mask;
     const int64_t  sa = (int64_t)a, sb = (int64_t)b;
-    (void)type;
     switch (code) {
     case OpSConvert: *result = a; return true;
     case OpUConvert: *result = ua; return true;
@@ -102,7 +101,7 @@ static bool fold_operation(Module *module, const uint32_t *instruction, const Ty
     for (uint32_t i = 4; i < count && i < 7; i++)
         ids[i - 4] = instruction[i];
     uint64_t result = 0;
-    if (type->words > 2 || type->kind == TYPE_FLOAT || !fold(module, code, type, ids, &result))
+    if (type->words > 2 || type->kind == TYPE_FLOAT || !fold(module, code, ids, &result))
         return module_fail(module, "OpSpecConstantOp %s is not known", opcode_name(code, name));
     value[0] = (uint32_t)result;
     if (type->bits < 32 && !type->is_signed)
@@ -121,7 +120,7 @@ bool module_declare_constant(Module *module, const uint32_t *instruction, const 
     if (count < 3 || instruction[2] >= module->bound || type->kind == TYPE_NONE || module->ids[instruction[2]].constant)
         return module_fail(module, "%s of no type", opcode_name(code, name));
     Id *id       = &module->ids[instruction[2]];
-    id->constant = calloc(type->cooperative ? 1 : (size_t)type->words + 1, sizeof *id->constant);
+    id->constant = calloc((size_t)type->words + 1, sizeof *id->constant);
     if (!id->constant)
         return module_fail(module, "out of memory");
     uint32_t *value = id->constant;

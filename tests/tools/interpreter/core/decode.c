@@ -49,7 +49,7 @@ uint32_t decode_scratch(Decoder *decoder, uint32_t words)
     return program->slots - words;
 }
 
-static uint32_t place_matrices(Decoder *decoder, uint32_t words)
+uint32_t decode_matrices(Decoder *decoder, uint32_t words)
 {
     Program *program = decoder->program;
     if (words > MATRIX_WORDS - program->matrix_words) {
@@ -60,28 +60,64 @@ static uint32_t place_matrices(Decoder *decoder, uint32_t words)
     return program->matrix_words - words;
 }
 
-bool decode_alias(Decoder *decoder, uint32_t id, uint32_t slot)
+bool decode_has(const Decoder *decoder, uint32_t id, uint32_t words)
 {
-    if (id >= decoder->module->bound || slot == NOWHERE)
-        return id < decoder->module->bound ? false : module_fail(decoder->module, "a result of no id");
+    const uint32_t has = module_value_type(decoder->module, id)->words;
+    return has == words ||
+           module_fail(decoder->module, "%%%u: a value of %u words where one of %u belongs", id, has, words);
+}
+
+bool decode_alias(Decoder *decoder, uint32_t id, uint32_t slot, uint32_t words)
+{
+    if (id >= decoder->module->bound)
+        return module_fail(decoder->module, "a result of no id");
+    if (slot == NOWHERE || !decode_has(decoder, id, words))
+        return false;
     decoder->places[id].slot = slot;
     return true;
 }
 
-uint32_t decode_result(Decoder *decoder, uint32_t id)
+uint32_t decode_any_result(Decoder *decoder, uint32_t id)
 {
     const Type *type = module_value_type(decoder->module, id);
-    if (id >= decoder->module->bound || type->kind == TYPE_NONE) {
+    if (id >= decoder->module->bound || type->words == 0) {
         module_fail(decoder->module, "%%%u: a value of no type", id);
         return NOWHERE;
     }
     Place *place = &decoder->places[id];
     if (place->slot == NOWHERE)
-        place->slot = type->cooperative ? place_matrices(decoder, type->words) : decode_scratch(decoder, type->words);
+        place->slot = type->cooperative ? decode_matrices(decoder, type->words) : decode_scratch(decoder, type->words);
     return place->slot;
 }
 
+/* Whether an id's value lies where its user looks for it. */
+static bool lies(const Decoder *decoder, uint32_t id, bool as_matrix)
+{
+    return module_value_type(decoder->module, id)->cooperative == as_matrix ||
+           module_fail(decoder->module, "%%%u is %s cooperative matrix", id, as_matrix ? "no" : "a");
+}
+
+uint32_t decode_result(Decoder *decoder, uint32_t id)
+{
+    return lies(decoder, id, false) ? decode_any_result(decoder, id) : NOWHERE;
+}
+
+uint32_t decode_matrix_result(Decoder *decoder, uint32_t id)
+{
+    return lies(decoder, id, true) ? decode_any_result(decoder, id) : NOWHERE;
+}
+
 uint32_t decode_slot(Decoder *decoder, uint32_t id)
+{
+    return lies(decoder, id, false) ? decode_any_slot(decoder, id) : NOWHERE;
+}
+
+uint32_t decode_matrix_slot(Decoder *decoder, uint32_t id)
+{
+    return lies(decoder, id, true) ? decode_any_slot(decoder, id) : NOWHERE;
+}
+
+uint32_t decode_any_slot(Decoder *decoder, uint32_t id)
 {
     const Id *what = module_id(decoder->module, id);
     if (id < decoder->module->bound && decoder->places[id].slot != NOWHERE)
@@ -91,7 +127,7 @@ uint32_t decode_slot(Decoder *decoder, uint32_t id)
         module_fail(decoder->module, "%%%u is used where it has no value", id);
         return NOWHERE;
     }
-    const uint32_t slot = decode_result(decoder, id), at = APPEND(decoder, filled);
+    const uint32_t slot = decode_any_result(decoder, id), at = APPEND(decoder, filled);
     const Type    *type = module_value_type(decoder->module, id);
     if (slot == NOWHERE || at == NOWHERE)
         return NOWHERE;
@@ -151,6 +187,15 @@ bool decode_unknown(const Decoder *decoder, const uint32_t *instruction)
     return module_fail(decoder->module, "%s is not known", opcode_name(instruction_code(instruction), name));
 }
 
+/* False, with an error if none says yet what is wrong with an instruction. */
+static bool is_malformed(const Decoder *decoder, const uint32_t *instruction)
+{
+    char name[48];
+    return decoder->module->error[0] != '\0'
+               ? false
+               : module_fail(decoder->module, "%s is malformed", opcode_name(instruction_code(instruction), name));
+}
+
 /* --- blocks and edges */
 
 static uint32_t add_edge(Decoder *decoder, uint32_t to)
@@ -179,14 +224,16 @@ static bool add_moves(Decoder *decoder, const Pending *pending)
             continue;
         if (instruction_code(at) != OpPhi)
             break;
-        uint32_t in = NOWHERE;
+        const Type *type = module_value_type(decoder->module, at[2]);
+        uint32_t    in   = NOWHERE;
         for (uint32_t i = 3; i + 1 < instruction_count(at); i += 2)
-            if (at[i + 1] == pending->from && (in = decode_slot(decoder, at[i])) == NOWHERE)
+            if (at[i + 1] == pending->from &&
+                ((in = decode_any_slot(decoder, at[i])) == NOWHERE || !decode_has(decoder, at[i], type->words) ||
+                 module_value_type(decoder->module, at[i])->cooperative != type->cooperative))
                 return false;
         if (in == NOWHERE)
             return module_fail(decoder->module, "%%%u has no value for %%%u", at[2], pending->from);
-        const Type    *type = module_value_type(decoder->module, at[2]);
-        const uint32_t out = decode_result(decoder, at[2]), move = APPEND(decoder, moves);
+        const uint32_t out = decode_any_result(decoder, at[2]), move = APPEND(decoder, moves);
         if (out == NOWHERE || move == NOWHERE)
             return false;
         program->moves.at[move] = (Move){out, in, type->words, type->cooperative};
@@ -202,7 +249,7 @@ static bool add_moves(Decoder *decoder, const Pending *pending)
         const Move move = program->moves.at[i];
         if (!move.matrix)
             continue;
-        const uint32_t kept = place_matrices(decoder, move.words), back = APPEND(decoder, moves);
+        const uint32_t kept = decode_matrices(decoder, move.words), back = APPEND(decoder, moves);
         if (kept == NOWHERE || back == NOWHERE)
             return false;
         program->moves.at[back]  = (Move){move.out, kept, move.words, true};
@@ -244,8 +291,12 @@ static bool end_block(Decoder *decoder, const uint32_t *instruction, Block *bloc
             if (decode_extra(decoder, instruction[i]) == NOWHERE || add_edge(decoder, instruction[i + 1]) == NOWHERE)
                 return false;
         return true;
-    case OpReturnValue: block->slot = decode_slot(decoder, instruction[1]); /* fall through */
-    case OpReturn: block->ending = END_RETURN; return code == OpReturn || block->slot != NOWHERE;
+    case OpReturnValue:
+        block->ending = END_RETURN;
+        block->slot   = decode_slot(decoder, instruction[1]);
+        return block->slot != NOWHERE &&
+               decode_has(decoder, instruction[1], decoder->program->functions.at[decoder->function].result_words);
+    case OpReturn: block->ending = END_RETURN; return true;
     default: block->ending = END_UNREACHABLE; return true;
     }
 }
@@ -272,7 +323,7 @@ static bool decode_instruction(Decoder *decoder, const uint32_t *instruction)
     case OpLoopMerge:
     case OpSelectionMerge:
     case OpUndef: return true;
-    case OpPhi: return decode_result(decoder, instruction[2]) != NOWHERE;
+    case OpPhi: return decode_any_result(decoder, instruction[2]) != NOWHERE;
     case OpVariable: return decode_variable(decoder, instruction);
     default: break;
     }
@@ -332,7 +383,8 @@ uint32_t decode_function(Decoder *decoder, uint32_t id)
 /* Labels get their blocks' numbers, then each block is decoded. */
 static bool decode_body(Decoder *decoder, uint32_t number)
 {
-    Module         *module              = decoder->module;
+    Module *module                      = decoder->module;
+    decoder->function                   = number;
     Program        *program             = decoder->program;
     const uint32_t *end                 = module->words + module->count,
                    *begin               = module_id(module, program->functions.at[number].id)->definition;
@@ -360,14 +412,14 @@ static bool decode_body(Decoder *decoder, uint32_t number)
             return module_fail(module, "an instruction outside blocks");
         if (!is_meeting(decoder, at) && !ends_block(code)) {
             if (!decode_instruction(decoder, at))
-                return false;
+                return is_malformed(decoder, at);
             continue;
         }
         Block ended = program->blocks.at[current];
         ended.ops   = (uint32_t)program->ops.count - ended.op;
         if (ends_block(code)) {
             if (!end_block(decoder, at, &ended))
-                return false;
+                return is_malformed(decoder, at);
             program->blocks.at[current] = ended;
             current                     = NOWHERE;
             continue;

@@ -33,7 +33,8 @@ typedef struct Decoder {
     uint32_t *blocks;    /* by label's id: its block */
     uint32_t *functions; /* by id: its number, NOWHERE */
     ARRAY_OF(Pending) pending;
-    uint32_t label; /* of the block that is decoded */
+    uint32_t label;    /* of the block that is decoded */
+    uint32_t function; /* its number */
 } Decoder;
 
 /* All that runs from the entry point on. False: the module's error is filled. */
@@ -47,12 +48,21 @@ uint32_t array_grow(const Module *module, void *array, size_t element);
 /* Appends to program.extra; its index. */
 uint32_t decode_extra(Decoder *decoder, uint32_t value);
 
-/* Where an id's value lies; constants and undefined values get their place here. NOWHERE: none, error filled. */
+/* Where an id's value lies, in registers, as a cooperative matrix, or either; constants and undefined values get their
+ * place here. NOWHERE: none or not there, error filled. */
 uint32_t decode_slot(Decoder *decoder, uint32_t id);
-/* A place for a result, and for words of the decoder's own. */
+uint32_t decode_matrix_slot(Decoder *decoder, uint32_t id);
+uint32_t decode_any_slot(Decoder *decoder, uint32_t id);
+/* A place for a result, as above, and for words or matrices' elements of the decoder's own. */
 uint32_t decode_result(Decoder *decoder, uint32_t id);
+uint32_t decode_matrix_result(Decoder *decoder, uint32_t id);
+uint32_t decode_any_result(Decoder *decoder, uint32_t id);
 uint32_t decode_scratch(Decoder *decoder, uint32_t words);
-bool     decode_alias(Decoder *decoder, uint32_t id, uint32_t slot);
+uint32_t decode_matrices(Decoder *decoder, uint32_t elements);
+/* `words` that lie somewhere already are an id's value. */
+bool decode_alias(Decoder *decoder, uint32_t id, uint32_t slot, uint32_t words);
+/* Whether an id's value has so many words; an error if not. */
+bool decode_has(const Decoder *decoder, uint32_t id, uint32_t words);
 /* Appends an instruction; NULL: out of memory. Valid until the next. */
 Op  *decode_op(Decoder *decoder, uint32_t code, uint32_t words, uint32_t out, uint32_t a, uint32_t b, uint32_t c);
 Kind decode_kind(const Module *module, const Type *type); /* of a scalar, or of what a vector or matrix is made of */

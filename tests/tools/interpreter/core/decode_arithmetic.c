@@ -25,6 +25,11 @@ static bool each(Decoder *decoder, uint32_t code, const uint32_t *instruction, u
     const Type    *from = module_value_type(decoder->module, instruction[first]);
     if (out == NOWHERE)
         return false;
+    for (uint32_t i = 0; i < operands; i++) {
+        const Type *operand = module_value_type(decoder->module, instruction[first + i]);
+        if (decode_components(decoder->module, operand) != decode_components(decoder->module, type))
+            return module_fail(decoder->module, "%%%u: operands of other shapes", instruction[2]);
+    }
     Op *op = compute(decoder, code, decode_kind(decoder->module, from), type->words, out, slots[0], slots[1], slots[2],
                      instruction[2]);
     if (op)
@@ -43,9 +48,13 @@ static bool select_words(Decoder *decoder, const uint32_t *instruction)
     const uint32_t no = decode_slot(decoder, instruction[5]), out = decode_result(decoder, instruction[2]);
     if (condition == NOWHERE || yes == NOWHERE || no == NOWHERE || out == NOWHERE)
         return false;
+    if (!decode_has(decoder, instruction[4], type->words) || !decode_has(decoder, instruction[5], type->words))
+        return false;
     if (truth->words == type->words)
         return compute(decoder, OpSelect, KIND_32, type->words, out, condition, yes, no, instruction[2]);
-    const uint32_t each_words = truth->words > 1 ? type->words / truth->words : type->words;
+    if (type->words % truth->words != 0)
+        return module_fail(module, "%%%u: operands of other shapes", instruction[2]);
+    const uint32_t each_words = type->words / truth->words;
     for (uint32_t i = 0; i < type->words; i++)
         if (!compute(decoder, OpSelect, KIND_32, 1, out + i, condition + i / each_words, yes + i, no + i,
                      instruction[2]))
@@ -67,6 +76,22 @@ static bool products(Decoder *decoder, Kind kind, uint32_t count, uint32_t out, 
     return true;
 }
 
+/* Whether the operands of a product have the shapes that its result wants. */
+static bool is_product(uint32_t code, const Type *type, const Type *left, const Type *right)
+{
+    const uint32_t rows = type->kind == TYPE_MATRIX ? type->words / type->count : type->words;
+    switch (code) {
+    case OpVectorTimesScalar:
+    case OpMatrixTimesScalar: return left->words == type->words && right->words == 1;
+    case OpDot: return left->words == right->words && type->words == 1;
+    case OpMatrixTimesVector: return left->words == rows * right->words && left->count == right->words;
+    case OpVectorTimesMatrix: return right->words == rows * left->words;
+    default:
+        return left->words == rows * left->count && right->words == left->count * right->count &&
+               type->words == rows * right->count;
+    }
+}
+
 static bool linear(Decoder *decoder, const uint32_t *instruction)
 {
     const Module  *module = decoder->module;
@@ -77,6 +102,8 @@ static bool linear(Decoder *decoder, const uint32_t *instruction)
     const uint32_t out = decode_result(decoder, instruction[2]), id = instruction[2];
     if (a == NOWHERE || b == NOWHERE || out == NOWHERE)
         return false;
+    if (!is_product(instruction_code(instruction), type, left, right))
+        return module_fail(module, "%%%u: operands of other shapes", id);
     switch (instruction_code(instruction)) {
     case OpVectorTimesScalar:
     case OpMatrixTimesScalar:
@@ -129,6 +156,8 @@ static bool extended(Decoder *decoder, const uint32_t *instruction)
         return false;
     if (decode_kind(decoder->module, module_value_type(decoder->module, instruction[3])) != KIND_32)
         return module_fail(decoder->module, "%%%u: extended arithmetic of other than 32 bits", id);
+    if (!decode_has(decoder, id, 2 * words) || !decode_has(decoder, instruction[4], words))
+        return false;
     switch (code) {
     case OpIAddCarry:
         return compute(decoder, OpIAdd, KIND_32, words, out, a, b, 0, id) &&
@@ -152,7 +181,7 @@ static bool extended_function(Decoder *decoder, const uint32_t *instruction)
     case GlslPackHalf2x16:
     case GlslUnpackHalf2x16: {
         const uint32_t a = decode_slot(decoder, instruction[5]), out = decode_result(decoder, instruction[2]);
-        if (a == NOWHERE || out == NOWHERE)
+        if (a == NOWHERE || out == NOWHERE || !decode_has(decoder, instruction[code == GlslPackHalf2x16 ? 5 : 2], 2))
             return false;
         if (code == GlslPackHalf2x16)
             return compute(decoder, code, KIND_32, 1, out, a, a + 1, 0, instruction[2]);
@@ -213,7 +242,7 @@ static bool bitcast(Decoder *decoder, const uint32_t *instruction)
     if (a == NOWHERE || to->words == 0)
         return false;
     if (to->words == from->words)
-        return decode_alias(decoder, instruction[2], a);
+        return decode_alias(decoder, instruction[2], a, from->words);
     const bool packs = to->words < from->words;
     if ((packs ? from : to)->words != 2 * (packs ? to : from)->words ||
         decode_scalar(decoder->module, packs ? from : to)->bits != 16)

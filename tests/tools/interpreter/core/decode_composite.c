@@ -27,16 +27,25 @@ static bool move(Decoder *decoder, const Type *type, uint32_t out, uint32_t in)
                              : decode_op(decoder, DoMove, type->words, out, in, 0, 0) != NULL;
 }
 
+/* What lies at a slot, of the kind of operand 3, is the result. */
+static bool alias(Decoder *decoder, const uint32_t *instruction, uint32_t slot, uint32_t words)
+{
+    if (module_value_type(decoder->module, instruction[2])->cooperative !=
+        module_value_type(decoder->module, instruction[3])->cooperative)
+        return module_fail(decoder->module, "%%%u: a matrix among other values", instruction[2]);
+    return decode_alias(decoder, instruction[2], slot, words);
+}
+
 static bool construct(Decoder *decoder, const uint32_t *instruction)
 {
-    const uint32_t out  = decode_result(decoder, instruction[2]);
+    const uint32_t out  = decode_any_result(decoder, instruction[2]);
     const Type    *type = module_value_type(decoder->module, instruction[2]);
     uint32_t       word = 0;
     if (out == NOWHERE)
         return false;
     for (uint32_t i = 3; i < instruction_count(instruction); i++) {
         const Type    *of = module_value_type(decoder->module, instruction[i]);
-        const uint32_t in = decode_slot(decoder, instruction[i]);
+        const uint32_t in = decode_any_slot(decoder, instruction[i]);
         if (in == NOWHERE)
             return false;
         if (of->words > type->words - word || of->cooperative != type->cooperative)
@@ -50,12 +59,17 @@ static bool construct(Decoder *decoder, const uint32_t *instruction)
 
 static bool insert(Decoder *decoder, const uint32_t *instruction)
 {
-    const uint32_t object = decode_slot(decoder, instruction[3]), composite = decode_slot(decoder, instruction[4]);
-    const uint32_t out  = decode_result(decoder, instruction[2]);
-    const Type    *type = module_value_type(decoder->module, instruction[2]), *at = type;
-    uint32_t       word = 0;
-    if (object == NOWHERE || composite == NOWHERE || out == NOWHERE || !part(decoder, instruction, 5, &at, &word))
+    const uint32_t object    = decode_any_slot(decoder, instruction[3]);
+    const uint32_t composite = decode_any_slot(decoder, instruction[4]),
+                   out       = decode_any_result(decoder, instruction[2]);
+    const Type *type = module_value_type(decoder->module, instruction[2]), *at = type;
+    uint32_t    word = 0;
+    if (object == NOWHERE || composite == NOWHERE || out == NOWHERE || !part(decoder, instruction, 5, &at, &word) ||
+        !decode_has(decoder, instruction[3], at->words) || !decode_has(decoder, instruction[4], type->words))
         return false;
+    if (module_value_type(decoder->module, instruction[3])->cooperative != type->cooperative ||
+        module_value_type(decoder->module, instruction[4])->cooperative != type->cooperative)
+        return module_fail(decoder->module, "%%%u: a matrix among other values", instruction[2]);
     return move(decoder, type, out, composite) && move(decoder, at, out + word, object);
 }
 
@@ -66,7 +80,8 @@ static bool shuffle(Decoder *decoder, const uint32_t *instruction)
     const Type    *right = module_value_type(decoder->module, instruction[4]);
     const uint32_t a = decode_slot(decoder, instruction[3]), b = decode_slot(decoder, instruction[4]);
     const uint32_t out = decode_result(decoder, instruction[2]), words = type->count ? type->words / type->count : 0;
-    if (a == NOWHERE || b == NOWHERE || out == NOWHERE)
+    if (a == NOWHERE || b == NOWHERE || out == NOWHERE || !decode_has(decoder, instruction[3], words * left->count) ||
+        !decode_has(decoder, instruction[4], words * right->count))
         return false;
     for (uint32_t i = 0; i < type->count && 5 + i < instruction_count(instruction); i++) {
         const uint32_t from = instruction[5 + i];
@@ -89,6 +104,8 @@ static bool transpose(Decoder *decoder, const uint32_t *instruction)
         return in == NOWHERE || out == NOWHERE ? false
                                                : module_fail(decoder->module, "%%%u is no matrix", instruction[2]);
     const uint32_t rows = type->words / type->count;
+    if (!decode_has(decoder, instruction[3], type->words))
+        return false;
     for (uint32_t column = 0; column < type->count; column++)
         for (uint32_t row = 0; row < rows; row++)
             if (!decode_op(decoder, DoMove, 1, out + column * rows + row, in + row * type->count + column, 0, 0))
@@ -106,6 +123,9 @@ static bool dynamic(Decoder *decoder, const uint32_t *instruction)
     if (a == NOWHERE || object == NOWHERE || b == NOWHERE || out == NOWHERE || vector->count == 0)
         return false;
     const uint32_t words = vector->words / vector->count;
+    if (!decode_has(decoder, instruction[2], inserts ? vector->words : words) ||
+        (inserts && !decode_has(decoder, instruction[4], words)))
+        return false;
     if (inserts && !decode_op(decoder, DoMove, vector->words, out, a, 0, 0))
         return false;
     Op *op = decode_op(decoder, inserts ? DoInsertDynamic : DoExtractDynamic, words, out, inserts ? object : a, b,
@@ -123,10 +143,10 @@ bool decode_composite(Decoder *decoder, const uint32_t *instruction, bool *done)
     case OpCompositeConstruct: return construct(decoder, instruction);
     case OpCompositeExtract: {
         const Type    *type = module_value_type(decoder->module, instruction[3]);
-        const uint32_t from = decode_slot(decoder, instruction[3]);
+        const uint32_t from = decode_any_slot(decoder, instruction[3]);
         uint32_t       word = 0;
         return from != NOWHERE && part(decoder, instruction, 4, &type, &word) &&
-               decode_alias(decoder, instruction[2], from + word);
+               alias(decoder, instruction, from + word, type->words);
     }
     case OpCompositeInsert: return insert(decoder, instruction);
     case OpVectorShuffle: return shuffle(decoder, instruction);
@@ -135,14 +155,12 @@ bool decode_composite(Decoder *decoder, const uint32_t *instruction, bool *done)
     case OpVectorInsertDynamic: return dynamic(decoder, instruction);
     case OpCopyObject:
     case OpCopyLogical:
-        if (module_value_type(decoder->module, instruction[2])->words !=
-            module_value_type(decoder->module, instruction[3])->words)
-            return module_fail(decoder->module, "%%%u: a copy of another size", instruction[2]);
         if (instruction[3] < decoder->module->bound && decoder->pointers[instruction[3]].known &&
             instruction[2] < decoder->module->bound)
             decoder->pointers[instruction[2]] = decoder->pointers[instruction[3]];
         else
-            return decode_alias(decoder, instruction[2], decode_slot(decoder, instruction[3]));
+            return alias(decoder, instruction, decode_any_slot(decoder, instruction[3]),
+                         module_value_type(decoder->module, instruction[3])->words);
         return true;
     default: *done = false; return true;
     }

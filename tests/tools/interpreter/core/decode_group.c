@@ -27,7 +27,12 @@ static bool group(Decoder *decoder, const uint32_t *instruction)
     }
     const uint32_t a     = code == OpGroupNonUniformElect ? 0 : decode_slot(decoder, instruction[value]);
     const uint32_t extra = decode_extra(decoder, operation);
-    if (a == NOWHERE || b == NOWHERE || extra == NOWHERE || decode_extra(decoder, cluster) == NOWHERE)
+    const bool     vote  = code <= OpGroupNonUniformAny || code == OpGroupNonUniformBallot;
+    if (a == NOWHERE || b == NOWHERE || extra == NOWHERE || decode_extra(decoder, cluster) == NOWHERE ||
+        !decode_has(decoder, instruction[vote ? 2 : value],
+                    !vote                             ? type->words
+                    : code == OpGroupNonUniformBallot ? 4
+                                                      : 1))
         return false;
     Op *op = decode_op(decoder, DoSubgroup, type->words, out, a, b, code);
     if (!op)
@@ -45,12 +50,14 @@ static bool call(Decoder *decoder, const uint32_t *instruction)
         return false;
     const Function function = decoder->program->functions.at[number];
     const uint32_t out      = function.result_words ? decode_result(decoder, instruction[2]) : 0;
-    if (out == NOWHERE || instruction_count(instruction) - 4 < function.parameters)
+    if (out == NOWHERE || instruction_count(instruction) < 4 + function.parameters ||
+        (function.result_words && !decode_has(decoder, instruction[2], function.result_words)))
         return false;
     for (uint32_t i = 0; i < function.parameters; i++) {
         const uint32_t *to   = &decoder->program->extra.at[function.parameter + 2 * i];
         const uint32_t  slot = to[0], words = to[1], in = decode_slot(decoder, instruction[4 + i]);
-        if (in == NOWHERE || !decode_op(decoder, DoMove, words, slot, in, 0, 0))
+        if (in == NOWHERE || !decode_has(decoder, instruction[4 + i], words) ||
+            !decode_op(decoder, DoMove, words, slot, in, 0, 0))
             return false;
     }
     Op *op = decode_op(decoder, DoCall, 0, 0, 0, 0, number);

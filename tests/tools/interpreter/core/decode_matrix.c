@@ -87,7 +87,8 @@ static bool tensor(Decoder *decoder, const uint32_t *instruction)
     if (code == OpCreateTensorLayoutNV || code == OpCreateTensorViewNV)
         return create(decoder, instruction, type);
     const uint32_t in = decode_slot(decoder, instruction[3]), out = decode_result(decoder, instruction[2]);
-    if (in == NOWHERE || out == NOWHERE || !move(decoder, out, in, type->words))
+    if (in == NOWHERE || out == NOWHERE || !decode_has(decoder, instruction[3], type->words) ||
+        !move(decoder, out, in, type->words))
         return false;
     switch (code) {
     case OpTensorLayoutSetDimensionNV: return set_dimension(decoder, instruction, false, n);
@@ -102,11 +103,10 @@ static bool tensor(Decoder *decoder, const uint32_t *instruction)
 }
 
 /* Its numbers go to program.extra (matrices.h). */
-static bool emit(Decoder *decoder, const uint32_t *instruction, uint32_t code, uint32_t id, uint32_t out, uint32_t a,
-                 uint32_t b, const uint32_t *extra, uint32_t count)
+static bool emit(Decoder *decoder, uint32_t code, uint32_t id, uint32_t out, uint32_t a, uint32_t b,
+                 const uint32_t *extra, uint32_t count)
 {
     const uint32_t at = (uint32_t)decoder->program->extra.count;
-    (void)instruction;
     if (out == NOWHERE || a == NOWHERE || b == NOWHERE)
         return false;
     for (uint32_t i = 0; i < count; i++)
@@ -133,8 +133,8 @@ static bool load_store(Decoder *decoder, const uint32_t *instruction, bool store
     if (!module_id(decoder->module, layout)->constant || module_constant(decoder->module, layout) > 1)
         return module_fail(decoder->module, "%%%u: a matrix in memory whose layout is not known", id);
     const uint32_t extra[] = {access, module_constant(decoder->module, layout), stride, type};
-    return emit(decoder, instruction, instruction_code(instruction), id, store ? 0 : decode_result(decoder, id),
-                store ? decode_slot(decoder, instruction[2]) : 0, 0, extra, 4);
+    return emit(decoder, instruction_code(instruction), id, store ? 0 : decode_matrix_result(decoder, id),
+                store ? decode_matrix_slot(decoder, instruction[2]) : 0, 0, extra, 4);
 }
 
 static bool load_store_tensor(Decoder *decoder, const uint32_t *instruction, bool store)
@@ -181,14 +181,15 @@ static bool load_store_tensor(Decoder *decoder, const uint32_t *instruction, boo
     const uint32_t extra[] = {
         access,   layout_slot, layout_type, view_slot, view == NOWHERE ? 0 : module_id(module, view)->type,
         function, bytes,       type};
-    return emit(decoder, instruction, instruction_code(instruction), id, store ? 0 : decode_result(decoder, id),
-                decode_slot(decoder, object), 0, extra, 8);
+    return decode_has(decoder, object, module_type(module, type)->words) &&
+           emit(decoder, instruction_code(instruction), id, store ? 0 : decode_matrix_result(decoder, id),
+                decode_matrix_slot(decoder, object), 0, extra, 8);
 }
 
 static bool multiply_add(Decoder *decoder, const uint32_t *instruction)
 {
     const Module  *module  = decoder->module;
-    const uint32_t c       = decode_slot(decoder, instruction[5]);
+    const uint32_t c       = decode_matrix_slot(decoder, instruction[5]);
     const uint32_t extra[] = {module_id(module, instruction[3])->type,
                               module_id(module, instruction[4])->type,
                               module_id(module, instruction[5])->type,
@@ -199,9 +200,8 @@ static bool multiply_add(Decoder *decoder, const uint32_t *instruction)
         return false;
     if (extra[4] & 0x10)
         return module_fail(module, "%%%u: products that saturate are not known", instruction[2]);
-    return emit(decoder, instruction, OpCooperativeMatrixMulAddKHR, instruction[2],
-                decode_result(decoder, instruction[2]), decode_slot(decoder, instruction[3]),
-                decode_slot(decoder, instruction[4]), extra, 6);
+    return emit(decoder, OpCooperativeMatrixMulAddKHR, instruction[2], decode_matrix_result(decoder, instruction[2]),
+                decode_matrix_slot(decoder, instruction[3]), decode_matrix_slot(decoder, instruction[4]), extra, 6);
 }
 
 static bool per_element(Decoder *decoder, const uint32_t *instruction)
@@ -209,9 +209,10 @@ static bool per_element(Decoder *decoder, const uint32_t *instruction)
     const uint32_t count = instruction_count(instruction), code = instruction_code(instruction);
     const bool     reduces  = code == OpCooperativeMatrixReduceNV;
     const uint32_t function = decode_function(decoder, instruction[reduces ? 5 : 4]);
-    const uint32_t in = decode_slot(decoder, instruction[3]), out = decode_result(decoder, instruction[2]);
-    uint32_t       extra[4 + 16] = {instruction[1], module_id(decoder->module, instruction[3])->type};
-    uint32_t       used          = 4;
+    const uint32_t in       = decode_matrix_slot(decoder, instruction[3]),
+                   out      = decode_matrix_result(decoder, instruction[2]);
+    uint32_t extra[4 + 16]  = {instruction[1], module_id(decoder->module, instruction[3])->type};
+    uint32_t used           = 4;
     if (function == NOWHERE)
         return false;
     extra[2] = reduces ? instruction[4] : function;
@@ -221,7 +222,7 @@ static bool per_element(Decoder *decoder, const uint32_t *instruction)
     for (uint32_t i = 5; i < count && !reduces; i++)
         if ((extra[used++] = decode_slot(decoder, instruction[i])) == NOWHERE)
             return false;
-    return emit(decoder, instruction, code, instruction[2], out, in, 0, extra, used);
+    return emit(decoder, code, instruction[2], out, in, 0, extra, used);
 }
 
 /* Arithmetic and conversions, whose result is a matrix. */
@@ -235,8 +236,13 @@ static bool elementwise(Decoder *decoder, const uint32_t *instruction, bool *don
         return true;
     }
     const uint32_t extra[] = {instruction[1], module_id(decoder->module, instruction[3])->type};
-    return emit(decoder, instruction, code, instruction[2], decode_result(decoder, instruction[2]),
-                decode_slot(decoder, instruction[3]), unary ? 0 : decode_slot(decoder, b), extra, 2);
+    const uint32_t other   = unary                         ? 0
+                             : code == OpMatrixTimesScalar ? decode_slot(decoder, b)
+                                                           : decode_matrix_slot(decoder, b);
+    return (unary || code == OpMatrixTimesScalar ||
+            decode_has(decoder, b, module_type(decoder->module, extra[0])->words)) &&
+           emit(decoder, code, instruction[2], decode_matrix_result(decoder, instruction[2]),
+                decode_matrix_slot(decoder, instruction[3]), other, extra, 2);
 }
 
 static bool composite(Decoder *decoder, const uint32_t *instruction)
@@ -247,8 +253,16 @@ static bool composite(Decoder *decoder, const uint32_t *instruction)
     const uint32_t from    = instruction[inserts ? 4 : 3];
     const uint32_t extra[] = {code == OpCompositeConstruct ? instruction[1] : module_id(module, from)->type,
                               inserts ? instruction[5] : instruction[4]};
-    return emit(decoder, instruction, code, instruction[2], decode_result(decoder, instruction[2]),
-                decode_slot(decoder, from), inserts ? decode_slot(decoder, instruction[3]) : 0, extra, 2);
+    const uint32_t id = instruction[2];
+    switch (code) {
+    case OpCompositeConstruct:
+        return emit(decoder, code, id, decode_matrix_result(decoder, id), decode_slot(decoder, from), 0, extra, 2);
+    case OpCompositeInsert:
+        return decode_has(decoder, id, module_type(module, extra[0])->words) &&
+               emit(decoder, code, id, decode_matrix_result(decoder, id), decode_matrix_slot(decoder, from),
+                    decode_slot(decoder, instruction[3]), extra, 2);
+    default: return emit(decoder, code, id, decode_result(decoder, id), decode_matrix_slot(decoder, from), 0, extra, 2);
+    }
 }
 
 bool decode_matrix(Decoder *decoder, const uint32_t *instruction, bool *done)
@@ -265,12 +279,13 @@ bool decode_matrix(Decoder *decoder, const uint32_t *instruction, bool *done)
     case OpCooperativeMatrixPerElementOpNV: return per_element(decoder, instruction);
     case OpCooperativeMatrixLengthKHR: {
         const uint32_t extra[] = {instruction[3]};
-        return emit(decoder, instruction, code, instruction[2], decode_result(decoder, instruction[2]), 0, 0, extra, 1);
+        return emit(decoder, code, instruction[2], decode_result(decoder, instruction[2]), 0, 0, extra, 1);
     }
     case OpCooperativeMatrixTransposeNV: {
         const uint32_t extra[] = {instruction[1], module_id(decoder->module, instruction[3])->type};
-        return emit(decoder, instruction, code, instruction[2], decode_result(decoder, instruction[2]),
-                    decode_slot(decoder, instruction[3]), 0, extra, 2);
+        return decode_has(decoder, instruction[3], module_value_type(decoder->module, instruction[2])->words) &&
+               emit(decoder, code, instruction[2], decode_matrix_result(decoder, instruction[2]),
+                    decode_matrix_slot(decoder, instruction[3]), 0, extra, 2);
     }
     case OpCreateTensorLayoutNV:
     case OpTensorLayoutSetBlockSizeNV:

@@ -31,9 +31,9 @@ bool decode_variable(Decoder *decoder, const uint32_t *instruction)
     case ClassWorkgroup:
         pointer->space = SPACE_SHARED;
         pointer->base  = (program->shared + 15) & ~15u;
-        pointer->bytes = (uint32_t)pointee->bytes;
-        if (pointee->bytes > MODULE_WORDS)
+        if (pointee->bytes > MODULE_WORDS - pointer->base)
             return module_fail(module, "%%%u: too much shared memory", id);
+        pointer->bytes  = (uint32_t)pointee->bytes;
         program->shared = pointer->base + pointer->bytes;
         return true;
     case ClassInput:
@@ -45,14 +45,10 @@ bool decode_variable(Decoder *decoder, const uint32_t *instruction)
     pointer->bytes = pointee->words;
     if (storage == ClassFunction && !decoder->places[id].read)
         return true;
-    if (pointee->cooperative) {
-        pointer->base = program->matrix_words;
-        program->matrix_words += pointee->words;
-        if (program->matrix_words > 1u << 26)
-            return module_fail(module, "%%%u: matrices that are too large", id);
-    } else if ((pointer->base = decode_scratch(decoder, pointee->words)) == NOWHERE) {
+    pointer->base =
+        pointee->cooperative ? decode_matrices(decoder, pointee->words) : decode_scratch(decoder, pointee->words);
+    if (pointer->base == NOWHERE)
         return false;
-    }
     if (storage == ClassInput) {
         const uint32_t at = APPEND(decoder, inputs);
         if (at == NOWHERE)
@@ -100,6 +96,8 @@ static bool step(Decoder *decoder, Pointer *pointer, uint32_t index, uint32_t st
 {
     const Id   *id   = module_id(decoder->module, index);
     const Type *type = module_type(decoder->module, id->type);
+    if (type->kind != TYPE_INT)
+        return module_fail(decoder->module, "%%%u: an index that is no integer", index);
     if (id->constant) {
         int64_t by = type->is_signed ? (int64_t)(int32_t)id->constant[0] : (int64_t)id->constant[0];
         if (type->words == 2)
@@ -190,7 +188,7 @@ static bool chain(Decoder *decoder, const uint32_t *instruction)
         op->id           = id;
         pointer.constant = 0;
         pointer.dynamic  = out;
-        if (address && !decode_alias(decoder, id, out))
+        if (address && !decode_alias(decoder, id, out, 2))
             return false;
     }
     decoder->pointers[id] = pointer;
@@ -263,6 +261,20 @@ static uint32_t promised(const uint32_t *instruction, uint32_t at)
     return instruction_count(instruction) > at + 1 && (instruction[at] & 2) ? instruction[at + 1] : 1;
 }
 
+/* Whether a variable can hold the value of an id where a pointer points: a matrix among matrices, and within it as far
+ * as that is known. */
+static bool is_held(const Decoder *decoder, const Pointer *pointer, uint32_t value)
+{
+    const Type *type   = module_value_type(decoder->module, value);
+    const bool  matrix = pointer->space == SPACE_MATRICES && pointer->element == NOWHERE;
+    if (type->cooperative != matrix || (pointer->element != NOWHERE && type->words != 1))
+        return module_fail(decoder->module, "%%%u: a value that its variable cannot hold", value);
+    if (is_memory(pointer->space) || pointer->dynamic != NOWHERE || pointer->element != NOWHERE)
+        return true;
+    return (pointer->constant <= pointer->bytes && type->words <= pointer->bytes - pointer->constant) ||
+           module_fail(decoder->module, "%%%u: an element that its variable lacks", value);
+}
+
 static bool load(Decoder *decoder, const uint32_t *instruction)
 {
     const Pointer *pointer = decode_pointer(decoder, instruction[3]);
@@ -273,12 +285,10 @@ static bool load(Decoder *decoder, const uint32_t *instruction)
         decoder->pointers[instruction[2]] = *pointer;
         return true;
     }
-    const uint32_t out = decode_result(decoder, instruction[2]);
-    if (out == NOWHERE)
+    const uint32_t out = decode_any_result(decoder, instruction[2]);
+    if (out == NOWHERE || !is_held(decoder, pointer, instruction[2]))
         return false;
     if (pointer->space == SPACE_REGISTERS && pointer->dynamic == NOWHERE) {
-        if (pointer->constant + type->words > pointer->bytes)
-            return module_fail(decoder->module, "%%%u: an element that its variable lacks", instruction[2]);
         return decode_op(decoder, DoMove, type->words, out, pointer->base + (uint32_t)pointer->constant, 0, 0);
     }
     const uint32_t access = decode_access(decoder, instruction[3], instruction[1], promised(instruction, 4));
@@ -301,12 +311,10 @@ static bool store(Decoder *decoder, const uint32_t *instruction)
     if (variable && variable[3] == ClassFunction && pointer->variable == instruction[1] &&
         !decoder->places[pointer->variable].read)
         return true;
-    const uint32_t in = decode_slot(decoder, instruction[2]);
-    if (in == NOWHERE)
+    const uint32_t in = decode_any_slot(decoder, instruction[2]);
+    if (in == NOWHERE || !is_held(decoder, pointer, instruction[2]))
         return false;
     if (pointer->space == SPACE_REGISTERS && pointer->dynamic == NOWHERE) {
-        if (pointer->constant + stored->words > pointer->bytes)
-            return module_fail(decoder->module, "%%%u: an element that its variable lacks", instruction[1]);
         return decode_op(decoder, DoMove, stored->words, pointer->base + (uint32_t)pointer->constant, in, 0, 0);
     }
     const uint32_t access = decode_access(decoder, instruction[1], type, promised(instruction, 3));
@@ -334,7 +342,8 @@ static bool atomic(Decoder *decoder, const uint32_t *instruction)
     const uint32_t access = decode_access(decoder, pointer, type, 1);
     const uint32_t out    = set ? 0 : decode_result(decoder, instruction[2]);
     const uint32_t a = alone ? 0 : decode_slot(decoder, value), b = compare ? decode_slot(decoder, instruction[8]) : 0;
-    if (access == NOWHERE || out == NOWHERE || a == NOWHERE || b == NOWHERE)
+    if (access == NOWHERE || out == NOWHERE || a == NOWHERE || b == NOWHERE ||
+        (!set && !decode_has(decoder, instruction[2], 1)))
         return false;
     Op *op = decode_op(decoder, DoAtomic, set ? 0 : 1, out, a, b, code);
     if (!op)
@@ -388,10 +397,8 @@ bool decode_memory(Decoder *decoder, const uint32_t *instruction, bool *done)
     case OpArrayLength: return array_length(decoder, instruction);
     case OpConvertUToPtr:
     case OpConvertPtrToU:
-        if (module_value_type(decoder->module, instruction[2])->words !=
-            module_value_type(decoder->module, instruction[3])->words)
-            return module_fail(decoder->module, "%%%u: an address that is not 64 bits", instruction[2]);
-        return decode_alias(decoder, instruction[2], decode_slot(decoder, instruction[3]));
+        return decode_has(decoder, instruction[3], 2) &&
+               decode_alias(decoder, instruction[2], decode_slot(decoder, instruction[3]), 2);
     default:
         if (code >= OpAtomicLoad && code <= OpAtomicXor)
             return atomic(decoder, instruction);

@@ -133,9 +133,9 @@ static bool special(Run *run, const Op *op)
 
 static bool run_ops(Run *run, const Block *block)
 {
-    const Op  *op = &run->program->ops.at[block->op], *end = op + block->ops;
     const bool full = run->frame->full;
-    for (; op < end; op++) {
+    for (uint32_t i = 0; i < block->ops; i++) {
+        const Op *op = &run->program->ops.at[block->op + i];
         if (op->code >= DoMove && op->code != DoMultiplyHigh) {
             if (!special(run, op))
                 return false;

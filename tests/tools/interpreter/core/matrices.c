@@ -252,7 +252,7 @@ bool matrix_access(Run *run, const Op *op, bool store)
                 continue;
             const uint64_t by =
                 access->constant + (access->dynamic == NOWHERE ? 0 : registers_at(run, access->dynamic)[lane]);
-            if (by + words > access->bytes)
+            if (by > access->bytes || words > access->bytes - by)
                 return run_fault(run, op->id, lane, "outside: variable %%%u, element %llu of %u", access->variable,
                                  (unsigned long long)by, access->bytes);
             float *variable = matrix_at(run, party, access->base + (uint32_t)by);

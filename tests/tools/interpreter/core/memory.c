@@ -116,7 +116,7 @@ static bool in_registers(Run *run, const Op *op, const Access *access, bool stor
         if (!is_active(run, lane))
             continue;
         const uint64_t at = access->constant + by[lane];
-        if (at + access->words > access->bytes)
+        if (at > access->bytes || access->words > access->bytes - at)
             return run_fault(run, op->id, lane, "outside: variable %%%u, word %llu of %u", access->variable,
                              (unsigned long long)at, access->bytes);
         for (uint32_t word = 0; word < access->words; word++) {

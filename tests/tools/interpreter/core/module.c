@@ -141,12 +141,12 @@ static bool declare(Module *module, const uint32_t *instruction, const char *ent
 }
 
 /* Where an instruction names its result and its type. */
-static void enter_result(Module *module, const uint32_t *instruction)
+static bool enter_result(Module *module, const uint32_t *instruction)
 {
     const uint32_t code = instruction_code(instruction), count = instruction_count(instruction);
     uint32_t       result = 0, type = 0;
     if (code == OpTypeForwardPointer || (code >= OpSource && code <= OpLine) || code == OpExtension || count < 2)
-        return;
+        return true;
     if (code == OpExtInstImport || (code >= OpTypeVoid && code <= OpTypeFunction) || code == OpLabel ||
         code == OpTypeCooperativeMatrixKHR || code == OpTypeTensorLayoutNV || code == OpTypeTensorViewNV) {
         result = instruction[1];
@@ -174,18 +174,21 @@ static void enter_result(Module *module, const uint32_t *instruction)
         case OpImageWrite:
         case OpModuleProcessed:
         case OpCooperativeMatrixStoreKHR:
-        case OpCooperativeMatrixStoreTensorNV: return;
+        case OpCooperativeMatrixStoreTensorNV: return true;
         default: break;
         }
         if (count < 3)
-            return;
+            return true;
         type   = instruction[1];
         result = instruction[2];
     }
-    if (result < module->bound && !module->ids[result].definition) {
-        module->ids[result].definition = instruction;
-        module->ids[result].type       = type;
-    }
+    if (result >= module->bound)
+        return true;
+    if (module->ids[result].definition)
+        return module_fail(module, "%%%u is defined twice", result);
+    module->ids[result].definition = instruction;
+    module->ids[result].type       = type;
+    return true;
 }
 
 static bool set_workgroup(Module *module)
@@ -228,7 +231,8 @@ bool module_parse(Module *module, const uint32_t *words, size_t count, const cha
             return module_fail(module, "the instruction at word %zu does not end within the module", at);
         if (instruction_code(instruction) == OpFunction && module->functions == count)
             module->functions = at;
-        enter_result(module, instruction);
+        if (!enter_result(module, instruction))
+            return false;
         if (at < module->functions && !declare(module, instruction, entry, constants, constant_count))
             return false;
     }

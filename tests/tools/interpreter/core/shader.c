@@ -9,6 +9,7 @@ bool shader_create(const uint32_t *words, size_t count, const char *entry, const
 {
     Shader *made = calloc(1, sizeof *made);
     *shader      = NULL;
+    error[0]     = '\0';
     if (!made) {
         snprintf(error, SHADER_ERROR, "out of memory");
         return false;

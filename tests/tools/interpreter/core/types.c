@@ -28,7 +28,7 @@ static bool sequence(Module *module, Type *type, TypeKind kind, uint32_t element
     type->cooperative = of->cooperative;
     type->align       = of->align;
     type->stride      = stride ? stride : (uint32_t)round_up(of->bytes, of->align);
-    if (of->kind == TYPE_NONE || (uint64_t)of->words * count > MODULE_WORDS)
+    if (of->words == 0 || (uint64_t)of->words * count > MODULE_WORDS)
         return module_fail(module, "an array of %u of what is not known or too large", count);
     type->words = of->words * count;
     type->bytes = count ? (uint64_t)type->stride * (count - 1) + of->bytes : 0;
