@@ -69,7 +69,10 @@ Kind decode_kind(const Module *module, const Type *type); /* of a scalar, or of 
 uint32_t    decode_components(const Module *module, const Type *type); /* of a scalar 1 */
 const Type *decode_scalar(const Module *module, const Type *type);
 bool        decode_unknown(const Decoder *decoder, const uint32_t *instruction);
-uint32_t    decode_function(Decoder *decoder, uint32_t id); /* its number; decoded once the caller's own is */
+/* decode_function.c: a function's number; decoded once the caller's own is. */
+uint32_t decode_function(Decoder *decoder, uint32_t id);
+/* Labels get their blocks' numbers, then each block is decoded. */
+bool decode_body(Decoder *decoder, uint32_t number);
 
 /* One instruction each: *done false if it is not of this file. */
 bool decode_arithmetic(Decoder *decoder, const uint32_t *instruction, bool *done);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_WORDS = 5, ZEROS_AFTER = 64, IDS = 1 << 20, MEMBERS = 1 << 12 };
+enum { ZEROS_AFTER = 64, IDS = 1 << 20, MEMBERS = 1 << 12 };
 
 bool module_fail(const Module *module, const char *format, ...)
 {
@@ -193,7 +193,7 @@ static bool enter_result(Module *module, const uint32_t *instruction)
 
 static bool set_workgroup(Module *module)
 {
-    for (size_t at = HEADER_WORDS; at < module->functions; at += instruction_count(&module->words[at])) {
+    for (size_t at = MODULE_HEADER; at < module->functions; at += instruction_count(&module->words[at])) {
         const uint32_t *mode = &module->words[at];
         if (instruction_code(mode) == OpExecutionModeId && instruction_count(mode) >= 6 && mode[2] == 38)
             for (int axis = 0; axis < 3; axis++)
@@ -213,7 +213,7 @@ static bool set_workgroup(Module *module)
 bool module_parse(Module *module, const uint32_t *words, size_t count, const char *entry,
                   const ShaderConstant *constants, size_t constant_count)
 {
-    if (count < HEADER_WORDS || words[0] != 0x07230203 || words[3] > IDS)
+    if (count < MODULE_HEADER || words[0] != 0x07230203 || words[3] > IDS)
         return module_fail(module, "not a SPIR-V module");
     module->words = calloc(count + ZEROS_AFTER, sizeof *words);
     module->bound = words[3];
@@ -225,7 +225,7 @@ bool module_parse(Module *module, const uint32_t *words, size_t count, const cha
     module->functions = count;
     for (uint32_t i = 0; i < module->bound; i++)
         module->ids[i] = no_id;
-    for (size_t at = HEADER_WORDS; at < count; at += instruction_count(&module->words[at])) {
+    for (size_t at = MODULE_HEADER; at < count; at += instruction_count(&module->words[at])) {
         const uint32_t *instruction = &module->words[at];
         if (instruction_count(instruction) == 0 || instruction_count(instruction) > count - at)
             return module_fail(module, "the instruction at word %zu does not end within the module", at);

@@ -11,7 +11,11 @@
 #include "tests/tools/interpreter/core/opcodes.h"
 #include "tests/tools/interpreter/shader.h"
 
-enum { TENSOR_DIMS = 5, MODULE_WORDS = 1 << 22 /* of one value or of shared memory: more is a module gone wrong */ };
+enum {
+    TENSOR_DIMS   = 5,
+    MODULE_HEADER = 5 /* words before the first instruction */,
+    MODULE_WORDS  = 1 << 22 /* of one value or of shared memory: more is a module gone wrong */
+};
 
 typedef enum TypeKind {
     TYPE_NONE,
