@@ -19,6 +19,23 @@ static void put(const Run *run, uint32_t *out, const uint32_t *in, const uint32_
         execute_blend(out, in, mask, words, run->lanes);
 }
 
+/* How far a lane's indices take a pointer: each term a slot, its stride, and 1 if it is signed, 2 if it has two words.
+ */
+static uint64_t indexed(const Run *run, const uint32_t *term, uint32_t terms, uint32_t lane)
+{
+    uint64_t far = 0;
+    for (uint32_t i = 0; i < terms; i++, term += 3) {
+        const uint32_t *index = registers_at(run, term[0]);
+        uint64_t        by    = index[lane];
+        if (term[2] & 2)
+            by |= (uint64_t)index[run->lanes + lane] << 32;
+        else if (term[2] & 1)
+            by = (uint64_t)(int64_t)(int32_t)by;
+        far += by * term[1];
+    }
+    return far;
+}
+
 /* How far indices take a pointer; what does not fit in 32 bits lies outside everything. */
 static void offset(const Run *run, const Op *op, uint32_t *out)
 {
@@ -37,17 +54,8 @@ static void offset(const Run *run, const Op *op, uint32_t *out)
         return;
     }
     for (uint32_t lane = 0; lane < run->lanes; lane++) {
-        uint64_t at = constant + (base ? base[lane] : 0);
-        for (uint32_t i = 0; i < extra[1]; i++) {
-            const uint32_t *index = registers_at(run, term[3 * i]);
-            uint64_t        by    = index[lane];
-            if (term[3 * i + 2] & 2)
-                by |= (uint64_t)index[run->lanes + lane] << 32;
-            else if (term[3 * i + 2] & 1)
-                by = (uint64_t)(int64_t)(int32_t)by;
-            at += by * term[3 * i + 1];
-        }
-        out[lane] = at > 0xfffffff0u ? 0xfffffff0u : (uint32_t)at;
+        const uint64_t at = constant + (base ? base[lane] : 0) + indexed(run, term, extra[1], lane);
+        out[lane]         = at > 0xfffffff0u ? 0xfffffff0u : (uint32_t)at;
     }
 }
 
@@ -57,16 +65,8 @@ static void address(const Run *run, const Op *op, uint32_t *out)
     const uint32_t *term  = extra[1] ? &run->program->extra.at[extra[0]] : NULL;
     const uint32_t  lanes = run->lanes;
     for (uint32_t lane = 0; lane < lanes; lane++) {
-        uint64_t at = (base[lane] | (uint64_t)base[lanes + lane] << 32) + (extra[2] | (uint64_t)extra[3] << 32);
-        for (uint32_t i = 0; i < extra[1]; i++) {
-            const uint32_t *index = registers_at(run, term[3 * i]);
-            uint64_t        by    = index[lane];
-            if (term[3 * i + 2] & 2)
-                by |= (uint64_t)index[lanes + lane] << 32;
-            else if (term[3 * i + 2] & 1)
-                by = (uint64_t)(int64_t)(int32_t)by;
-            at += by * term[3 * i + 1];
-        }
+        const uint64_t at = (base[lane] | (uint64_t)base[lanes + lane] << 32) + (extra[2] | (uint64_t)extra[3] << 32) +
+                            indexed(run, term, extra[1], lane);
         out[lane]         = (uint32_t)at;
         out[lanes + lane] = (uint32_t)(at >> 32);
     }

@@ -5,14 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *memory_name_shared(const Run *run, const Region *region, char text[64])
+{
+    const char *name = module_id(run->module, region->variable)->name;
+    snprintf(text, 64, "shared memory %%%u%s%.32s", region->variable, name ? " " : "", name ? name : "");
+    return text;
+}
+
 /* "buffer of binding 3, word 17", "shared memory %12 (tile), word 4", "memory at 0x10000, word 9". */
 static void name_place(const Run *run, const Region *region, uint64_t offset, char text[128])
 {
-    const char *name = module_id(run->module, region->variable)->name;
+    char name[64];
     switch (region->space) {
     case SPACE_SHARED:
-        snprintf(text, 128, "shared memory %%%u%s%.32s, byte %llu of %llu", region->variable, name ? " " : "",
-                 name ? name : "", (unsigned long long)offset, (unsigned long long)region->bytes);
+        snprintf(text, 128, "%s, byte %llu of %llu", memory_name_shared(run, region, name), (unsigned long long)offset,
+                 (unsigned long long)region->bytes);
         return;
     case SPACE_PUSH:
         snprintf(text, 128, "push constants, byte %llu of %llu", (unsigned long long)offset,
@@ -74,6 +81,23 @@ static bool find_address(Run *run, const Op *op, const Access *access, uint32_t 
     return run_fault(run, op->id, lane, "address 0x%llx lies in no memory", (unsigned long long)at);
 }
 
+/* What a binding's buffer or texels are; false: nothing of the sort is bound there. */
+static bool bound_region(const Run *run, uint32_t binding, bool texels, Region *region)
+{
+    const ShaderBinding *bound = binding < SHADER_BINDINGS ? &run->dispatch->bindings[binding] : NULL;
+    if (!bound || bound->type == SHADER_NONE || (bound->type == SHADER_TEXELS) != texels || !bound->memory ||
+        bound->offset > bound->memory->bytes)
+        return false;
+    const uint64_t left = bound->memory->bytes - bound->offset;
+    *region             = (Region){.data    = bound->memory->data + bound->offset,
+                                   .bytes   = bound->bytes < left ? bound->bytes : left,
+                                   .origin  = bound->offset,
+                                   .memory  = bound->memory,
+                                   .space   = SPACE_BUFFER,
+                                   .binding = binding};
+    return true;
+}
+
 bool memory_region(Run *run, const Op *op, const Access *access, uint32_t lane, Region *region, uint64_t *offset)
 {
     if (access->space == SPACE_ADDRESS)
@@ -93,17 +117,8 @@ bool memory_region(Run *run, const Op *op, const Access *access, uint32_t lane, 
                            .space = SPACE_PUSH};
         return true;
     }
-    const ShaderBinding *binding = &run->dispatch->bindings[access->binding];
-    if ((binding->type != SHADER_STORAGE_BUFFER && binding->type != SHADER_UNIFORM_BUFFER) || !binding->memory ||
-        binding->offset > binding->memory->bytes)
+    if (!bound_region(run, access->binding, false, region))
         return run_fault(run, op->id, lane, "no buffer is bound at %u", access->binding);
-    const uint64_t left = binding->memory->bytes - binding->offset;
-    *region             = (Region){.data    = binding->memory->data + binding->offset,
-                                   .bytes   = binding->bytes < left ? binding->bytes : left,
-                                   .origin  = binding->offset,
-                                   .memory  = binding->memory,
-                                   .space   = SPACE_BUFFER,
-                                   .binding = access->binding};
     return true;
 }
 
@@ -289,19 +304,13 @@ static void unpack(ShaderFormat format, const uint8_t *from, bool integers, uint
 
 bool memory_fetch(Run *run, const Op *op)
 {
-    const ShaderBinding *binding = op->b < SHADER_BINDINGS ? &run->dispatch->bindings[op->b] : NULL;
-    if (!binding || binding->type != SHADER_TEXELS || !binding->memory || binding->offset > binding->memory->bytes)
+    Region region;
+    if (!bound_region(run, op->b, true, &region))
         return run_fault(run, op->id, UINT32_MAX, "no texels are bound at %u", op->b);
-    const uint32_t  size   = binding->format == SHADER_R32_FLOAT ? 4 : binding->format == SHADER_RGBA16_FLOAT ? 8 : 16;
-    const uint64_t  left   = binding->memory->bytes - binding->offset;
-    const Region    region = {.data    = binding->memory->data + binding->offset,
-                              .bytes   = binding->bytes < left ? binding->bytes : left,
-                              .origin  = binding->offset,
-                              .memory  = binding->memory,
-                              .space   = SPACE_BUFFER,
-                              .binding = op->b};
-    const uint32_t *index  = registers_at(run, op->a);
-    uint32_t       *out    = registers_at(run, op->out);
+    const ShaderFormat format = run->dispatch->bindings[op->b].format;
+    const uint32_t     size   = format == SHADER_R32_FLOAT ? 4 : format == SHADER_RGBA16_FLOAT ? 8 : 16;
+    const uint32_t    *index  = registers_at(run, op->a);
+    uint32_t          *out    = registers_at(run, op->out);
     for (uint32_t lane = 0; lane < run->lanes; lane++) {
         uint32_t       texel[4] = {0};
         const uint64_t at       = (uint64_t)index[lane] * size;
@@ -311,7 +320,7 @@ bool memory_fetch(Run *run, const Op *op)
             for (uint32_t i = 0; i < size && run->dispatch->races; i += 4)
                 if (!memory_touch(run, op, &region, lane, at + i, 4, TOUCH_READ))
                     return false;
-            unpack(binding->format, region.data + at, op->c != 0, texel);
+            unpack(format, region.data + at, op->c != 0, texel);
         }
         for (uint32_t i = 0; i < 4; i++)
             out[(size_t)i * run->lanes + lane] = texel[i];

@@ -107,11 +107,10 @@ static const char *name_party(uint32_t party, char text[48])
 static bool race(Run *run, const Op *op, const Region *region, uint32_t lane, uint64_t offset, const Who *then,
                  const Who *now, const char *did, const char *does)
 {
-    char        first[48], second[48], other[48] = "";
-    const char *name = module_id(run->module, region->variable)->name;
-    char        place[96];
+    char first[48], second[48], other[48] = "";
+    char place[64];
     if (region->space == SPACE_SHARED)
-        snprintf(place, sizeof place, "shared memory %%%u%s%.32s", region->variable, name ? " " : "", name ? name : "");
+        memory_name_shared(run, region, place);
     else if (region->space == SPACE_BUFFER)
         snprintf(place, sizeof place, "buffer of binding %u", region->binding);
     else
@@ -143,6 +142,7 @@ bool races_touch(Run *run, const Op *op, const Region *region, uint32_t lane, ui
                                  .party          = (uint16_t)(run->collective >= 0 ? (uint32_t)run->collective : invocation),
                                  .subgroup_epoch = (uint16_t)(shared ? inner->shared : inner->buffers)};
     const uint32_t when       = shared ? run->life : run->number;
+    char           name[64];
     for (uint64_t byte = 0; byte < bytes; byte += touches->grain) {
         const uint64_t at    = region->origin + offset + byte;
         Touch         *touch = &touches->touches[at / touches->grain];
@@ -151,11 +151,8 @@ bool races_touch(Run *run, const Op *op, const Region *region, uint32_t lane, ui
             touch->flags = 0;
         }
         if (shared && how != TOUCH_WRITE && !(touch->flags & WROTE))
-            return run_fault(
-                run, op->id, lane, "shared memory %%%u%s%.32s, byte %llu: it is read and nobody wrote it",
-                region->variable, module_id(run->module, region->variable)->name ? " " : "",
-                module_id(run->module, region->variable)->name ? module_id(run->module, region->variable)->name : "",
-                (unsigned long long)(offset + byte));
+            return run_fault(run, op->id, lane, "%s, byte %llu: it is read and nobody wrote it",
+                             memory_name_shared(run, region, name), (unsigned long long)(offset + byte));
         const bool both_atomic = how == TOUCH_ATOMIC && (touch->flags & WROTE_ATOMIC);
         if ((touch->flags & WROTE) && !both_atomic && !ordered(run, &touch->writer, &now, false))
             return race(run, op, region, lane, offset, &touch->writer, &now, "wrote",

@@ -102,6 +102,8 @@ bool memory_touch(Run *run, const Op *op, const Region *region, uint32_t lane, u
                   Touching how);
 /* The same without races. */
 bool memory_inside(Run *run, const Op *op, const Region *region, uint32_t lane, uint64_t offset, uint32_t bytes);
+/* "shared memory %12 tile" */
+const char *memory_name_shared(const Run *run, const Region *region, char text[64]);
 
 /* races.c: who touched what. `touched` is a memory's or shared memory's own. */
 bool races_touch(Run *run, const Op *op, const Region *region, uint32_t lane, uint64_t offset, uint32_t bytes,
