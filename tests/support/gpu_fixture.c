@@ -18,6 +18,7 @@ static struct {
     bool       recording;
     void      *blocks[MAX_BLOCKS];
     int        block_count;
+    bool       ran; /* a test did */
 } fixture;
 
 /* cmocka counts tests before any set-up. */
@@ -94,6 +95,10 @@ int gpu_fixture_close(void **state)
         print_error("%d validation messages; the first: %s\n", messages, gpu_validation_first(fixture.gpu));
         exit(EXIT_FAILURE); /* cmocka leaves a failed group tear-down out of its result */
     }
+    if (!fixture.ran && getenv("RLSP_TEST_ONLY") != NULL) {
+        print_error("RLSP_TEST_ONLY: no test is called %s\n", getenv("RLSP_TEST_ONLY"));
+        exit(EXIT_FAILURE);
+    }
     gpu_close(fixture.gpu);
     return 0;
 }
@@ -101,6 +106,7 @@ int gpu_fixture_close(void **state)
 int gpu_fixture_reset(void **state)
 {
     (void)state;
+    fixture.ran = true;
     for (int i = 0; i < fixture.block_count; i++) {
         free(fixture.blocks[i]);
     }
