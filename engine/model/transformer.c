@@ -25,13 +25,12 @@ static AttentionShape attention_shape(const ModelConfig *c)
     return (AttentionShape){c->heads, c->kv_heads, c->head_dim};
 }
 
-static AttentionBatch attention_batch(const ModelConfig *c, const Batch *batch, const Workspace *work)
+static AttentionBatch attention_batch(const ModelConfig *c, const Batch *batch)
 {
     return (AttentionBatch){.tiles      = batch->tiles,
                             .tile_count = batch->tile_count,
                             .longest    = batch->longest,
                             .tokens     = batch->tokens,
-                            .workspace  = work->scratch,
                             .compute    = c->compute};
 }
 
@@ -101,7 +100,7 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     }
     rope_forward(s, a->qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
     gpu_stream_flops(s, attention_flops(c, batch, 2));
-    const AttentionBatch tiles = attention_batch(c, batch, work);
+    const AttentionBatch tiles = attention_batch(c, batch);
     attention_forward(s, a->attention, a->lse, a->qkv, &tiles, attention_shape(c));
     gpu_stream_flops(s, 0);
     weight_matmul(s,
@@ -310,7 +309,7 @@ static void attention_block_backward(const Backward *b, const Batch *batch)
     input_gradient(b, work->d_attention, typed_f32(dx), MATRIX_O);
     adapter_backward(b, MATRIX_O, work->d_attention, typed_f32(dx), typed_f32(a->attention));
     gpu_stream_flops(s, attention_flops(c, batch, 5) / 2); /* in two kernels */
-    const AttentionBatch tiles = attention_batch(c, batch, work);
+    const AttentionBatch tiles = attention_batch(c, batch);
     attention_backward(s, work->d_qkv, work->d_delta, work->d_attention, a->attention, a->lse, a->qkv, &tiles,
                        attention_shape(c));
     gpu_stream_flops(s, 0);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "engine/ops/attention.h"
 #include "engine/ops/columns.h"
 #include "engine/ops/logits.h"
 #include "engine/ops/matmul.h"
@@ -72,9 +71,6 @@ static uint64_t scratch_bytes(const Workspace *w)
         bytes                  = larger(bytes, weight_workspace_as(s, c->compute, rows, m.rows, m.columns));
         bytes                  = larger(bytes, matmul_workspace_as(s, c->compute, MATMUL_TN, m.rows, m.columns,
                                                   i == MATRIX_HEAD ? w->max_rows : t));
-    }
-    if (w->backward) {
-        bytes = larger(bytes, attention_workspace(s, t, (AttentionShape){c->heads, c->kv_heads, c->head_dim}));
     }
     bytes = larger(bytes, rmsnorm_workspace_bytes(rmsnorm_rows(t, d)));
     bytes = larger(bytes, columns_workspace_bytes(t, qkv));

@@ -7,22 +7,28 @@
 
 static AttentionVariant variant_of(const GpuInfo *info, AttentionKernel kernel, ComputeType compute)
 {
-    const char *name = kernel == ATTENTION_LANES   ? "attention"
-                       : kernel == ATTENTION_TILED ? "attention_tiled"
-                                                   : attention_coopmat_kernel(ATTENTION_FORWARD, compute);
+    const char *name = kernel == ATTENTION_LANES     ? "attention"
+                       : kernel == ATTENTION_COLUMNS ? "attention_columns"
+                       : kernel == ATTENTION_TILED   ? "attention_tiled"
+                                                     : attention_coopmat_kernel(ATTENTION_FORWARD, compute);
+    const bool  cpu  = kernel == ATTENTION_LANES || kernel == ATTENTION_COLUMNS;
     return (AttentionVariant){.kernel_name = name,
                               .kernel      = kernel,
                               .compute     = kernel == ATTENTION_COOPMAT ? compute : COMPUTE_F32,
-                              .lanes = kernel == ATTENTION_LANES ? attention_lanes_of(info) : ATTENTION_GPU_LANES};
+                              .lanes       = cpu ? attention_lanes_of(info) : ATTENTION_GPU_LANES};
 }
 
 int attention_variants(const GpuInfo *info, AttentionVariant list[ATTENTION_VARIANTS])
 {
     list[0] = variant_of(info, ATTENTION_LANES, COMPUTE_F32);
-    list[1] = variant_of(info, ATTENTION_TILED, COMPUTE_F32);
-    list[2] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_F16);
-    list[3] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_BF16);
-    for (int i = 2; i < ATTENTION_VARIANTS; i++) {
+    list[1] = variant_of(info, ATTENTION_COLUMNS, COMPUTE_F32);
+    list[2] = variant_of(info, ATTENTION_TILED, COMPUTE_F32);
+    list[3] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_F16);
+    list[4] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_BF16);
+    if (!attention_takes_columns(info, 16)) {
+        snprintf(list[1].lacks, sizeof list[1].lacks, "not lavapipe of Mesa 24 or newer, with buffer addresses");
+    }
+    for (int i = 3; i < ATTENTION_VARIANTS; i++) {
         AttentionVariant *variant = &list[i];
         if (!gpu_has_kernel(variant->kernel_name)) {
             snprintf(variant->lacks, sizeof variant->lacks, "not in this build: its glslc does not know the extension");
@@ -38,9 +44,10 @@ AttentionVariant attention_choose(const GpuInfo *info, ComputeType compute, uint
 {
     const bool matrices = compute != COMPUTE_F32 && attention_takes_coopmat(info, compute, head_dim);
     return variant_of(info,
-                      info->type == GPU_CPU ? ATTENTION_LANES
-                      : matrices            ? ATTENTION_COOPMAT
-                                            : ATTENTION_TILED,
+                      attention_takes_columns(info, head_dim) ? ATTENTION_COLUMNS
+                      : info->type == GPU_CPU                 ? ATTENTION_LANES
+                      : matrices                              ? ATTENTION_COOPMAT
+                                                              : ATTENTION_TILED,
                       compute);
 }
 
@@ -48,11 +55,6 @@ uint32_t attention_lanes(GpuStream *stream)
 {
     const GpuInfo *info = gpu_info(gpu_stream_gpu(stream));
     return info->type == GPU_CPU ? attention_lanes_of(info) : ATTENTION_GPU_LANES;
-}
-
-uint64_t attention_workspace(GpuStream *stream, uint32_t tokens, AttentionShape shape)
-{
-    return attention_panels_workspace(stream, tokens, shape);
 }
 
 uint32_t attention_plan(AttentionTile *tiles, const uint32_t *starts, uint32_t sequences, uint32_t lanes)
@@ -94,7 +96,6 @@ static Attention attention_of(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan
                        .lse        = lse,
                        .qkv        = qkv,
                        .tiles      = batch->tiles,
-                       .workspace  = batch->workspace,
                        .tile_count = batch->tile_count,
                        .tokens     = batch->tokens > 0 ? batch->tokens : (uint32_t)(qkv.size / token),
                        .longest    = batch->longest > 0 ? batch->longest : (uint32_t)(qkv.size / token),
@@ -113,6 +114,7 @@ void attention_forward(GpuStream *stream, GpuSpan o, GpuSpan lse, GpuSpan qkv, c
     const Attention a = attention_of(stream, o, lse, qkv, batch, shape, &kernel);
     switch (kernel) {
     case ATTENTION_LANES: attention_record_lanes_forward(stream, &a); break;
+    case ATTENTION_COLUMNS: attention_record_columns_forward(stream, &a); break;
     case ATTENTION_TILED: attention_record_tiled_forward(stream, &a); break;
     case ATTENTION_COOPMAT: attention_record_coopmat_forward(stream, &a); break;
     }
@@ -130,13 +132,8 @@ void attention_backward(GpuStream *stream, GpuSpan dqkv, GpuSpan delta, GpuSpan 
     a.delta           = delta;
     a.d_o             = d_o;
     switch (kernel) {
-    case ATTENTION_LANES:
-        if (attention_takes_panels(stream, &a)) {
-            attention_record_panels_backward(stream, &a);
-        } else {
-            attention_record_lanes_backward(stream, &a);
-        }
-        break;
+    case ATTENTION_LANES: attention_record_lanes_backward(stream, &a); break;
+    case ATTENTION_COLUMNS: attention_record_columns_backward(stream, &a); break;
     case ATTENTION_TILED: attention_record_tiled_backward(stream, &a); break;
     case ATTENTION_COOPMAT: attention_record_coopmat_backward(stream, &a); break;
     }

@@ -41,19 +41,15 @@ typedef struct AttentionTile {
 typedef struct AttentionBatch {
     GpuSpan     tiles; /* AttentionTile [tile_count] */
     uint32_t    tile_count;
-    uint32_t    longest;   /* tokens of the longest sequence; 0: not known, as many as qkv may hold */
-    uint32_t    tokens;    /* of all sequences; 0: as many as qkv may hold */
-    GpuSpan     workspace; /* for the backward, which is slower without (attention_workspace) */
-    ComputeType compute;   /* what the products may multiply: a 16-bit type where the device has matrix units for it,
-                              else f32; sums and the softmax are f32 in any case */
+    uint32_t    longest; /* tokens of the longest sequence; 0: not known, as many as qkv may hold */
+    uint32_t    tokens;  /* of all sequences; 0: as many as qkv may hold */
+    ComputeType compute; /* what the products may multiply: a 16-bit type where the device has matrix units for it,
+                            else f32; sums and the softmax are f32 in any case */
     const struct AttentionVariant *variant; /* for tests and benches (attention_variants.h); NULL: the device's own */
 } AttentionBatch;
 
 /* Tokens per tile on this stream's device, whichever kernel it takes. */
 uint32_t attention_lanes(GpuStream *stream);
-
-/* Bytes of workspace that make the backward of so many tokens faster on this device; 0: it has no use for any. */
-uint64_t attention_workspace(GpuStream *stream, uint32_t tokens, AttentionShape shape);
 
 /* Cuts sequence s = tokens [starts[s], starts[s + 1]) into tiles,
  * in order; writes them unless `tiles` is NULL; returns their number. Sequences may

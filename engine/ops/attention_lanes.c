@@ -18,7 +18,7 @@ typedef struct Push {
     uint64_t qkv, d_o, lse, delta; /* addresses, for the kernels that read by them */
 } Push;
 
-enum { LANES_TILE = 12 }; /* tokens of a tile per invocation */
+enum { LANES_TILE = 4 }; /* tokens of a tile per invocation */
 
 uint32_t attention_lanes_of(const GpuInfo *info)
 {

@@ -10,7 +10,7 @@
 /* A forward or a backward, as in attention.h; what is not of it is empty. */
 typedef struct Attention {
     GpuSpan        o, lse, qkv, dqkv, delta, d_o;
-    GpuSpan        tiles, workspace;
+    GpuSpan        tiles;
     uint32_t       tile_count;
     uint32_t       tokens;  /* of all sequences              */
     uint32_t       longest; /* tokens of a sequence at most  */
@@ -30,11 +30,10 @@ uint32_t attention_lanes_of(const GpuInfo *info);
 void     attention_record_lanes_forward(GpuStream *stream, const Attention *a);
 void     attention_record_lanes_backward(GpuStream *stream, const Attention *a);
 
-/* --- attention_panels.c: the backward on CPU devices with addresses -------------------------- */
+/* --- attention_columns.c: CPU devices with addresses ------------------------------------------ */
 
-uint64_t attention_panels_workspace(GpuStream *stream, uint32_t tokens, AttentionShape shape);
-bool     attention_takes_panels(GpuStream *stream, const Attention *a);
-void     attention_record_panels_backward(GpuStream *stream, const Attention *a);
+void attention_record_columns_forward(GpuStream *stream, const Attention *a);
+void attention_record_columns_backward(GpuStream *stream, const Attention *a);
 
 /* --- attention_tiled.c: GPUs ------------------------------------------------------------------ */
 

@@ -11,9 +11,10 @@
 #include "engine/ops/attention.h"
 
 typedef enum AttentionKernel {
-    ATTENTION_LANES,  /* shaders/attention.comp, attention_address.comp: an invocation owns whole tokens; CPU devices */
+    ATTENTION_LANES, /* shaders/attention.comp, attention_address.comp: an invocation owns whole tokens; CPU devices */
+    ATTENTION_COLUMNS, /* shaders/attention_columns.comp: tiles in registers; CPU devices with addresses, newer Mesa */
     ATTENTION_TILED,  /* shaders/attention_tiled.comp: tiles in shared memory; GPUs                                   */
-    ATTENTION_COOPMAT /* shaders/attention_coopmat.comp: 16-bit types on a GPU's matrix units                        */
+    ATTENTION_COOPMAT /* shaders/attention_coopmat.comp: 16-bit types on a GPU's matrix units                         */
 } AttentionKernel;
 
 typedef struct AttentionVariant {
@@ -24,10 +25,13 @@ typedef struct AttentionVariant {
     char            lacks[120]; /* why it cannot run here; empty: it can */
 } AttentionVariant;
 
-enum { ATTENTION_VARIANTS = 4 };
+enum { ATTENTION_VARIANTS = 5 };
 
 /* Fills the list; returns how many, at most ATTENTION_VARIANTS. */
 int attention_variants(const GpuInfo *info, AttentionVariant list[ATTENTION_VARIANTS]);
+
+/* Whether attention_columns takes heads of this size here. */
+bool attention_takes_columns(const GpuInfo *info, uint32_t head_dim);
 
 /* Whether attention_coopmat takes heads of this size here, forward and backward: both are of one kind. */
 bool attention_takes_coopmat(const GpuInfo *info, ComputeType compute, uint32_t head_dim);

@@ -20,12 +20,16 @@
 
 #include "engine/vk/stream.h"
 
-/* Major version of Mesa if the stream's device is lavapipe, else 0. */
-static inline long texels_lavapipe(GpuStream *stream)
+/* Major version of Mesa if the device is lavapipe, else 0. */
+static inline long texels_lavapipe_of(const GpuInfo *info)
 {
     static const char name[]  = "llvmpipe Mesa ";
-    const char *const version = strstr(gpu_info(gpu_stream_gpu(stream))->driver, name);
+    const char *const version = strstr(info->driver, name);
     return version ? strtol(version + sizeof name - 1, NULL, 10) : 0;
+}
+static inline long texels_lavapipe(GpuStream *stream)
+{
+    return texels_lavapipe_of(gpu_info(gpu_stream_gpu(stream)));
 }
 
 /* Whether texels are faster for rows that neighbouring lanes read together, and

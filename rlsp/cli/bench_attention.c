@@ -41,9 +41,7 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
     const AttentionShape shape  = {s->heads, s->kv_heads, s->head_dim};
     const uint32_t       length = kv_max_length(s->length, shape, COMPUTE_F32);
     const uint64_t       cache  = kv_bytes(stream, s->sequences, length, shape, COMPUTE_F32),
-                   decoding     = attention_decode_workspace(s->sequences, length, shape),
-                   backward     = attention_workspace(stream, tokens, shape),
-                   workspace    = backward > decoding ? backward : decoding;
+                   workspace    = attention_decode_workspace(s->sequences, length, shape);
     uint32_t *starts = malloc(3 * ((size_t)s->sequences + 1) * sizeof *starts), *lengths = starts + s->sequences + 1;
     uint32_t *slots = lengths + s->sequences + 1;
     if (starts == NULL) {
@@ -92,7 +90,7 @@ static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStrea
 {
     const AttentionShape shape = {s->heads, s->kv_heads, s->head_dim};
     const AttentionBatch batch = {
-        .tiles = b->tiles, .tile_count = b->tile_count, .longest = s->length, .workspace = b->workspace, .variant = variant};
+        .tiles = b->tiles, .tile_count = b->tile_count, .longest = s->length, .variant = variant};
     const uint64_t slot_qkv = ((uint64_t)s->heads + 2 * s->kv_heads) * s->head_dim * 4;
     const double   wanted   = gpu_info(bench->gpu)->type == GPU_CPU ? 2e7 : 2e10;
     const double   runs     = 1 + wanted / flops_of(s, part);
@@ -144,10 +142,11 @@ static Status shape_run(Bench *bench, const Shape *s, Error *error)
     const GpuInfo   *info  = gpu_info(bench->gpu);
     const int        count = attention_variants(info, list);
     for (int i = 0; i < count * (PARTS - 1) + 1 && status == STATUS_OK; i++) {
-        const int               part       = i / count; /* decoding, the last, has no variants */
-        const AttentionVariant *v          = &list[i % count];
-        const bool              other_kind = (v->kernel == ATTENTION_LANES) != (info->type == GPU_CPU);
-        const bool              too_large =
+        const int               part = i / count; /* decoding, the last, has no variants */
+        const AttentionVariant *v    = &list[i % count];
+        const bool              other_kind =
+            (v->kernel == ATTENTION_LANES || v->kernel == ATTENTION_COLUMNS) != (info->type == GPU_CPU);
+        const bool too_large =
             v->kernel == ATTENTION_COOPMAT && !attention_takes_coopmat(info, v->compute, s->head_dim);
         if (part < PARTS - 1 && (v->lacks[0] != '\0' || other_kind || too_large)) {
             continue;

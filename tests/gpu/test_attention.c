@@ -139,10 +139,7 @@ static void check_as(const AttentionVariant *variant, AttentionShape shape, cons
     GpuSpan d_o = fixture_upload(p.d_o, p.tokens * width), o = fixture_empty(p.tokens * width),
             lse                = fixture_empty(rows);
     GpuSpan              delta = fixture_empty(rows), dqkv = fixture_empty(size);
-    const AttentionBatch batch = {.tiles      = tiles,
-                                  .tile_count = tile_count,
-                                  .variant    = variant,
-                                  .workspace  = fixture_empty((attention_workspace(stream, p.tokens, shape) + 3) / 4)};
+    const AttentionBatch batch = {.tiles = tiles, .tile_count = tile_count, .variant = variant};
     attention_forward(stream, o, lse, qkv, &batch, shape);
     attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, &batch, shape);
     fixture_run();
@@ -157,14 +154,6 @@ static void check_as(const AttentionVariant *variant, AttentionShape shape, cons
     const float *first = fixture_download(dqkv, size);
     fixture_run();
     fixture_check_same("dqkv, again", dqkv, first, size);
-    if (batch.workspace.size > 4) { /* and by the kernels that do without */
-        AttentionBatch bare = batch;
-        bare.workspace      = (GpuSpan){0};
-        gpu_stream_begin(stream);
-        attention_backward(stream, dqkv, delta, d_o, o, lse, qkv, &bare, shape);
-        fixture_run();
-        fixture_check("dqkv, without a workspace", dqkv, want, size, 2 * unit * fmax(1, spread * spread));
-    }
 }
 
 static void check(AttentionShape shape, const uint32_t *starts, uint32_t sequences, double spread)
@@ -191,7 +180,8 @@ static void reference_gradient_is_right(void **state)
 static void head_dims_and_groups(void **state)
 {
     (void)state;
-    static const AttentionShape shapes[] = {{4, 2, 2}, {4, 1, 10}, {4, 2, 24}, {6, 2, 16}, {1, 1, 32}, {2, 1, 64}};
+    static const AttentionShape shapes[] = {{4, 2, 2},  {4, 1, 10}, {3, 1, 20}, {4, 2, 24},
+                                            {6, 2, 16}, {1, 1, 32}, {2, 1, 64}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check(shapes[i], ragged, 7, 1);
         gpu_fixture_reset(NULL);
@@ -219,6 +209,26 @@ static void long_sequence(void **state)
     (void)state;
     static const uint32_t starts[] = {0, 3, 300};
     check((AttentionShape){4, 2, 24}, starts, 2, 1);
+}
+
+/* Which kernels a CPU device takes, and that those which older ones take are right on newer ones too. */
+static void kernels_of_cpu_devices(void **state)
+{
+    (void)state;
+    const GpuInfo         *info    = gpu_info(fixture_gpu());
+    const AttentionVariant columns = attention_variant_named("attention_columns");
+    if (columns.lacks[0] != '\0') {
+        print_message("attention_columns: %s\n", columns.lacks);
+        skip();
+    }
+    static const uint32_t of_columns[] = {8, 24, 64, 128}, of_lanes[] = {2, 20, 136, 256};
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(attention_choose(info, COMPUTE_F32, of_columns[i]).kernel_name, "attention_columns");
+        assert_string_equal(attention_choose(info, COMPUTE_F32, of_lanes[i]).kernel_name, "attention");
+    }
+    const AttentionVariant lanes = attention_variant_named("attention");
+    check_as(&lanes, (AttentionShape){4, 2, 24}, ragged, 7, 1);
+    check_as(&lanes, (AttentionShape){2, 1, 64}, ragged, 7, 5);
 }
 
 static const uint32_t tiles_of_64[] = {0, 1, 2, 66, 129, 129, 336}; /* lengths 1, 1, 64, 63, 0, 207 */
@@ -333,7 +343,9 @@ static void gpus_get_tiles(void **state)
     check((AttentionShape){1, 1, 128}, ragged, 7, 1);
     *info = real;
     assert_string_equal(attention_choose(info, COMPUTE_F32, 64).kernel_name,
-                        info->type == GPU_CPU ? "attention" : "attention_tiled");
+                        attention_takes_columns(info, 64) ? "attention_columns"
+                        : info->type == GPU_CPU           ? "attention"
+                                                          : "attention_tiled");
 }
 
 int main(void)
@@ -344,6 +356,7 @@ int main(void)
         fixture_test(widest_heads),
         fixture_test(peaked_scores),
         fixture_test(long_sequence),
+        fixture_test(kernels_of_cpu_devices),
         fixture_test(tiled),
         fixture_test(matrix_units_f16),
         fixture_test(matrix_units_bf16),

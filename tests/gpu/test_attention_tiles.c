@@ -45,11 +45,12 @@ static void tilings_fit(void **state)
     }
 }
 
-/* The bits of a sequence's results do not depend on what else is in the batch. */
-static void keeps_bits(const char *name, uint32_t head_dim)
+/* The bits of the results of a sequence of so many tokens do not depend on what else is in the batch. */
+static void keeps_bits(const char *name, uint32_t head_dim, uint32_t length)
 {
-    static const uint32_t starts[2][3] = {{0, 150}, {0, 77, 227}};
-    enum { TOKENS = 150, BEFORE = 77, HEADS = 2 };
+    enum { BEFORE = 77, BEHIND = 30, HEADS = 2, BATCHES = 3 };
+    const uint32_t starts[BATCHES][4] = {
+        {0, length}, {0, BEFORE, BEFORE + length}, {0, BEFORE, BEFORE + length, BEFORE + length + BEHIND}};
     const AttentionShape   shape = {HEADS, 1, head_dim};
     const uint32_t         width = (HEADS + 2) * head_dim, out = HEADS * head_dim;
     const AttentionVariant variant = attention_variant_named(name);
@@ -58,10 +59,10 @@ static void keeps_bits(const char *name, uint32_t head_dim)
         skip();
     }
     GpuStream *stream = fixture_stream();
-    double    *values = fixture_doubles((size_t)(BEFORE + TOKENS) * width, 9);
-    GpuSpan    o[2], dqkv[2];
-    for (uint32_t i = 0; i < 2; i++) { /* alone, and behind another */
-        const uint32_t tokens = starts[i][1 + i], first = tokens - TOKENS;
+    double    *values = fixture_doubles((size_t)(BEFORE + length + BEHIND) * width, 9);
+    GpuSpan    o[BATCHES], dqkv[BATCHES];
+    for (uint32_t i = 0; i < BATCHES; i++) { /* alone, behind another, and between two */
+        const uint32_t tokens = starts[i][1 + i], first = i == 0 ? 0 : BEFORE;
         const uint32_t count = attention_plan(NULL, starts[i], 1 + i, variant.lanes);
         AttentionTile  plan[32];
         assert_true(count <= sizeof plan / sizeof *plan);
@@ -77,23 +78,32 @@ static void keeps_bits(const char *name, uint32_t head_dim)
         attention_backward(stream, dqkv[i], delta, d_o, o[i], lse, qkv, &batch, shape);
     }
     fixture_run();
-    const size_t  o_size = (size_t)TOKENS * out, d_size = (size_t)TOKENS * width;
-    const GpuSpan o_last = gpu_span_slice(o[1], (uint64_t)BEFORE * out * 4, o_size * 4);
-    const GpuSpan d_last = gpu_span_slice(dqkv[1], (uint64_t)BEFORE * width * 4, d_size * 4);
-    fixture_check_same("o", o_last, fixture_download(o[0], o_size), o_size);
-    fixture_check_same("dqkv", d_last, fixture_download(dqkv[0], d_size), d_size);
+    const size_t o_size = (size_t)length * out, d_size = (size_t)length * width;
+    for (uint32_t i = 1; i < BATCHES; i++) {
+        const GpuSpan o_at = gpu_span_slice(o[i], (uint64_t)BEFORE * out * 4, o_size * 4);
+        const GpuSpan d_at = gpu_span_slice(dqkv[i], (uint64_t)BEFORE * width * 4, d_size * 4);
+        fixture_check_same("o", o_at, fixture_download(o[0], o_size), o_size);
+        fixture_check_same("dqkv", d_at, fixture_download(dqkv[0], d_size), d_size);
+    }
 }
 
 static void tiles_keep_bits(void **state)
 {
     (void)state;
-    keeps_bits("attention_tiled", 64);
+    keeps_bits("attention_tiled", 64, 150);
+}
+
+static void columns_keep_bits(void **state)
+{
+    (void)state;
+    keeps_bits("attention_columns", 24, 150);
+    keeps_bits("attention_columns", 24, 5); /* alone it is shorter than a block of keys */
 }
 
 static void matrix_units_keep_bits(void **state)
 {
     (void)state;
-    keeps_bits("attention_coopmat", 16);
+    keeps_bits("attention_coopmat", 16, 150);
 }
 
 static void plan_keeps_sequences_apart(void **state)
@@ -133,8 +143,11 @@ static void odd_head_dim_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tilings_fit),        fixture_test(tiles_keep_bits),
-        fixture_test(matrix_units_keep_bits), cmocka_unit_test(plan_keeps_sequences_apart),
+        cmocka_unit_test(tilings_fit),
+        fixture_test(tiles_keep_bits),
+        fixture_test(columns_keep_bits),
+        fixture_test(matrix_units_keep_bits),
+        cmocka_unit_test(plan_keeps_sequences_apart),
         fixture_test(odd_head_dim_fails),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
