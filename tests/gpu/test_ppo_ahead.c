@@ -134,12 +134,40 @@ static void in_16_bits(void **state)
     check("{" STEP "}", false, COMPUTE_BF16);
 }
 
+/* With work under way: one line, and an end. The last test, as there is no device after it. */
+static void a_lost_device_ends_it(void **state)
+{
+    (void)state;
+    PpoBench b;
+    Error    error = {0};
+    ppo_bench_open(&b, 16, true, false, "{" STEP ",\"overlap\":\"on\"}");
+    ppo_bench_rollout(&b, SEQUENCES);
+    Ppo *ppo = ppo_bench_ppo(&b);
+    for (uint32_t i = 0; i < SEQUENCES; i++) {
+        b.rollout.finished[i] = i;
+    }
+    b.rollout.finished_count = SEQUENCES / 2;
+    must(ppo_score_ahead(ppo, &b.rollout, &error), &error);
+    assert_in_range(ppo->ahead, 1, SEQUENCES / 2);
+    gpu_lose(b.session.gpu);
+    b.rollout.finished_count = SEQUENCES - 1;
+    Status status            = STATUS_OK;
+    while (status == STATUS_OK && ppo->ahead < SEQUENCES - 1) {
+        status = ppo_score_ahead(ppo, &b.rollout, &error);
+    }
+    assert_int_equal(status, STATUS_DEVICE_LOST);
+    assert_non_null(strstr(error.text, "the device was lost"));
+    ppo_free(ppo);
+    ppo_bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(with_a_critic),
         fixture_test(with_a_shared_trunk),
         fixture_test(in_16_bits),
+        fixture_test(a_lost_device_ends_it),
     };
     return cmocka_run_group_tests(tests, gpu_fixture_open, gpu_fixture_close);
 }
