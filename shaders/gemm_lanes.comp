@@ -29,7 +29,7 @@ layout(push_constant) uniform Push {
     uint64_t a_matrix, b_panels, c_matrix, add_matrix, bias_row;
     uint     m, n, k;
     uint     lda, ldc; // row strides in floats
-    uint     blocks;   // of rows: a workgroup's z is block + blocks * slice
+    uint     blocks;   // of panels: a workgroup's z is block + blocks * slice
     uint     k_slice;  // of a slice: [slice * k_slice, (slice + 1) * k_slice)
     uint     c_plane;  // floats between the products of two slices
     uint     k_last;   // of A, if PADDED
@@ -42,14 +42,15 @@ shared uint k_next;
 void main()
 {
     const uint block = gl_WorkGroupID.z % blocks, slice = gl_WorkGroupID.z / blocks;
-    const uint row_begin = (block * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ROWS;
+    const uint row_begin = gl_WorkGroupID.y * ROWS;
+    const uint panel = block * gl_NumWorkGroups.x + gl_WorkGroupID.x, panels = (n + PANEL - 1) / PANEL;
     const uint row0 = LAYOUT == TN ? min(row_begin, m - ROWS) : row_begin;
     const uint k_begin = slice * k_slice, k_end = min(k, k_begin + k_slice);
     find_lane();
     Vec4s  a_rows = Vec4s(a_matrix);
     Floats a_columns = Floats(a_matrix);
     Vec4s  b = Vec4s(b_panels);
-    const uint b_begin = gl_WorkGroupID.y * k * (PANEL / 4);
+    const uint b_begin = min(panel, panels - 1) * k * (PANEL / 4);
     uint a_begin[ROWS]; // rows beyond the last are the last once more
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         a_begin[r] = min(row0 + r, m - 1) * (lda >> 2);
@@ -90,7 +91,7 @@ void main()
 
     // The last panel overlaps its neighbour, and for TN the last rows do. Where C is read, the
     // neighbour's part must not be added to again; so all is read before anything is written.
-    const uint column_begin = gl_WorkGroupID.y * PANEL, column0 = min(column_begin, n - PANEL);
+    const uint column_begin = panel * PANEL, column0 = min(column_begin, n - PANEL);
     const uint mine = column_begin - column0; // the first column that is
     uint at[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
@@ -118,7 +119,7 @@ void main()
         }
     }
     const uint plane = slice * (c_plane >> 1);
-    if (row_begin < m) {
+    if (panel < panels) {
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             if (LAYOUT != TN || row0 + r >= row_begin) {
                 store_columns(c_matrix, bounded(plane + at[r]), vec2(total0[r], total1[r]), mine);

@@ -68,9 +68,8 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 
     const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
     const uint32_t k_slice = plan->slices > 1 ? plan->k_slice : length;
-    const uint64_t tile_bytes =
-        (uint64_t)plan->tile_m * k_slice * 4; /* of A; a block of rows stays in a second-level cache */
-    const uint32_t fit = (uint32_t)((256 << 10) / tile_bytes), blocks = ceil_div(tiles, fit > 0 ? fit : 1);
+    const uint64_t panel_bytes = (uint64_t)plan->tile_n * k_slice * 4; /* a block of them stays in a second-level cache */
+    const uint32_t fit = (uint32_t)((256 << 10) / panel_bytes), blocks = ceil_div(panels, fit > 0 ? fit : 1);
     const struct {
         uint64_t a, b, c, add, bias;
         uint32_t m, n, k, lda, ldc, blocks, k_slice, c_plane, k_last, padding;
@@ -100,7 +99,7 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                                                by_address(add, GPU_READ), by_address(bias, GPU_READ)},
                                 .push       = &push,
                                 .push_size  = sizeof push,
-                                .groups     = {ceil_div(tiles, blocks), panels, blocks * ceil_div(length, k_slice)}});
+                                .groups     = {ceil_div(panels, blocks), tiles, blocks * ceil_div(length, k_slice)}});
 }
 
 /* One pass: k in [first, first + count). */
