@@ -24,12 +24,13 @@
 layout(constant_id = 3) const uint STEP = 32; // of k
 layout(constant_id = 4) const uint ROWS = 6;
 layout(constant_id = 5) const bool PADDED = false; // k is one STEP; where A ends before, B's panels hold zeros
+layout(constant_id = 6) const bool ACROSS = true;  // workgroups follow C's rows, panel by panel; else a panel's columns
 
 layout(push_constant) uniform Push {
     uint64_t a_matrix, b_panels, c_matrix, add_matrix, bias_row;
     uint     m, n, k;
     uint     lda, ldc; // row strides in floats
-    uint     blocks;   // of panels: a workgroup's z is block + blocks * slice
+    uint     blocks;   // of panels, or of rows: a workgroup's z is block + blocks * slice
     uint     k_slice;  // of a slice: [slice * k_slice, (slice + 1) * k_slice)
     uint     c_plane;  // floats between the products of two slices
     uint     k_last;   // of A, if PADDED
@@ -42,8 +43,9 @@ shared uint k_next;
 void main()
 {
     const uint block = gl_WorkGroupID.z % blocks, slice = gl_WorkGroupID.z / blocks;
-    const uint row_begin = gl_WorkGroupID.y * ROWS;
-    const uint panel = block * gl_NumWorkGroups.x + gl_WorkGroupID.x, panels = (n + PANEL - 1) / PANEL;
+    const uint along = block * gl_NumWorkGroups.x + gl_WorkGroupID.x, panels = (n + PANEL - 1) / PANEL;
+    const uint panel = ACROSS ? along : gl_WorkGroupID.y;
+    const uint row_begin = (ACROSS ? gl_WorkGroupID.y : along) * ROWS;
     const uint row0 = LAYOUT == TN ? min(row_begin, m - ROWS) : row_begin;
     const uint k_begin = slice * k_slice, k_end = min(k, k_begin + k_slice);
     find_lane();
@@ -119,7 +121,7 @@ void main()
         }
     }
     const uint plane = slice * (c_plane >> 1);
-    if (panel < panels) {
+    if (ACROSS ? panel < panels : row_begin < m) {
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             if (LAYOUT != TN || row0 + r >= row_begin) {
                 store_columns(c_matrix, bounded(plane + at[r]), vec2(total0[r], total1[r]), mine);

@@ -68,8 +68,11 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 
     const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
     const uint32_t k_slice = plan->slices > 1 ? plan->k_slice : length;
-    const uint64_t panel_bytes = (uint64_t)plan->tile_n * k_slice * 4; /* a block of them stays in a second-level cache */
-    const uint32_t fit = (uint32_t)((256 << 10) / panel_bytes), blocks = ceil_div(panels, fit > 0 ? fit : 1);
+    /* Along C's rows its lines are written one after another; but of TN's A, low tiles one below another share lines. */
+    const bool     across = p->layout != MATMUL_TN || plan->tile_m > 8;
+    const uint64_t inner  = (uint64_t)(across ? plan->tile_n : plan->tile_m) * k_slice * 4; /* bytes of B, of A: */
+    const uint32_t fit    = (uint32_t)((256 << 10) / inner); /* a block of them stays in a second-level cache */
+    const uint32_t along = across ? panels : tiles, blocks = ceil_div(along, fit > 0 ? fit : 1);
     const struct {
         uint64_t a, b, c, add, bias;
         uint32_t m, n, k, lda, ldc, blocks, k_slice, c_plane, k_last, padding;
@@ -89,17 +92,17 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
               count - 1,
               0};
     gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "gemm_lanes",
-                                .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
-                                         padded ? length : plan->tile_k, plan->tile_m, padded},
-                                .spec_count = 6,
-                                .flops      = 2.0 * p->m * p->n * count,
-                                .bind       = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE),
-                                               by_address(p->a, GPU_READ), by_address(packed, GPU_READ),
-                                               by_address(add, GPU_READ), by_address(bias, GPU_READ)},
-                                .push       = &push,
-                                .push_size  = sizeof push,
-                                .groups     = {ceil_div(panels, blocks), tiles, blocks * ceil_div(length, k_slice)}});
+                 &(GpuDispatch){
+                     .kernel     = "gemm_lanes",
+                     .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
+                              padded ? length : plan->tile_k, plan->tile_m, padded, across},
+                     .spec_count = 7,
+                     .flops      = 2.0 * p->m * p->n * count,
+                     .bind = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
+                              by_address(packed, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
+                     .push = &push,
+                     .push_size = sizeof push,
+                     .groups = {ceil_div(along, blocks), across ? tiles : panels, blocks * ceil_div(length, k_slice)}});
 }
 
 /* One pass: k in [first, first + count). */
