@@ -68,7 +68,8 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 
     const GpuSpan  add = epilogue & ADD_MATRIX ? p->add : p->a, bias = epilogue & ADD_BIAS ? p->bias : p->a;
     const uint32_t k_slice = plan->slices > 1 ? plan->k_slice : length;
-    /* Along C's rows its lines are written one after another; but of TN's A, low tiles one below another share lines. */
+    /* Along C's rows its lines are written one after another; but of TN's A, low tiles one below another share lines.
+     */
     const bool     across = p->layout != MATMUL_TN || plan->tile_m > 8;
     const uint64_t inner  = (uint64_t)(across ? plan->tile_n : plan->tile_m) * k_slice * 4; /* bytes of B, of A: */
     const uint32_t fit    = (uint32_t)((256 << 10) / inner); /* a block of them stays in a second-level cache */

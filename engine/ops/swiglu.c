@@ -2,14 +2,39 @@
 
 #include <assert.h>
 
+#include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/pieces.h"
 #include "engine/ops/units.h"
 
+enum { MOST_TOKENS = 65536 - 64 }; /* workgroups of a dispatch; the next piece begins at a bindable place */
+
 /* These are the widest tensors of a model; of a long batch they may be more than one binding. */
 static uint32_t piece_tokens(GpuStream *stream, uint32_t tokens, uint32_t ff)
 {
-    return ops_piece_rows(stream, "SwiGLU: 64 tokens are more than the device binds at once", 2 * (uint64_t)ff, tokens);
+    const uint32_t fit =
+        ops_piece_rows(stream, "SwiGLU: 64 tokens are more than the device binds at once", 2 * (uint64_t)ff, tokens);
+    return fit < MOST_TOKENS ? fit : MOST_TOKENS;
+}
+
+/* Panels of a row that a turn of shaders/swiglu_address.comp takes; 0: the kernel does not take such rows. */
+static uint32_t panels_a_turn(GpuStream *stream, uint32_t ff, const GpuSpan *spans, uint32_t count)
+{
+    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
+    const uint32_t panel = 2 * info->subgroup_size;
+    if (!matmul_has_lanes(info) || ff % panel != 0) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (gpu_span_address(spans[i]) % 16 != 0 || spans[i].size > (uint64_t)1 << 28) {
+            return 0;
+        }
+    }
+    uint32_t turn = 4;
+    while (ff / panel % turn != 0) {
+        turn--;
+    }
+    return turn;
 }
 
 void swiglu_forward(GpuStream *stream, TypedSpan act, GpuSpan gate_up, uint32_t tokens, uint32_t ff)
@@ -18,18 +43,33 @@ void swiglu_forward(GpuStream *stream, TypedSpan act, GpuSpan gate_up, uint32_t 
     for (uint32_t first = 0; first < tokens; first += step) {
         const uint32_t count = tokens - first < step ? tokens - first : step;
         const GpuSpan  from  = ops_row_slice(gate_up, first, count, 2 * (uint64_t)ff);
-        const Units    units = units_for(stream, ff, from);
+        const GpuSpan  to    = typed_slice(act, (uint64_t)first * ff, (uint64_t)count * ff).span;
+        const uint32_t turn  = typed_halves(act) ? 0 : panels_a_turn(stream, ff, (GpuSpan[]){to, from}, 2);
+        if (turn > 0) {
+            const struct {
+                uint64_t act, gate_up;
+                uint32_t ff, padding;
+            } push = {gpu_span_address(to), gpu_span_address(from), ff, 0};
+            gpu_dispatch(stream,
+                         &(GpuDispatch){.kernel     = "swiglu_address",
+                                        .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
+                                        .spec_count = 2,
+                                        .bind = {{to, GPU_WRITE, GPU_BIND_ADDRESS}, {from, GPU_READ, GPU_BIND_ADDRESS}},
+                                        .push = &push,
+                                        .push_size = sizeof push,
+                                        .groups    = {count, 1, 1}});
+            continue;
+        }
+        const Units units = units_for(stream, ff, from);
         assert(!typed_halves(act) || units.size == 4);
         const uint32_t push[2] = {count, ff / units.size};
-        gpu_dispatch(stream, &(GpuDispatch){
-                                 .kernel     = "swiglu",
-                                 .spec       = {ops_group_row(stream), units.size, units.texels, act.type},
-                                 .spec_count = 4,
-                                 .bind = {gpu_write(typed_slice(act, (uint64_t)first * ff, (uint64_t)count * ff).span),
-                                          gpu_read(from), texels_bind(from, units.texels)},
-                                 .push = push,
-                                 .push_size = sizeof push,
-                                 .groups    = gpu_groups(count, 1)});
+        gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu",
+                                            .spec       = {ops_group_row(stream), units.size, units.texels, act.type},
+                                            .spec_count = 4,
+                                            .bind = {gpu_write(to), gpu_read(from), texels_bind(from, units.texels)},
+                                            .push = push,
+                                            .push_size = sizeof push,
+                                            .groups    = {count, 1, 1}});
     }
 }
 
@@ -40,20 +80,35 @@ void swiglu_backward(GpuStream *stream, TypedSpan dgate_up, GpuSpan dact, GpuSpa
         const uint32_t count  = tokens - first < step ? tokens - first : step;
         const GpuSpan  from   = ops_row_slice(gate_up, first, count, 2 * (uint64_t)ff);
         const GpuSpan  d_from = ops_row_slice(dact, first, count, ff);
-        const Units    units  = units_for(stream, ff, from);
+        const GpuSpan  to     = typed_slice(dgate_up, 2 * (uint64_t)first * ff, 2 * (uint64_t)count * ff).span;
+        const uint32_t turn = typed_halves(dgate_up) ? 0 : panels_a_turn(stream, ff, (GpuSpan[]){to, d_from, from}, 3);
+        if (turn > 0) {
+            const struct {
+                uint64_t dgate_up, dact, gate_up;
+                uint32_t ff, padding;
+            } push = {gpu_span_address(to), gpu_span_address(d_from), gpu_span_address(from), ff, 0};
+            gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu_backward_address",
+                                                .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
+                                                .spec_count = 2,
+                                                .bind       = {{to, GPU_WRITE, GPU_BIND_ADDRESS},
+                                                               {d_from, GPU_READ, GPU_BIND_ADDRESS},
+                                                               {from, GPU_READ, GPU_BIND_ADDRESS}},
+                                                .push       = &push,
+                                                .push_size  = sizeof push,
+                                                .groups     = {count, 1, 1}});
+            continue;
+        }
+        const Units units = units_for(stream, ff, from);
         assert(!typed_halves(dgate_up) || units.size == 4);
         const uint32_t push[2] = {count, ff / units.size};
-        gpu_dispatch(
-            stream,
-            &(GpuDispatch){
-                .kernel     = "swiglu_backward",
-                .spec       = {ops_group_row(stream), units.size, units.texels, dgate_up.type},
-                .spec_count = 4,
-                .bind      = {gpu_write(typed_slice(dgate_up, 2 * (uint64_t)first * ff, 2 * (uint64_t)count * ff).span),
-                              gpu_read(d_from), gpu_read(from), texels_bind(d_from, units.texels),
-                              texels_bind(from, units.texels)},
-                .push      = push,
-                .push_size = sizeof push,
-                .groups    = gpu_groups(count, 1)});
+        gpu_dispatch(stream,
+                     &(GpuDispatch){.kernel     = "swiglu_backward",
+                                    .spec       = {ops_group_row(stream), units.size, units.texels, dgate_up.type},
+                                    .spec_count = 4,
+                                    .bind       = {gpu_write(to), gpu_read(d_from), gpu_read(from),
+                                                   texels_bind(d_from, units.texels), texels_bind(from, units.texels)},
+                                    .push       = push,
+                                    .push_size  = sizeof push,
+                                    .groups     = {count, 1, 1}});
     }
 }

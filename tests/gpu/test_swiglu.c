@@ -68,6 +68,10 @@ static void odd_shapes(void **state)
     check(7, 10, 1);
     check(133, 256, 1);
     check(3, 1030, 1);
+    check(5, 16, 1);
+    check(2, 48, 1);
+    check(3, 1024, 1);
+    check(66000, 16, 1); /* more than the workgroups of a dispatch */
 }
 
 /* Halves are the floats rounded. */
@@ -95,6 +99,7 @@ static void large_gates_stay_finite(void **state)
 {
     (void)state;
     check(9, 40, 60); /* exp(-gate) overflows */
+    check(9, 96, 60);
 }
 
 int main(void)

@@ -1,0 +1,29 @@
+// A row in panels of PANEL floats, each from where all lanes share its address (gemm_lanes.glsl): several a turn of a loop,
+// whose counter is in shared memory, as in gemm_lanes.comp. The host makes sure that the row is whole turns.
+#ifndef ROW_PANELS_GLSL
+#define ROW_PANELS_GLSL
+
+layout(constant_id = 1) const uint PANELS_A_TURN = 4;
+shared uint next_column;
+
+// The kernel's: what it does with columns [column, column + PANEL).
+void take_panel(uint column);
+
+void take_row(uint width)
+{
+    if (lane_is[0]) {
+        next_column = 0;
+    }
+    uint turn;
+    do {
+        turn = next_column;
+        if (lane_is[0]) {
+            next_column = turn + PANELS_A_TURN * PANEL;
+        }
+        [[unroll]] for (uint i = 0; i < PANELS_A_TURN; i++) {
+            take_panel(turn + i * PANEL);
+        }
+    } while (turn + PANELS_A_TURN * PANEL < width);
+}
+
+#endif
