@@ -10,6 +10,7 @@ typedef struct Case {
     uint32_t m, n, k;
     uint32_t pad; /* added to every row stride */
     bool     bias, add, accumulate, workspace;
+    char     odd; /* which of A, B, C, add ('d') and bias ('s') begins at no multiple of 16 bytes */
 } Case;
 
 static void product(MatmulLayout layout, const Case *t, const double *a, const double *b, double *c, uint32_t lda,
@@ -62,16 +63,26 @@ static uint32_t half_bits(ComputeType compute, double value)
                                  : sign | (((bits & 0x7FFFFFFFu) >> 13) - 0x1C000u);
 }
 
-/* Rounds `values`, and takes them to the device, as f32 as they were or as halves. */
-static GpuSpan upload_operand(double *values, size_t count, ComputeType compute, bool halves)
+/* f32 on the device, `odd` behind one number more. */
+static GpuSpan upload_at(const double *values, size_t count, bool odd)
 {
-    const GpuSpan f32   = fixture_upload(values, count);
-    uint32_t     *words = fixture_alloc((count / 2 + 1) * 4);
+    double *behind = fixture_alloc((count + 1) * sizeof *behind);
+    behind[0]      = NAN;
+    memcpy(behind + 1, values, count * sizeof *behind);
+    return odd ? gpu_span_slice(fixture_upload(behind, count + 1), 4, count * 4) : fixture_upload(values, count);
+}
+
+/* Rounds `values`, and takes them to the device, as f32 as they were or as halves. */
+static GpuSpan upload_operand(double *values, size_t count, Types types, bool halves, bool odd)
+{
+    const GpuSpan f32   = upload_at(values, count, odd);
+    uint32_t     *words = fixture_alloc((count / 2 + 2) * 4);
     for (size_t i = 0; i < count; i++) {
-        values[i] = rounded(compute, values[i]);
-        words[i / 2] |= halves ? half_bits(compute, values[i]) << 16 * (i % 2) : 0;
+        const size_t at = odd ? i + 1 : i;
+        values[i]       = rounded(types.compute, values[i]);
+        words[at / 2] |= halves ? half_bits(types.compute, values[i]) << 16 * (at % 2) : 0;
     }
-    return halves ? fixture_words(words, count / 2 + 1) : f32;
+    return halves ? gpu_span_slice(fixture_words(words, count / 2 + 2), odd ? 2 : 0, (count + 1) / 2 * 4) : f32;
 }
 
 /* The kernel that all products of a test take; NULL: the device's choice. */
@@ -84,8 +95,8 @@ static void check(MatmulLayout layout, const Case *t, Types types)
     const uint32_t ldc    = t->n + t->pad;
     const size_t   c_size = (size_t)t->m * ldc;
     double        *a = fixture_doubles((size_t)a_rows * lda, 1), *b = fixture_doubles((size_t)b_rows * ldb, 2);
-    const GpuSpan  a_span = upload_operand(a, (size_t)a_rows * lda, types.compute, types.a_halves);
-    const GpuSpan  b_span = upload_operand(b, (size_t)b_rows * ldb, types.compute, types.b_halves);
+    const GpuSpan  a_span = upload_operand(a, (size_t)a_rows * lda, types, types.a_halves, t->odd == 'a');
+    const GpuSpan  b_span = upload_operand(b, (size_t)b_rows * ldb, types, types.b_halves, t->odd == 'b');
     double *before = fixture_doubles(c_size, 3), *add = fixture_doubles(c_size, 4), *bias = fixture_doubles(t->n, 5);
     double *want = fixture_alloc(c_size * sizeof *want);
     for (uint32_t i = 0; i < t->m; i++) {
@@ -99,7 +110,7 @@ static void check(MatmulLayout layout, const Case *t, Types types)
 
     GpuStream *stream = fixture_stream();
     Matmul     p      = {.layout     = layout,
-                         .c          = fixture_upload(before, c_size),
+                         .c          = upload_at(before, c_size, t->odd == 'c'),
                          .a          = a_span,
                          .b          = b_span,
                          .variant    = forced,
@@ -114,25 +125,25 @@ static void check(MatmulLayout layout, const Case *t, Types types)
                          .ldb        = t->pad ? ldb : 0,
                          .ldc        = t->pad ? ldc : 0};
     if (t->bias) {
-        p.bias = fixture_upload(bias, t->n);
+        p.bias = upload_at(bias, t->n, t->odd == 's');
     }
     if (t->add) {
-        p.add = fixture_upload(add, c_size);
+        p.add = upload_at(add, c_size, t->odd == 'd');
     }
     const uint64_t bytes = matmul_variant_workspace(stream, forced, types.compute, layout, t->m, t->n, t->k);
     if (t->workspace && bytes > 0) {
         p.workspace = fixture_empty(bytes / 4);
     }
-    GpuSpan untouched = p.c, again = fixture_upload(before, c_size);
+    GpuSpan untouched = p.c, again = upload_at(before, c_size, t->odd == 'c');
     matmul(stream, &p);
     p.c = again;
     matmul(stream, &p);
     fixture_run();
     char name[160];
-    snprintf(name, sizeof name, "layout %d, %s%s%s, m %u n %u k %u pad %u%s%s%s%s (%s)", (int)layout,
+    snprintf(name, sizeof name, "layout %d, %s%s%s, m %u n %u k %u pad %u odd %c%s%s%s%s (%s)", (int)layout,
              compute_type_name(types.compute), types.a_halves ? " A halves" : "", types.b_halves ? " B halves" : "",
-             t->m, t->n, t->k, t->pad, t->bias ? " bias" : "", t->add ? " add" : "", t->accumulate ? " accumulate" : "",
-             p.workspace.buffer ? " workspace" : "",
+             t->m, t->n, t->k, t->pad, t->odd != 0 ? t->odd : '-', t->bias ? " bias" : "", t->add ? " add" : "",
+             t->accumulate ? " accumulate" : "", p.workspace.buffer ? " workspace" : "",
              forced != NULL ? forced->kernel_name
                             : matmul_kernel_name(stream, types.compute, layout, t->m, t->n, t->k));
     fixture_check(name, untouched, want, c_size, t->k > 4096 ? 2e-5 : 3e-6);
@@ -170,10 +181,23 @@ static void every_case(Types types)
     }
 }
 
+/* Spans may start at any number. */
+static void at_odd_addresses(Types types)
+{
+    for (const char *odd = "abcds"; *odd != '\0'; odd++) {
+        for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
+            gpu_fixture_reset(NULL);
+            check((MatmulLayout)layout, &(Case){.m = 36, .n = 68, .k = 40, .bias = true, .add = true, .odd = *odd},
+                  types);
+        }
+    }
+}
+
 static void every_layout(void **state)
 {
     (void)state;
     every_case((Types){COMPUTE_F32, false, false});
+    at_odd_addresses((Types){COMPUTE_F32, false, false});
 }
 
 /* More turns of a loop than lavapipe makes (engine/ops/ops.h): few rows of the gradient of a large vocabulary. */
@@ -197,6 +221,7 @@ static void of_16_bits(void **state)
     static const Types types[] = {{COMPUTE_BF16, false, false}, {COMPUTE_F16, false, true}, {COMPUTE_BF16, true, true}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         every_case(types[i]);
+        at_odd_addresses(types[i]);
     }
 }
 
@@ -314,6 +339,8 @@ static void on_matrix_units(void **state)
         forced = &list[i];
         every_case((Types){forced->compute, false, false});
         every_case((Types){forced->compute, true, true});
+        at_odd_addresses((Types){forced->compute, false, false});
+        at_odd_addresses((Types){forced->compute, true, true});
         for (int layout = MATMUL_NN; layout <= MATMUL_TN; layout++) {
             check((MatmulLayout)layout, &cases[5], (Types){forced->compute, true, false});
             check((MatmulLayout)layout, &cases[6], (Types){forced->compute, false, true});

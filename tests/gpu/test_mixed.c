@@ -101,7 +101,7 @@ static double learn(Rig *r, bool steps)
 }
 
 /* Relative L2 distance of all gradients, without the scale. PyTorch's autocast on such batches: 1.0e-2, 1.2e-2
- * and 2.2e-2 in bf16, 1.3e-3, 1.6e-3 and 3.0e-3 in f16 (SPEED.md). */
+ * and 2.2e-2 in bf16, 1.3e-3, 1.6e-3 and 3.0e-3 in f16 (SPEED.md). bf16 has three digits less: eight times of f16's. */
 static void gradients_are_those_of_f32(void **state)
 {
     (void)state;
@@ -122,11 +122,11 @@ static void gradients_are_those_of_f32(void **state)
                 exact = got;
                 loss  = now;
             } else {
-                const double off = fixture_rel_l2(got, exact, n), most = compute == COMPUTE_BF16 ? 2e-2 : 3e-3;
+                const double off = fixture_rel_l2(got, exact, n), most = compute == COMPUTE_BF16 ? 8 * 3e-3 : 3e-3;
                 printf("    %-12s %-5s gradients %.2e, loss %.2e\n", names[i], compute_type_name(compute), off,
                        fabs(now / loss - 1.0));
                 assert_true(off > 1e-5 && off < most); /* rounded, but no more than its digits explain */
-                assert_true(fabs(now / loss - 1.0) < most / 4);
+                assert_true(fabs(now / loss - 1.0) < most / 5);
             }
             rig_close(&r);
         }

@@ -7,22 +7,6 @@ set -u
 build=$1
 shift
 here=$(dirname "$0")
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
-failures=0
-for card in ${*:-itself required h100 h100-matrices rdna3 apu arc m1 m1-linux mali adreno}; do
-    for program in ${PROGRAMS:-"$build"/test_*}; do
-        program=$(basename "$program")
-        [ -f "$here/../gpu/$program.c" ] && [ -x "$build/$program" ] || continue
-        # Devices of their own and the host; loops that lavapipe ends and that are cut for CPU devices alone.
-        case $program in test_plan | test_evaluate_run | test_long_loops) continue ;; esac
-        if timeout "${SECONDS_EACH:-1800}" sh "$here/as_card.sh" "$build" "$card" "$build/$program" >"$log" 2>&1; then
-            echo "$card: $program passed"
-        else
-            echo "$card: $program FAILED"
-            grep -a 'ERROR\|validation\|FAILED\|card_layer' "$log" | head -n 5
-            failures=$((failures + 1))
-        fi
-    done
-done
-[ "$failures" -eq 0 ]
+. "$here/each_card.sh"
+[ $# -gt 0 ] || set -- itself required h100 h100-matrices rdna3 apu arc m1 m1-linux mali adreno
+on_cards as_card.sh 1800 "$@"

@@ -46,6 +46,14 @@ static void offset(const Run *run, const Op *op, uint32_t *out)
         const uint32_t *index  = registers_at(run, term[0]);
         const uint32_t  stride = term[1];
         const bool      sign   = term[2] & 1;
+        uint32_t        most   = 0;
+        for (uint32_t lane = 0; lane < run->lanes; lane++)
+            most |= index[lane];
+        if (!(sign && most >> 31) && constant + (uint64_t)most * stride <= 0xfffffff0u) {
+            for (uint32_t lane = 0; lane < run->lanes; lane++)
+                out[lane] = (uint32_t)constant + index[lane] * stride;
+            return;
+        }
         for (uint32_t lane = 0; lane < run->lanes; lane++) {
             const uint64_t by = sign ? (uint64_t)(int64_t)(int32_t)index[lane] : index[lane];
             const uint64_t at = constant + by * stride;
@@ -218,7 +226,13 @@ static bool end(Run *run, const Block *block, uint32_t *next)
     }
     const uint32_t *value = registers_at(run, block->slot);
     uint32_t        first = NOWHERE;
-    bool            same  = true;
+    bool            same  = frame->full && execute_same(value, run->lanes);
+    if (same) { /* the usual case */
+        first = choice(run, block, value[0]);
+        *next = edges[first].target;
+        return take(run, &edges[first], NULL);
+    }
+    same = true;
     for (uint32_t lane = 0; lane < run->lanes; lane++) {
         if (!frame->mask[lane])
             continue;

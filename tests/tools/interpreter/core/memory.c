@@ -127,6 +127,12 @@ static bool in_registers(Run *run, const Op *op, const Access *access, bool stor
 {
     const uint32_t *by = registers_at(run, access->dynamic), lanes = run->lanes;
     uint32_t       *variable = registers_at(run, access->base), *value = registers_at(run, store ? op->a : op->out);
+    const uint64_t  same = access->constant + by[0];
+    if (run->frame->full && execute_same(by, lanes) && same + access->words <= access->bytes) { /* the usual case */
+        uint32_t *there = &variable[same * lanes];
+        memmove(store ? there : value, store ? value : there, (size_t)access->words * lanes * sizeof *value);
+        return true;
+    }
     for (uint32_t lane = 0; lane < lanes; lane++) {
         if (!is_active(run, lane))
             continue;

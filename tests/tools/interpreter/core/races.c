@@ -33,6 +33,7 @@ typedef struct Touch {
 
 typedef struct Touched {
     uint32_t grain; /* bytes that a Touch is of: 4 until something narrower touches one */
+    uint32_t shift; /* its logarithm */
     size_t   count;
     Touch   *touches;
 } Touched;
@@ -59,6 +60,7 @@ static Touched *open(void **touched, uint64_t bytes, uint32_t grain)
     if (all->touches && ratio == 1)
         return all;
     all->grain           = grain < all->grain ? grain : all->grain;
+    all->shift           = (uint32_t)__builtin_ctz(all->grain);
     const size_t count   = (size_t)(bytes / all->grain) + 2;
     Touch       *touches = calloc(count, sizeof *touches);
     if (!touches)
@@ -76,7 +78,7 @@ static uint32_t subgroup_of(const Run *run, uint32_t party)
 {
     if (party == EVERYONE)
         return UINT32_MAX;
-    return party & COLLECTIVE ? party & ~(uint32_t)COLLECTIVE : party / run->dispatch->subgroup;
+    return party & COLLECTIVE ? party & ~(uint32_t)COLLECTIVE : party >> run->subgroup_shift;
 }
 
 /* Whether what `then` did comes before what `now` does, wherever each runs. */
@@ -135,7 +137,7 @@ bool races_touch(Run *run, const Op *op, const Region *region, uint32_t lane, ui
     const uint32_t subgroup   = run->collective == EVERYONE
                                     ? 0
                                     : (run->collective >= 0 ? (uint32_t)run->collective & ~(uint32_t)COLLECTIVE
-                                                            : invocation / run->dispatch->subgroup);
+                                                            : invocation >> run->subgroup_shift);
     const Epochs  *inner      = &run->subgroup_epochs[subgroup];
     const Who      now        = {.group          = run->group_index,
                                  .epoch          = shared ? run->epochs.shared : run->epochs.buffers,
@@ -145,7 +147,7 @@ bool races_touch(Run *run, const Op *op, const Region *region, uint32_t lane, ui
     char           name[64];
     for (uint64_t byte = 0; byte < bytes; byte += touches->grain) {
         const uint64_t at    = region->origin + offset + byte;
-        Touch         *touch = &touches->touches[at / touches->grain];
+        Touch         *touch = &touches->touches[at >> touches->shift];
         if (touch->when != when) {
             touch->when  = when;
             touch->flags = 0;

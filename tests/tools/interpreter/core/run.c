@@ -238,11 +238,12 @@ bool shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR])
         snprintf(error, SHADER_ERROR, "subgroups of %u lanes", subgroup);
         return false;
     }
-    Run run              = {.dispatch   = dispatch,
-                            .module     = &dispatch->shader->module,
-                            .program    = &dispatch->shader->program,
-                            .error      = error,
-                            .collective = -1};
+    Run run              = {.dispatch       = dispatch,
+                            .module         = &dispatch->shader->module,
+                            .program        = &dispatch->shader->program,
+                            .error          = error,
+                            .subgroup_shift = (uint32_t)__builtin_ctz(subgroup),
+                            .collective     = -1};
     run.number           = ++dispatches ? dispatches : ++dispatches;
     bool           done  = prepare(&run);
     const uint64_t count = (uint64_t)dispatch->groups[0] * dispatch->groups[1] * dispatch->groups[2];

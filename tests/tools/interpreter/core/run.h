@@ -38,9 +38,10 @@ typedef struct Run {
     const Module         *module;
     const Program        *program;
     char                 *error;
-    uint32_t              lanes;       /* of a bundle */
-    uint32_t              party;       /* lanes that hold a matrix together */
-    uint32_t              invocations; /* of a workgroup */
+    uint32_t              lanes;          /* of a bundle */
+    uint32_t              party;          /* lanes that hold a matrix together */
+    uint32_t              invocations;    /* of a workgroup */
+    uint32_t              subgroup_shift; /* logarithm of the lanes of a subgroup */
     uint32_t              bundles;
     Bundle               *bundle; /* [bundles] */
     Bundle               *now;    /* the one that runs */
@@ -68,6 +69,15 @@ bool execute(Run *run);
 bool execute_call(Run *run, uint32_t function, const uint32_t *mask);
 /* out's words where the mask says so. */
 void execute_blend(uint32_t *out, const uint32_t *in, const uint32_t *mask, uint32_t words, uint32_t lanes);
+
+/* Whether all lanes, those that have ended too, hold the same. */
+static inline bool execute_same(const uint32_t *value, uint32_t lanes)
+{
+    uint32_t differs = 0;
+    for (uint32_t lane = 1; lane < lanes; lane++)
+        differs |= value[lane] ^ value[0];
+    return differs == 0;
+}
 
 static inline uint32_t *registers_at(const Run *run, uint32_t slot)
 {
