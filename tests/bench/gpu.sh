@@ -103,7 +103,7 @@ part_devices() {
 }
 
 # gpu_pack.sh takes them from this line.
-checks="test_profile test_stream test_matmul test_matmul_ragged test_matmul_tiles test_rounding test_halves test_attention test_attention_tiles test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_rows test_columns test_embedding test_value_head"
+checks="test_profile test_stream test_matmul test_matmul_ragged test_matmul_tiles test_rounding test_halves test_attention test_attention_tiles test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_weight_matrices test_rows test_columns test_embedding test_value_head"
 
 part_check() {
     passed=0 there=0 failed=
