@@ -152,6 +152,17 @@ Op *decode_op(Decoder *decoder, uint32_t code, uint32_t words, uint32_t out, uin
     return op;
 }
 
+bool decode_op_of(Decoder *decoder, uint32_t code, uint32_t words, uint32_t out, uint32_t a, uint32_t b, uint32_t c,
+                  uint32_t extra, uint32_t id)
+{
+    Op *op = decode_op(decoder, code, words, out, a, b, c);
+    if (!op)
+        return false;
+    op->extra = extra;
+    op->id    = id;
+    return true;
+}
+
 const Type *decode_scalar(const Module *module, const Type *type)
 {
     for (int deep = 0; deep < 3; deep++)

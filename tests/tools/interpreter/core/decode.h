@@ -64,7 +64,10 @@ bool decode_alias(Decoder *decoder, uint32_t id, uint32_t slot, uint32_t words);
 /* Whether an id's value has so many words; an error if not. */
 bool decode_has(const Decoder *decoder, uint32_t id, uint32_t words);
 /* Appends an instruction; NULL: out of memory. Valid until the next. */
-Op  *decode_op(Decoder *decoder, uint32_t code, uint32_t words, uint32_t out, uint32_t a, uint32_t b, uint32_t c);
+Op *decode_op(Decoder *decoder, uint32_t code, uint32_t words, uint32_t out, uint32_t a, uint32_t b, uint32_t c);
+/* The same with what lies elsewhere for it, and the id that messages name. */
+bool decode_op_of(Decoder *decoder, uint32_t code, uint32_t words, uint32_t out, uint32_t a, uint32_t b, uint32_t c,
+                  uint32_t extra, uint32_t id);
 Kind decode_kind(const Module *module, const Type *type); /* of a scalar, or of what a vector or matrix is made of */
 uint32_t    decode_components(const Module *module, const Type *type); /* of a scalar 1 */
 const Type *decode_scalar(const Module *module, const Type *type);

@@ -128,11 +128,8 @@ static bool dynamic(Decoder *decoder, const uint32_t *instruction)
         return false;
     if (inserts && !decode_op(decoder, DoMove, vector->words, out, a, 0, 0))
         return false;
-    Op *op = decode_op(decoder, inserts ? DoInsertDynamic : DoExtractDynamic, words, out, inserts ? object : a, b,
-                       vector->count);
-    if (op)
-        op->id = instruction[2];
-    return op != NULL;
+    return decode_op_of(decoder, inserts ? DoInsertDynamic : DoExtractDynamic, words, out, inserts ? object : a, b,
+                        vector->count, 0, instruction[2]);
 }
 
 bool decode_composite(Decoder *decoder, const uint32_t *instruction, bool *done)

@@ -60,10 +60,8 @@ static bool call(Decoder *decoder, const uint32_t *instruction)
             !decode_op(decoder, DoMove, words, slot, in, 0, 0))
             return false;
     }
-    Op *op = decode_op(decoder, DoCall, 0, 0, 0, 0, number);
-    if (!op)
+    if (!decode_op_of(decoder, DoCall, 0, 0, 0, 0, number, 0, instruction[2]))
         return false;
-    op->id = instruction[2];
     return function.result_words == 0 || decode_op(decoder, DoMove, function.result_words, out, function.result, 0, 0);
 }
 

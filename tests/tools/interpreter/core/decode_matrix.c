@@ -112,12 +112,7 @@ static bool emit(Decoder *decoder, uint32_t code, uint32_t id, uint32_t out, uin
     for (uint32_t i = 0; i < count; i++)
         if (decode_extra(decoder, extra[i]) == NOWHERE)
             return false;
-    Op *op = decode_op(decoder, DoMatrix, 0, out, a, b, code);
-    if (!op)
-        return false;
-    op->extra = at;
-    op->id    = id;
-    return true;
+    return decode_op_of(decoder, DoMatrix, 0, out, a, b, code, at, id);
 }
 
 static bool load_store(Decoder *decoder, const uint32_t *instruction, bool store)

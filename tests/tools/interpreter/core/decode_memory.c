@@ -181,11 +181,8 @@ static bool chain(Decoder *decoder, const uint32_t *instruction)
             decode_extra(decoder, (uint32_t)pointer.constant) == NOWHERE ||
             decode_extra(decoder, (uint32_t)(pointer.constant >> 32)) == NOWHERE)
             return false;
-        Op *op = decode_op(decoder, address ? DoAddress : DoOffset, words, out, pointer.dynamic, 0, 0);
-        if (!op)
+        if (!decode_op_of(decoder, address ? DoAddress : DoOffset, words, out, pointer.dynamic, 0, 0, extra, id))
             return false;
-        op->extra        = extra;
-        op->id           = id;
         pointer.constant = 0;
         pointer.dynamic  = out;
         if (address && !decode_alias(decoder, id, out, 2))
@@ -292,12 +289,7 @@ static bool load(Decoder *decoder, const uint32_t *instruction)
         return decode_op(decoder, DoMove, type->words, out, pointer->base + (uint32_t)pointer->constant, 0, 0);
     }
     const uint32_t access = decode_access(decoder, instruction[3], instruction[1], promised(instruction, 4));
-    Op            *op     = access == NOWHERE ? NULL : decode_op(decoder, DoLoad, type->words, out, 0, 0, 0);
-    if (!op)
-        return false;
-    op->extra = access;
-    op->id    = instruction[2];
-    return true;
+    return access != NOWHERE && decode_op_of(decoder, DoLoad, type->words, out, 0, 0, 0, access, instruction[2]);
 }
 
 static bool store(Decoder *decoder, const uint32_t *instruction)
@@ -318,12 +310,7 @@ static bool store(Decoder *decoder, const uint32_t *instruction)
         return decode_op(decoder, DoMove, stored->words, pointer->base + (uint32_t)pointer->constant, in, 0, 0);
     }
     const uint32_t access = decode_access(decoder, instruction[1], type, promised(instruction, 3));
-    Op            *op     = access == NOWHERE ? NULL : decode_op(decoder, DoStore, 0, 0, in, 0, 0);
-    if (!op)
-        return false;
-    op->extra = access;
-    op->id    = instruction[1];
-    return true;
+    return access != NOWHERE && decode_op_of(decoder, DoStore, 0, 0, in, 0, 0, access, instruction[1]);
 }
 
 static bool atomic(Decoder *decoder, const uint32_t *instruction)
@@ -345,12 +332,7 @@ static bool atomic(Decoder *decoder, const uint32_t *instruction)
     if (access == NOWHERE || out == NOWHERE || a == NOWHERE || b == NOWHERE ||
         (!set && !decode_has(decoder, instruction[2], 1)))
         return false;
-    Op *op = decode_op(decoder, DoAtomic, set ? 0 : 1, out, a, b, code);
-    if (!op)
-        return false;
-    op->extra = access;
-    op->id    = set ? pointer : instruction[2];
-    return true;
+    return decode_op_of(decoder, DoAtomic, set ? 0 : 1, out, a, b, code, access, set ? pointer : instruction[2]);
 }
 
 static bool fetch(Decoder *decoder, const uint32_t *instruction)
@@ -362,11 +344,8 @@ static bool fetch(Decoder *decoder, const uint32_t *instruction)
     const Type *type = module_value_type(decoder->module, instruction[2]);
     if (type->words != 4)
         return module_fail(decoder->module, "%%%u: a texel of other than four components", instruction[2]);
-    Op *op =
-        decode_op(decoder, DoFetch, 4, out, at, image->binding, decode_scalar(decoder->module, type)->kind == TYPE_INT);
-    if (op)
-        op->id = instruction[2];
-    return op != NULL;
+    return decode_op_of(decoder, DoFetch, 4, out, at, image->binding,
+                        decode_scalar(decoder->module, type)->kind == TYPE_INT, 0, instruction[2]);
 }
 
 static bool array_length(Decoder *decoder, const uint32_t *instruction)
