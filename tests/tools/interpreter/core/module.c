@@ -127,7 +127,10 @@ static bool declare(Module *module, const uint32_t *instruction, const char *ent
     case OpMemoryModel:
     case OpExecutionModeId: /* once constants are known */
     case OpCapability: return true;
-    case OpTypeForwardPointer: return true;
+    case OpTypeForwardPointer:
+        if (count >= 3 && instruction[1] < module->bound)
+            module->ids[instruction[1]].forward = instruction[2] == ClassPhysical;
+        return true;
     case OpVariable: return true;
     case OpUndef: return true;
     default: break;

@@ -61,6 +61,7 @@ typedef struct Id {
     const uint32_t *definition; /* the instruction, from its first word; NULL: none */
     uint32_t        type;       /* of the value */
     Type           *is;         /* the id is a type */
+    bool            forward;    /* or will be one: an address */
     uint32_t       *constant;   /* its value's words; of a cooperative matrix the first, for all of it */
     const char     *name;
     int64_t         spec_id, binding, built_in; /* -1: none */

@@ -51,6 +51,8 @@ static bool structure(Module *module, Type *type, const uint32_t *instruction)
         const Type *member  = module_type(module, instruction[2 + i]);
         const bool  pointer = member->kind == TYPE_NONE; /* one declared later */
         type->members[i]    = instruction[2 + i];
+        if (member == type || (pointer && !module_id(module, instruction[2 + i])->forward))
+            return module_fail(module, "%%%u: a structure that holds what is no type", instruction[1]);
         if (member->cooperative)
             return module_fail(module, "a structure that holds a cooperative matrix");
         type->offsets[i] = offsets && offsets[i] != UINT32_MAX ? offsets[i] : (uint32_t)round_up(end, member->align);
@@ -115,7 +117,9 @@ bool module_declare_type(Module *module, const uint32_t *instruction)
     char           name[48];
     if (count < 2 || instruction[1] >= module->bound || module->ids[instruction[1]].is)
         return module_fail(module, "a type that is declared twice or has no id");
-    Id   *id   = &module->ids[instruction[1]];
+    Id *id = &module->ids[instruction[1]];
+    if (id->forward && (code != OpTypePointer || instruction[2] != ClassPhysical))
+        return module_fail(module, "%%%u was to be an address", instruction[1]);
     Type *type = calloc(1, sizeof *type);
     if (!type)
         return module_fail(module, "out of memory");
