@@ -3,7 +3,7 @@
 # each of these options; by default cards of NVIDIA, AMD and Intel, and one with subgroups of 16. PROGRAMS="test_a test_b" names
 # them instead. Only the quick ones are part of ./run test (ctest -L interpreter).
 # interpreted_all.sh BUILD --run: the whole program there (tests/e2e/interpreted.sh), as all cards, with all types and, where
-# the build has them, all kernels of matrix units. Some seven minutes of one core.
+# the build has them, all kernels of matrix units. Some eight minutes of one core.
 # Exit status: 0 all passed, 1 some did not.
 set -u
 build=$1
