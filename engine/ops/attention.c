@@ -26,7 +26,7 @@ int attention_variants(const GpuInfo *info, AttentionVariant list[ATTENTION_VARI
     list[3] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_F16);
     list[4] = variant_of(info, ATTENTION_COOPMAT, COMPUTE_BF16);
     if (!attention_takes_columns(info, 16)) {
-        snprintf(list[1].lacks, sizeof list[1].lacks, "not lavapipe of Mesa 24 or newer, with buffer addresses");
+        snprintf(list[1].lacks, sizeof list[1].lacks, "not lavapipe of Mesa 26 or newer, with buffer addresses");
     }
     for (int i = 3; i < ATTENTION_VARIANTS; i++) {
         AttentionVariant *variant = &list[i];

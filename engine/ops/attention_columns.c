@@ -13,8 +13,8 @@ enum {
 
 bool attention_takes_columns(const GpuInfo *info, uint32_t head_dim)
 {
-    return info->type == GPU_CPU && texels_lavapipe_of(info) >= 24 && info->tier.buffer_address && info->tier.int64 &&
-           head_dim % DIMS == 0 && head_dim <= LARGEST_DIM;
+    return info->type == GPU_CPU && texels_outdone_by_addresses(info) && head_dim % DIMS == 0 &&
+           head_dim <= LARGEST_DIM;
 }
 
 static uint64_t address_of(GpuSpan span)

@@ -16,12 +16,12 @@ enum {
 static const uint64_t WORKSPACE_BYTES = (uint64_t)32 << 20;
 
 /* Whether the device and the cache are such as attention_decode_lanes.comp is for: as gemm_lanes.comp, lavapipe of Mesa
- * 24 on; f32. */
+ * 26 on; f32. */
 static bool use_lanes(GpuStream *stream, const KvLayer *cache, AttentionShape shape)
 {
     const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
     const uint32_t lanes = info->subgroup_size;
-    return cache->type == COMPUTE_F32 && texels_lavapipe(stream) >= 24 && info->tier.buffer_address &&
+    return cache->type == COMPUTE_F32 && texels_outdone_by_addresses(info) &&
            (lanes == 4 || lanes == 8 || lanes == 16) && shape.head_dim % lanes == 0;
 }
 

@@ -42,8 +42,8 @@ static Reading reading_of(GpuStream *stream, GpuSpan largest, AttentionShape sha
         return READ_TEXELS;
     }
     const uint64_t limit = (uint64_t)1 << 28; /* what the kernels index */
-    return texels_lavapipe(stream) >= 24 && info->tier.buffer_address && info->tier.int64 && shape.head_dim % 4 == 0 &&
-                   largest.size <= limit && gpu_span_address(largest) % 16 == 0
+    return texels_outdone_by_addresses(info) && shape.head_dim % 4 == 0 && largest.size <= limit &&
+                   gpu_span_address(largest) % 16 == 0
                ? READ_ADDRESSES
                : READ_STORAGE;
 }

@@ -1,5 +1,6 @@
 /* Which kernel takes a product, and how it covers it. */
 #include "engine/ops/matmul_parts.h"
+#include "engine/ops/texels.h"
 
 enum { MAX_SLICES = 32 };
 
@@ -23,11 +24,9 @@ void matmul_plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, u
 
 enum { LLVMPIPE = 13 }; /* VK_DRIVER_ID_MESA_LLVMPIPE */
 
-/* lavapipe whose LLVM makes broadcasts of uniform loads. Mesa numbers its driver
- * versions as Vulkan numbers its own; old lavapipe always says 1. */
 static bool is_new_lavapipe(const GpuInfo *info)
 {
-    return info->driver_id == LLVMPIPE && info->driver_version >> 22 >= 24;
+    return info->driver_id == LLVMPIPE && texels_outdone_by_addresses(info);
 }
 static bool is_old_lavapipe(const GpuInfo *info)
 {
@@ -190,8 +189,7 @@ static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
 bool matmul_has_lanes(const GpuInfo *info)
 {
     const uint32_t lanes = info->subgroup_size;
-    return is_new_lavapipe(info) && info->tier.buffer_address && info->tier.int64 &&
-           (lanes == 4 || lanes == 8 || lanes == 16);
+    return is_new_lavapipe(info) && (lanes == 4 || lanes == 8 || lanes == 16);
 }
 
 bool matmul_has_texel(const GpuInfo *info)

@@ -87,12 +87,12 @@ int matmul_variants(const GpuInfo *info, MatmulVariant list[MATMUL_VARIANTS])
                  t->step, t->part_m, t->part_n);
     }
     if (!matmul_has_lanes(info)) {
-        lacks(add(list, &count, "gemm_lanes", KERNEL_LANES, COMPUTE_F32), "for lavapipe of Mesa 24 and later");
+        lacks(add(list, &count, "gemm_lanes", KERNEL_LANES, COMPUTE_F32), "for lavapipe of Mesa 26 and later");
     } else {
         add(list, &count, "gemm_lanes", KERNEL_LANES, COMPUTE_F32);
     }
     if (!matmul_has_texel(info)) {
-        lacks(add(list, &count, "gemm_texel", KERNEL_TEXEL, COMPUTE_F32), "for lavapipe before Mesa 24");
+        lacks(add(list, &count, "gemm_texel", KERNEL_TEXEL, COMPUTE_F32), "for lavapipe before Mesa 26");
     } else {
         add(list, &count, "gemm_texel", KERNEL_TEXEL, COMPUTE_F32);
     }

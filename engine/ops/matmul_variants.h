@@ -11,7 +11,7 @@
 
 typedef enum MatmulKernel {
     KERNEL_TILED,   /* shaders/gemm_tiled.comp: GPUs, and whatever no other one takes          */
-    KERNEL_LANES,   /* shaders/gemm_lanes.comp: lavapipe of Mesa 24 and later                  */
+    KERNEL_LANES,   /* shaders/gemm_lanes.comp: lavapipe of Mesa 26 and later                  */
     KERNEL_TEXEL,   /* shaders/gemm_texel.comp: older lavapipe                                 */
     KERNEL_COOPMAT, /* shaders/gemm_coopmat.comp: 16-bit types on a card's matrix units       */
     KERNEL_COOPMAT2 /* shaders/gemm_coopmat2.comp: the same with NVIDIA's second extension    */

@@ -4,9 +4,9 @@
  * while a texel fetch is one 128-bit load per lane: rows read by neighbouring
  * lanes are faster as texels (RMSNorm 6.8 -> 4.2 ns an element on Mesa 26.2, 10 ->
  * 7 on 22.3). Addresses that are the same for all lanes are scalar loads in
- * newer ones, and better left alone; before Mesa 23 inside any control flow they
+ * newer ones, and better left alone; before Mesa 26 inside any control flow they
  * are as slow as the others (attention, GFLOP/s without and with texels: 1.8 and
- * 5 on 22.3, 5.6 and 2.7 on 26.2). GPUs do without.
+ * 5 on 22.3, 5.3 and 12.7 on 25.0, 5.6 and 2.7 on 26.2). GPUs do without.
  *
  * Kernels that can do both declare the buffer twice and choose by a
  * specialization constant; what they do not read is bound as one texel.
@@ -27,6 +27,13 @@ static inline long texels_lavapipe_of(const GpuInfo *info)
     const char *const version = strstr(info->driver, name);
     return version ? strtol(version + sizeof name - 1, NULL, 10) : 0;
 }
+/* Whether an address that all lanes share is read once for all of them: that, with multiply-adds that take it as an
+ * operand, is what gemm_lanes and its like are for. Mesa 26 is the oldest that was seen to do so; with 25.0 such kernels
+ * have a fifth of the speed of texels (SPEED.md). The driver's number tells nothing: up to Mesa 25 it is 1. */
+static inline bool texels_outdone_by_addresses(const GpuInfo *info)
+{
+    return texels_lavapipe_of(info) >= 26 && info->tier.buffer_address && info->tier.int64;
+}
 static inline long texels_lavapipe(GpuStream *stream)
 {
     return texels_lavapipe_of(gpu_info(gpu_stream_gpu(stream)));
@@ -41,7 +48,7 @@ static inline bool texels_for_rows(GpuStream *stream)
 static inline bool texels_for_shared(GpuStream *stream)
 {
     const long mesa = texels_lavapipe(stream);
-    return mesa > 0 && mesa < 23;
+    return mesa > 0 && mesa < 26;
 }
 
 /* Whether `span` can be one texel view on the stream's device. */

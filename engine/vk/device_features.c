@@ -99,6 +99,14 @@ static bool has_subgroup_sizes(const GpuInfo *info, const GpuExtensions *extensi
            gpu_has_extension(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
 }
 
+#ifdef VK_KHR_cooperative_matrix
+/* lavapipe (26.2) ends by a bad access in what it makes of matrices for more than 8 lanes (registers.c). */
+static bool breaks_matrices(const GpuInfo *info)
+{
+    return info->driver_id == VK_DRIVER_ID_MESA_LLVMPIPE && info->subgroup_size > 8;
+}
+#endif
+
 void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice physical, const GpuExtensions *extensions)
 {
     VkPhysicalDeviceVulkan12Features            v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
@@ -156,8 +164,8 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
     has_bf16   = bf16.shaderBFloat16Type && bf16.shaderBFloat16CooperativeMatrix;
 #endif
 #ifdef VK_KHR_cooperative_matrix
-    tier->cooperative_matrix =
-        matrix.cooperativeMatrix && v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope && v12.shaderFloat16;
+    tier->cooperative_matrix = matrix.cooperativeMatrix && v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope &&
+                               v12.shaderFloat16 && !breaks_matrices(info);
     if (tier->cooperative_matrix) {
         list_matrices(info, instance, physical, has_bf16);
     }

@@ -87,7 +87,7 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_validation(VkDebugUtilsMessageSeverityF
 
 static const char *const VALIDATION_LAYER = "VK_LAYER_KHRONOS_validation";
 
-VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
+static VkResult instance_create(VkInstance *instance, Gpu *gpu, bool validate)
 {
     uint32_t loader = VK_API_VERSION_1_2; /* 1.3 only for a kernel of SPIR-V 1.6 */
     vkEnumerateInstanceVersion(&loader);
@@ -151,6 +151,19 @@ VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
         if (create != NULL) {
             create(*instance, &messenger, NULL, &gpu->messenger);
         }
+    }
+    return result;
+}
+
+VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
+{
+    VkResult result = instance_create(instance, gpu, validate);
+    if (result == VK_SUCCESS && gpu_wide_registers(*instance)) { /* the driver is loaded anew */
+        gpu_instance_destroy(*instance, gpu != NULL ? gpu->messenger : VK_NULL_HANDLE);
+        if (gpu != NULL) {
+            gpu->messenger = VK_NULL_HANDLE;
+        }
+        result = instance_create(instance, gpu, validate);
     }
     return result;
 }

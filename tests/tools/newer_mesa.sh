@@ -86,4 +86,14 @@ for script in tools/amd_null_compile bench/amd_static bench/intel_static tools/n
     *) echo "newer_mesa: ${script#*/}: failed" ;;
     esac
 done
-inside ctest --test-dir /rlsp/build --output-on-failure --timeout 900 --parallel "${RLSP_JOBS:-$(getconf _NPROCESSORS_ONLN)}" "$@"
+# As it comes on a processor with AVX-512: in registers of 512 bits (engine/vk/registers.c).
+if grep -qw avx512vl /proc/cpuinfo; then
+    wide=passed
+    inside /rlsp/build/rlsp devices | grep -q '512 bits' || { echo "newer_mesa: the CPU device does not compute in 512 bits"; wide=failed; }
+    for program in test_matmul test_attention test_attention_decode test_swiglu test_sample test_decode test_train test_ppo_exact test_mixed test_models; do
+        inside "/rlsp/build/$program" >"$root.wide.log" 2>&1 || { cat "$root.wide.log"; wide=failed; }
+    done
+    echo "newer_mesa: wide_registers: $wide"
+fi
+# Matrices are there in registers of 256 bits alone.
+inside env LP_NATIVE_VECTOR_WIDTH=256 ctest --test-dir /rlsp/build --output-on-failure --timeout 900 --parallel "${RLSP_JOBS:-$(getconf _NPROCESSORS_ONLN)}" "$@"
