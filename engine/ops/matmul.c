@@ -2,7 +2,8 @@
 
 #include "engine/ops/matmul_parts.h"
 
-/* Rows are whole vec4s at aligned places, those of C may be written as such, and sizes stay within what the kernels index. */
+/* Rows are whole vec4s at aligned places, those of C may be written as such, and sizes stay within what the kernels
+ * index. */
 bool matmul_fits_vec4s(const Matmul *p)
 {
     const uint64_t limit   = (uint64_t)256 << 20;

@@ -292,7 +292,9 @@ void gpu_dispatch(GpuStream *stream, const GpuDispatch *dispatch)
                          .set      = set,
                          .accesses = accesses,
                          .count    = count,
-                         .flops    = dispatch->flops > 0 ? dispatch->flops : dispatch->flops < 0 ? 0 : stream->flops,
+                         .flops    = dispatch->flops > 0   ? dispatch->flops
+                                     : dispatch->flops < 0 ? 0
+                                                           : stream->flops,
                          .bytes    = dispatch->bytes != 0 ? dispatch->bytes : gpu_bound_bytes(dispatch)};
     record_parts(stream, &recorded);
 }

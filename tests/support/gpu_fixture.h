@@ -23,7 +23,8 @@
  * the layer said anything. RLSP_TEST_AS_GPU=1 gives a CPU device the kernels and workgroups of
  * a GPU, of several subgroups each; RLSP_TEST_BINDING=BYTES, RLSP_TEST_SUBMIT=SECONDS and
  * RLSP_TEST_SEPARATE_MEMORY=1 make it a device that binds less at once, whose work is cut into short submissions, or
- * that has memory of its own (GpuOptions). RLSP_TEST_ONLY=PATTERN runs just the tests of such a name ('*', '?'). Host memory from the fixture and device spans live until the test ends.
+ * that has memory of its own (GpuOptions). RLSP_TEST_ONLY=PATTERN runs just the tests of such a name ('*', '?'). Host
+ * memory from the fixture and device spans live until the test ends.
  */
 #ifndef TESTS_SUPPORT_GPU_FIXTURE_H
 #define TESTS_SUPPORT_GPU_FIXTURE_H

@@ -249,7 +249,8 @@ static void is_of_one_device_and_driver(void **state)
     }
 }
 
-/* A device that is planned for goes by the file of the one it is for, where a run would; not where the table is asked for. */
+/* A device that is planned for goes by the file of the one it is for, where a run would; not where the table is asked
+ * for. */
 static void a_plan_goes_by_it(void **state)
 {
     (void)state;

@@ -30,8 +30,18 @@ typedef struct ShaderMemory {
     void    *touched;
 } ShaderMemory;
 
-typedef enum ShaderBindingType { SHADER_NONE, SHADER_STORAGE_BUFFER, SHADER_UNIFORM_BUFFER, SHADER_TEXELS } ShaderBindingType;
-typedef enum ShaderFormat { SHADER_R32_FLOAT, SHADER_RGBA32_FLOAT, SHADER_RGBA16_FLOAT, SHADER_RGBA32_UINT } ShaderFormat; /* add what the engine uses */
+typedef enum ShaderBindingType {
+    SHADER_NONE,
+    SHADER_STORAGE_BUFFER,
+    SHADER_UNIFORM_BUFFER,
+    SHADER_TEXELS
+} ShaderBindingType;
+typedef enum ShaderFormat {
+    SHADER_R32_FLOAT,
+    SHADER_RGBA32_FLOAT,
+    SHADER_RGBA16_FLOAT,
+    SHADER_RGBA32_UINT
+} ShaderFormat; /* add what the engine uses */
 
 typedef struct ShaderBinding {
     ShaderBindingType type;
@@ -43,27 +53,28 @@ typedef struct ShaderBinding {
 typedef struct ShaderDispatch {
     const Shader        *shader;
     uint32_t             base[3], groups[3];
-    uint32_t             subgroup; /* lanes: a power of two, 4 to 128 */
+    uint32_t             subgroup;                  /* lanes: a power of two, 4 to 128 */
     ShaderBinding        bindings[SHADER_BINDINGS]; /* of set 0 */
     const uint8_t       *push;
     uint32_t             push_bytes;
     ShaderMemory *const *memories; /* all that addresses may point into */
     size_t               memory_count;
-    bool                 races;   /* look for them, and for reads of shared memory that nobody wrote (slower) */
-    uint32_t             variant; /* what devices differ in: the order of workgroups and subgroups, which lane holds which
-                                     element of a matrix; each number another choice, 0 the plain one */
+    bool                 races; /* look for them, and for reads of shared memory that nobody wrote (slower) */
+    uint32_t variant;           /* what devices differ in: the order of workgroups and subgroups, which lane holds which
+                                   element of a matrix; each number another choice, 0 the plain one */
 } ShaderDispatch;
 
 /* words: a whole SPIR-V module, kept by the caller only during the call. False: `error` says which instruction, by
  * name, or which constant is not known. */
-bool shader_create(const uint32_t *words, size_t count, const char *entry, const ShaderConstant *constants,
-                   size_t constant_count, Shader **shader, char error[SHADER_ERROR]);
-void shader_destroy(Shader *shader);
+bool     shader_create(const uint32_t *words, size_t count, const char *entry, const ShaderConstant *constants,
+                       size_t constant_count, Shader **shader, char error[SHADER_ERROR]);
+void     shader_destroy(Shader *shader);
 uint32_t shader_shared_bytes(const Shader *shader);
-void shader_workgroup(const Shader *shader, uint32_t size[3]);
+void     shader_workgroup(const Shader *shader, uint32_t size[3]);
 
 /* Runs all workgroups. False: a fault, and `error` says in one line what (race, access outside, unwritten shared
- * memory, barrier that not all reach), where (result id or line, workgroup, invocations) and of which buffer and word. */
+ * memory, barrier that not all reach), where (result id or line, workgroup, invocations) and of which buffer and word.
+ */
 bool shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR]);
 void shader_forget(ShaderMemory *memory); /* before memory is freed */
 
