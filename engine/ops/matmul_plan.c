@@ -153,11 +153,11 @@ static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     return plan;
 }
 
-TexelTile matmul_texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n)
+static TexelTile texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t most_rows)
 {
     uint64_t  least = UINT64_MAX;
     TexelTile best  = {TEXEL_ROWS, lanes};
-    for (uint32_t rows = TEXEL_ROWS; rows <= (many_registers() ? 12 : TEXEL_ROWS); rows += 4) {
+    for (uint32_t rows = TEXEL_ROWS; rows <= most_rows; rows += 4) {
         if (layout == MATMUL_TN && m < rows) {
             continue;
         }
@@ -176,14 +176,25 @@ TexelTile matmul_texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uin
     return best;
 }
 
+TexelTile matmul_texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n)
+{
+    return texel_tile(layout, lanes, m, n, many_registers() ? 12 : TEXEL_ROWS);
+}
+
+static void set_texel_tile(MatmulPlan *plan, uint32_t lanes, TexelTile tile)
+{
+    plan->tile_m = tile.rows * tile.down;
+    plan->tile_n = TEXEL_COLUMNS * (lanes / tile.down);
+}
+
+/* Slices are those of the smaller tiles on every processor: their number shows in the bits of a sum. */
 static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    const TexelTile  tile = matmul_texel_tile(layout, lanes, m, n);
-    const MatmulPlan plan = {.kernel = KERNEL_TEXEL,
-                             .tile_m = tile.rows * tile.down,
-                             .tile_n = TEXEL_COLUMNS * (lanes / tile.down),
-                             .tile_k = TEXEL_STEP};
-    return plan_passes(plan, layout, m, n, k);
+    MatmulPlan plan = {.kernel = KERNEL_TEXEL, .tile_k = TEXEL_STEP};
+    set_texel_tile(&plan, lanes, texel_tile(layout, lanes, m, n, TEXEL_ROWS));
+    plan = plan_passes(plan, layout, m, n, k);
+    set_texel_tile(&plan, lanes, matmul_texel_tile(layout, lanes, m, n));
+    return plan;
 }
 
 bool matmul_has_lanes(const GpuInfo *info)
