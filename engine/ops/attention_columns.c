@@ -64,11 +64,6 @@ static void record(GpuStream *stream, const Attention *a, const char *kernel, ui
     }
 }
 
-static GpuBind by_address(GpuSpan span, GpuAccess access)
-{
-    return (GpuBind){span, access, GPU_BIND_ADDRESS};
-}
-
 static uint64_t blocks_of(const Attention *a)
 {
     return ((uint64_t)a->longest + BLOCK - 1) / BLOCK;
@@ -76,20 +71,20 @@ static uint64_t blocks_of(const Attention *a)
 
 void attention_record_columns_forward(GpuStream *stream, const Attention *a)
 {
-    const GpuBind operands[OPERANDS] = {by_address(a->qkv, GPU_READ), by_address(a->o, GPU_READ_WRITE),
-                                        by_address(a->lse, GPU_READ_WRITE)};
+    const GpuBind operands[OPERANDS] = {gpu_by_address(a->qkv, GPU_READ), gpu_by_address(a->o, GPU_READ_WRITE),
+                                        gpu_by_address(a->lse, GPU_READ_WRITE)};
     record(stream, a, "attention_columns", a->shape.heads, blocks_of(a), 1 + a->shape.head_dim / DIMS, operands);
 }
 
 void attention_record_columns_backward(GpuStream *stream, const Attention *a)
 {
     const uint32_t sums = a->shape.head_dim / DIMS, group = a->shape.heads / a->shape.kv_heads;
-    const GpuBind  queries[OPERANDS] = {by_address(a->qkv, GPU_READ),    by_address(a->o, GPU_READ),
-                                        by_address(a->d_o, GPU_READ),    by_address(a->lse, GPU_READ),
-                                        by_address(a->delta, GPU_WRITE), by_address(a->dqkv, GPU_READ_WRITE)};
-    const GpuBind  keys[OPERANDS]    = {by_address(a->qkv, GPU_READ), by_address(a->d_o, GPU_READ),
-                                        by_address(a->lse, GPU_READ), by_address(a->delta, GPU_READ),
-                                        by_address(a->dqkv, GPU_READ_WRITE)};
+    const GpuBind  queries[OPERANDS] = {gpu_by_address(a->qkv, GPU_READ),    gpu_by_address(a->o, GPU_READ),
+                                        gpu_by_address(a->d_o, GPU_READ),    gpu_by_address(a->lse, GPU_READ),
+                                        gpu_by_address(a->delta, GPU_WRITE), gpu_by_address(a->dqkv, GPU_READ_WRITE)};
+    const GpuBind  keys[OPERANDS]    = {gpu_by_address(a->qkv, GPU_READ), gpu_by_address(a->d_o, GPU_READ),
+                                        gpu_by_address(a->lse, GPU_READ), gpu_by_address(a->delta, GPU_READ),
+                                        gpu_by_address(a->dqkv, GPU_READ_WRITE)};
     record(stream, a, "attention_columns_backward_q", a->shape.heads, blocks_of(a), 2 + sums, queries);
     record(stream, a, "attention_columns_backward_kv", a->shape.kv_heads, blocks_of(a) * group, 2 + 2 * sums, keys);
 }

@@ -131,11 +131,6 @@ static float score_scale(AttentionShape shape)
     return (float)(1.0 / sqrt(shape.head_dim));
 }
 
-static GpuBind by_address(GpuSpan span, GpuAccess access)
-{
-    return (GpuBind){span, access, GPU_BIND_ADDRESS};
-}
-
 /* Query heads that a workgroup takes: of one key head, so that its keys are loaded once, and few enough for registers.
  */
 static uint32_t heads_together(AttentionShape shape)
@@ -169,18 +164,18 @@ static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache,
               r->segments,
               score_scale(shape),
               0};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel = "attention_decode_lanes",
-                                .spec   = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, shape.heads, shape.kv_heads,
-                                           shape.head_dim, 1, together, 1, false, SEGMENT, r->parts},
-                                .spec_count = 10,
-                                .bind       = {by_address(r->o, GPU_WRITE), by_address(qkv, GPU_READ),
-                                               by_address(cache->k, GPU_READ), by_address(cache->v, GPU_READ),
-                                               by_address(rows->lengths, GPU_READ), by_address(rows->slots, GPU_READ)},
-                                .push       = &push,
-                                .push_size  = sizeof push,
-                                .groups = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1),
-                                .bytes  = GPU_UNKNOWN});
+    gpu_dispatch(
+        stream, &(GpuDispatch){.kernel = "attention_decode_lanes",
+                               .spec   = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, shape.heads, shape.kv_heads,
+                                          shape.head_dim, 1, together, 1, false, SEGMENT, r->parts},
+                               .spec_count = 10,
+                               .bind       = {gpu_by_address(r->o, GPU_WRITE), gpu_by_address(qkv, GPU_READ),
+                                              gpu_by_address(cache->k, GPU_READ), gpu_by_address(cache->v, GPU_READ),
+                                              gpu_by_address(rows->lengths, GPU_READ), gpu_by_address(rows->slots, GPU_READ)},
+                               .push       = &push,
+                               .push_size  = sizeof push,
+                               .groups     = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1),
+                               .bytes      = GPU_UNKNOWN});
 }
 
 /* The same on a GPU, for which the invocations share the sums: few enough for their registers and for 32 KiB of shared

@@ -22,16 +22,15 @@ void matmul_record_pack(GpuStream *stream, const Matmul *p, const MatmulPlan *pl
         uint64_t b, panels;
         uint32_t n, ldb, count, k;
     } push = {gpu_span_address(p->b) + first * b_step * 4, gpu_span_address(panels), p->n, p->ldb, length, count};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "gemm_pack",
-                                .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size,
-                                         p->layout == MATMUL_NT ? MATMUL_NT : MATMUL_NN, 0, step, padded},
-                                .spec_count = 5,
-                                .flops      = -1,
-                                .bind = {{panels, GPU_WRITE, GPU_BIND_ADDRESS}, {p->b, GPU_READ, GPU_BIND_ADDRESS}},
-                                .push = &push,
-                                .push_size = sizeof push,
-                                .groups    = {length / step, ceil_div(p->n, plan->tile_n), 1}});
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_pack",
+                                        .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size,
+                                                 p->layout == MATMUL_NT ? MATMUL_NT : MATMUL_NN, 0, step, padded},
+                                        .spec_count = 5,
+                                        .flops      = -1,
+                                        .bind = {gpu_by_address(panels, GPU_WRITE), gpu_by_address(p->b, GPU_READ)},
+                                        .push = &push,
+                                        .push_size = sizeof push,
+                                        .groups    = {length / step, ceil_div(p->n, plan->tile_n), 1}});
 }
 
 /* --- once for many products ----------------------------------------------------------------- */

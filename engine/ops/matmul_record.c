@@ -47,11 +47,6 @@ void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *p
                        .spec_count = 7});
 }
 
-static GpuBind by_address(GpuSpan span, GpuAccess access)
-{
-    return (GpuBind){span, access, GPU_BIND_ADDRESS};
-}
-
 /* One pass: k in [first, first + count). A count that is no multiple of the step is padded, and less than one. */
 void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count)
@@ -92,18 +87,18 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
               plan->slices > 1 ? p->m * p->n : 0,
               count - 1,
               0};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){
-                     .kernel     = "gemm_lanes",
-                     .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
-                              padded ? length : plan->tile_k, plan->tile_m, padded, across},
-                     .spec_count = 7,
-                     .flops      = 2.0 * p->m * p->n * count,
-                     .bind = {by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE), by_address(p->a, GPU_READ),
-                              by_address(packed, GPU_READ), by_address(add, GPU_READ), by_address(bias, GPU_READ)},
-                     .push = &push,
-                     .push_size = sizeof push,
-                     .groups = {ceil_div(along, blocks), across ? tiles : panels, blocks * ceil_div(length, k_slice)}});
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_lanes",
+                                        .spec       = {lanes, p->layout == MATMUL_TN ? MATMUL_TN : MATMUL_NN, epilogue,
+                                                 padded ? length : plan->tile_k, plan->tile_m, padded, across},
+                                        .spec_count = 7,
+                                        .flops      = 2.0 * p->m * p->n * count,
+                                        .bind       = {gpu_by_address(c, epilogue & ADD_C ? GPU_READ_WRITE : GPU_WRITE),
+                                                       gpu_by_address(p->a, GPU_READ), gpu_by_address(packed, GPU_READ),
+                                                       gpu_by_address(add, GPU_READ), gpu_by_address(bias, GPU_READ)},
+                                        .push       = &push,
+                                        .push_size  = sizeof push,
+                                        .groups     = {ceil_div(along, blocks), across ? tiles : panels,
+                                                       blocks * ceil_div(length, k_slice)}});
 }
 
 /* One pass: k in [first, first + count). */

@@ -50,14 +50,13 @@ void swiglu_forward(GpuStream *stream, TypedSpan act, GpuSpan gate_up, uint32_t 
                 uint64_t act, gate_up;
                 uint32_t ff, padding;
             } push = {gpu_span_address(to), gpu_span_address(from), ff, 0};
-            gpu_dispatch(stream,
-                         &(GpuDispatch){.kernel     = "swiglu_address",
-                                        .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
-                                        .spec_count = 2,
-                                        .bind = {{to, GPU_WRITE, GPU_BIND_ADDRESS}, {from, GPU_READ, GPU_BIND_ADDRESS}},
-                                        .push = &push,
-                                        .push_size = sizeof push,
-                                        .groups    = {count, 1, 1}});
+            gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu_address",
+                                                .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
+                                                .spec_count = 2,
+                                                .bind = {gpu_by_address(to, GPU_WRITE), gpu_by_address(from, GPU_READ)},
+                                                .push = &push,
+                                                .push_size = sizeof push,
+                                                .groups    = {count, 1, 1}});
             continue;
         }
         const Units units = units_for(stream, ff, from);
@@ -87,15 +86,15 @@ void swiglu_backward(GpuStream *stream, TypedSpan dgate_up, GpuSpan dact, GpuSpa
                 uint64_t dgate_up, dact, gate_up;
                 uint32_t ff, padding;
             } push = {gpu_span_address(to), gpu_span_address(d_from), gpu_span_address(from), ff, 0};
-            gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu_backward_address",
-                                                .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
-                                                .spec_count = 2,
-                                                .bind       = {{to, GPU_WRITE, GPU_BIND_ADDRESS},
-                                                               {d_from, GPU_READ, GPU_BIND_ADDRESS},
-                                                               {from, GPU_READ, GPU_BIND_ADDRESS}},
-                                                .push       = &push,
-                                                .push_size  = sizeof push,
-                                                .groups     = {count, 1, 1}});
+            gpu_dispatch(stream,
+                         &(GpuDispatch){.kernel     = "swiglu_backward_address",
+                                        .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
+                                        .spec_count = 2,
+                                        .bind       = {gpu_by_address(to, GPU_WRITE), gpu_by_address(d_from, GPU_READ),
+                                                       gpu_by_address(from, GPU_READ)},
+                                        .push       = &push,
+                                        .push_size  = sizeof push,
+                                        .groups     = {count, 1, 1}});
             continue;
         }
         const Units units = units_for(stream, ff, from);

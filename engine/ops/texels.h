@@ -27,16 +27,17 @@ static inline long texels_lavapipe_of(const GpuInfo *info)
     const char *const version = strstr(info->driver, name);
     return version ? strtol(version + sizeof name - 1, NULL, 10) : 0;
 }
+static inline long texels_lavapipe(GpuStream *stream)
+{
+    return texels_lavapipe_of(gpu_info(gpu_stream_gpu(stream)));
+}
+
 /* Whether an address that all lanes share is read once for all of them: that, with multiply-adds that take it as an
  * operand, is what gemm_lanes and its like are for. Mesa 26 is the oldest that was seen to do so; with 25.0 such
  * kernels have a fifth of the speed of texels (SPEED.md). The driver's number tells nothing: up to Mesa 25 it is 1. */
 static inline bool texels_outdone_by_addresses(const GpuInfo *info)
 {
     return texels_lavapipe_of(info) >= 26 && info->tier.buffer_address && info->tier.int64;
-}
-static inline long texels_lavapipe(GpuStream *stream)
-{
-    return texels_lavapipe_of(gpu_info(gpu_stream_gpu(stream)));
 }
 
 /* Whether texels are faster for rows that neighbouring lanes read together, and

@@ -256,7 +256,7 @@ static void dequantize_panels(GpuStream *stream, GpuSpan panels, const Weight *w
                  &(GpuDispatch){.kernel     = "dequantize_panels",
                                 .spec       = {lanes, w->format},
                                 .spec_count = 2,
-                                .bind = {gpu_read(w->data), gpu_read(w->scales), {panels, GPU_WRITE, GPU_BIND_ADDRESS}},
+                                .bind = {gpu_read(w->data), gpu_read(w->scales), gpu_by_address(panels, GPU_WRITE)},
                                 .push = &push,
                                 .push_size = sizeof push,
                                 .groups    = gpu_groups((uint64_t)w->rows * blocks, lanes)});

@@ -158,7 +158,7 @@ static VkResult instance_create(VkInstance *instance, Gpu *gpu, bool validate)
 VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
 {
     VkResult result = instance_create(instance, gpu, validate);
-    if (result == VK_SUCCESS && gpu_wide_registers(*instance)) { /* the driver is loaded anew */
+    if (result == VK_SUCCESS && gpu_widen_registers(*instance)) { /* the driver is loaded anew */
         gpu_instance_destroy(*instance, gpu != NULL ? gpu->messenger : VK_NULL_HANDLE);
         if (gpu != NULL) {
             gpu->messenger = VK_NULL_HANDLE;

@@ -114,8 +114,9 @@ void   gpu_buffer_close(GpuBuffer *buffer);
 VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate);
 void     gpu_instance_destroy(VkInstance instance, VkDebugUtilsMessengerEXT messenger); /* either may be null */
 
-/* registers.c: whether the driver is to be loaded anew, to compute in wider registers. */
-bool gpu_wide_registers(VkInstance instance);
+/* registers.c: asks CPU drivers for wider registers where they gain, by the environment. True: it was changed, and the
+ * instance is to be made anew, since drivers read it when they are loaded. */
+bool gpu_widen_registers(VkInstance instance);
 
 /* device_info.c: a physical device, and what is known of it before it is opened. */
 typedef struct GpuCandidate {

@@ -58,6 +58,10 @@ static inline GpuBind gpu_texel(GpuSpan span)
 {
     return (GpuBind){span, GPU_READ, GPU_BIND_TEXEL};
 }
+static inline GpuBind gpu_by_address(GpuSpan span, GpuAccess access)
+{
+    return (GpuBind){span, access, GPU_BIND_ADDRESS};
+}
 
 enum { GPU_MAX_BINDS = 12, GPU_MAX_SPECS = 16, GPU_MAX_PUSH_BYTES = 128 };
 
