@@ -57,7 +57,7 @@ void *rig_bind(Rig *rig, int at, size_t bytes)
 void rig_runs(Rig *rig)
 {
     rig->dispatch.memories = rig->all;
-    if (!shader_run(&rig->dispatch, rig->error)) {
+    if (shader_run(&rig->dispatch, rig->error) != SHADER_DONE) {
         fail_msg("%s", rig->error);
     }
 }
@@ -65,7 +65,7 @@ void rig_runs(Rig *rig)
 void rig_stops(Rig *rig, const char *because)
 {
     rig->dispatch.memories = rig->all;
-    assert_false(shader_run(&rig->dispatch, rig->error));
+    assert_int_not_equal(shader_run(&rig->dispatch, rig->error), SHADER_DONE);
     if (strstr(rig->error, because) == NULL) {
         fail_msg("expected '%s': %s", because, rig->error);
     }

@@ -177,7 +177,7 @@ static void open_case(Rig *rig, uint32_t which, uint32_t lanes)
 static void barriers_order(void **state)
 {
     (void)state;
-    static const uint32_t fine[] = {0, 3, 4, 7, 9};
+    static const uint32_t fine[] = {0, 3, 4, 7, 9, 13, 15};
     for (uint32_t lanes = 8; lanes <= 128; lanes *= 2) {
         for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
             Rig rig;
@@ -207,7 +207,9 @@ static void faults_are_found(void **state)
                  {5, 1, "byte 308: it is read and nobody wrote it"},
                  {6, 1, "have ended"},
                  {8, 2, "workgroup 0 wrote it"},
-                 {10, 1, "race: shared memory"}};
+                 {10, 1, "race: shared memory"},
+                 {14, 1, "race: buffer of binding 1, word 1:"},
+                 {16, 1, "race: buffer of binding 1, word 3:"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Rig rig;
         open_case(&rig, cases[i].which, 16);
@@ -216,6 +218,36 @@ static void faults_are_found(void **state)
         if (cases[i].which != 6) { /* nobody looks: nothing is found */
             rig.dispatch.races = false;
             rig_runs(&rig);
+        }
+        rig_close(&rig);
+    }
+}
+
+static void endless_shaders_are_ended(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t     which, sum;
+        uint64_t     steps;
+        ShaderResult result;
+    } cases[] = {{12, 0, 1000000, SHADER_ENDLESS},
+                 {12, 1, 1000, SHADER_DONE},
+                 {0, 0, 1000, SHADER_DONE}, /* as many barriers as it likes */
+                 {0, 0, 10, SHADER_ENDLESS},
+                 {0, 0, 0, SHADER_DONE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Rig rig;
+        open_case(&rig, cases[i].which, 32);
+        *(uint32_t *)(void *)rig.memory[2].data = cases[i].sum;
+        rig.dispatch.memories                   = rig.all;
+        rig.dispatch.groups[0]                  = 2;
+        rig.dispatch.races                      = false; /* of both sums */
+        rig.dispatch.steps                      = cases[i].steps;
+        assert_int_equal(shader_run(&rig.dispatch, rig.error), cases[i].result);
+        if (cases[i].result == SHADER_ENDLESS) {
+            char because[64];
+            snprintf(because, sizeof because, "it does not end within %llu steps", (unsigned long long)cases[i].steps);
+            assert_non_null(strstr(rig.error, because));
         }
         rig_close(&rig);
     }
@@ -295,12 +327,9 @@ static void subgroups_of_any_size(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(computes),
-                                       cmocka_unit_test(rounds_halves),
-                                       cmocka_unit_test(lanes_part),
-                                       cmocka_unit_test(barriers_order),
-                                       cmocka_unit_test(faults_are_found),
-                                       cmocka_unit_test(outside_is_found),
-                                       cmocka_unit_test(subgroups_of_any_size)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(computes),         cmocka_unit_test(rounds_halves),
+                                       cmocka_unit_test(lanes_part),       cmocka_unit_test(barriers_order),
+                                       cmocka_unit_test(faults_are_found), cmocka_unit_test(endless_shaders_are_ended),
+                                       cmocka_unit_test(outside_is_found), cmocka_unit_test(subgroups_of_any_size)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

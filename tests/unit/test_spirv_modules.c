@@ -49,12 +49,11 @@ static void broken_modules(void **state)
     }
 }
 
-/* Each operand of modules without loops made each other id, but for labels': an error, or it runs to an end or a fault.
- */
+/* Each operand made each other id, but for labels': an error, or it runs to an end, a fault, or for too long. */
 static void wrong_operands(void **state)
 {
     (void)state;
-    static const char *const names[] = {"halves", "subgroups"};
+    static const char *const names[] = {"halves", "subgroups", "control", "shared"};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         size_t    count;
         uint32_t *words = rig_module(names[n], &count);
@@ -73,10 +72,14 @@ static void wrong_operands(void **state)
                 if (rig.shader == NULL) {
                     continue;
                 }
-                rig.dispatch = (ShaderDispatch){
-                    .shader = rig.shader, .groups = {1, 1, 1}, .subgroup = 8, .memories = rig.all, .memory_count = 2};
+                rig.dispatch = (ShaderDispatch){.shader       = rig.shader,
+                                                .groups       = {1, 1, 1},
+                                                .subgroup     = 8,
+                                                .memories     = rig.all,
+                                                .memory_count = 2,
+                                                .steps        = 2000};
                 rig_bind(&rig, 0, 512), rig_bind(&rig, 1, 512);
-                if (!shader_run(&rig.dispatch, rig.error)) {
+                if (shader_run(&rig.dispatch, rig.error) != SHADER_DONE) {
                     assert_true(rig.error[0] != '\0' && strchr(rig.error, '\n') == NULL);
                 }
                 rig_close(&rig);

@@ -16,8 +16,9 @@
  *
  * A fault (an access outside a buffer or outside an address range, a race, shared memory read before it is written, a
  * copy over a buffer's end) is told in one line on stderr, and the program is aborted; with count=1 it goes on, and is
- * aborted when the device is destroyed. The validation layer, above it, sees to the rest: what it finds wrong is not
- * looked for here.
+ * aborted when the device is destroyed. A shader that takes more than steps=N steps loses the device, as a card's
+ * watchdog does, which rlsp has to end in order. The validation layer, above it, sees to the rest: what it finds wrong
+ * is not looked for here.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -60,8 +60,10 @@ typedef struct ShaderDispatch {
     ShaderMemory *const *memories; /* all that addresses may point into */
     size_t               memory_count;
     bool                 races; /* look for them, and for reads of shared memory that nobody wrote (slower) */
-    uint32_t variant;           /* what devices differ in: the order of workgroups and subgroups, which lane holds which
-                                   element of a matrix; each number another choice, 0 the plain one */
+    uint64_t
+        steps; /* that a subgroup may take through one workgroup's shader: instructions, and blocks; 0: any number */
+    uint32_t variant; /* what devices differ in: the order of workgroups and subgroups, which lane holds which
+                         element of a matrix; each number another choice, 0 the plain one */
 } ShaderDispatch;
 
 /* words: a whole SPIR-V module, kept by the caller only during the call. False: `error` says which instruction, by
@@ -72,10 +74,15 @@ void     shader_destroy(Shader *shader);
 uint32_t shader_shared_bytes(const Shader *shader);
 void     shader_workgroup(const Shader *shader, uint32_t size[3]);
 
-/* Runs all workgroups. False: a fault, and `error` says in one line what (race, access outside, unwritten shared
- * memory, barrier that not all reach), where (result id or line, workgroup, invocations) and of which buffer and word.
- */
-bool shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR]);
-void shader_forget(ShaderMemory *memory); /* before memory is freed */
+typedef enum ShaderResult {
+    SHADER_DONE,
+    SHADER_FAULT,  /* `error` says in one line what (race, access outside, unwritten shared memory, barrier that not all
+                      reach), where (result id or line, workgroup, invocations) and of which buffer and word */
+    SHADER_ENDLESS /* more steps than it may take: `error` says where it was */
+} ShaderResult;
+
+/* Runs all workgroups, or those up to the first that fails. */
+ShaderResult shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR]);
+void         shader_forget(ShaderMemory *memory); /* before memory is freed */
 
 #endif

@@ -37,6 +37,7 @@ typedef struct Options {
     bool                 count;    /* faults are told and counted, and the program goes on */
     bool                 tell;     /* says at the end which kernels ran, and for how long */
     uint32_t             variant;  /* of ShaderDispatch */
+    uint64_t             steps;    /* of ShaderDispatch: a shader that takes more loses the device */
 } Options;
 
 /* RLSP_INTERPRETER, read once. What it says wrongly ends the program. */
@@ -198,6 +199,7 @@ typedef struct Device {
     uint64_t        next_address;
     uint64_t        used[2]; /* bytes of the heaps */
     uint64_t        faults;
+    bool            lost;     /* a shader did not end: nothing runs any more */
     Ran             ran[128]; /* up to ran_count */
     size_t          ran_count;
 } Device;
@@ -234,7 +236,7 @@ Functions driver_matrices(void);  /* vk_matrices.c: of a physical device */
 /* vk_matrices.c: fills what it knows of a chain of properties or features. */
 void driver_matrix_structure(VkBaseOutStructure *structure);
 
-/* vk_execute.c: runs what is in them, in order. The device is locked. */
+/* vk_execute.c: runs what is in them, in order, unless the device is lost or until it is. The device is locked. */
 void driver_execute(Device *device, const Commands *commands);
 
 /* vk_ran.c: what ran, and telling it on stderr. */

@@ -66,6 +66,7 @@ static void run_dispatch(Device *device, const Command *command)
                                .memories     = device->memories,
                                .memory_count = device->memory_count,
                                .races        = driver_options()->races,
+                               .steps        = driver_options()->steps,
                                .variant      = driver_options()->variant};
     memcpy(dispatch.base, command->dispatch.base, sizeof dispatch.base);
     memcpy(dispatch.groups, command->dispatch.groups, sizeof dispatch.groups);
@@ -76,12 +77,15 @@ static void run_dispatch(Device *device, const Command *command)
         fault(device, "%s: %u bytes of shared memory", pipeline->name, shader_shared_bytes(pipeline->shader));
         return;
     }
-    const double begin = driver_seconds();
-    const bool   ran   = shader_run(&dispatch, error);
+    const double       begin = driver_seconds();
+    const ShaderResult ran   = shader_run(&dispatch, error);
     driver_ran(device, pipeline->name, (uint64_t)dispatch.groups[0] * dispatch.groups[1] * dispatch.groups[2],
                driver_seconds() - begin);
-    if (!ran) {
+    if (ran == SHADER_FAULT) {
         fault(device, "%s: %s", pipeline->name, error);
+    } else if (ran == SHADER_ENDLESS) { /* what a card's watchdog does */
+        fprintf(stderr, DRIVER_NAME ": %s: %s, the device is lost\n", pipeline->name, error);
+        device->lost = true;
     }
 }
 
@@ -148,7 +152,7 @@ void driver_execute(Device *device, const Commands *commands)
         while (!orders(&commands->list[i]) && end < commands->count && !orders(&commands->list[end])) {
             end++;
         }
-        for (size_t j = 0; j < end - i; j++) {
+        for (size_t j = 0; j < end - i && !device->lost; j++) {
             run(device, &commands->list[driver_options()->reverse ? end - 1 - j : i + j]);
         }
     }

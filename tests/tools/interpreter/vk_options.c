@@ -5,6 +5,8 @@
 
 #include "tests/tools/interpreter/vk_driver.h"
 
+enum { STEPS = 1 << 28 }; /* some 400 times what the longest kernel of the tests takes */
+
 static const Options cards[] = {
     {.card           = "nvidia",
      .vendor         = 0x10de,
@@ -89,6 +91,12 @@ static bool set_variant(Options *options, const char *value)
     return value[0] >= '0' && value[0] <= '9';
 }
 
+static bool set_steps(Options *options, const char *value)
+{
+    options->steps = strtoull(value, NULL, 10);
+    return value[0] >= '0' && value[0] <= '9';
+}
+
 static bool set_matrices(Options *options, const char *value, size_t length)
 {
     options->matrices  = is(value, length, "khr") || is(value, length, "khr+nv");
@@ -109,6 +117,7 @@ static bool set_option(Options *options, const char *name, size_t length, const 
            : is(name, length, "reverse")  ? set_flag(&options->reverse, value, size)
            : is(name, length, "tell")     ? set_flag(&options->tell, value, size)
            : is(name, length, "variant")  ? set_variant(options, value)
+           : is(name, length, "steps")    ? set_steps(options, value)
            : is(name, length, "count")    ? set_flag(&options->count, value, size)
                                           : false;
 }
@@ -126,7 +135,8 @@ const Options *driver_options(void)
                                  .rounding = true,
                                  .races    = true,
                                  .late     = true,
-                                 .reverse  = true};
+                                 .reverse  = true,
+                                 .steps    = STEPS};
     set_card(&options, "nvidia", strlen("nvidia"));
     for (const char *at = options.text; *at != '\0'; at += *at == ',') {
         const size_t length = strcspn(at, "=,"), size = at[length] == '=' ? strcspn(at + length + 1, ",") : 0;
@@ -134,7 +144,7 @@ const Options *driver_options(void)
             fprintf(stderr,
                     "rlsp interpreter: RLSP_INTERPRETER=%s: \"%s\" is not one of card=nvidia|amd|intel|arc|other, "
                     "type=gpu|integrated|cpu, subgroup=4..128, matrices=no|khr|khr+nv, bf16=, rounding=, races=, "
-                    "late=, reverse=, count=, tell=0|1, variant=N\n",
+                    "late=, reverse=, count=, tell=0|1, variant=N, steps=N (0: any)\n",
                     options.text, at);
             _Exit(2); /* the loader holds a lock that what runs at exit would wait for */
         }

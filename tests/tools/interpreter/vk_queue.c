@@ -6,14 +6,21 @@
 
 /* --- submissions --------------------------------------------------------------------------------------------- */
 
-/* Runs what waits in a queue: others may be as late as they like. The device is locked. */
+/* What a call answers. */
+static VkResult status_of(const Device *device)
+{
+    return device->lost ? VK_ERROR_DEVICE_LOST : VK_SUCCESS;
+}
+
+/* Runs what waits in a queue: others may be as late as they like. The device is locked; fences behind what it was lost
+ * by are not signaled. */
 static void run_queue(Queue *queue)
 {
-    for (size_t i = 0; i < queue->count; i++) {
+    for (size_t i = 0; i < queue->count && !queue->device->lost; i++) {
         if (queue->waiting[i].commands != NULL) {
             driver_execute(queue->device, queue->waiting[i].commands);
         }
-        if (queue->waiting[i].fence != NULL) {
+        if (queue->waiting[i].fence != NULL && !queue->device->lost) {
             queue->waiting[i].fence->signaled = true;
         }
     }
@@ -41,21 +48,22 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkQueueSubmit(VkQueue queue, uint32
     Queue  *q      = OBJECT(Queue, queue);
     Device *device = q->device;
     pthread_mutex_lock(&device->lock);
-    bool added = true;
+    bool added = !device->lost;
     for (uint32_t i = 0; i < count; i++) { /* there are no semaphores */
         for (uint32_t j = 0; j < submits[i].commandBufferCount && added; j++) {
             added = add(q, (Submission){.commands = OBJECT(Commands, submits[i].pCommandBuffers[j])});
         }
     }
-    if (fence != VK_NULL_HANDLE) {
+    if (fence != VK_NULL_HANDLE && added) {
         OBJECT(Fence, fence)->queue = q;
-        added                       = added && add(q, (Submission){.fence = OBJECT(Fence, fence)});
+        added                       = add(q, (Submission){.fence = OBJECT(Fence, fence)});
     }
     if (added && !driver_options()->late) {
         run_queue(q);
     }
+    const VkResult result = added || device->lost ? status_of(device) : VK_ERROR_OUT_OF_HOST_MEMORY;
     pthread_mutex_unlock(&device->lock);
-    return added ? VK_SUCCESS : VK_ERROR_OUT_OF_HOST_MEMORY;
+    return result;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkQueueWaitIdle(VkQueue queue)
@@ -63,8 +71,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkQueueWaitIdle(VkQueue queue)
     Queue *q = OBJECT(Queue, queue);
     pthread_mutex_lock(&q->device->lock);
     run_queue(q);
+    const VkResult result = status_of(q->device);
     pthread_mutex_unlock(&q->device->lock);
-    return VK_SUCCESS;
+    return result;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkDeviceWaitIdle(VkDevice device)
@@ -74,16 +83,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkDeviceWaitIdle(VkDevice device)
     for (int i = 0; i < QUEUES; i++) {
         run_queue(&d->queues[i]);
     }
+    const VkResult result = status_of(d);
     pthread_mutex_unlock(&d->lock);
-    return VK_SUCCESS;
+    return result;
 }
 
-/* Runs what a fence is behind. */
-static void run_fence(const Fence *fence)
+/* Runs what a fence is behind. False: the device is lost. */
+static bool run_fence(const Fence *fence)
 {
-    if (fence->queue != NULL) {
-        driver_vkQueueWaitIdle(HANDLE(VkQueue, fence->queue));
-    }
+    return fence->queue == NULL || driver_vkQueueWaitIdle(HANDLE(VkQueue, fence->queue)) == VK_SUCCESS;
 }
 
 enum { PATIENCE = 3 }; /* times that somebody asks in vain */
@@ -124,8 +132,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkGetFenceStatus(VkDevice device, V
 {
     Fence *asked = OBJECT(Fence, fence);
     (void)device;
-    if (++asked->asked > PATIENCE) {
-        run_fence(asked);
+    if (++asked->asked > PATIENCE && !run_fence(asked)) {
+        return VK_ERROR_DEVICE_LOST;
     }
     return asked->signaled ? VK_SUCCESS : VK_NOT_READY;
 }
@@ -136,15 +144,16 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkWaitForFences(VkDevice device, ui
     bool every = true, any = false;
     (void)device, (void)timeout;
     for (uint32_t i = 0; i < count; i++) {
-        run_fence(OBJECT(Fence, fences[i]));
+        if (!run_fence(OBJECT(Fence, fences[i]))) {
+            return VK_ERROR_DEVICE_LOST;
+        }
         every = every && OBJECT(Fence, fences[i])->signaled;
         any   = any || OBJECT(Fence, fences[i])->signaled;
     }
     return (all ? every : any) ? VK_SUCCESS : VK_TIMEOUT;
 }
 
-/* --- queries -------------------------------------------------------------------------------------------------------
- */
+/* --- queries ----------------------------------------------------------------------------------------------------- */
 
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkCreateQueryPool(VkDevice device, const VkQueryPoolCreateInfo *info,
                                                                const VkAllocationCallbacks *callbacks,
@@ -174,8 +183,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkGetQueryPoolResults(VkDevice devi
     const Queries *queries = OBJECT(Queries, pool);
     VkResult       result  = VK_SUCCESS;
     (void)size;
-    if ((flags & VK_QUERY_RESULT_WAIT_BIT) != 0) {
-        driver_vkDeviceWaitIdle(device);
+    if ((flags & VK_QUERY_RESULT_WAIT_BIT) != 0 && driver_vkDeviceWaitIdle(device) != VK_SUCCESS) {
+        return VK_ERROR_DEVICE_LOST;
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint64_t ticks  = queries->at[first + i].ticks;

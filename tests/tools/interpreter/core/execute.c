@@ -260,6 +260,17 @@ static bool end(Run *run, const Block *block, uint32_t *next)
     return true;
 }
 
+/* A step for each of a block's instructions and one for its end. */
+static bool count_steps(Run *run, const Block *block)
+{
+    run->now->steps += block->ops + 1;
+    if (run->dispatch->steps == 0 || run->now->steps <= run->dispatch->steps)
+        return true;
+    run->endless = true;
+    return run_fault(run, block->id, UINT32_MAX, "it does not end within %llu steps",
+                     (unsigned long long)run->dispatch->steps);
+}
+
 bool execute(Run *run)
 {
     Frame *frame = run->frame;
@@ -277,7 +288,7 @@ bool execute(Run *run)
         frame->full = full;
         for (;;) {
             const Block *at = &run->program->blocks.at[block];
-            if (!run_ops(run, at) || !end(run, at, &block))
+            if (!count_steps(run, at) || !run_ops(run, at) || !end(run, at, &block))
                 return false;
             if (block == NOWHERE)
                 break;

@@ -92,7 +92,8 @@ static void begin_workgroup(Run *run)
         memcpy(run->shared + 4 * (size_t)i, &nobodys, 4);
     }
     for (uint32_t i = 0; i < run->bundles; i++) {
-        run->now = &run->bundle[i];
+        run->now        = &run->bundle[i];
+        run->now->steps = 0;
         fill(run, true);
         for (size_t k = 0; k < run->program->inputs.count; k++) {
             const Input *in = &run->program->inputs.at[k];
@@ -231,12 +232,12 @@ static bool prepare(Run *run)
     return there;
 }
 
-bool shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR])
+ShaderResult shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR])
 {
     const uint32_t subgroup = dispatch->subgroup;
     if (subgroup < 4 || subgroup > 128 || (subgroup & (subgroup - 1)) != 0) {
         snprintf(error, SHADER_ERROR, "subgroups of %u lanes", subgroup);
-        return false;
+        return SHADER_FAULT;
     }
     Run run              = {.dispatch       = dispatch,
                             .module         = &dispatch->shader->module,
@@ -256,7 +257,7 @@ bool shader_run(const ShaderDispatch *dispatch, char error[SHADER_ERROR])
         done                  = run_workgroup(&run);
     }
     release(&run);
-    return done;
+    return done ? SHADER_DONE : run.endless ? SHADER_ENDLESS : SHADER_FAULT;
 }
 
 void shader_forget(ShaderMemory *memory)

@@ -20,6 +20,7 @@ typedef struct Bundle {
     uint32_t *registers; /* [slot][lane] */
     float    *matrices;  /* [party][slot] */
     uint32_t *next;      /* by lane: its block */
+    uint64_t  steps;     /* that it has taken in this workgroup */
 } Bundle;
 
 typedef struct Frame { /* a function that runs: which lanes, where the others are */
@@ -56,6 +57,7 @@ typedef struct Run {
     Epochs                epochs;
     Epochs               *subgroup_epochs; /* [subgroups] */
     bool                  flushed;         /* a memory barrier of buffers since the last barrier */
+    bool                  endless;         /* the fault is that it took too many steps */
     int64_t               collective;      /* party whose accesses are made: -1: each lane's own */
 } Run;
 

@@ -1,7 +1,8 @@
 // What invocations do to each other. CASE: 0 sums in a tree, 1 the same without barriers, 2 each reads its neighbour's
 // word of a buffer, 3 with a barrier that speaks of it, 4 atomics, 5 reads what nobody wrote, 6 a barrier that not all
 // reach, 7 two invocations write the halves of a word, 8 workgroups write the same word, 9 a subgroup's barrier,
-// 10 the same without it, 11 elements outside.
+// 10 the same without it, 11 elements outside, 12 waits for what nobody writes, 13 four invocations write a vector's
+// components, 14 all of them the same one, 15 one reads two others than another writes, 16 it loads the whole vector.
 #version 450
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_EXT_shader_16bit_storage : require
@@ -11,6 +12,7 @@ layout(constant_id = 0) const uint CASE = 0;
 layout(std430, binding = 0) buffer Words { uint words[]; };
 layout(std430, binding = 1) buffer Halves { uint16_t halves[]; };
 layout(std430, binding = 2) buffer Sum { uint sum; };
+layout(std430, binding = 1) buffer Vectors { uvec4 vectors[]; };
 layout(push_constant) uniform Push { uint at; };
 shared uint tile[128];
 
@@ -63,6 +65,26 @@ void main()
         if (CASE == 9)
             subgroupBarrier();
         words[i] = tile[i - lane + (lane + 1) % gl_SubgroupSize];
+        break;
+    case 12:
+        while (atomicOr(sum, 0) == 0) {
+        }
+        break;
+    case 13: vectors[i / 4][i & 3] = i; break;
+    case 14: vectors[i / 4].y = i; break;
+    case 15:
+        if ((i & 3) == 0)
+            vectors[i / 4].w = i;
+        else if ((i & 3) == 1)
+            words[i / 4] = vectors[i / 4].x + vectors[i / 4].z;
+        break;
+    case 16:
+        if ((i & 3) == 0)
+            vectors[i / 4].w = i;
+        else if ((i & 3) == 1) {
+            const uvec4 vector = vectors[i / 4];
+            words[i / 4]       = vector.x + vector.z;
+        }
         break;
     default: words[at + i] = i; break;
     }
