@@ -60,8 +60,7 @@ typedef struct ShaderDispatch {
     ShaderMemory *const *memories; /* all that addresses may point into */
     size_t               memory_count;
     bool                 races; /* look for them, and for reads of shared memory that nobody wrote (slower) */
-    uint64_t
-        steps; /* that a subgroup may take through one workgroup's shader: instructions, and blocks; 0: any number */
+    uint64_t steps;   /* that a subgroup may take through a workgroup: instructions, and blocks; 0: any number */
     uint32_t variant; /* what devices differ in: the order of workgroups and subgroups, which lane holds which
                          element of a matrix; each number another choice, 0 the plain one */
 } ShaderDispatch;
