@@ -1,7 +1,8 @@
 #!/bin/sh
 # The whole program on the driver that interprets SPIR-V (tests/tools/interpreter), as on a card: SFT, PPO with a critic and
 # a reference policy, evaluations, checkpoints, a resumed run, LoRA on a frozen base, score, generate, eval, plan. A race, an
-# access outside or a number that is none ends the program; the rest is compared with the default device.
+# access outside or a number that is none ends the program, a message of the validation layer fails it; the rest is compared with
+# the default device.
 # usage: interpreted.sh path/to/rlsp source-directory {OPTIONS PRECISION WEIGHTS KERNEL}...
 #   OPTIONS of the interpreter's driver, PRECISION of the runs, WEIGHTS of the frozen base, KERNEL of products, "" as measured.
 #   Two of them are part of ./run test, all are what tests/tools/interpreted_all.sh BUILD --run goes through. TELL=1 says how far
@@ -14,7 +15,8 @@ need_device
 assets=$source/assets/countdown-sft
 printf '{"ids":[3,20,21,9,40,41,22,10,11,2,50,7]}\n{"ids":[5,6,7,8]}\n{"ids":[1,90,3,17,12,12,31,60,4]}\n' >"$work/ids"
 
-card() { # COMMAND…: on the card
+card() { # RLSP COMMAND…: on the card, below the validation layer, whose messages are failures
+    case $2 in devices | plan) ;; *) set -- "$@" --validate ;; esac
     XDG_CACHE_HOME=$cache sh "$source/tests/tools/interpreted.sh" "$build" "$options" "$@"
 }
 default() { "$@"; }
