@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIRST_MESA = 26 }; /* that was tested so; 22.3 is slower in 512 bits */
+/* The first Mesa that was found right so. 26.1 keeps compiled functions that read texels in its cache on disk without
+ * saying for which width: of two processes with different widths, whoever they are, the second crashes. 22.3 is slower
+ * in 512 bits. */
+enum { FIRST_MESA = 26, ITS_MINOR = 2 };
 
 static const char *const WIDTH = "LP_NATIVE_VECTOR_WIDTH";
 
@@ -31,10 +34,11 @@ static bool may_be_wider(VkPhysicalDevice device)
                                                      .pNext = &subgroups};
     VkPhysicalDeviceProperties2        properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
                                                      .pNext = &driver};
-    int                                version; /* in words: driverVersion is 1 up to Mesa 25 */
+    int                                major, minor; /* in words: driverVersion is 1 up to Mesa 25 */
     vkGetPhysicalDeviceProperties2(device, &properties);
     return driver.driverID == VK_DRIVER_ID_MESA_LLVMPIPE && subgroups.subgroupSize <= 8 &&
-           sscanf(driver.driverInfo, "Mesa %d", &version) == 1 && version >= FIRST_MESA;
+           sscanf(driver.driverInfo, "Mesa %d.%d", &major, &minor) == 2 &&
+           (major > FIRST_MESA || (major == FIRST_MESA && minor >= ITS_MINOR));
 }
 
 bool gpu_widen_registers(VkInstance instance)
