@@ -21,9 +21,9 @@ layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Ou
 layout(push_constant) uniform Push
 {
     Output o_out;     // [rows, HEADS, HEAD_DIM], or parts [rows, HEADS, segments, HEAD_DIM + 2]
-    Vec4s  qkv_rows;  // [rows, STRIDE]
-    Vec4s  k_cache;   // [slots, KV_HEADS, max_length / 16, HEAD_DIM, 16]
-    Vec4s  v_cache;   // [slots, KV_HEADS, max_length, HEAD_DIM]
+    uint64_t qkv_rows; // [rows, STRIDE]
+    uint64_t k_cache;  // [slots, KV_HEADS, max_length / 16, HEAD_DIM, 16]
+    uint64_t v_cache;  // [slots, KV_HEADS, max_length, HEAD_DIM]
     Uints  lengths, slots; // [rows]; length 0: idle
     uint   first_row, rows, max_length, segments;
     float  scale;
@@ -32,32 +32,44 @@ layout(push_constant) uniform Push
 const uint ROWS = PER_LANE; // query heads
 const uint BLOCK_KEYS = 16, WIDE = BLOCK_KEYS / LANES; // registers of 16 keys
 const uint REGISTERS = HEAD_DIM / LANES;               // of a row of values
+const uint KEY_BYTES = 4 * HEAD_DIM;
 const uint BUNDLES = HEADS / ROWS;                     // workgroups that share a row and segment
 
 float lanes_max(float x)
 {
-    float y = subgroupBroadcast(x, 0);
-    [[unroll]] for (uint i = 1; i < LANES; i++) {
-        y = max(y, subgroupBroadcast(x, i));
+    float y[LANES];
+    [[unroll]] for (uint i = 0; i < LANES; i++) {
+        y[i] = subgroupBroadcast(x, i);
     }
-    return y;
+    [[unroll]] for (uint step = LANES / 2; step > 0; step /= 2) {
+        [[unroll]] for (uint i = 0; i < step; i++) {
+            y[i] = max(y[i], y[i + step]);
+        }
+    }
+    return y[0];
 }
 
 float lanes_sum(float x)
 {
-    float y = subgroupBroadcast(x, 0);
-    [[unroll]] for (uint i = 1; i < LANES; i++) {
-        y += subgroupBroadcast(x, i);
+    float y[LANES];
+    [[unroll]] for (uint i = 0; i < LANES; i++) {
+        y[i] = subgroupBroadcast(x, i);
     }
-    return y;
+    [[unroll]] for (uint step = LANES / 2; step > 0; step /= 2) {
+        [[unroll]] for (uint i = 0; i < step; i++) {
+            y[i] += y[i + step];
+        }
+    }
+    return y[0];
 }
+
+// The loop's counter, see gemm_lanes.comp.
+shared uint next;
 
 void main()
 {
     find_lane();
     const uint lane = gl_SubgroupInvocationID;
-    Vec4s  q = qkv_rows, k = k_cache, v = v_cache;
-    Output o = o_out;
     const uint group = linear_group();
     if (group >= rows * BUNDLES * segments) {
         return;
@@ -68,14 +80,15 @@ void main()
     const uint begin = segment * SEGMENT, end = min(length, begin + SEGMENT);
     const uint o_row = PARTS_OUT ? ((row - first_row) * HEADS + head) * segments + segment : row * HEADS + head;
     const uint o_at = o_row * (PARTS_OUT ? HEAD_DIM + 2 : HEAD_DIM), o_step = PARTS_OUT ? segments * (HEAD_DIM + 2) : HEAD_DIM;
+    Output o = o_out;
     if (begin >= end) {
         for (uint i = lane; i < ROWS * HEAD_DIM && !PARTS_OUT; i += LANES) { // idle
             o.v[o_at + i] = 0.0;
         }
         return;
     }
-    const uint cache = (slots.v[row] * KV_HEADS + head / GROUP) * max_length * QUADS; // in vec4s
-    const uint q_at = row * (HEADS + 2 * KV_HEADS) * QUADS + head * QUADS;
+    const uint64_t cache = uint64_t((slots.v[row] * KV_HEADS + head / GROUP) * max_length) * KEY_BYTES;
+    Vec4s q = Vec4s(qkv_rows + 16 * uint64_t(row * (HEADS + 2 * KV_HEADS) * QUADS + head * QUADS));
 
     float sum[ROWS * REGISTERS], largest[ROWS], total[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
@@ -85,30 +98,39 @@ void main()
         largest[r] = NEVER;
         total[r] = 0.0;
     }
-    for (uint loop = begin; loop < end; loop += BLOCK_KEYS) {
-        const uint block = min(loop, (end - 1) & ~(BLOCK_KEYS - 1)); // the body may run once more with no lane active
-        const uint k_at = cache + block * QUADS, v_at = k_at;
+    if (lane_is[0]) {
+        next = begin;
+    }
+    uint first;
+    do {
+        first = next;
+        if (lane_is[0]) {
+            next = first + BLOCK_KEYS;
+        }
+        const uint64_t block = cache + uint64_t(first) * KEY_BYTES, values = v_cache + block;
+        Vec4s k = Vec4s(k_cache + block);
         vec4 product[ROWS * WIDE];
         [[unroll]] for (uint i = 0; i < QUADS; i++) {
             vec4 key[WIDE];
             [[unroll]] for (uint w = 0; w < WIDE; w++) {
                 [[unroll]] for (uint j = 0; j < 4; j++) {
-                    key[w][j] = lane_values(k, k_at + (4 * i + j) * (BLOCK_KEYS / 4) + w * (LANES / 4));
+                    key[w][j] = lane_values(k, (4 * i + j) * (BLOCK_KEYS / 4) + w * (LANES / 4));
                 }
             }
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                const vec4 x = q.v[q_at + r * QUADS + i];
+                const vec4 x = q.v[r * QUADS + i];
                 [[unroll]] for (uint w = 0; w < WIDE; w++) {
                     product[r * WIDE + w] = i == 0 ? x * key[w] : fma(x, key[w], product[r * WIDE + w]);
                 }
             }
         }
+        const uint count = end - first; // of its keys
         float weight[ROWS * WIDE];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             float highest = NEVER;
             [[unroll]] for (uint w = 0; w < WIDE; w++) {
                 const float score = sum4(product[r * WIDE + w]) * (scale * LOG2_E);
-                weight[r * WIDE + w] = block + w * LANES + lane < end ? score : NEVER;
+                weight[r * WIDE + w] = w * LANES + lane < count ? score : NEVER;
                 highest = max(highest, weight[r * WIDE + w]);
             }
             const float grown = max(largest[r], lanes_max(highest)), shrink = exp2(largest[r] - grown);
@@ -123,10 +145,10 @@ void main()
             }
         }
         [[unroll]] for (uint j = 0; j < BLOCK_KEYS; j++) {
-            const uint at = v_at + min(j, end - 1 - block) * QUADS; // what lies beyond may be no number
+            Vec4s v = Vec4s(j < count ? values + j * KEY_BYTES : values); // what lies beyond may be no number
             float value[REGISTERS];
             [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
-                value[i] = lane_values(v, at + i * (LANES / 4));
+                value[i] = lane_values(v, i * (LANES / 4));
             }
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
                 const float share = subgroupBroadcast(weight[r * WIDE + j / LANES], j % LANES);
@@ -135,7 +157,7 @@ void main()
                 }
             }
         }
-    }
+    } while (first + BLOCK_KEYS < end);
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         const float whole = lanes_sum(total[r]);
         [[unroll]] for (uint i = 0; i < REGISTERS; i++) {

@@ -157,6 +157,7 @@ static VkResult instance_create(VkInstance *instance, Gpu *gpu, bool validate)
 
 VkResult gpu_instance_create(VkInstance *instance, Gpu *gpu, bool validate)
 {
+    gpu_compute_in_place();
     VkResult result = instance_create(instance, gpu, validate);
     if (result == VK_SUCCESS && gpu_widen_registers(*instance)) { /* the driver is loaded anew */
         gpu_instance_destroy(*instance, gpu != NULL ? gpu->messenger : VK_NULL_HANDLE);

@@ -118,6 +118,10 @@ void     gpu_instance_destroy(VkInstance instance, VkDebugUtilsMessengerEXT mess
  * instance is to be made anew, since drivers read it when they are loaded. */
 bool gpu_widen_registers(VkInstance instance);
 
+/* threads.c: lavapipe, where the environment tells it to use one thread, is to compute without handing work over to it.
+ * To be called before an instance is made. */
+void gpu_compute_in_place(void);
+
 /* device_info.c: a physical device, and what is known of it before it is opened. */
 typedef struct GpuCandidate {
     VkPhysicalDevice physical;

@@ -73,11 +73,13 @@ def cpu_seconds(model, prompt, new, repeats):
     subprocess.run(["llama-bench", "-m", model, "-t", "1", "-ngl", "99", "-p", str(prompt), "-n", str(new), "-r", str(repeats)],
                    check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main():
     os.environ.setdefault("GGML_VK_VISIBLE_DEVICES", "0")
+    if os.environ.get("LP_NUM_THREADS") == "1":  # as rlsp does (engine/vk/threads.c)
+        os.environ["LP_NUM_THREADS"] = "0"
     with tempfile.TemporaryDirectory() as folder:
         model = os.path.join(folder, "small.gguf")
         write_model(model)
