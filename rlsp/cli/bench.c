@@ -15,13 +15,13 @@
 enum { STREAM_RUNS = 5 };
 
 static const BenchKind kinds[] = {
-    {"train", bench_train, true, 0, 0},
-    {"decode", bench_decode, true, 32, 96},
-    {"ppo", bench_ppo, true, 13, 115},
-    {"gemm", bench_gemm, false, 0, 0},
-    {"attention", bench_attention, false, 0, 0},
-    {"scale", bench_scale, false, 0, 0},
-    {"all", bench_all, true, 0, 0},
+    {"train", bench_train, true, false, 0, 0},
+    {"decode", bench_decode, true, false, 32, 96},
+    {"ppo", bench_ppo, true, false, 13, 115},
+    {"gemm", bench_gemm, false, true, 0, 0},
+    {"attention", bench_attention, false, true, 0, 0},
+    {"scale", bench_scale, false, false, 0, 0},
+    {"all", bench_all, true, false, 0, 0},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -62,9 +62,8 @@ double bench_quick(double *times, uint32_t count)
     return times[count / 4];
 }
 
-Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error *error)
+Status bench_stream_time(GpuStream *stream, double *seconds, Error *error)
 {
-    (void)bench;
     Status status = gpu_stream_run(stream, error); /* warm: the driver compiles at the first dispatch */
     *seconds      = 0;
     for (int i = 0; i < STREAM_RUNS && status == STATUS_OK; i++) {
@@ -74,6 +73,35 @@ Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error
         *seconds           = i == 0 || took < *seconds ? took : *seconds;
     }
     return status;
+}
+
+static Status several_time(GpuStream *stream, void (*record)(GpuStream *stream, const void *what), const void *what,
+                           uint32_t count, double *seconds, Error *error)
+{
+    gpu_stream_begin(stream);
+    for (uint32_t i = 0; i < count; i++) {
+        record(stream, what);
+    }
+    const Status status = bench_stream_time(stream, seconds, error);
+    *seconds /= count;
+    return status;
+}
+
+Status bench_kernel_time(GpuStream *stream, void (*record)(GpuStream *stream, const void *what), const void *what,
+                         double *seconds, Error *error)
+{
+    const double enough = 20e-3, most = 1000; /* a submission takes 0.05 to 0.2 ms */
+    const Status status = several_time(stream, record, what, 1, seconds, error);
+    if (status != STATUS_OK || 2 * *seconds > enough) {
+        return status;
+    }
+    const double wanted = enough / *seconds;
+    return several_time(stream, record, what, (uint32_t)(wanted < most ? wanted : most), seconds, error);
+}
+
+bool bench_is_late(const Bench *bench)
+{
+    return bench->limit > 0 && bench_now() - bench->began > bench->limit;
 }
 
 void bench_profile(Bench *bench, double steps)
@@ -108,7 +136,10 @@ static Status run(Bench *bench, const BenchKind *kind, Error *error)
         printf("%s, %s\n", info->name, info->driver);
     }
     Status status = kind->run(bench, error);
-    if (status == STATUS_OK && bench->json) {
+    if (bench->json && (status == STATUS_OK || kind->in_parts)) {
+        if (status != STATUS_OK) {
+            json_line_text_field(&bench->line, "failed", error->text);
+        }
         json_line_end(&bench->line, '}');
         const char *text = json_line_finish(&bench->line);
         if (text == NULL) {
@@ -142,6 +173,7 @@ int cli_bench(int argc, char **argv)
         args_choice("kv-cache", &cache, "T", "decode: how keys and values are kept (f32)", compute_type_names),
         args_flag("recompute", &bench.recompute, "train: keep no activations of a block, compute them again"),
         args_real("seconds", &bench.seconds, "S", "measure at least so long (5)", 0.01, 3600),
+        args_real("limit", &bench.limit, "S", "gemm, attention: begin nothing more after so long (no limit)", 0, 86400),
         args_integer("sequences", &sequences, "N", "decode, ppo: sequences at once (256)", 1, 4096),
         args_integer("prompt", &prompt, "N", "decode, ppo: given tokens of each (32; 13)", 1, 65536),
         args_integer("new", &new_tokens, "N", "decode, ppo: new tokens of each (96; 115)", 1, 65536),
@@ -205,6 +237,7 @@ int cli_bench(int argc, char **argv)
                                                          .kernels = kernels,
                                                          .compute = (int)bench.compute},
                                             &error);
+    bench.began           = bench_now();
     if (bench.gpu != NULL) {
         run(&bench, kind, &error);
     }

@@ -38,6 +38,8 @@ typedef struct Bench {
     uint32_t     lora_rank;                     /* train: an adapter on the frozen model; 0: all  */
     bool         recompute;                     /* train: blocks again in the backward            */
     double       seconds;                       /* measure at least so long                       */
+    double       limit;                         /* gemm, attention: begin nothing after so long; 0: no limit */
+    double       began;                         /* by bench_now                                   */
     uint32_t     sequences, prompt, new_tokens; /* decode: how many, and tokens of each */
     bool         json, profile;
     bool         peer;       /* and the same with PyTorch                      */
@@ -56,13 +58,15 @@ typedef struct BenchKind {
     const char *name;
     Status (*run)(Bench *bench, Error *error);
     bool     has_model;
+    bool     in_parts;           /* what was measured before something failed is there */
     uint32_t prompt, new_tokens; /* of a sequence, if not said otherwise */
 } BenchKind;
 
 /* NULL: there is none. */
 const BenchKind *bench_kind(const char *name);
 
-/* Each prints its table, or adds its fields to bench->line. */
+/* Each prints its table, or adds its fields to bench->line. gemm and attention do so with what they have measured where
+ * some kernel fails, or the limit comes. */
 Status bench_train(Bench *bench, Error *error);
 Status bench_decode(Bench *bench, Error *error);
 Status bench_ppo(Bench *bench, Error *error);
@@ -82,7 +86,14 @@ double bench_now(void); /* seconds by the clock, or of CPU time */
 double bench_median(double *times, uint32_t count);
 
 /* Seconds of one run of a stream, whose recording is complete: the fastest of several. */
-Status bench_stream_time(Bench *bench, GpuStream *stream, double *seconds, Error *error);
+Status bench_stream_time(GpuStream *stream, double *seconds, Error *error);
+
+/* Seconds of what `record` records, from so many of them in a recording that submitting it costs next to nothing. */
+Status bench_kernel_time(GpuStream *stream, void (*record)(GpuStream *stream, const void *what), const void *what,
+                         double *seconds, Error *error);
+
+/* Whether the limit has come. */
+bool bench_is_late(const Bench *bench);
 
 /* GFLOP/s of the best large product on this device. */
 Status bench_best_product(Bench *bench, double *gflops, Error *error);

@@ -4,6 +4,7 @@
 
 #include "engine/ops/attention_decode.h"
 #include "engine/ops/attention_variants.h"
+#include "engine/ops/matmul_choice.h"
 #include "rlsp/cli/bench.h"
 
 typedef struct Shape {
@@ -12,8 +13,8 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {32, 128, 4, 4, 32, false}, {8, 256, 8, 4, 32, false},   {2, 512, 8, 2, 64, false},   {1, 1024, 4, 2, 128, false},
-    {16, 1024, 8, 4, 64, true}, {8, 2048, 12, 2, 128, true}, {2, 8192, 12, 2, 128, true},
+    {16, 1024, 8, 4, 64, true}, {8, 2048, 12, 2, 128, true}, {2, 8192, 12, 2, 128, true}, {32, 128, 4, 4, 32, false},
+    {8, 256, 8, 4, 32, false},  {2, 512, 8, 2, 64, false},   {1, 1024, 4, 2, 128, false},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0], PARTS = 3 };
 
@@ -62,7 +63,7 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
     Status status        = b->arena == NULL ? error->status
                            : plan == NULL   ? error_set(error, STATUS_OUT_OF_MEMORY, "out of memory")
                                             : STATUS_OK;
-    if (status == STATUS_OK) { /* zeroed: all scores equal, which costs the same as any */
+    if (status == STATUS_OK) {
         b->qkv       = gpu_arena_take(b->arena, qkv);
         b->dqkv      = gpu_arena_take(b->arena, qkv);
         b->o         = gpu_arena_take(b->arena, o);
@@ -78,6 +79,10 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
         attention_plan(plan, starts, s->sequences, lanes);
         status = gpu_upload(bench->gpu, b->tiles, plan, tiles, error);
         status = status == STATUS_OK ? gpu_upload(bench->gpu, b->lengths, lengths, s->sequences * 4, error) : status;
+        const GpuSpan random[] = {b->qkv, b->d_o, b->cache.k, b->cache.v}; /* zeros cost a card less power */
+        for (uint32_t i = 0; i < sizeof random / sizeof *random && status == STATUS_OK; i++) {
+            status = matmul_random_operand(bench->gpu, random[i], COMPUTE_F32, i, error);
+        }
         status = status == STATUS_OK ? gpu_upload(bench->gpu, b->slots, slots, s->sequences * 4, error) : status;
     }
     free(starts);
@@ -85,31 +90,32 @@ static Status buffers_open(Bench *bench, const Shape *s, GpuStream *stream, Buff
     return status;
 }
 
-static Status part_time(Bench *bench, const Shape *s, const Buffers *b, GpuStream *stream, int part,
-                        const AttentionVariant *variant, double *seconds, Error *error)
+/* What one time is of. */
+typedef struct Part {
+    const Shape            *shape;
+    const Buffers          *buffers;
+    int                     part; /* of part_names */
+    const AttentionVariant *variant;
+} Part;
+
+static void record_part(GpuStream *stream, const void *what)
 {
+    const Part          *p     = what;
+    const Shape         *s     = p->shape;
+    const Buffers       *b     = p->buffers;
     const AttentionShape shape = {s->heads, s->kv_heads, s->head_dim};
     const AttentionBatch batch = {
-        .tiles = b->tiles, .tile_count = b->tile_count, .longest = s->length, .variant = variant};
+        .tiles = b->tiles, .tile_count = b->tile_count, .longest = s->length, .variant = p->variant};
     const uint64_t slot_qkv = ((uint64_t)s->heads + 2 * s->kv_heads) * s->head_dim * 4;
-    const double   wanted   = gpu_info(bench->gpu)->type == GPU_CPU ? 2e7 : 2e10;
-    const double   runs     = 1 + wanted / flops_of(s, part);
-    const uint32_t repeats  = runs < 100 ? (uint32_t)runs : 100;
-    gpu_stream_begin(stream);
-    for (uint32_t i = 0; i < repeats; i++) {
-        if (part == 0) {
-            attention_forward(stream, b->o, b->lse, b->qkv, &batch, shape);
-        } else if (part == 1) {
-            attention_backward(stream, b->dqkv, b->delta, b->d_o, b->o, b->lse, b->qkv, &batch, shape);
-        } else {
-            const KvRows rows = {.rows = s->sequences, .lengths = b->lengths, .slots = b->slots};
-            attention_decode(stream, gpu_span_slice(b->o, 0, (uint64_t)s->sequences * s->heads * s->head_dim * 4),
-                             &b->cache, gpu_span_slice(b->qkv, 0, s->sequences * slot_qkv), &rows, b->workspace, shape);
-        }
+    if (p->part == 0) {
+        attention_forward(stream, b->o, b->lse, b->qkv, &batch, shape);
+    } else if (p->part == 1) {
+        attention_backward(stream, b->dqkv, b->delta, b->d_o, b->o, b->lse, b->qkv, &batch, shape);
+    } else {
+        const KvRows rows = {.rows = s->sequences, .lengths = b->lengths, .slots = b->slots};
+        attention_decode(stream, gpu_span_slice(b->o, 0, (uint64_t)s->sequences * s->heads * s->head_dim * 4),
+                         &b->cache, gpu_span_slice(b->qkv, 0, s->sequences * slot_qkv), &rows, b->workspace, shape);
     }
-    Status status = bench_stream_time(bench, stream, seconds, error);
-    *seconds /= repeats;
-    return status;
 }
 
 static void report(Bench *bench, const Shape *s, int part, const char *kernel, double seconds)
@@ -133,38 +139,53 @@ static void report(Bench *bench, const Shape *s, int part, const char *kernel, d
     }
 }
 
-static Status shape_run(Bench *bench, const Shape *s, Error *error)
+/* Whether a kernel is of this kind of device and takes the shape. */
+static bool takes(const GpuInfo *info, const AttentionVariant *v, const Shape *s)
 {
-    GpuStream       *stream = gpu_stream_new(bench->gpu, error);
+    const bool on_cpu = v->kernel == ATTENTION_LANES || v->kernel == ATTENTION_COLUMNS;
+    return v->lacks[0] == '\0' && on_cpu == (info->type == GPU_CPU) &&
+           (v->kernel != ATTENTION_COOPMAT || attention_takes_coopmat(info, v->compute, s->head_dim));
+}
+
+/* One kernel that fails leaves the others, unless the device is lost. False: that is enough. */
+static bool shape_run(Bench *bench, const Shape *s, Error *error)
+{
+    Error            why    = {0};
+    GpuStream       *stream = gpu_stream_new(bench->gpu, &why);
     Buffers          b      = {0};
-    Status           status = stream != NULL ? buffers_open(bench, s, stream, &b, error) : error->status;
+    Status           status = stream != NULL ? buffers_open(bench, s, stream, &b, &why) : why.status;
     AttentionVariant list[ATTENTION_VARIANTS];
     const GpuInfo   *info  = gpu_info(bench->gpu);
     const int        count = attention_variants(info, list);
-    for (int i = 0; i < count * (PARTS - 1) + 1 && status == STATUS_OK; i++) {
-        const int               part = i / count; /* decoding, the last, has no variants */
-        const AttentionVariant *v    = &list[i % count];
-        const bool              other_kind =
-            (v->kernel == ATTENTION_LANES || v->kernel == ATTENTION_COLUMNS) != (info->type == GPU_CPU);
-        const bool too_large =
-            v->kernel == ATTENTION_COOPMAT && !attention_takes_coopmat(info, v->compute, s->head_dim);
-        if (part < PARTS - 1 && (v->lacks[0] != '\0' || other_kind || too_large)) {
+    const int times = status == STATUS_OK ? count * (PARTS - 1) + 1 : 0; /* decoding, the last, has no variants */
+    bool      late  = false;
+    for (int i = 0; i < times && status != STATUS_DEVICE_LOST && !late; i++) {
+        const Part part = {s, &b, i / count, &list[i % count]};
+        late            = bench_is_late(bench);
+        if (late || (part.part < PARTS - 1 && !takes(info, part.variant, s))) {
             continue;
         }
         double seconds = 1;
-        status         = part_time(bench, s, &b, stream, part, v, &seconds, error);
+        Error  failed  = {0};
+        status         = bench_kernel_time(stream, record_part, &part, &seconds, &failed);
         if (status == STATUS_OK) {
-            report(bench, s, part, part < PARTS - 1 ? v->kernel_name : "attention_decode", seconds);
+            report(bench, s, part.part, part.part < PARTS - 1 ? part.variant->kernel_name : "attention_decode",
+                   seconds);
+        } else {
+            error_set(&why, status, "%s", failed.text);
         }
+    }
+    if (why.status != STATUS_OK) {
+        error_set(error, why.status, "%s", why.text);
     }
     gpu_stream_free(stream);
     gpu_arena_free(b.arena);
-    return status;
+    return status != STATUS_DEVICE_LOST && !late;
 }
 
 Status bench_attention(Bench *bench, Error *error)
 {
-    Status status = STATUS_OK;
+    bool more = true;
     if (bench->json) {
         json_line_key(&bench->line, "shapes");
         json_line_begin(&bench->line, '[');
@@ -173,14 +194,16 @@ Status bench_attention(Bench *bench, Error *error)
                "kernel");
     }
     gpu_profile_reset(bench->gpu);
-    for (int i = 0; i < SHAPES && status == STATUS_OK; i++) {
+    for (int i = 0; i < SHAPES && more; i++) {
         if (!shapes[i].gpu_only || gpu_info(bench->gpu)->type != GPU_CPU) {
-            status = shape_run(bench, &shapes[i], error);
+            more = shape_run(bench, &shapes[i], error);
         }
     }
     if (bench->json) {
         json_line_end(&bench->line, ']');
     }
-    bench_profile(bench, 1);
-    return status;
+    if (error->status == STATUS_OK) {
+        bench_profile(bench, 1);
+    }
+    return error->status;
 }

@@ -17,7 +17,7 @@ static Status copy_rate(Bench *bench, double *rate, Error *error)
         for (uint64_t i = 0; i < copies; i++) {
             gpu_copy(stream, i % 2 == 0 ? to : from, i % 2 == 0 ? from : to);
         }
-        status = bench_stream_time(bench, stream, &seconds, error);
+        status = bench_stream_time(stream, &seconds, error);
     }
     *rate = 2.0 * (double)bytes * (double)copies / seconds;
     gpu_stream_free(stream);

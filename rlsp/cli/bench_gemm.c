@@ -40,8 +40,13 @@ enum { PRODUCTS = sizeof products / sizeof products[0] };
 
 static const char *const layout_names[] = {"A B", "A Bt", "At B"};
 
-/* Seconds of one product, from several in one recording so that submitting costs nothing; with one kernel, its operands
- * stored in the type that it multiplies, or as f32 by the one that the device takes (variant NULL). */
+static void record_product(GpuStream *stream, const void *product)
+{
+    matmul(stream, product);
+}
+
+/* Seconds of one product; with one kernel, its operands stored in the type that it multiplies, or as f32 by the one
+ * that the device takes (variant NULL). */
 static Status product_time(Bench *bench, const Product *p, const MatmulVariant *variant, double *seconds, Error *error)
 {
     GpuStream        *stream  = gpu_stream_new(bench->gpu, error);
@@ -56,30 +61,21 @@ static Status product_time(Bench *bench, const Product *p, const MatmulVariant *
                                 : NULL;
     Status         status = arena != NULL ? STATUS_OK : error->status;
     if (status == STATUS_OK) {
-        const Matmul   product = {.layout    = p->layout,
-                                  .a         = gpu_arena_take(arena, a),
-                                  .b         = gpu_arena_take(arena, b),
-                                  .c         = gpu_arena_take(arena, c),
-                                  .compute   = compute,
-                                  .a_halves  = halves,
-                                  .b_halves  = halves,
-                                  .m         = p->m,
-                                  .n         = p->n,
-                                  .k         = p->k,
-                                  .workspace = workspace > 0 ? gpu_arena_take(arena, workspace) : (GpuSpan){0},
-                                  .variant   = variant};
-        const double   flops   = 2.0 * p->m * p->n * p->k;
-        const bool     cpu     = gpu_info(bench->gpu)->type == GPU_CPU;
-        const uint32_t repeats = 1 + (uint32_t)((cpu ? 2e8 : 2e11) / flops);
-        const uint32_t capped  = repeats < 200 ? repeats : 200;
-        status                 = matmul_random_operand(bench->gpu, product.a, compute, 1, error);
+        const Matmul product = {.layout    = p->layout,
+                                .a         = gpu_arena_take(arena, a),
+                                .b         = gpu_arena_take(arena, b),
+                                .c         = gpu_arena_take(arena, c),
+                                .compute   = compute,
+                                .a_halves  = halves,
+                                .b_halves  = halves,
+                                .m         = p->m,
+                                .n         = p->n,
+                                .k         = p->k,
+                                .workspace = workspace > 0 ? gpu_arena_take(arena, workspace) : (GpuSpan){0},
+                                .variant   = variant};
+        status               = matmul_random_operand(bench->gpu, product.a, compute, 1, error);
         status = status == STATUS_OK ? matmul_random_operand(bench->gpu, product.b, compute, 2, error) : status;
-        gpu_stream_begin(stream);
-        for (uint32_t i = 0; i < capped; i++) {
-            matmul(stream, &product);
-        }
-        status = status == STATUS_OK ? bench_stream_time(bench, stream, seconds, error) : status;
-        *seconds /= capped;
+        status = status == STATUS_OK ? bench_kernel_time(stream, record_product, &product, seconds, error) : status;
     }
     gpu_stream_free(stream);
     gpu_arena_free(arena);
@@ -138,58 +134,87 @@ static void report(Bench *bench, const Measured *m, double best)
 
 enum { MEASURED = 128, VARIED = 4 };
 
-/* The device's choice for every product, then every kernel and tile that it can run for a few. */
-static Status measure(Bench *bench, const MatmulVariant *variants, int variant_count, Measured *list, int *count,
-                      Error *error)
+/* The products that are being measured. */
+typedef struct Table {
+    Bench        *bench;
+    MatmulVariant variants[MATMUL_VARIANTS];
+    int           variant_count;
+    Measured      list[MEASURED];
+    int           count;
+} Table;
+
+/* One kernel that fails leaves the others, unless the device is lost. False: that is enough. */
+static bool add_product(Table *table, const Product *p, const MatmulVariant *variant, Error *error)
+{
+    GpuStream *stream  = gpu_transfer_stream(table->bench->gpu);
+    double     seconds = 1;
+    Error      why     = {0};
+    if (bench_is_late(table->bench)) {
+        return false;
+    }
+    if (product_time(table->bench, p, variant, &seconds, &why) == STATUS_OK) {
+        table->list[table->count++] =
+            (Measured){.product = p,
+                       .kernel  = variant != NULL ? variant->kernel_name
+                                                  : matmul_kernel_name(stream, COMPUTE_F32, p->layout, p->m, p->n, p->k),
+                       .tiles   = variant != NULL ? variant->detail : "",
+                       .compute = variant != NULL ? variant->compute : COMPUTE_F32,
+                       .gflops  = gflops_of(p, seconds)};
+        return true;
+    }
+    error_set(error, why.status, "%s", why.text);
+    return why.status != STATUS_DEVICE_LOST;
+}
+
+/* Every kernel and tile that the device can run for a few products. */
+static bool add_kernels(Table *table, Error *error)
 {
     static const Product cpu[VARIED] = {{MATMUL_NT, 512, 512, 512, "", false},
                                         {MATMUL_NN, 512, 512, 512, "", false},
                                         {MATMUL_TN, 512, 512, 512, "", false},
                                         {MATMUL_TN, 256, 128, 2048, "", false}};
     static const Product gpu[VARIED] = {{MATMUL_NT, 4096, 4096, 4096, "", true},
+                                        {MATMUL_NT, 8192, 8192, 8192, "", true},
                                         {MATMUL_NN, 4096, 4096, 4096, "", true},
-                                        {MATMUL_TN, 4096, 4096, 4096, "", true},
-                                        {MATMUL_NT, 8192, 8192, 8192, "", true}};
-    const bool           on_cpu      = gpu_info(bench->gpu)->type == GPU_CPU;
-    double               seconds     = 1;
-    Status               status      = STATUS_OK;
-    for (int i = 0; i < PRODUCTS && status == STATUS_OK; i++) {
-        const Product *p = &products[i];
-        if (!p->gpu_only || !on_cpu) {
-            status           = product_time(bench, p, NULL, &seconds, error);
-            list[(*count)++] = (Measured){
-                p, matmul_kernel_name(gpu_transfer_stream(bench->gpu), COMPUTE_F32, p->layout, p->m, p->n, p->k), "",
-                COMPUTE_F32, gflops_of(p, seconds)};
-        }
-    }
-    for (int i = 0; i < VARIED && status == STATUS_OK; i++) {
-        const Product *p = on_cpu ? &cpu[i] : &gpu[i];
-        for (int j = 0; j < variant_count && status == STATUS_OK; j++) {
-            if (variants[j].lacks[0] == '\0') {
-                status           = product_time(bench, p, &variants[j], &seconds, error);
-                list[(*count)++] = (Measured){p, variants[j].kernel_name, variants[j].detail, variants[j].compute,
-                                              gflops_of(p, seconds)};
+                                        {MATMUL_TN, 4096, 4096, 4096, "", true}};
+    const Product       *tried       = gpu_info(table->bench->gpu)->type == GPU_CPU ? cpu : gpu;
+    bool                 more        = true;
+    for (int i = 0; i < VARIED; i++) {
+        for (int j = 0; j < table->variant_count && more; j++) {
+            if (table->variants[j].lacks[0] == '\0') {
+                more = add_product(table, &tried[i], &table->variants[j], error);
             }
         }
     }
-    return status;
+    return more;
+}
+
+/* The device's choice for every product. */
+static bool add_choices(Table *table, Error *error)
+{
+    bool more = true;
+    for (int i = 0; i < PRODUCTS && more; i++) {
+        if (!products[i].gpu_only || gpu_info(table->bench->gpu)->type != GPU_CPU) {
+            more = add_product(table, &products[i], NULL, error);
+        }
+    }
+    return more;
 }
 
 Status bench_gemm(Bench *bench, Error *error)
 {
     _Static_assert(MEASURED >= PRODUCTS + VARIED * MATMUL_VARIANTS, "room for all");
-    Measured      list[MEASURED];
-    MatmulVariant variants[MATMUL_VARIANTS];
-    const int     variant_count = matmul_variants(gpu_info(bench->gpu), variants);
-    int           count         = 0;
-    double        best          = 0;
+    Table  table        = {.bench = bench};
+    double best         = 0;
+    table.variant_count = matmul_variants(gpu_info(bench->gpu), table.variants);
     gpu_profile_reset(bench->gpu);
-    const Status status = measure(bench, variants, variant_count, list, &count, error);
-    if (status != STATUS_OK) {
-        return status;
+    if (gpu_info(bench->gpu)->type == GPU_CPU) { /* what counts first */
+        (void)(add_choices(&table, error) && add_kernels(&table, error));
+    } else {
+        (void)(add_kernels(&table, error) && add_choices(&table, error));
     }
-    for (int i = 0; i < count; i++) {
-        best = list[i].gflops > best ? list[i].gflops : best;
+    for (int i = 0; i < table.count; i++) {
+        best = table.list[i].gflops > best ? table.list[i].gflops : best;
     }
     if (bench->json) {
         json_line_key(&bench->line, "products");
@@ -197,18 +222,20 @@ Status bench_gemm(Bench *bench, Error *error)
     } else {
         printf("%6s %6s %6s  %-5s %-4s %-18s %10s %6s\n", "m", "n", "k", "", "", "kernel", "GFLOP/s", "best=1");
     }
-    for (int i = 0; i < count; i++) {
-        report(bench, &list[i], best);
+    for (int i = 0; i < table.count; i++) {
+        report(bench, &table.list[i], best);
     }
     if (bench->json) {
         json_line_end(&bench->line, ']');
     } else {
-        for (int i = 0; i < variant_count; i++) {
-            if (variants[i].lacks[0] != '\0') {
-                printf("without %s: %s\n", variants[i].kernel_name, variants[i].lacks);
+        for (int i = 0; i < table.variant_count; i++) {
+            if (table.variants[i].lacks[0] != '\0') {
+                printf("without %s: %s\n", table.variants[i].kernel_name, table.variants[i].lacks);
             }
         }
     }
-    bench_profile(bench, 1);
-    return STATUS_OK;
+    if (error->status == STATUS_OK) {
+        bench_profile(bench, 1);
+    }
+    return error->status;
 }

@@ -69,6 +69,21 @@ case $rows in *'"peer"'*) fail "a peer that is not there: $rows" ;; esac
 case $json in *'no python3 with PyTorch'*) ;; *) fail "no word on the peer that is missing" ;; esac
 holds "$(value "$rows" share) > 0" "the share of the best product"
 
+# --- what was measured is there where the limit comes, and where the device is lost
+json=$("$program" bench gemm --limit 0.001 --json)
+measured=$(printf '%s' "$json" | grep -o '"gflops":' | wc -l)
+holds "$measured <= 1" "products after a limit that came at once"
+json=$("$program" bench attention --limit 1e-9 --json)
+case $json in *'"shapes":[]'*) ;; *) fail "shapes after a limit that came at once: $json" ;; esac
+if [ -f "$(dirname "$program")/libinterpreter_driver.so" ]; then
+    for kind in gemm:products attention:shapes; do
+        status=0
+        json=$(sh "$2/tests/tools/interpreted.sh" "$(dirname "$program")" card=nvidia,steps=100 "$program" bench ${kind%:*} --kernels table --json 2>/dev/null) || status=$?
+        [ "$status" = 1 ] || fail "bench ${kind%:*} on a device that is lost: exit $status"
+        case $json in *"\"${kind#*:}\":[]"*'"failed":"'*'the device was lost'*'}') ;; *) fail "bench ${kind%:*} on a device that is lost: $json" ;; esac
+    done
+fi
+
 # --- bad input: one line, exit 2
 refused() {
     why=$1
