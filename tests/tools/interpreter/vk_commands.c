@@ -116,8 +116,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkResetCommandBuffer(VkCommandBuffe
     return VK_SUCCESS;
 }
 
-/* --- recording -----------------------------------------------------------------------------------------------------
- */
+/* --- recording ---------------------------------------------------------------------------------------------- */
 
 static Command *add(VkCommandBuffer buffer, CommandKind kind)
 {

@@ -12,6 +12,7 @@
 #include "tests/tools/interpreter/shader.h"
 
 #define DRIVER_NAME "rlsp interpreter"
+#define DRIVER_HEAP ((uint64_t)24 << 30) /* bytes of memory: of a card its own, and as much of the host's */
 
 enum {
     DRIVER_PUSH_BYTES  = 256,

@@ -7,7 +7,7 @@
 #ifdef VK_KHR_cooperative_matrix
 
 typedef struct Shape {
-    const char *card;
+    const char *card; /* as options name it */
     uint32_t    m, n, k;
 } Shape;
 

@@ -44,9 +44,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkAllocateMemory(VkDevice device, c
                                                               VkDeviceMemory              *memory)
 {
     Device        *d     = OBJECT(Device, device);
-    const uint64_t bytes = info->allocationSize, heap = (uint64_t)24 << 30;
+    const uint64_t bytes = info->allocationSize;
     (void)callbacks;
-    if (bytes > heap) {
+    if (bytes > DRIVER_HEAP) {
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     }
     Memory        *made = calloc(1, sizeof *made);
@@ -61,7 +61,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkAllocateMemory(VkDevice device, c
     memset(data, 0xff, bytes);
     *made = (Memory){.shader = {.data = data, .bytes = bytes}, .type = info->memoryTypeIndex};
     pthread_mutex_lock(&d->lock);
-    const bool entered = d->used[heap_of(made->type)] + bytes <= heap && enter(d, made);
+    const bool entered = d->used[heap_of(made->type)] + bytes <= DRIVER_HEAP && enter(d, made);
     pthread_mutex_unlock(&d->lock);
     if (!entered) {
         free(data);

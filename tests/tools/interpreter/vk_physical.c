@@ -293,13 +293,13 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkGetPhysicalDeviceMemoryProperties(VkP
             .memoryTypeCount = 3,
             .memoryTypes     = {{LOCAL, 0}, {HOST, 1}, {HOST | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, 1}},
             .memoryHeapCount = 2,
-            .memoryHeaps     = {{24 * GIB, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}, {24 * GIB, 0}}};
+            .memoryHeaps     = {{DRIVER_HEAP, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}, {DRIVER_HEAP, 0}}};
     } else {
         *memory = (VkPhysicalDeviceMemoryProperties){
             .memoryTypeCount = 2,
             .memoryTypes     = {{LOCAL | HOST, 0}, {LOCAL | HOST | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, 0}},
             .memoryHeapCount = 1,
-            .memoryHeaps     = {{24 * GIB, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}}};
+            .memoryHeaps     = {{DRIVER_HEAP, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}}};
     }
 }
 

@@ -55,8 +55,7 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkDestroyPipelineLayout(VkDevice device
     free(OBJECT(void, layout));
 }
 
-/* --- pipelines ------------------------------------------------------------------------------------------------------
- */
+/* --- pipelines ---------------------------------------------------------------------------------------------- */
 
 static uint32_t subgroup_of(const VkPipelineShaderStageCreateInfo *stage)
 {
@@ -128,8 +127,7 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkDestroyPipeline(VkDevice device, VkPi
     }
 }
 
-/* --- caches, which hold nothing
- * ---------------------------------------------------------------------------------------- */
+/* --- caches, which hold nothing ----------------------------------------------------------------------------- */
 
 static VKAPI_ATTR VkResult VKAPI_CALL driver_vkCreatePipelineCache(VkDevice                         device,
                                                                    const VkPipelineCacheCreateInfo *info,

@@ -107,17 +107,18 @@ static VKAPI_ATTR VkResult VKAPI_CALL driver_vkAllocateDescriptorSets(VkDevice  
 
 /* --- what is in them --------------------------------------------------------------------------------------------- */
 
-static void write_one(const VkWriteDescriptorSet *write)
+/* The i'th that a write has: of bindings that follow each other, each being one descriptor. */
+static void write_one(const VkWriteDescriptorSet *write, uint32_t i)
 {
-    Descriptor *descriptor = &OBJECT(Set, write->dstSet)->descriptors[write->dstBinding];
+    Descriptor *descriptor = &OBJECT(Set, write->dstSet)->descriptors[write->dstBinding + i];
     if (write->descriptorType == VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER) {
-        const View *view   = OBJECT(View, write->pTexelBufferView[0]);
+        const View *view   = OBJECT(View, write->pTexelBufferView[i]);
         descriptor->buffer = view->buffer;
         descriptor->offset = view->offset;
         descriptor->bytes  = view->bytes;
         descriptor->format = view->format;
     } else {
-        const VkDescriptorBufferInfo *info = &write->pBufferInfo[0];
+        const VkDescriptorBufferInfo *info = &write->pBufferInfo[i];
         descriptor->buffer                 = OBJECT(Buffer, info->buffer);
         descriptor->offset                 = info->offset;
         descriptor->bytes = info->range == VK_WHOLE_SIZE ? descriptor->buffer->bytes - info->offset : info->range;
@@ -131,12 +132,11 @@ static VKAPI_ATTR void VKAPI_CALL driver_vkUpdateDescriptorSets(VkDevice device,
 {
     (void)device;
     for (uint32_t i = 0; i < count; i++) {
-        write_one(&writes[i]);
+        for (uint32_t k = 0; k < writes[i].descriptorCount && writes[i].dstBinding + k < SHADER_BINDINGS; k++) {
+            write_one(&writes[i], k);
+        }
     }
-    for (uint32_t i = 0; i < copy_count; i++) {
-        OBJECT(Set, copies[i].dstSet)->descriptors[copies[i].dstBinding] =
-            OBJECT(Set, copies[i].srcSet)->descriptors[copies[i].srcBinding];
-    }
+    (void)copy_count, (void)copies; /* rlsp copies none */
 }
 
 Functions driver_sets(void)

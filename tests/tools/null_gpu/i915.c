@@ -1,8 +1,6 @@
 /* What Linux's i915 driver answers: Intel's cards from Skylake to Arrow Lake. */
 #include <errno.h>
 #include <stddef.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #include "tests/tools/null_gpu/null_gpu.h"
 
@@ -16,6 +14,7 @@ enum {
     USERPTR          = 0x33,
     CONTEXT_GETPARAM = 0x34,
     PERF_OPEN        = 0x36,
+    PERF_ADD         = 0x37,
     PERF_REMOVE      = 0x38,
     QUERY            = 0x39,
     VM_CREATE        = 0x3a,
@@ -215,7 +214,7 @@ int i915_request(const NullCard *card, unsigned number, void *request)
     case CONTEXT_CREATE: *(uint32_t *)request = null_id_new(); return 0;
     case REG_READ:
     case PERF_OPEN:
-    case PERF_OPEN + 1:
+    case PERF_ADD:
     case PERF_REMOVE: return ENODEV;
     case USERPTR: {
         UserPointer *user = request;

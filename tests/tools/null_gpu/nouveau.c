@@ -1,7 +1,7 @@
 /* What Linux's nouveau driver answers: NVIDIA's cards from Turing on. */
 #include <errno.h>
 #include <stddef.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "tests/tools/null_gpu/null_gpu.h"
 
@@ -133,8 +133,8 @@ static int object_request(const NullCard *card, Object *object, size_t bytes)
         info->revision   = (uint8_t)card->revision;
         info->bytes      = card->memory;
         info->user_bytes = card->memory;
-        strncpy(info->chip, card->name, sizeof info->chip - 1);
-        strncpy(info->name, card->name, sizeof info->name - 1);
+        snprintf(info->chip, sizeof info->chip, "%s", card->name);
+        snprintf(info->name, sizeof info->name, "%s", card->name);
     }
     return 0; /* made, or gone */
 }

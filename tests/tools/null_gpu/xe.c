@@ -1,7 +1,6 @@
 /* What Linux's xe driver answers: Intel's cards from Lunar Lake and Battlemage on. */
 #include <errno.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "tests/tools/null_gpu/null_gpu.h"
 
@@ -68,7 +67,8 @@ typedef struct Hardware {
     uint32_t rows[4][3];
 } Hardware;
 
-enum { GEOMETRY_CORES = 1, COMPUTE_CORES = 2, CACHE_BANKS = 3, UNITS = 5, MASKS = 4 };
+/* What a mask is of; UNITS: of 16 lanes, of a core. */
+enum { GEOMETRY_CORES = 1, COMPUTE_CORES = 2, CACHE_BANKS = 3, UNITS = 5 };
 
 typedef struct Mask {
     uint16_t gt_id, type;
@@ -139,8 +139,8 @@ static int device_query(const NullCard *card, DeviceQuery *query)
         return null_answer(&hardware, sizeof hardware, to, &query->size);
     }
     case TOPOLOGY: {
-        const Mask masks[MASKS] = {mask_of(GEOMETRY_CORES, card->cores), mask_of(COMPUTE_CORES, card->cores),
-                                   mask_of(CACHE_BANKS, 8), mask_of(UNITS, card->units)};
+        const Mask masks[] = {mask_of(GEOMETRY_CORES, card->cores), mask_of(COMPUTE_CORES, card->cores),
+                              mask_of(CACHE_BANKS, 8), mask_of(UNITS, card->units)};
         return null_answer(masks, sizeof masks, to, &query->size);
     }
     case FIRMWARE: {
