@@ -3,6 +3,7 @@
 #include "engine/ops/logits.h"
 #include "engine/ops/rmsnorm.h"
 #include "engine/ops/swiglu.h"
+#include "engine/ops/weight_pairs.h"
 
 AttentionShape decoder_attention(const Decoder *d)
 {
@@ -91,8 +92,7 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
     adapter_step(d, rows, model, l, MATRIX_O, d->x_next, typed_f32(d->attention));
     rmsnorm_forward(s, d->norm, d->rstd, d->x_next, model_span(p, layer->post_norm, h), rmsnorm_rows(n, h),
                     c->rms_norm_eps);
-    weight_matmul(s,
-                  &(Matmul){.layout    = MATMUL_NT,
+    const Matmul gate_up = {.layout    = MATMUL_NT,
                             .c         = d->gate_up,
                             .a         = d->norm.span,
                             .a_halves  = typed_halves(d->norm),
@@ -101,10 +101,14 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
                             .k         = h,
                             .few_rows  = rows->few,
                             .workspace = d->scratch,
-                            .panels    = layer_panels(d, l, MATRIX_GATE_UP)},
-                  model_matrix(model, l, MATRIX_GATE_UP));
-    adapter_step(d, rows, model, l, MATRIX_GATE_UP, d->gate_up, d->norm);
-    swiglu_forward(s, d->activation, d->gate_up, n, ff);
+                            .panels    = layer_panels(d, l, MATRIX_GATE_UP)};
+    if (model->lora == NULL) {
+        weight_matmul_swiglu(s, &gate_up, model_matrix(model, l, MATRIX_GATE_UP), d->activation, false);
+    } else {
+        weight_matmul(s, &gate_up, model_matrix(model, l, MATRIX_GATE_UP));
+        adapter_step(d, rows, model, l, MATRIX_GATE_UP, d->gate_up, d->norm);
+        swiglu_forward(s, d->activation, d->gate_up, n, ff);
+    }
     weight_matmul(s,
                   &(Matmul){.layout    = MATMUL_NT,
                             .c         = d->x,

@@ -8,6 +8,7 @@
 #include "engine/ops/rope.h"
 #include "engine/ops/rows.h"
 #include "engine/ops/swiglu.h"
+#include "engine/ops/weight_pairs.h"
 
 /* The widths of a block, in floats per token. */
 typedef struct Widths {
@@ -68,29 +69,37 @@ static void adapter_forward(GpuStream *s, const Workspace *work, const Model *mo
     }
 }
 
-/* middle = x + attention(norm(x)) Wo, keeping what the backward reads. */
-static void attention_block_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, uint32_t l)
+/* q, k and v of the norm of x, q and k turned. */
+static void qkv_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, uint32_t l)
 {
-    const ModelConfig      *c     = &model->config;
-    const Widths            w     = widths_of(c);
-    const uint32_t          t     = batch->tokens;
-    const ModelLayer       *layer = &model->layers[l];
-    const BlockActivations *a     = &work->blocks[l];
-    const GpuSpan           p = model->parameters, x = work->residual[l];
-    rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(p, layer->input_norm, w.d), rmsnorm_rows(t, w.d),
-                    c->rms_norm_eps);
-    weight_matmul(s,
-                  &(Matmul){.layout    = MATMUL_NT,
-                            .c         = c->qk_norm ? a->qkv_raw : a->qkv,
-                            .a         = work->norm.span,
-                            .a_halves  = typed_halves(work->norm),
-                            .bias      = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
-                            .m         = t,
-                            .n         = w.qkv,
-                            .k         = w.d,
-                            .workspace = work->scratch},
-                  model_matrix(model, l, MATRIX_QKV));
-    adapter_forward(s, work, model, l, MATRIX_QKV, c->qk_norm ? a->qkv_raw : a->qkv, work->norm, t);
+    const ModelConfig      *c      = &model->config;
+    const Widths            w      = widths_of(c);
+    const uint32_t          t      = batch->tokens;
+    const ModelLayer       *layer  = &model->layers[l];
+    const BlockActivations *a      = &work->blocks[l];
+    const GpuSpan           p      = model->parameters;
+    const Weight           *weight = model_matrix(model, l, MATRIX_QKV);
+    const Matmul            qkv    = {.layout    = MATMUL_NT,
+                                      .c         = c->qk_norm ? a->qkv_raw : a->qkv,
+                                      .a         = work->norm.span,
+                                      .a_halves  = typed_halves(work->norm),
+                                      .bias      = c->qkv_bias ? model_span(p, layer->qkv_bias, w.qkv) : (GpuSpan){0},
+                                      .m         = t,
+                                      .n         = w.qkv,
+                                      .k         = w.d,
+                                      .workspace = work->scratch};
+    if (!c->qk_norm && model->lora == NULL) {
+        const RopeTurn turn = {.table     = work->rope,
+                               .position  = batch->position,
+                               .heads     = c->heads,
+                               .kv_heads  = c->kv_heads,
+                               .head_dim  = c->head_dim,
+                               .positions = work->rope_positions};
+        weight_matmul_rope(s, &qkv, weight, &turn);
+        return;
+    }
+    weight_matmul(s, &qkv, weight);
+    adapter_forward(s, work, model, l, MATRIX_QKV, qkv.c, work->norm, t);
     if (c->qk_norm) {
         gpu_copy(s, head_of(a->qkv, (uint64_t)t * w.qkv), head_of(a->qkv_raw, (uint64_t)t * w.qkv));
         rmsnorm_forward(s, typed_f32(a->qkv), a->q_rstd, a->qkv_raw, model_span(p, layer->q_norm, c->head_dim),
@@ -99,6 +108,19 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
                         head_rows(c, t, true), c->rms_norm_eps);
     }
     rope_forward(s, a->qkv, work->rope, batch->position, t, c->heads, c->kv_heads, c->head_dim, work->rope_positions);
+}
+
+/* middle = x + attention(norm(x)) Wo, keeping what the backward reads. */
+static void attention_block_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, uint32_t l)
+{
+    const ModelConfig      *c = &model->config;
+    const Widths            w = widths_of(c);
+    const uint32_t          t = batch->tokens;
+    const BlockActivations *a = &work->blocks[l];
+    const GpuSpan           x = work->residual[l];
+    rmsnorm_forward(s, work->norm, a->rstd1, x, model_span(model->parameters, model->layers[l].input_norm, w.d),
+                    rmsnorm_rows(t, w.d), c->rms_norm_eps);
+    qkv_forward(s, work, model, batch, l);
     gpu_stream_flops(s, attention_flops(c, batch, 2));
     const AttentionBatch tiles = attention_batch(c, batch);
     attention_forward(s, a->attention, a->lse, a->qkv, &tiles, attention_shape(c));
@@ -116,33 +138,41 @@ static void attention_block_forward(GpuStream *s, Workspace *work, const Model *
     adapter_forward(s, work, model, l, MATRIX_O, a->middle, typed_f32(a->attention), t);
 }
 
+/* Whether the backward reads a layer's gate and up as the forward left them. */
+static bool keeps_gate_up(const Workspace *work, const ModelConfig *c, uint32_t l)
+{
+    return work->backward && (work->recompute == KEEP_ACTIVATIONS || l + 1 == c->layers);
+}
+
 /* next = middle + mlp(norm(middle)). */
 static void mlp_block_forward(GpuStream *s, Workspace *work, const Model *model, const Batch *batch, uint32_t l,
                               GpuSpan next)
 {
-    const ModelConfig      *c     = &model->config;
-    const Widths            w     = widths_of(c);
-    const uint32_t          t     = batch->tokens;
-    const ModelLayer       *layer = &model->layers[l];
-    const BlockActivations *a     = &work->blocks[l];
-    const GpuSpan           p     = model->parameters;
-    rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(p, layer->post_norm, w.d), rmsnorm_rows(t, w.d),
-                    c->rms_norm_eps);
-    weight_matmul(s,
-                  &(Matmul){.layout    = MATMUL_NT,
-                            .c         = a->gate_up,
-                            .a         = work->norm.span,
-                            .a_halves  = typed_halves(work->norm),
-                            .m         = t,
-                            .n         = 2 * w.ff,
-                            .k         = w.d,
-                            .workspace = work->scratch},
-                  model_matrix(model, l, MATRIX_GATE_UP));
-    adapter_forward(s, work, model, l, MATRIX_GATE_UP, a->gate_up, work->norm, t);
-    if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
-        return;
+    const ModelConfig      *c       = &model->config;
+    const Widths            w       = widths_of(c);
+    const uint32_t          t       = batch->tokens;
+    const BlockActivations *a       = &work->blocks[l];
+    const Weight           *weight  = model_matrix(model, l, MATRIX_GATE_UP);
+    const Matmul            gate_up = {.layout    = MATMUL_NT,
+                                       .c         = a->gate_up,
+                                       .a         = work->norm.span,
+                                       .a_halves  = typed_halves(work->norm),
+                                       .m         = t,
+                                       .n         = 2 * w.ff,
+                                       .k         = w.d,
+                                       .workspace = work->scratch};
+    rmsnorm_forward(s, work->norm, a->rstd2, a->middle, model_span(model->parameters, model->layers[l].post_norm, w.d),
+                    rmsnorm_rows(t, w.d), c->rms_norm_eps);
+    if (model->lora == NULL && next.buffer != NULL) {
+        weight_matmul_swiglu(s, &gate_up, weight, work->activation, keeps_gate_up(work, c, l));
+    } else {
+        weight_matmul(s, &gate_up, weight);
+        adapter_forward(s, work, model, l, MATRIX_GATE_UP, a->gate_up, work->norm, t);
+        if (next.buffer == NULL) { /* recomputing for the backward: the rest is not needed */
+            return;
+        }
+        swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
     }
-    swiglu_forward(s, work->activation, a->gate_up, t, w.ff);
     weight_matmul(s,
                   &(Matmul){.layout    = MATMUL_NT,
                             .c         = next,

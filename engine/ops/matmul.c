@@ -307,24 +307,50 @@ uint32_t matmul_weight_step(GpuStream *stream, MatmulLayout layout, uint32_t m, 
                                : lines_that_fit(limit, ldb, layout == MATMUL_NT ? n : k);
 }
 
+static Matmul with_strides(const Matmul *matmul)
+{
+    Matmul     p  = *matmul;
+    const bool tn = p.layout == MATMUL_TN, nt = p.layout == MATMUL_NT;
+    p.panels = p.compute == COMPUTE_F32 ? p.panels : (GpuSpan){0};
+    p.lda    = p.lda != 0 ? p.lda : tn ? p.m : p.k;
+    p.ldb    = p.ldb != 0 ? p.ldb : nt ? p.k : p.n;
+    p.ldc    = p.ldc != 0 ? p.ldc : p.n;
+    return p;
+}
+
+/* Rows of A per piece: for TN these run along k (and so do B's), else along m (and so do C's). */
+static uint32_t rows_step(GpuStream *stream, const Matmul *p)
+{
+    const bool     tn     = p->layout == MATMUL_TN;
+    const uint64_t widest = tn ? (p->lda > p->ldb ? p->lda : p->ldb) : (p->lda > p->ldc ? p->lda : p->ldc);
+    return lines_that_fit(operand_limit(stream), widest, tn ? p->k : p->m);
+}
+
+bool matmul_in_one_piece(GpuStream *stream, const Matmul *product, MatmulPlan *plan)
+{
+    const Matmul p = with_strides(product);
+    if (p.m == 0 || p.n == 0 || p.k == 0 || matmul_takes_few(stream, &p)) {
+        return false;
+    }
+    *plan = plan_piece(stream, &p);
+    return plan->slices == 1 && plan->k_pass >= p.k &&
+           (plan->kernel != KERNEL_TILED || p.k <= matmul_tiled_longest(stream)) &&
+           rows_step(stream, &p) >= (p.layout == MATMUL_TN ? p.k : p.m) &&
+           matmul_weight_step(stream, p.layout, p.m, p.n, p.k, p.ldb, p.ldc) >= (p.layout == MATMUL_TN   ? p.m
+                                                                                 : p.layout == MATMUL_NT ? p.n
+                                                                                                         : p.k);
+}
+
 void matmul(GpuStream *stream, const Matmul *matmul)
 {
-    Matmul p = *matmul;
+    const Matmul p = with_strides(matmul);
     if (p.m == 0 || p.n == 0 || p.k == 0) {
         return;
     }
     const bool     tn = p.layout == MATMUL_TN, nt = p.layout == MATMUL_NT;
     const uint32_t b_lines = nt ? p.n : p.k, b_width = nt ? p.k : p.n;
-    p.panels = p.compute == COMPUTE_F32 ? p.panels : (GpuSpan){0};
-    p.lda    = p.lda != 0 ? p.lda : tn ? p.m : p.k;
-    p.ldb    = p.ldb != 0 ? p.ldb : b_width;
-    p.ldc    = p.ldc != 0 ? p.ldc : p.n;
-
-    /* Rows of A per piece: for TN these run along k (and so do B's), else along m (and so do C's). */
-    const uint64_t widest = tn ? (p.lda > p.ldb ? p.lda : p.ldb) : (p.lda > p.ldc ? p.lda : p.ldc);
-    const uint32_t rows   = tn ? p.k : p.m;
-    const uint32_t step   = lines_that_fit(operand_limit(stream), widest, rows);
-    const uint32_t lines  = matmul_weight_step(stream, p.layout, p.m, p.n, p.k, p.ldb, p.ldc);
+    const uint32_t rows = tn ? p.k : p.m, step = rows_step(stream, &p);
+    const uint32_t lines = matmul_weight_step(stream, p.layout, p.m, p.n, p.k, p.ldb, p.ldc);
     if (step == 0 || lines == 0) {
         gpu_stream_fail(stream, STATUS_FAILED, "matrix product: one row is more than the device binds at once");
         return;

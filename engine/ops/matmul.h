@@ -42,6 +42,7 @@ typedef struct Matmul {
     uint32_t lda, ldb, ldc; /* row strides in elements; 0: packed                */
     GpuSpan  workspace;     /* matmul_workspace bytes; NULL: done without, slower   */
     GpuSpan  panels;        /* B as matmul_pack has packed it; NULL: packed each time. Not read unless compute is f32 */
+    const struct MatmulPairs   *pairs;   /* what becomes of pairs of columns (matmul_pairs.h); NULL: nothing        */
     const struct MatmulVariant *variant; /* this kernel, for benches and tests (matmul_variants.h); NULL: the best */
 } Matmul;
 

@@ -1,4 +1,5 @@
 /* Products on a card's matrix units: what each kind of card gets, and the dispatch. */
+#include "engine/ops/matmul_pairs.h"
 #include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 
@@ -52,7 +53,7 @@ static const CoopmatRow table[] = {
      16,
      16,
      {{128, 128, 16, 32, 32, 1, false}, {64, 64, 16, 32, 16, 1, false}, {32, 32, 16, 16, 32, 1, false}}},
-    {"lavapipe", MESA, 8, 0, 8, {{32, 32, 16, 8, 16, 1, true}, {16, 16, 8, 8, 16, 2, false}}}, /* compiles soon */
+    {"lavapipe", MESA, 8, 0, 8, {{32, 32, 8, 16, 16, 1, true}, {16, 16, 8, 8, 16, 2, false}}}, /* compiles soon */
     {"any", 0, 0, 0, 0, {{64, 64, 32, 32, 32, 1, false}, {32, 32, 16, 16, 32, 1, false}}},
 };
 
@@ -101,6 +102,14 @@ static bool tiles_fit(const GpuInfo *info, const CoopmatTiles *t, MatmulLayout l
 static const char *kernel_of(ComputeType compute)
 {
     return compute == COMPUTE_BF16 ? "gemm_coopmat_bf16" : "gemm_coopmat";
+}
+
+bool coopmat_takes_pairs(const GpuInfo *info, const MatmulPlan *plan)
+{
+    const CoopmatTiles *t       = &plan->tiles;
+    const GpuMatrix    *shape   = &plan->coopmat.shape;
+    const uint32_t      patches = t->tile_m / t->part_m * (t->tile_n / t->part_n) * shape->m * shape->n * 2 * 4;
+    return t->part_n / shape->n % 2 == 0 && patches <= info->shared_bytes;
 }
 
 bool coopmat_find(const GpuInfo *info, ComputeType compute, Coopmat *coopmat)
@@ -191,7 +200,8 @@ static uint32_t carried_words(const Matmul *p, const CoopmatTiles *t, uint32_t s
            ceil_div(t->tile_n * step / 8, threads) * (p->b_halves ? 4 : 8);
 }
 
-static GpuDispatch dispatch_of(const Matmul *p, const MatmulPlan *plan, const char *kernel)
+/* With pairs, `paired` is the kernel. */
+static GpuDispatch dispatch_of(const Matmul *p, const MatmulPlan *plan, const char *kernel, const char *paired)
 {
     const CoopmatTiles *t       = &plan->tiles;
     const GpuMatrix    *shape   = &plan->coopmat.shape;
@@ -199,17 +209,25 @@ static GpuDispatch dispatch_of(const Matmul *p, const MatmulPlan *plan, const ch
     /* Beside the sums, floats of both operands would spill. A step's length changes no sum. */
     const bool too_many =
         carried_words(p, t, t->step, threads) > plan->coopmat.carried_words && t->step / 2 % shape->k == 0;
-    const uint32_t step = too_many ? t->step / 2 : t->step;
-    return (GpuDispatch){.kernel = kernel,
-                         .spec   = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
-                                    shape->k, step, t->stages, coopmat_operands(p, t)},
-                         .spec_count = 12,
-                         .subgroup   = plan->coopmat.subgroup};
+    const uint32_t step     = too_many ? t->step / 2 : t->step;
+    GpuDispatch    dispatch = {.kernel = p->pairs != NULL ? paired : kernel,
+                               .spec = {threads, p->layout, t->tile_m, t->tile_n, t->part_m, t->part_n, shape->m, shape->n,
+                                        shape->k, step, t->stages, coopmat_operands(p, t)},
+                               .spec_count = 12,
+                               .subgroup   = plan->coopmat.subgroup};
+    if (p->pairs != NULL) {
+        dispatch.spec[13]   = p->pairs->pairing;
+        dispatch.spec[14]   = p->pairs->pairing != PAIRS_ROPE && typed_halves(p->pairs->act);
+        dispatch.spec_count = 15;
+    }
+    return dispatch;
 }
 
 void matmul_record_coopmat(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
-    GpuDispatch dispatch = dispatch_of(p, plan, kernel_of(p->compute));
+    const bool  bf16 = p->compute == COMPUTE_BF16;
+    GpuDispatch dispatch =
+        dispatch_of(p, plan, kernel_of(p->compute), bf16 ? "gemm_coopmat_pairs_bf16" : "gemm_coopmat_pairs");
     matmul_record_general(stream, p, plan, c, epilogue, &dispatch);
 }
 
@@ -220,9 +238,11 @@ void matmul_record_coopmat_weight(GpuStream *stream, const Matmul *p, const Matm
     product.ldb          = w->row_words;
     product.b_halves     = true; /* no more than a vector to a chunk */
     const bool  bf16     = p->compute == COMPUTE_BF16;
-    GpuDispatch dispatch = dispatch_of(&product, plan, bf16 ? "gemm_coopmat_weight_bf16" : "gemm_coopmat_weight");
-    dispatch.spec[dispatch.spec_count++] = w->format;
-    dispatch.bind[5]                     = gpu_read(w->scales);
+    GpuDispatch dispatch = dispatch_of(&product, plan, bf16 ? "gemm_coopmat_weight_bf16" : "gemm_coopmat_weight",
+                                       bf16 ? "gemm_coopmat_weight_pairs_bf16" : "gemm_coopmat_weight_pairs");
+    dispatch.spec[12]    = w->format;
+    dispatch.spec_count  = dispatch.spec_count > 13 ? dispatch.spec_count : 13;
+    dispatch.bind[5]     = gpu_read(w->scales);
     matmul_record_general(stream, &product, plan, p->c, matmul_epilogue(p), &dispatch);
 }
 
@@ -281,12 +301,26 @@ bool coopmat2_takes(const Matmul *p, const MatmulPlan *plan)
     return plan->slices == 1 || (uint64_t)p->m * p->n % 4 == 0; /* planes of C follow each other */
 }
 
+/* A matrix each for both columns of SwiGLU's pairs; the turn of heads would want more of them than one. */
+bool coopmat2_takes_pairs(const Matmul *p, const MatmulPlan *plan)
+{
+    return p->pairs->pairing != PAIRS_ROPE && p->pairs->distance % 4 == 0 && p->pairs->act.span.offset % 16 == 0 &&
+           plan->tiles.tile_n / 2 % plan->coopmat.shape.n == 0;
+}
+
 void matmul_record_coopmat2(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
-    const CoopmatTiles *t = &plan->tiles;
-    matmul_record_general(stream, p, plan, c, epilogue,
-                          &(GpuDispatch){.kernel     = kernel2_of(p->compute),
-                                         .spec       = {plan->coopmat.shape.workgroup, p->layout, t->tile_m, t->tile_n,
-                                                        t->step, operands_of(p)},
-                                         .spec_count = 6});
+    const CoopmatTiles *t        = &plan->tiles;
+    const bool          bf16     = p->compute == COMPUTE_BF16;
+    GpuDispatch         dispatch = {
+                .kernel     = kernel2_of(p->compute),
+                .spec       = {plan->coopmat.shape.workgroup, p->layout, t->tile_m, t->tile_n, t->step, operands_of(p)},
+                .spec_count = 6};
+    if (p->pairs != NULL) {
+        dispatch.kernel     = bf16 ? "gemm_coopmat2_pairs_bf16" : "gemm_coopmat2_pairs";
+        dispatch.spec[6]    = p->pairs->pairing;
+        dispatch.spec[7]    = typed_halves(p->pairs->act);
+        dispatch.spec_count = 8;
+    }
+    matmul_record_general(stream, p, plan, c, epilogue, &dispatch);
 }

@@ -1,7 +1,7 @@
 /* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
  * how it covers a product), matmul_coopmat.c (the same for matrix units), matmul_record.c (the dispatches),
  * matmul_halves.c (operands rounded once), matmul_pack.c (a B packed once for many products), matmul_few.c (few rows on
- * GPUs), matmul_texel.c (texels of old lavapipe), matmul_variants.c (what there is). */
+ * GPUs), matmul_texel.c (texels of old lavapipe), matmul_pairs.c (columns in pairs), matmul_variants.c (what there is). */
 #ifndef ENGINE_OPS_MATMUL_PARTS_H
 #define ENGINE_OPS_MATMUL_PARTS_H
 
@@ -192,6 +192,15 @@ typedef struct MatmulWeight {
 
 /* A product with the weight as its B on matrix units: the plan is coopmat_plan()'s for NN or NT, strides filled in. */
 void matmul_record_coopmat_weight(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, const MatmulWeight *w);
+
+/* The plan of a product that is one piece; false: it is cut, goes over k by parts, or is one of few rows. */
+bool matmul_in_one_piece(GpuStream *stream, const Matmul *product, MatmulPlan *plan);
+
+/* Pairs of columns (matmul_pairs.h) on matrix units: whether a plan's tiles have both columns of a pair in a subgroup;
+ * and whether that is all that the product wants. */
+bool coopmat_takes_pairs(const GpuInfo *info, const MatmulPlan *plan);
+bool coopmat2_takes_pairs(const Matmul *p, const MatmulPlan *plan);
+bool matmul_pairs_on_units(GpuStream *stream, const Matmul *p, const MatmulPlan *plan);
 
 /* Whether gemm_few.comp takes the product; one with the weight as its B, strides filled in. */
 bool matmul_takes_few(GpuStream *stream, const Matmul *p);

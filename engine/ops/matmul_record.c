@@ -1,4 +1,5 @@
 /* The dispatches of each kernel. */
+#include "engine/ops/matmul_pairs.h"
 #include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 
@@ -11,28 +12,55 @@ GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before)
     return (GpuSpan){span.buffer, span.offset - rest, (span.size + rest + 3) & ~(uint64_t)3};
 }
 
+/* The rest of the push constants and bindings: include/gemm_pairs.glsl. */
+static void add_pairs(const Matmul *p, GpuDispatch *dispatch, uint32_t push[5])
+{
+    const MatmulPairs *pairs = p->pairs;
+    const bool         rope  = pairs->pairing == PAIRS_ROPE;
+    push[0]                  = pairs->distance;
+    for (push[1] = 0; push[1] < 31 && (!rope || 1u << push[1] < pairs->distance);) {
+        push[1]++;
+    }
+    push[2] = 0;
+    push[3] = pairs->rotated;
+    push[4] = pairs->positions;
+    if (dispatch->bind[5].span.buffer == NULL) {
+        dispatch->bind[5] = dispatch->bind[1]; /* not read */
+    }
+    if (pairs->pairing == PAIRS_SWIGLU) {
+        dispatch->bind[0].span = matmul_bindable(pairs->act.span, 4, &push[2]); /* C is not written */
+    }
+    dispatch->bind[6] =
+        rope ? dispatch->bind[0] : gpu_write(matmul_bindable(pairs->act.span, typed_size(pairs->act), &push[2]));
+    dispatch->bind[7] = rope ? gpu_read(pairs->table) : dispatch->bind[1];
+    dispatch->bind[8] = rope ? gpu_read(pairs->position) : dispatch->bind[1];
+}
+
 void matmul_record_general(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                            GpuDispatch *dispatch)
 {
-    uint32_t       before[5];
-    const GpuSpan  to       = matmul_bindable(c, 4, &before[0]);
-    const GpuSpan  a        = matmul_bindable(p->a, a_size(p), &before[1]);
-    const GpuSpan  b        = matmul_bindable(p->b, b_size(p), &before[2]);
-    const GpuSpan  add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
-    const GpuSpan  bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
-    const uint32_t push[14] = {p->m,          p->n,
-                               p->k,          p->lda,
-                               p->ldb,        plan->slices > 1 ? p->n : p->ldc,
-                               plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
-                               epilogue,      before[0],
-                               before[1],     before[2],
-                               before[3],     before[4]};
-    const GpuBind  bind[5]  = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
+    uint32_t      before[5];
+    const GpuSpan to       = matmul_bindable(c, 4, &before[0]);
+    const GpuSpan a        = matmul_bindable(p->a, a_size(p), &before[1]);
+    const GpuSpan b        = matmul_bindable(p->b, b_size(p), &before[2]);
+    const GpuSpan add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
+    const GpuSpan bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
+    uint32_t      push[19] = {p->m,          p->n,
+                              p->k,          p->lda,
+                              p->ldb,        plan->slices > 1 ? p->n : p->ldc,
+                              plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
+                              epilogue,      before[0],
+                              before[1],     before[2],
+                              before[3],     before[4]};
+    const GpuBind bind[5]  = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
                              gpu_read(add), gpu_read(bias)};
     memcpy(dispatch->bind, bind, sizeof bind);
+    if (p->pairs != NULL) {
+        add_pairs(p, dispatch, push + 14);
+    }
     dispatch->flops     = 2.0 * p->m * p->n * p->k;
     dispatch->push      = push;
-    dispatch->push_size = sizeof push;
+    dispatch->push_size = p->pairs != NULL ? 76 : 56;
     dispatch->groups    = (GpuGroups){ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices};
     gpu_dispatch(stream, dispatch);
 }
@@ -40,11 +68,13 @@ void matmul_record_general(GpuStream *stream, const Matmul *p, const MatmulPlan 
 void matmul_record_tiled(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue)
 {
     const uint32_t reg = plan->tiles.part_m, side = plan->tile_m / reg;
-    matmul_record_general(
-        stream, p, plan, c, epilogue,
-        &(GpuDispatch){.kernel     = "gemm_tiled",
-                       .spec       = {side * side, p->layout, plan->tile_m, reg, p->compute, p->a_halves, p->b_halves},
-                       .spec_count = 7});
+    GpuDispatch    dispatch = {.kernel = p->pairs != NULL ? "gemm_tiled_pairs" : "gemm_tiled",
+                               .spec = {side * side, p->layout, plan->tile_m, reg, p->compute, p->a_halves, p->b_halves},
+                               .spec_count = 7};
+    if (p->pairs != NULL) {
+        dispatch.spec[dispatch.spec_count++] = p->pairs->pairing;
+    }
+    matmul_record_general(stream, p, plan, c, epilogue, &dispatch);
 }
 
 /* One pass: k in [first, first + count). A count that is no multiple of the step is padded, and less than one. */

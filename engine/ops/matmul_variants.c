@@ -60,9 +60,10 @@ static void add_coopmat2(const GpuInfo *info, MatmulVariant *list, int *count, C
         MatmulVariant *variant = add(list, count, kernel, KERNEL_COOPMAT2, compute);
         if (gpu_has_kernel(kernel) && info->tier.cooperative_matrix && !info->tier.cooperative_matrix2) {
             snprintf(
-                variant->lacks, sizeof variant->lacks, "VK_NV_cooperative_matrix2 is not there, or without:%s%s%s%s",
+                variant->lacks, sizeof variant->lacks, "VK_NV_cooperative_matrix2 is not there, or without:%s%s%s%s%s",
                 has.workgroup_scope ? "" : " workgroup scope", has.flexible_dimensions ? "" : " flexible dimensions",
-                has.tensor_addressing ? "" : " tensor addressing", has.block_loads ? "" : " block loads");
+                has.tensor_addressing ? "" : " tensor addressing", has.block_loads ? "" : " block loads",
+                has.per_element ? "" : " per-element operations");
         } else {
             coopmat_lacks(variant, info, kernel, compute);
         }

@@ -23,7 +23,7 @@ typedef struct MatmulVariant {
     ComputeType  compute;    /* what it multiplies; an f32 kernel takes the others rounded to f32 */
     uint32_t     size;       /* which of its tiles, 0: the largest                               */
     char         detail[80]; /* its tiles                                                        */
-    char         lacks[120]; /* why it cannot run here; empty: it can                            */
+    char         lacks[160]; /* why it cannot run here; empty: it can                            */
 } MatmulVariant;
 
 enum { MATMUL_VARIANTS = 24 };

@@ -1,6 +1,7 @@
 #include "engine/ops/weight.h"
 
 #include "engine/ops/embedding.h"
+#include "engine/ops/matmul_pairs.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/weight_parts.h"
 
@@ -287,7 +288,8 @@ void weight_pack(GpuStream *stream, GpuSpan panels, const Weight *w)
 
 /* --- the product ------------------------------------------------------------------------------ */
 
-void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
+/* The product in the weight's compute type; with it as its B, if the product reads it as it is. */
+static Matmul operand_of(const Matmul *product, const Weight *w)
 {
     Matmul p   = *product;
     p.compute  = w->compute;
@@ -295,6 +297,14 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
     if (w->format == WEIGHT_F32 || p.b_halves) {
         p.b   = w->data;
         p.ldb = p.b_halves ? 2 * weight_row_words(w->format, w->columns) : 0;
+    }
+    return p;
+}
+
+void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
+{
+    Matmul p = operand_of(product, w);
+    if (w->format == WEIGHT_F32 || p.b_halves) {
         matmul(stream, &p);
         return;
     }
@@ -341,6 +351,22 @@ void weight_matmul(GpuStream *stream, const Matmul *product, const Weight *w)
             record_rows(stream, &piece, &slice);
         }
     }
+}
+
+bool weight_takes_pairs(GpuStream *stream, const Matmul *product, const Weight *w)
+{
+    const uint64_t bound = gpu_info(gpu_stream_gpu(stream))->max_binding_bytes - GPU_ALIGNMENT;
+    Matmul         p     = operand_of(product, w);
+    MatmulPlan     plan;
+    if (w->format == WEIGHT_F32 || p.b_halves) {
+        return matmul_takes_pairs(stream, &p);
+    }
+    p.lda = p.lda != 0 ? p.lda : p.k;
+    p.ldc = p.ldc != 0 ? p.ldc : p.n;
+    return p.m > 0 && panel_rows(stream, w->rows, w->columns) == 0 && !matmul_takes_few(stream, &p) &&
+           !weight_takes_halves(stream, &p) && weight_plan_on_units(stream, &p, &plan) &&
+           matmul_pairs_on_units(stream, &p, &plan) && rows_per_binding(stream, w) >= w->rows &&
+           4 * (uint64_t)p.m * (p.lda > p.ldc ? p.lda : p.ldc) <= bound;
 }
 
 void weight_embedding(GpuStream *stream, GpuSpan y, const Weight *w, GpuSpan ids, uint32_t tokens)

@@ -9,6 +9,9 @@
 /* How the device's matrix units take the product, if they are what takes it. */
 bool weight_plan_on_units(GpuStream *stream, const Matmul *p, MatmulPlan *plan);
 
+/* Whether the kernel for product->pairs (matmul_pairs.h) takes the product with this weight. */
+bool weight_takes_pairs(GpuStream *stream, const Matmul *product, const Weight *w);
+
 /* Whether a product, strides filled in, goes by way of a workspace that holds the weight in the 16-bit compute type: on
  * matrix units, with many rows and room for some of the weight. Its bits are those that it has without. */
 bool weight_takes_halves(GpuStream *stream, const Matmul *p);

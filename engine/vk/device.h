@@ -49,7 +49,7 @@ typedef struct GpuMatrix {
 
 /* What of VK_NV_cooperative_matrix2 is there. */
 typedef struct GpuMatrix2 {
-    bool workgroup_scope, flexible_dimensions, tensor_addressing, block_loads;
+    bool workgroup_scope, flexible_dimensions, tensor_addressing, block_loads, per_element;
 } GpuMatrix2;
 
 enum { GPU_MATRICES = 32, GPU_CHOICES = 16, GPU_UUID_BYTES = 16 };

@@ -175,10 +175,11 @@ void gpu_features_list(GpuInfo *info, VkInstance instance, VkPhysicalDevice phys
         info->matrix2             = (GpuMatrix2){.workgroup_scope     = matrix2.cooperativeMatrixWorkgroupScope,
                                                  .flexible_dimensions = matrix2.cooperativeMatrixFlexibleDimensions,
                                                  .tensor_addressing   = matrix2.cooperativeMatrixTensorAddressing,
-                                                 .block_loads         = matrix2.cooperativeMatrixBlockLoads};
+                                                 .block_loads         = matrix2.cooperativeMatrixBlockLoads,
+                                                 .per_element         = matrix2.cooperativeMatrixPerElementOperations};
         tier->cooperative_matrix2 = info->matrix2.workgroup_scope && info->matrix2.flexible_dimensions &&
                                     info->matrix2.tensor_addressing && info->matrix2.block_loads &&
-                                    tier->fp16_storage && tier->buffer_address;
+                                    info->matrix2.per_element && tier->fp16_storage && tier->buffer_address;
         if (tier->cooperative_matrix2) {
             list_flexible(info, instance, physical, has_bf16);
         }
@@ -251,11 +252,12 @@ void gpu_features_enable(Gpu *gpu, const GpuExtensions *extensions, GpuEnabled *
 #ifdef VK_NV_cooperative_matrix2
     if (tier->cooperative_matrix2) {
         on->matrix2 = (VkPhysicalDeviceCooperativeMatrix2FeaturesNV){
-            .sType                               = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
-            .cooperativeMatrixWorkgroupScope     = VK_TRUE,
-            .cooperativeMatrixFlexibleDimensions = VK_TRUE,
-            .cooperativeMatrixTensorAddressing   = VK_TRUE,
-            .cooperativeMatrixBlockLoads         = VK_TRUE};
+            .sType                                 = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
+            .cooperativeMatrixWorkgroupScope       = VK_TRUE,
+            .cooperativeMatrixFlexibleDimensions   = VK_TRUE,
+            .cooperativeMatrixTensorAddressing     = VK_TRUE,
+            .cooperativeMatrixBlockLoads           = VK_TRUE,
+            .cooperativeMatrixPerElementOperations = VK_TRUE};
         on->halves = (VkPhysicalDevice16BitStorageFeatures){
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, .storageBuffer16BitAccess = VK_TRUE};
         chain(&on->features, &on->halves);

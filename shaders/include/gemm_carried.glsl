@@ -57,6 +57,18 @@ uvec2 chunk_at(const bool of_a, uint i)
     return uvec2(chunk / width, chunk % width * CHUNK);
 }
 
+// The same in memory, of a step that starts at row and column `from`.
+uvec2 element_at(const bool of_a, uint i, uvec2 from)
+{
+    const uvec2 chunk = chunk_at(of_a, i);
+#ifdef PAIRED
+    if (!of_a) { // NT: rows of B are columns of C
+        return uvec2(column_of_place(from.x, chunk.x), from.y + chunk.y);
+    }
+#endif
+    return from + chunk;
+}
+
 #ifdef FROZEN
 #include "gemm_frozen.glsl"
 #endif
@@ -66,7 +78,7 @@ uint place_of(const bool of_a, uint i, uvec2 from, uvec2 inside)
 {
     const bool halves = of_a ? A_HALVES : B_HALVES;
     const uint count = halves ? 8 : 4;
-    const uvec2 at = from + chunk_at(of_a, halves ? i : i / 2) + uvec2(0, halves ? 0 : i % 2 * 4);
+    const uvec2 at = element_at(of_a, halves ? i : i / 2, from) + uvec2(0, halves ? 0 : i % 2 * 4);
     return min(at.x, inside.x - 1) * (of_a ? lda : ldb) + min(at.y, (inside.y - 1) / count * count);
 }
 
@@ -132,7 +144,7 @@ void fetch(const bool of_a, uint at, uint k_end, uint first, uint rows)
             }
             value = vector_at(of_a, place / (halves ? 8 : 4));
         } else {
-            const uvec2 chunk = from + chunk_at(of_a, halves ? i : i / 2) + uvec2(0, halves ? 0 : i % 2 * 4);
+            const uvec2 chunk = element_at(of_a, halves ? i : i / 2, from) + uvec2(0, halves ? 0 : i % 2 * 4);
             value = elements_at(of_a, halves, origin + chunk.x * stride + chunk.y,
                                 chunk.x < inside.x ? int(inside.y) - int(chunk.y) : 0);
         }

@@ -1,7 +1,8 @@
 // C = A · B on a card's matrix units. Any m, n, k, strides and places of A, B and C; layouts and epilogues as in
 // engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and HALVES(a, b), two
 // numbers rounded to it in a word; sums are f32. With FROZEN, B is a frozen weight: include/gemm_frozen.glsl, and
-// HALVES_OF_NUMBERS(a, b) is for two that are not NaN.
+// HALVES_OF_NUMBERS(a, b) is for two that are not NaN. With PAIRED, columns of C come in pairs (include/gemm_pairs.glsl):
+// every second one of a subgroup's products has the second columns.
 //
 // One workgroup computes TILE_M x TILE_N of C over one slice of k, each of its subgroups PART_M x PART_N of that, in
 // products of M x N x K. STEP of k at a time lies in shared memory, A and B with their rows as they are stored, so that
@@ -42,7 +43,15 @@ const uint A_PITCH = A_CHUNKS + 1, B_PITCH = B_CHUNKS + 1;
 const uint STAGE = A_ROWS * A_PITCH + B_ROWS * B_PITCH;
 const uint PARTS_N = TILE_N / PART_N, PARTS = TILE_M / PART_M * PARTS_N; // subgroups of a workgroup
 const uint PATCH = M * N / 4; // vectors of four floats
-shared uvec4 tiles[STAGES * STAGE > PARTS * PATCH ? STAGES * STAGE : PARTS * PATCH];
+#ifdef PAIRED
+const uint PATCHES = 2 * PARTS * PATCH;
+#define PAIRS_ID 13
+#define RUN N
+#include "gemm_pairs.glsl"
+#else
+const uint PATCHES = PARTS * PATCH;
+#endif
+shared uvec4 tiles[STAGES * STAGE > PATCHES ? STAGES * STAGE : PATCHES];
 
 #include "gemm_carried.glsl"
 
@@ -51,6 +60,9 @@ const uint DOWN = PART_M / M, ACROSS = PART_N / N;
 const int A_ORDER = A_ALONG ? gl_CooperativeMatrixLayoutRowMajor : gl_CooperativeMatrixLayoutColumnMajor;
 const int B_ORDER = B_ALONG ? gl_CooperativeMatrixLayoutColumnMajor : gl_CooperativeMatrixLayoutRowMajor;
 
+float patch_value(uint patch_begin, uint e) { return uintBitsToFloat(tiles[patch_begin + (e >> 2)][e & 3]); }
+
+#ifndef PAIRED
 // The M x N of C that start at (row, column), all of which exist, without a bias: by the matrix unit.
 void write_whole(SUMS sums, uint row, uint column)
 {
@@ -74,7 +86,7 @@ void write_patch(uint row, uint column)
         const uint i = row + e / N, j = column + e % N, at = i * ldc + j;
         if (i < m && j < n) {
             const uint to = c0 + gl_WorkGroupID.z * c_plane + at;
-            float value = uintBitsToFloat(tiles[gl_SubgroupID * PATCH + (e >> 2)][e & 3]);
+            float value = patch_value(gl_SubgroupID * PATCH, e);
             if ((epilogue & ADD_BIAS) != 0) {
                 value += bias[bias0 + j];
             }
@@ -88,6 +100,27 @@ void write_patch(uint row, uint column)
         }
     }
 }
+#else
+// Both patches of a subgroup: M rows of N first columns of pairs from `pair` on, and the second ones. Two neighbours at a
+// time, which become a word.
+void write_patch(uint row, uint pair)
+{
+    const uint first = gl_SubgroupID * 2 * PATCH, second = first + PATCH;
+    for (uint e = 2 * gl_SubgroupInvocationID; e < M * N; e += 2 * gl_SubgroupSize) {
+        const uint i = row + e / N, j = pair + e % N;
+        float x0 = patch_value(first, e), x1 = patch_value(first, e + 1);
+        float y0 = patch_value(second, e), y1 = patch_value(second, e + 1);
+        if (!ACT_HALVES || PAIRS == ROPE) {
+            write_pair(i, j, x0, y0);
+            write_pair(i, j + 1, x1, y1);
+        } else if (i < m && j < n / 2) { // an even number
+            finish_pair(i, j, x0, y0);
+            finish_pair(i, j + 1, x1, y1);
+            act_words[(act0 + i * (n / 2) + j) / 2] = HALVES(swiglu_of(x0, y0), swiglu_of(x1, y1));
+        }
+    }
+}
+#endif
 
 void main()
 {
@@ -142,6 +175,24 @@ void main()
             stage ^= 1;
         }
     }
+    // One matrix after another by a loop that stays one, so that its code is there once; and none of them is indexed by
+    // what is no constant then: NVIDIA's open compiler would keep them all in memory, throughout.
+#ifdef PAIRED
+    const uint HALF_ACROSS = ACROSS / 2;
+    [[dont_unroll]] for (uint i = 0; i < DOWN * HALF_ACROSS; i++) {
+        barrier();
+        [[unroll]] for (uint j = 0; j < DOWN * HALF_ACROSS; j++) {
+            if (i == j) {
+                const uint at = j / HALF_ACROSS * ACROSS + j % HALF_ACROSS * 2, to = gl_SubgroupID * 2 * PATCH;
+                coopMatStore(sums[at], tiles, to, N / 4, gl_CooperativeMatrixLayoutRowMajor);
+                coopMatStore(sums[at + 1], tiles, to + PATCH, N / 4, gl_CooperativeMatrixLayoutRowMajor);
+            }
+        }
+        barrier();
+        write_patch(tile_row + part_row + i / HALF_ACROSS * M,
+                    (tile_column + part_column) / 2 + i % HALF_ACROSS * N);
+    }
+#else
     // The unit reads and writes rows that start at multiples of 16 bytes.
     const bool aligned = ((c0 | ldc | c_plane | ((epilogue & ADD_MATRIX) != 0 ? add0 : 0)) & 3) == 0;
     if (aligned && tile_row + TILE_M <= m && tile_column + TILE_N <= n && (epilogue & ADD_BIAS) == 0) {
@@ -150,8 +201,6 @@ void main()
         }
         return;
     }
-    // One matrix after another by a loop that stays one, so that its code is there once; and none of them is indexed by
-    // what is no constant then: NVIDIA's open compiler would keep them all in memory, throughout.
     [[dont_unroll]] for (uint i = 0; i < DOWN * ACROSS; i++) {
         barrier(); // the patches lie where the steps did, and one after another
         [[unroll]] for (uint j = 0; j < DOWN * ACROSS; j++) {
@@ -162,6 +211,7 @@ void main()
         barrier();
         write_patch(tile_row + part_row + i / ACROSS * M, tile_column + part_column + i % ACROSS * N);
     }
+#endif
 }
 
 #endif

@@ -2,7 +2,8 @@
 // as it likes; what lies outside A and B is read as zero, and outside C not written. Any m, n, k and strides; all
 // matrices start at multiples of 16 bytes, which pointers of such loads must be. Layouts and epilogues as in
 // engine/ops/matmul.h. The including shader defines HALF, the type that is multiplied, and
-// ROUNDED(x), f32 rounded to it.
+// ROUNDED(x), f32 rounded to it. With PAIRED, SwiGLU of columns in pairs (include/gemm_pairs.glsl; NT): a tile is half of
+// first columns, half of second ones, a matrix each.
 #ifndef GEMM_COOPMAT2_GLSL
 #define GEMM_COOPMAT2_GLSL
 
@@ -12,6 +13,15 @@ layout(constant_id = 4) const uint STEP = 64;
 layout(constant_id = 5) const uint OPERANDS = 0; // how A and B are stored, bits as in engine/ops/matmul_parts.h
 
 #include "gemm_matrices.glsl"
+#ifdef PAIRED
+#define PAIRS_ID 6
+#define RUN (TILE_N / 2)
+#include "gemm_pairs.glsl"
+layout(std430, binding = 6) writeonly buffer ActHalves { HALF act_halves[]; };
+const uint COLUMNS = TILE_N / 2; // of a matrix
+#else
+const uint COLUMNS = TILE_N;
+#endif
 
 layout(std430, binding = 1) readonly buffer A { float a[]; };
 layout(std430, binding = 1) readonly buffer AHalves { HALF a_halves[]; };
@@ -26,16 +36,44 @@ HALF rounded(const in Stored stored, const in uint block[2], const in uint insid
 }
 
 #define MATRIX(type, rows, columns, use) coopmat<type, gl_ScopeWorkgroup, rows, columns, use>
+#define SUMS MATRIX(float, TILE_M, COLUMNS, gl_MatrixUseAccumulator)
 #define ZEROS gl_CooperativeMatrixClampModeConstantNV
 #define EDGE gl_CooperativeMatrixClampModeClampToEdgeNV
+
+// Columns from `first` on of B's rows from `at` on; a layout is no function's parameter.
+#define load_b(v, at, first)                                                                                           \
+    if (LAYOUT == NT) {                                                                                                \
+        tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(b_layout, first, COLUMNS, at, STEP);                      \
+        if (B_HALVES) {                                                                                                \
+            coopMatLoadTensorNV(v, b_halves, b_first, slice, turned);                                                  \
+        } else {                                                                                                       \
+            coopMatLoadTensorNV(v, b, b_first, slice, turned, rounded);                                                \
+        }                                                                                                              \
+    } else {                                                                                                           \
+        tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(b_layout, at, STEP, first, COLUMNS);                      \
+        if (B_HALVES) {                                                                                                \
+            coopMatLoadTensorNV(v, b_halves, b_first, slice);                                                          \
+        } else {                                                                                                       \
+            coopMatLoadTensorNV(v, b, b_first, slice, rounded);                                                        \
+        }                                                                                                              \
+    }
 
 // A multiple of eight that the compiler can tell to be one.
 uint whole(uint x, bool vectors) { return vectors ? x & ~7u : x; }
 
+#ifdef PAIRED
+// SwiGLU; halves are rounded here, so that it does not matter how a matrix is converted.
+float act_of(const in uint i, const in uint j, const in float gate, const in float up)
+{
+    const float value = swiglu_of(gate, up);
+    return ACT_HALVES ? float(ROUNDED(value)) : value;
+}
+#endif
+
 void main()
 {
     const uvec2 tile = tile_in_order();
-    const uint row = tile.x * TILE_M, column = tile.y * TILE_N;
+    const uint row = tile.x * TILE_M, column = tile.y * COLUMNS; // PAIRED: among the first ones
     const uint k_begin = gl_WorkGroupID.z * k_slice, k_end = min(k, k_begin + k_slice);
 
     // A and B as they are stored; TN's A and NT's B are turned by their views.
@@ -47,10 +85,13 @@ void main()
     b_layout = setTensorLayoutStrideNV(b_layout, whole(ldb, B_VECTORS && B_HALVES), 1);
     const uint a_first = whole(a0, A_VECTORS && A_HALVES), b_first = whole(b0, B_VECTORS && B_HALVES);
 
-    MATRIX(float, TILE_M, TILE_N, gl_MatrixUseAccumulator) sums = MATRIX(float, TILE_M, TILE_N, gl_MatrixUseAccumulator)(0.0);
+    SUMS sums = SUMS(0.0);
+#ifdef PAIRED
+    SUMS second = SUMS(0.0);
+#endif
     for (uint at = k_begin; at < k_end; at += STEP) {
         MATRIX(HALF, TILE_M, STEP, gl_MatrixUseA) u;
-        MATRIX(HALF, STEP, TILE_N, gl_MatrixUseB) v;
+        MATRIX(HALF, STEP, COLUMNS, gl_MatrixUseB) v;
         if (LAYOUT == TN) {
             tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(a_layout, at, STEP, row, TILE_M);
             if (A_HALVES) {
@@ -66,33 +107,52 @@ void main()
                 coopMatLoadTensorNV(u, a, a_first, slice, rounded);
             }
         }
-        if (LAYOUT == NT) {
-            tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(b_layout, column, TILE_N, at, STEP);
-            if (B_HALVES) {
-                coopMatLoadTensorNV(v, b_halves, b_first, slice, turned);
-            } else {
-                coopMatLoadTensorNV(v, b, b_first, slice, turned, rounded);
-            }
-        } else {
-            tensorLayoutNV<2, ZEROS> slice = sliceTensorLayoutNV(b_layout, at, STEP, column, TILE_N);
-            if (B_HALVES) {
-                coopMatLoadTensorNV(v, b_halves, b_first, slice);
-            } else {
-                coopMatLoadTensorNV(v, b, b_first, slice, rounded);
-            }
-        }
+        load_b(v, at, column);
         sums = coopMatMulAdd(u, v, sums);
+#ifdef PAIRED
+        load_b(v, at, column + distance);
+        second = coopMatMulAdd(u, v, second);
+#endif
     }
 
+#ifdef PAIRED
+    // Gate and up as C has them, and what they come to.
+    tensorLayoutNV<2, ZEROS> gate_layout = createTensorLayoutNV(2, ZEROS);
+    gate_layout = setTensorLayoutDimensionNV(gate_layout, m, distance);
+    tensorLayoutNV<2, ZEROS> act_layout = sliceTensorLayoutNV(gate_layout, row, TILE_M, column, COLUMNS);
+    tensorLayoutNV<2, EDGE> bias_layout = createTensorLayoutNV(2, EDGE);
+    bias_layout = setTensorLayoutDimensionNV(bias_layout, 1, distance);
+    bias_layout = sliceTensorLayoutNV(bias_layout, row, TILE_M, column, COLUMNS);
+    SUMS more;
+    if ((epilogue & ADD_BIAS) != 0) {
+        coopMatLoadTensorNV(more, bias, bias0, bias_layout);
+        sums += more;
+        coopMatLoadTensorNV(more, bias, bias0 + distance, bias_layout);
+        second += more;
+    }
+    if (PAIRS == SWIGLU_KEPT) {
+        gate_layout = setTensorLayoutStrideNV(gate_layout, ldc, 1);
+        gate_layout = sliceTensorLayoutNV(gate_layout, row, TILE_M, column, COLUMNS);
+        coopMatStoreTensorNV(sums, c, c0, gate_layout);
+        coopMatStoreTensorNV(second, c, c0 + distance, gate_layout);
+    }
+    coopMatPerElementNV(sums, sums, act_of, second);
+    if (ACT_HALVES) {
+        MATRIX(HALF, TILE_M, COLUMNS, gl_MatrixUseAccumulator) halves = MATRIX(HALF, TILE_M, COLUMNS, gl_MatrixUseAccumulator)(sums);
+        coopMatStoreTensorNV(halves, act_halves, act0, act_layout);
+    } else {
+        coopMatStoreTensorNV(sums, act, act0, act_layout);
+    }
+#else
     tensorLayoutNV<2, ZEROS> c_layout = createTensorLayoutNV(2, ZEROS);
     tensorLayoutNV<2, EDGE> bias_layout = createTensorLayoutNV(2, EDGE);
     c_layout = setTensorLayoutDimensionNV(c_layout, m, n);
     bias_layout = setTensorLayoutDimensionNV(bias_layout, 1, n); // every row the same: below the first lies the first
     c_layout = setTensorLayoutStrideNV(c_layout, ldc, 1);
-    c_layout = sliceTensorLayoutNV(c_layout, row, TILE_M, column, TILE_N);
-    bias_layout = sliceTensorLayoutNV(bias_layout, row, TILE_M, column, TILE_N);
+    c_layout = sliceTensorLayoutNV(c_layout, row, TILE_M, column, COLUMNS);
+    bias_layout = sliceTensorLayoutNV(bias_layout, row, TILE_M, column, COLUMNS);
     const uint to = c0 + gl_WorkGroupID.z * c_plane;
-    MATRIX(float, TILE_M, TILE_N, gl_MatrixUseAccumulator) more;
+    SUMS more;
     if ((epilogue & ADD_BIAS) != 0) {
         coopMatLoadTensorNV(more, bias, bias0, bias_layout);
         sums += more;
@@ -106,6 +166,7 @@ void main()
         sums += more;
     }
     coopMatStoreTensorNV(sums, c, to, c_layout);
+#endif
 }
 
 #endif

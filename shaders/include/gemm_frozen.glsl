@@ -19,7 +19,7 @@ const uint CHUNK_WORDS = WEIGHT_FORMAT == INT4 ? 1 : WEIGHT_FORMAT == INT8 ? 2 :
 // Row and column of the i-th chunk, or at the weight's edge; `inside` is how many of both there are.
 uvec2 frozen_at(uint i, uvec2 from, uvec2 inside)
 {
-    return min(from + chunk_at(false, i), uvec2(inside.x - 1, (inside.y - 1) / CHUNK * CHUNK));
+    return min(element_at(false, i, from), uvec2(inside.x - 1, (inside.y - 1) / CHUNK * CHUNK));
 }
 
 uint frozen_place(uvec2 at)

@@ -1,5 +1,5 @@
 // What the kernels for products of any shape, strides and places have in common: all bindings but A and B (1 and 2), and
-// the push constants, as in matmul_record_general of engine/ops/matmul_record.c.
+// the push constants, as in matmul_record_general of engine/ops/matmul_record.c. PAIRED: with what comes in pairs.
 #ifndef GEMM_GENERAL_GLSL
 #define GEMM_GENERAL_GLSL
 
@@ -18,6 +18,11 @@ layout(push_constant) uniform Push {
     uint c_plane; // floats between the products of two slices
     uint epilogue; // here not a specialization constant: few pipelines serve all products
     uint c0, a0, b0, add0, bias0; // elements before the first one: spans are bound at aligned places
+#ifdef PAIRED // gemm_pairs.glsl
+    uint distance, distance_shift; // between the two columns of a pair; its logarithm, or 31
+    uint act0;                     // as c0, in elements of Act
+    uint rotated, positions;       // RoPE: columns that turn, rows of the table
+#endif
 };
 
 #endif

@@ -25,6 +25,14 @@ $(matrices 32 16,16,16 128,16,64,16,16 64 2 12 15) $(matrix_attention "$type" 64
             on_matrices="$on_matrices $product,$format"
         done
     done
+    kernels=gemm_coopmat_pairs$type layouts=1
+    on_matrices="$on_matrices $(in_pairs $(matrices 32 16,16,16 128,128,128,64,64 32 1 3 15) $(matrices 32 16,16,16 128,64,64,32,32 32 2 15))"
+    kernels=gemm_coopmat_weight_pairs$type
+    for format in 3 4; do
+        for product in $(matrices 32 16,16,16 128,128,128,64,64 32 1 15) $(matrices 32 16,16,16 128,64,64,32,32 32 2 15); do
+            on_matrices="$on_matrices $(in_pairs "$product,$format")"
+        done
+    done
 done
 attention="$(few_rows 4) $(tiled_attention 8 4 4 4 4 4 2 4 2 1) $(decoding_attention "" 8)"
 

@@ -11,6 +11,11 @@ set -u
 kernels="gemm_coopmat gemm_coopmat_bf16"
 xe_hpg="$(matrices 8 8,8,16 512,128,128,16,16 16 1 12 15) $(matrices 8 8,8,16 128,64,64,16,16 16 1 12 15)"
 xe2="$(matrices 16 8,16,16 512,128,128,16,32 32 1 12 15) $(matrices 16 8,16,16 128,64,64,16,32 16 1 12 15)"
+kernels="gemm_coopmat_pairs gemm_coopmat_pairs_bf16" layouts=1
+# shellcheck disable=SC2046 # one argument each
+xe_hpg="$xe_hpg $(in_pairs $(matrices 8 8,8,16 512,128,128,16,16 16 1 15) $(matrices 8 8,8,16 128,64,64,16,16 16 1 15))"
+# shellcheck disable=SC2046
+xe2="$xe2 $(in_pairs $(matrices 16 8,16,16 512,128,128,16,32 32 1 15) $(matrices 16 8,16,16 128,64,64,16,32 16 1 15))"
 for type in "" _bf16; do
     xe_hpg="$xe_hpg $(matrix_attention "$type" 8 8,8,16 4 1,0 64 32 32 32 32 16)"
     xe2="$xe2 $(matrix_attention "$type" 16 8,16,16 2 1,0 64 32 32 32 32 16)"

@@ -18,6 +18,15 @@ for format in 1 2 3 4; do
         on_matrices="$on_matrices $product,$format"
     done
 done
+kernels=gemm_coopmat_pairs layouts=1
+# shellcheck disable=SC2046 # one argument each
+on_matrices="$on_matrices $(in_pairs $(matrices 32 16,16,16 128,128,128,64,64 32 2 15) $(matrices 32 16,16,16 128,64,64,32,32 32 2 12 15))"
+kernels=gemm_coopmat_weight_pairs
+for format in 3 4; do
+    for product in $(matrices 32 16,16,16 128,128,128,64,64 32 2 15) $(matrices 32 16,16,16 128,64,64,32,32 32 2 15); do
+        on_matrices="$on_matrices $(in_pairs "$product,$format")"
+    done
+done
 
 attention="$(few_rows 4) $(tiled_attention 8 4 4 4 4 4 4 4 4 2) $(decoding_attention "" 8)"
 null_compile=$(dirname "$0")/../tools/nvidia_null_compile.sh

@@ -1,7 +1,7 @@
 # What amd_static.sh, intel_static.sh and nvidia_static.sh compile. Read by them, not run.
 
 # shellcheck disable=SC2034 # used by those
-hot="gemm_tiled gemm_reduce gemm_weight gemm_few dequantize_halves attention_decode_grouped rmsnorm rmsnorm_backward swiglu
+hot="gemm_tiled gemm_tiled_pairs:256,1,64,4,0,0,0,1 gemm_tiled_pairs:256,1,64,4,0,0,0,2 gemm_reduce gemm_weight gemm_few dequantize_halves attention_decode_grouped rmsnorm rmsnorm_backward swiglu
 swiglu_backward rope logits_statistics logits_backward columns adamw"
 # tiled_attention CHUNK PER_LANE...: as engine/ops/attention_tiled.c divides it: threads, heads, key heads, head size, parts, rows of
 # an invocation, ... quads of a row at a time, ...; PER_LANE rows of the forward and of the two backwards, for heads of 64, then
@@ -51,6 +51,17 @@ matrices() {
                 echo "$kernel@$subgroup:${tiles%%,*},$layout,${tiles#*,},$shape,$step,$stages,$((operands + turned))"
             done
         done
+    done
+}
+
+# in_pairs PRODUCT...: products of matrices() with SwiGLU, kept and not, into halves, and with RoPE
+# (include/gemm_pairs.glsl); of a frozen weight, whose format they end in, with SwiGLU alone.
+in_pairs() {
+    for product in "$@"; do
+        case $product in
+        *_weight_*) echo "$product,0,1" ;;
+        *) echo "$product,0,0,1 $product,0,1,1 $product,0,2,0" ;;
+        esac
     done
 }
 

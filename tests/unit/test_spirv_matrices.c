@@ -99,7 +99,7 @@ static void through_tensors(void **state)
             }
             most = sum > most ? sum : most;
             if (j < N) { /* rows before the slice are nobody's */
-                assert_true(c[i * N + j] == (i < ROW ? 0 : sum + 1000.0f * (float)(i - ROW) + (float)j));
+                assert_true(c[i * N + j] == (i < ROW ? 0 : -3 * sum + 1000.0f * (float)(i - ROW) + (float)j));
             }
         }
         assert_true(largest[i] == (i < ROW ? 0 : most));

@@ -130,9 +130,10 @@ void driver_matrix_structure(VkBaseOutStructure *structure)
 #endif
 #ifdef VK_NV_cooperative_matrix2
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV: {
-        VkPhysicalDeviceCooperativeMatrix2FeaturesNV *f = (void *)structure;
-        f->cooperativeMatrixWorkgroupScope              = f->cooperativeMatrixFlexibleDimensions =
-            f->cooperativeMatrixTensorAddressing = f->cooperativeMatrixBlockLoads = options->matrices2;
+        VkPhysicalDeviceCooperativeMatrix2FeaturesNV *f  = (void *)structure;
+        f->cooperativeMatrixWorkgroupScope               = f->cooperativeMatrixFlexibleDimensions =
+            f->cooperativeMatrixTensorAddressing         = f->cooperativeMatrixBlockLoads =
+                f->cooperativeMatrixPerElementOperations = options->matrices2;
         break;
     }
     case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV: {

@@ -202,21 +202,27 @@ static bool multiply_add(Decoder *decoder, const uint32_t *instruction)
 static bool per_element(Decoder *decoder, const uint32_t *instruction)
 {
     const uint32_t count = instruction_count(instruction), code = instruction_code(instruction);
-    const bool     reduces  = code == OpCooperativeMatrixReduceNV;
-    const uint32_t function = decode_function(decoder, instruction[reduces ? 5 : 4]);
-    const uint32_t in       = decode_matrix_slot(decoder, instruction[3]),
-                   out      = decode_matrix_result(decoder, instruction[2]);
-    uint32_t extra[4 + 16]  = {instruction[1], module_id(decoder->module, instruction[3])->type};
-    uint32_t used           = 4;
+    const bool     reduces     = code == OpCooperativeMatrixReduceNV;
+    const uint32_t function    = decode_function(decoder, instruction[reduces ? 5 : 4]);
+    const uint32_t in          = decode_matrix_slot(decoder, instruction[3]),
+                   out         = decode_matrix_result(decoder, instruction[2]);
+    uint32_t extra[4 + 2 * 16] = {instruction[1], module_id(decoder->module, instruction[3])->type};
+    uint32_t used = 4; /* of each operand whether it is a matrix, whose elements the function gets, and where it is */
     if (function == NOWHERE)
         return false;
     extra[2] = reduces ? instruction[4] : function;
     extra[3] = reduces ? function : count - 5;
     if (!reduces && count > 5 + 16)
         return module_fail(decoder->module, "%%%u: more than 16 operands", instruction[2]);
-    for (uint32_t i = 5; i < count && !reduces; i++)
-        if ((extra[used++] = decode_slot(decoder, instruction[i])) == NOWHERE)
+    for (uint32_t i = 5; i < count && !reduces; i++) {
+        const bool matrix = module_value_type(decoder->module, instruction[i])->kind == TYPE_COOPERATIVE;
+        if (matrix && module_id(decoder->module, instruction[i])->type != extra[1])
+            return module_fail(decoder->module, "%%%u: operand %u is a matrix of another type", instruction[2], i - 5);
+        extra[used++] = matrix;
+        extra[used++] = matrix ? decode_matrix_slot(decoder, instruction[i]) : decode_slot(decoder, instruction[i]);
+        if (extra[used - 1] == NOWHERE)
             return false;
+    }
     return emit(decoder, code, instruction[2], out, in, 0, extra, used);
 }
 

@@ -276,14 +276,17 @@ static bool per_element(Run *run, const Op *op, uint32_t party, uint32_t first)
     Batch           batch    = {0};
     if (function->parameters != 3 + more)
         return run_fault(run, op->id, UINT32_MAX, "a function whose parameters are not those that it is given");
-    for (uint32_t i = 0; i < more; i++) { /* the same for all elements */
-        const uint32_t words = run->program->extra.at[function->parameter + 2 * (3 + i) + 1];
-        for (uint32_t word = 0; word < words; word++) {
-            const uint32_t value = registers_at(run, extra[4 + i] + word)[first];
+    for (uint32_t i = 0; i < more; i++) {
+        const bool     matrix = extra[4 + 2 * i];
+        const uint32_t slot = extra[5 + 2 * i], words = run->program->extra.at[function->parameter + 2 * (3 + i) + 1];
+        if (matrix && words != 1)
+            return run_fault(run, op->id, UINT32_MAX, "a function that takes more than an element of a matrix");
+        for (uint32_t word = 0; !matrix && word < words; word++) { /* the same for all elements */
+            const uint32_t value = registers_at(run, slot + word)[first];
             for (uint32_t lane = 0; lane < run->lanes; lane++)
                 parameter(run, number, 3 + i)[(size_t)word * run->lanes + lane] = value;
         }
-        if (!matrix_uniform(run, op->id, extra[4 + i], words, first, "an operand"))
+        if (!matrix && !matrix_uniform(run, op->id, slot, words, first, "an operand"))
             return false;
     }
     for (uint32_t i = 0; i < type->words; i++) {
@@ -291,7 +294,11 @@ static bool per_element(Run *run, const Op *op, uint32_t party, uint32_t first)
         parameter(run, number, 0)[lane] = i / type->columns;
         parameter(run, number, 1)[lane] = i % type->columns;
         parameter(run, number, 2)[lane] = matrix_bits(kind, floats, in[i]);
-        batch.element[lane]             = i;
+        for (uint32_t j = 0; j < more; j++)
+            if (extra[4 + 2 * j])
+                parameter(run, number, 3 + j)[lane] =
+                    matrix_bits(kind, floats, matrix_at(run, party, extra[5 + 2 * j])[i]);
+        batch.element[lane] = i;
         if (batch.count == run->lanes && !flush(run, op, number, type, out, &batch))
             return false;
     }

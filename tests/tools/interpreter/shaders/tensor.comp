@@ -21,6 +21,7 @@ float16_t rounded(const in Stored stored, const in uint block[2], const in uint 
 }
 float larger(const in float x, const in float y) { return max(x, y); }
 float more(const in uint i, const in uint j, const in float x) { return x + 1000.0 * i + j; }
+float less(const in uint i, const in uint j, const in float x, const in float factor, const in float y) { return x - factor * y; }
 
 void main()
 {
@@ -40,7 +41,9 @@ void main()
         sums = coopMatMulAdd(u, v, sums);
     }
     coopMatReduceNV(largest, sums, gl_CooperativeMatrixReduceRowNV, larger);
+    coopmat<float, gl_ScopeWorkgroup, 32, 32, gl_MatrixUseAccumulator> twice = sums + sums;
     coopMatPerElementNV(sums, sums, more);
+    coopMatPerElementNV(sums, sums, less, 2.0, twice); // - 3 sums + more
     coopMatStoreTensorNV(sums, c, 0, sliceTensorLayoutNV(c_layout, row, 32, 0, 32));
     tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> last = setTensorLayoutStrideNV(setTensorLayoutDimensionNV(createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV), m, 1), 1, 1);
     coopMatStoreTensorNV(largest, c, (m * n + 3) / 4 * 4, sliceTensorLayoutNV(last, row, 32, 0, 32));
