@@ -102,20 +102,31 @@ void write_patch(uint row, uint column)
 }
 #else
 // Both patches of a subgroup: M rows of N first columns of pairs from `pair` on, and the second ones. Two neighbours at a
-// time, which become a word.
+// time, which become a word; what is read for all of them is read first.
+const uint LANES = gl_WorkGroupSize.x / PARTS, TURNS = (M * N / 2 + LANES - 1) / LANES;
+
 void write_patch(uint row, uint pair)
 {
     const uint first = gl_SubgroupID * 2 * PATCH, second = first + PATCH;
-    for (uint e = 2 * gl_SubgroupInvocationID; e < M * N; e += 2 * gl_SubgroupSize) {
-        const uint i = row + e / N, j = pair + e % N;
+    vec2 turns[2 * TURNS];
+    [[unroll]] for (uint t = 0; t < TURNS; t++) {
+        const uint e = min(2 * (gl_SubgroupInvocationID + t * LANES), M * N - 2), i = row + e / N, j = pair + e % N;
+        turns[2 * t] = PAIRS == ROPE ? turn_of(i, j) : vec2(0.0);
+        turns[2 * t + 1] = PAIRS == ROPE ? turn_of(i, j + 1) : vec2(0.0);
+    }
+    [[unroll]] for (uint t = 0; t < TURNS; t++) {
+        const uint e = 2 * (gl_SubgroupInvocationID + t * LANES), i = row + e / N, j = pair + e % N;
+        if (e >= M * N) {
+            break;
+        }
         float x0 = patch_value(first, e), x1 = patch_value(first, e + 1);
         float y0 = patch_value(second, e), y1 = patch_value(second, e + 1);
         if (!ACT_HALVES || PAIRS == ROPE) {
-            write_pair(i, j, x0, y0);
-            write_pair(i, j + 1, x1, y1);
+            write_pair(i, j, turns[2 * t], x0, y0);
+            write_pair(i, j + 1, turns[2 * t + 1], x1, y1);
         } else if (i < m && j < n / 2) { // an even number
-            finish_pair(i, j, x0, y0);
-            finish_pair(i, j + 1, x1, y1);
+            finish_pair(i, j, vec2(0.0), x0, y0);
+            finish_pair(i, j + 1, vec2(0.0), x1, y1);
             act_words[(act0 + i * (n / 2) + j) / 2] = HALVES(swiglu_of(x0, y0), swiglu_of(x1, y1));
         }
     }

@@ -62,11 +62,15 @@ HALF rounded(const in Stored stored, const in uint block[2], const in uint insid
 uint whole(uint x, bool vectors) { return vectors ? x & ~7u : x; }
 
 #ifdef PAIRED
-// SwiGLU; halves are rounded here, so that it does not matter how a matrix is converted.
-float act_of(const in uint i, const in uint j, const in float gate, const in float up)
+// SwiGLU. Halves are written here, one by one: cards multiply few types into sums of 16 bits, and a matrix of sums of
+// any other would not do.
+float act_of(const in uint i, const in uint j, const in float gate, const in float up, const in uint row, const in uint column)
 {
     const float value = swiglu_of(gate, up);
-    return ACT_HALVES ? float(ROUNDED(value)) : value;
+    if (ACT_HALVES && row + i < m && column + j < distance) {
+        act_halves[act0 + (row + i) * distance + column + j] = ROUNDED(value);
+    }
+    return value;
 }
 #endif
 
@@ -136,11 +140,8 @@ void main()
         coopMatStoreTensorNV(sums, c, c0, gate_layout);
         coopMatStoreTensorNV(second, c, c0 + distance, gate_layout);
     }
-    coopMatPerElementNV(sums, sums, act_of, second);
-    if (ACT_HALVES) {
-        MATRIX(HALF, TILE_M, COLUMNS, gl_MatrixUseAccumulator) halves = MATRIX(HALF, TILE_M, COLUMNS, gl_MatrixUseAccumulator)(sums);
-        coopMatStoreTensorNV(halves, act_halves, act0, act_layout);
-    } else {
+    coopMatPerElementNV(sums, sums, act_of, second, row, column);
+    if (!ACT_HALVES) {
         coopMatStoreTensorNV(sums, act, act0, act_layout);
     }
 #else

@@ -28,8 +28,14 @@ uint column_of_place(uint first, uint q)
 
 float swiglu_of(float gate, float up) { return gate / (1.0 + exp(-gate)) * up; }
 
+// RoPE: cos and sin of a pair, whether it is there and turns or not.
+vec2 turn_of(uint row, uint pair)
+{
+    return table[min(uint(position[min(row, m - 1)]), positions - 1) * distance + (pair & (1u << distance_shift) - 1)];
+}
+
 // x and y as C has them: with the bias, turned.
-void finish_pair(uint row, uint pair, inout float x, inout float y)
+void finish_pair(uint row, uint pair, vec2 turn, inout float x, inout float y)
 {
     const uint column = column_of_pair(pair);
     if ((epilogue & ADD_BIAS) != 0) {
@@ -37,7 +43,6 @@ void finish_pair(uint row, uint pair, inout float x, inout float y)
         y += bias[bias0 + column + distance];
     }
     if (PAIRS == ROPE && column < rotated) {
-        const vec2 turn = table[min(uint(position[row]), positions - 1) * distance + (pair & (1u << distance_shift) - 1)];
         precise float low = x * turn.x - y * turn.y; // as in rope.comp
         precise float high = y * turn.x + x * turn.y;
         x = low;
@@ -49,10 +54,10 @@ void finish_pair(uint row, uint pair, inout float x, inout float y)
     }
 }
 
-void write_pair(uint row, uint pair, float x, float y)
+void write_pair(uint row, uint pair, vec2 turn, float x, float y)
 {
     if (row < m && pair < n / 2) {
-        finish_pair(row, pair, x, y);
+        finish_pair(row, pair, turn, x, y);
         if (PAIRS != ROPE) {
             act[act0 + row * (n / 2) + pair] = swiglu_of(x, y);
         }

@@ -90,7 +90,8 @@ void main()
 #ifdef PAIRED
     [[unroll]] for (uint i = 0; i < REG; i++) {
         [[unroll]] for (uint j = 0; j < REG; j += 2) {
-            write_pair(row0 + i * SIDE + y, pair_of_place(column0, j * SIDE + x), acc[i * REG + j], acc[i * REG + j + 1]);
+            const uint row = row0 + i * SIDE + y, pair = pair_of_place(column0, j * SIDE + x);
+            write_pair(row, pair, PAIRS == ROPE ? turn_of(row, pair) : vec2(0.0), acc[i * REG + j], acc[i * REG + j + 1]);
         }
     }
 #else
