@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "engine/ops/columns.h"
+#include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/units.h"
 
@@ -27,9 +28,91 @@ static RmsnormRows in_units(RmsnormRows rows, Units units)
     return rows;
 }
 
+/* --- CPU devices with buffer addresses -----------------------------------------------------------------------------
+ */
+
+/* Whether shaders/rmsnorm_address.comp takes such rows: by their layout alone, as their bits are others. */
+static bool by_address(GpuStream *stream, RmsnormRows rows, const GpuSpan *spans, uint32_t count)
+{
+    const GpuInfo *info    = gpu_info(gpu_stream_gpu(stream));
+    bool           aligned = matmul_has_lanes(info) && rows.width % (2 * info->subgroup_size) == 0 &&
+                   rows.token_stride % 4 == 0 && rows.offset % 4 == 0;
+    for (uint32_t i = 0; aligned && i < count; i++) {
+        aligned = gpu_span_address(spans[i]) % 16 == 0;
+    }
+    return aligned;
+}
+
+/* Its turns over a row: all of it, or up to four panels. */
+static void set_turns(GpuStream *stream, GpuDispatch *dispatch, uint32_t width)
+{
+    enum { WHOLE = 8 };
+    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, panels = width / (2 * lanes);
+    uint32_t       turn = panels <= WHOLE ? panels : 4;
+    while (panels % turn != 0) {
+        turn--;
+    }
+    dispatch->spec[0] = lanes;
+    dispatch->spec[1] = turn;
+    dispatch->spec[2] = turn == panels;
+}
+
+static void forward_by_address(GpuStream *stream, GpuSpan y, GpuSpan rstd, GpuSpan x, GpuSpan weight, RmsnormRows rows,
+                               float eps)
+{
+    const struct {
+        uint64_t    y, rstd, x, weight;
+        RmsnormRows rows;
+        float       eps;
+    } push = {gpu_span_address(y), gpu_span_address(rstd), gpu_span_address(x), gpu_span_address(weight), rows, eps};
+    GpuDispatch dispatch = {.kernel     = "rmsnorm_address",
+                            .spec_count = 3,
+                            .bind       = {gpu_by_address(y, GPU_WRITE), gpu_by_address(rstd, GPU_WRITE),
+                                           gpu_by_address(x, GPU_READ), gpu_by_address(weight, GPU_READ)},
+                            .push       = &push,
+                            .push_size  = sizeof push,
+                            .groups     = gpu_groups(rows.rows, 1)};
+    set_turns(stream, &dispatch, rows.width);
+    gpu_dispatch(stream, &dispatch);
+}
+
+static void backward_by_address(GpuStream *stream, GpuSpan dx, GpuSpan dy, GpuSpan x, GpuSpan weight, GpuSpan rstd,
+                                RmsnormRows rows, bool add)
+{
+    const struct {
+        uint64_t    dx, dy, x, weight, rstd;
+        RmsnormRows rows;
+        uint32_t    padding;
+    } push               = {gpu_span_address(dx),
+                            gpu_span_address(dy),
+                            gpu_span_address(x),
+                            gpu_span_address(weight),
+                            gpu_span_address(rstd),
+                            rows,
+                            0};
+    GpuDispatch dispatch = {.kernel     = "rmsnorm_backward_address",
+                            .spec       = {[3] = add},
+                            .spec_count = 4,
+                            .bind = {gpu_by_address(dx, add ? GPU_READ_WRITE : GPU_WRITE), gpu_by_address(dy, GPU_READ),
+                                     gpu_by_address(x, GPU_READ), gpu_by_address(weight, GPU_READ),
+                                     gpu_by_address(rstd, GPU_READ)},
+                            .push = &push,
+                            .push_size = sizeof push,
+                            .groups    = gpu_groups(rows.rows, 1)};
+    set_turns(stream, &dispatch, rows.width);
+    gpu_dispatch(stream, &dispatch);
+}
+
+/* --- all devices ---------------------------------------------------------------------------------------------------
+ */
+
 void rmsnorm_forward(GpuStream *stream, TypedSpan y, GpuSpan rstd, GpuSpan x, GpuSpan weight, RmsnormRows rows,
                      float eps)
 {
+    if (!typed_halves(y) && by_address(stream, rows, (GpuSpan[]){y.span, x, weight}, 3)) {
+        forward_by_address(stream, y.span, rstd, x, weight, rows, eps);
+        return;
+    }
     const Units units = row_units(stream, rows, x);
     assert(!typed_halves(y) || units.size == 4);
     const struct {
@@ -49,6 +132,10 @@ void rmsnorm_forward(GpuStream *stream, TypedSpan y, GpuSpan rstd, GpuSpan x, Gp
 void rmsnorm_backward(GpuStream *stream, GpuSpan dx, GpuSpan dy, GpuSpan x, GpuSpan weight, GpuSpan rstd,
                       RmsnormRows rows, bool add)
 {
+    if (by_address(stream, rows, (GpuSpan[]){dx, dy, x, weight}, 4)) {
+        backward_by_address(stream, dx, dy, x, weight, rstd, rows, add);
+        return;
+    }
     const Units       units = row_units(stream, rows, x);
     const RmsnormRows push  = in_units(rows, units);
     gpu_dispatch(stream,

@@ -4,13 +4,25 @@
 #define ROW_PANELS_GLSL
 
 layout(constant_id = 1) const uint PANELS_A_TURN = 4;
+layout(constant_id = 2) const bool ONE_TURN = false; // is the row, so that there is no loop
 shared uint next_column;
 
 // The kernel's: what it does with columns [column, column + PANEL).
 void take_panel(uint column);
 
+void take_panels(uint column)
+{
+    [[unroll]] for (uint i = 0; i < PANELS_A_TURN; i++) {
+        take_panel(column + i * PANEL);
+    }
+}
+
 void take_row(uint width)
 {
+    if (ONE_TURN) {
+        take_panels(0);
+        return;
+    }
     if (lane_is[0]) {
         next_column = 0;
     }
@@ -20,9 +32,7 @@ void take_row(uint width)
         if (lane_is[0]) {
             next_column = turn + PANELS_A_TURN * PANEL;
         }
-        [[unroll]] for (uint i = 0; i < PANELS_A_TURN; i++) {
-            take_panel(turn + i * PANEL);
-        }
+        take_panels(turn);
     } while (turn + PANELS_A_TURN * PANEL < width);
 }
 

@@ -130,7 +130,8 @@ static void writes_halves(void **state)
 static void whole_rows(void **state)
 {
     (void)state;
-    static const uint32_t shapes[][2] = {{1, 96}, {7, 10}, {133, 96}, {3, 2}, {5, 1030}, {20, 256}};
+    static const uint32_t shapes[][2] = {{1, 96},   {7, 10},   {133, 96}, {3, 2},
+                                         {5, 1030}, {20, 256}, {3, 1536}, {2, 1120}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check(rmsnorm_rows(shapes[i][0], shapes[i][1]), shapes[i][0]);
     }
