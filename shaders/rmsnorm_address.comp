@@ -33,6 +33,9 @@ void take_panel(uint column)
     }
 }
 
+void begin_turn() {}
+void end_turn() {}
+
 void main()
 {
     find_lane();

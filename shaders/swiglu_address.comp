@@ -25,6 +25,9 @@ void take_panel(uint column)
     store_columns(act, bounded(token * ff + column >> 1), gate / (1.0 + exp(-gate)) * up, 0);
 }
 
+void begin_turn() {}
+void end_turn() {}
+
 void main()
 {
     find_lane();

@@ -26,6 +26,9 @@ void take_panel(uint column)
     store_columns(dgate_up, up_at, d * gate * sigmoid, 0);
 }
 
+void begin_turn() {}
+void end_turn() {}
+
 void main()
 {
     find_lane();

@@ -3,8 +3,8 @@
 #include <assert.h>
 
 #include "engine/ops/columns.h"
-#include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/row_panels.h"
 #include "engine/ops/units.h"
 
 /* A workgroup per row: no wider than the row needs, so that the short rows of
@@ -34,27 +34,8 @@ static RmsnormRows in_units(RmsnormRows rows, Units units)
 /* Whether shaders/rmsnorm_address.comp takes such rows: by their layout alone, as their bits are others. */
 static bool by_address(GpuStream *stream, RmsnormRows rows, const GpuSpan *spans, uint32_t count)
 {
-    const GpuInfo *info    = gpu_info(gpu_stream_gpu(stream));
-    bool           aligned = matmul_has_lanes(info) && rows.width % (2 * info->subgroup_size) == 0 &&
-                   rows.token_stride % 4 == 0 && rows.offset % 4 == 0;
-    for (uint32_t i = 0; aligned && i < count; i++) {
-        aligned = gpu_span_address(spans[i]) % 16 == 0;
-    }
-    return aligned;
-}
-
-/* Its turns over a row: all of it, or up to four panels. */
-static void set_turns(GpuStream *stream, GpuDispatch *dispatch, uint32_t width)
-{
-    enum { WHOLE = 8 };
-    const uint32_t lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size, panels = width / (2 * lanes);
-    uint32_t       turn = panels <= WHOLE ? panels : 4;
-    while (panels % turn != 0) {
-        turn--;
-    }
-    dispatch->spec[0] = lanes;
-    dispatch->spec[1] = turn;
-    dispatch->spec[2] = turn == panels;
+    return (rows.token_stride | rows.offset) % 4 == 0 &&
+           row_panels_suit(gpu_info(gpu_stream_gpu(stream)), rows.width, spans, count);
 }
 
 static void forward_by_address(GpuStream *stream, GpuSpan y, GpuSpan rstd, GpuSpan x, GpuSpan weight, RmsnormRows rows,
@@ -72,7 +53,7 @@ static void forward_by_address(GpuStream *stream, GpuSpan y, GpuSpan rstd, GpuSp
                             .push       = &push,
                             .push_size  = sizeof push,
                             .groups     = gpu_groups(rows.rows, 1)};
-    set_turns(stream, &dispatch, rows.width);
+    row_panels_turns(gpu_info(gpu_stream_gpu(stream)), rows.width, dispatch.spec);
     gpu_dispatch(stream, &dispatch);
 }
 
@@ -99,7 +80,7 @@ static void backward_by_address(GpuStream *stream, GpuSpan dx, GpuSpan dy, GpuSp
                             .push = &push,
                             .push_size = sizeof push,
                             .groups    = gpu_groups(rows.rows, 1)};
-    set_turns(stream, &dispatch, rows.width);
+    row_panels_turns(gpu_info(gpu_stream_gpu(stream)), rows.width, dispatch.spec);
     gpu_dispatch(stream, &dispatch);
 }
 

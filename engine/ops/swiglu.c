@@ -2,9 +2,9 @@
 
 #include <assert.h>
 
-#include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/pieces.h"
+#include "engine/ops/row_panels.h"
 #include "engine/ops/units.h"
 
 enum { MOST_TOKENS = 65536 - 64 }; /* workgroups of a dispatch; the next piece begins at a bindable place */
@@ -17,24 +17,15 @@ static uint32_t piece_tokens(GpuStream *stream, uint32_t tokens, uint32_t ff)
     return fit < MOST_TOKENS ? fit : MOST_TOKENS;
 }
 
-/* Panels of a row that a turn of shaders/swiglu_address.comp takes; 0: the kernel does not take such rows. */
-static uint32_t panels_a_turn(GpuStream *stream, uint32_t ff, const GpuSpan *spans, uint32_t count)
+/* Whether shaders/swiglu_address.comp takes such rows. */
+static bool by_address(GpuStream *stream, uint32_t ff, const GpuSpan *spans, uint32_t count)
 {
-    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
-    const uint32_t panel = 2 * info->subgroup_size;
-    if (!matmul_has_lanes(info) || ff % panel != 0) {
-        return 0;
-    }
     for (uint32_t i = 0; i < count; i++) {
-        if (gpu_span_address(spans[i]) % 16 != 0 || spans[i].size > (uint64_t)1 << 28) {
-            return 0;
+        if (spans[i].size > (uint64_t)1 << 28) { /* what it indexes */
+            return false;
         }
     }
-    uint32_t turn = 4;
-    while (ff / panel % turn != 0) {
-        turn--;
-    }
-    return turn;
+    return row_panels_suit(gpu_info(gpu_stream_gpu(stream)), ff, spans, count);
 }
 
 void swiglu_forward(GpuStream *stream, TypedSpan act, GpuSpan gate_up, uint32_t tokens, uint32_t ff)
@@ -44,19 +35,19 @@ void swiglu_forward(GpuStream *stream, TypedSpan act, GpuSpan gate_up, uint32_t 
         const uint32_t count = tokens - first < step ? tokens - first : step;
         const GpuSpan  from  = ops_row_slice(gate_up, first, count, 2 * (uint64_t)ff);
         const GpuSpan  to    = typed_slice(act, (uint64_t)first * ff, (uint64_t)count * ff).span;
-        const uint32_t turn  = typed_halves(act) ? 0 : panels_a_turn(stream, ff, (GpuSpan[]){to, from}, 2);
-        if (turn > 0) {
+        if (!typed_halves(act) && by_address(stream, ff, (GpuSpan[]){to, from}, 2)) {
             const struct {
                 uint64_t act, gate_up;
                 uint32_t ff, padding;
-            } push = {gpu_span_address(to), gpu_span_address(from), ff, 0};
-            gpu_dispatch(stream, &(GpuDispatch){.kernel     = "swiglu_address",
-                                                .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
-                                                .spec_count = 2,
-                                                .bind = {gpu_by_address(to, GPU_WRITE), gpu_by_address(from, GPU_READ)},
-                                                .push = &push,
-                                                .push_size = sizeof push,
-                                                .groups    = {count, 1, 1}});
+            } push               = {gpu_span_address(to), gpu_span_address(from), ff, 0};
+            GpuDispatch dispatch = {.kernel     = "swiglu_address",
+                                    .spec_count = 3,
+                                    .bind       = {gpu_by_address(to, GPU_WRITE), gpu_by_address(from, GPU_READ)},
+                                    .push       = &push,
+                                    .push_size  = sizeof push,
+                                    .groups     = {count, 1, 1}};
+            row_panels_turns(gpu_info(gpu_stream_gpu(stream)), ff, dispatch.spec);
+            gpu_dispatch(stream, &dispatch);
             continue;
         }
         const Units units = units_for(stream, ff, from);
@@ -80,21 +71,20 @@ void swiglu_backward(GpuStream *stream, TypedSpan dgate_up, GpuSpan dact, GpuSpa
         const GpuSpan  from   = ops_row_slice(gate_up, first, count, 2 * (uint64_t)ff);
         const GpuSpan  d_from = ops_row_slice(dact, first, count, ff);
         const GpuSpan  to     = typed_slice(dgate_up, 2 * (uint64_t)first * ff, 2 * (uint64_t)count * ff).span;
-        const uint32_t turn = typed_halves(dgate_up) ? 0 : panels_a_turn(stream, ff, (GpuSpan[]){to, d_from, from}, 3);
-        if (turn > 0) {
+        if (!typed_halves(dgate_up) && by_address(stream, ff, (GpuSpan[]){to, d_from, from}, 3)) {
             const struct {
                 uint64_t dgate_up, dact, gate_up;
                 uint32_t ff, padding;
-            } push = {gpu_span_address(to), gpu_span_address(d_from), gpu_span_address(from), ff, 0};
-            gpu_dispatch(stream,
-                         &(GpuDispatch){.kernel     = "swiglu_backward_address",
-                                        .spec       = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, turn},
-                                        .spec_count = 2,
-                                        .bind       = {gpu_by_address(to, GPU_WRITE), gpu_by_address(d_from, GPU_READ),
-                                                       gpu_by_address(from, GPU_READ)},
-                                        .push       = &push,
-                                        .push_size  = sizeof push,
-                                        .groups     = {count, 1, 1}});
+            } push               = {gpu_span_address(to), gpu_span_address(d_from), gpu_span_address(from), ff, 0};
+            GpuDispatch dispatch = {.kernel     = "swiglu_backward_address",
+                                    .spec_count = 3,
+                                    .bind       = {gpu_by_address(to, GPU_WRITE), gpu_by_address(d_from, GPU_READ),
+                                                   gpu_by_address(from, GPU_READ)},
+                                    .push       = &push,
+                                    .push_size  = sizeof push,
+                                    .groups     = {count, 1, 1}};
+            row_panels_turns(gpu_info(gpu_stream_gpu(stream)), ff, dispatch.spec);
+            gpu_dispatch(stream, &dispatch);
             continue;
         }
         const Units units = units_for(stream, ff, from);

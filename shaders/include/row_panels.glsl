@@ -7,14 +7,18 @@ layout(constant_id = 1) const uint PANELS_A_TURN = 4;
 layout(constant_id = 2) const bool ONE_TURN = false; // is the row, so that there is no loop
 shared uint next_column;
 
-// The kernel's: what it does with columns [column, column + PANEL).
+// The kernel's: what it does with columns [column, column + PANEL), and before and after those of a turn.
 void take_panel(uint column);
+void begin_turn();
+void end_turn();
 
 void take_panels(uint column)
 {
+    begin_turn();
     [[unroll]] for (uint i = 0; i < PANELS_A_TURN; i++) {
         take_panel(column + i * PANEL);
     }
+    end_turn();
 }
 
 void take_row(uint width)
