@@ -188,6 +188,9 @@ static void matrix_units(void **state)
         }
         ran = true;
         for (WeightFormat format = WEIGHT_F32; format < WEIGHT_FORMATS; format++) {
+            if (list[i].size > 0 && format != WEIGHT_F32 && format != WEIGHT_INT4) {
+                continue; /* how a weight is read does not depend on the tiles */
+            }
             const int taken = check_all(&list[i], list[i].compute, format);
             assert_true(taken == 0 || second || taken == 5 * CASES); /* by the tiles */
             took = took || taken > 0;
