@@ -13,6 +13,7 @@
 
 layout(constant_id = 8) const uint SEGMENT = 512;
 layout(constant_id = 9) const bool PARTS_OUT = false;
+layout(constant_id = 10) const bool APPEND = false; // rotates and stores, as kv_append.comp, what it then attends over
 
 #include "gemm_lanes.glsl"
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Uints { uint v[]; };
@@ -20,13 +21,15 @@ layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Ou
 
 layout(push_constant) uniform Push
 {
-    Output o_out;     // [rows, HEADS, HEAD_DIM], or parts [rows, HEADS, segments, HEAD_DIM + 2]
+    Output o_out;      // [rows, HEADS, HEAD_DIM], or parts [rows, HEADS, segments, HEAD_DIM + 2]
     uint64_t qkv_rows; // [rows, STRIDE]
     uint64_t k_cache;  // [slots, KV_HEADS, max_length / 16, HEAD_DIM, 16]
     uint64_t v_cache;  // [slots, KV_HEADS, max_length, HEAD_DIM]
     Uints  lengths, slots; // [rows]; length 0: idle
     uint   first_row, rows, max_length, segments;
     float  scale;
+    uint   unused;
+    uint64_t table;    // APPEND: [positions, HEAD_DIM / 2] cos, sin
 };
 
 const uint ROWS = PER_LANE; // query heads
@@ -63,6 +66,56 @@ float lanes_sum(float x)
     return y[0];
 }
 
+// Lane i gets the i-th pair of floats at `pairs`.
+void lane_pairs(uint64_t pairs, out float first, out float second)
+{
+    Vec4s p = Vec4s(pairs);
+    first = 0.0;
+    second = 0.0;
+    [[unroll]] for (uint i = 0; i < LANES; i += 2) {
+        const vec4 x = p.v[i / 2];
+        first = lane_is[i] ? x.x : lane_is[i + 1] ? x.z : first;
+        second = lane_is[i] ? x.y : lane_is[i + 1] ? x.w : second;
+    }
+}
+
+// The head at `head`, rotated by the angles at `angles`.
+void rotate(uint64_t head, uint64_t angles, out float x[REGISTERS])
+{
+    Written p = Written(head);
+    [[unroll]] for (uint i = 0; i < REGISTERS / 2; i++) {
+        const float low = written_values(p, i * (LANES / 4)), high = written_values(p, (REGISTERS / 2 + i) * (LANES / 4));
+        float cosine, sine;
+        lane_pairs(angles + i * (8 * LANES), cosine, sine);
+        x[i] = low * cosine - high * sine;
+        x[REGISTERS / 2 + i] = high * cosine + low * sine;
+    }
+}
+
+// Rotates the ROWS query heads at `query` in place, and stores the key head, rotated, and the value head of the same token
+// at `position` of the slot's cache, which begins at byte `cache` of either. The lanes are one register, so that what one of
+// them has stored the others read; a barrier would wait for the stores, a tenth of the kernel's time.
+void append(uint64_t query, uint64_t key, uint64_t value, uint64_t cache, uint position)
+{
+    const uint64_t angles = table + uint64_t(position) * KEY_BYTES;
+    const uint     lane = gl_SubgroupInvocationID, in_block = position % BLOCK_KEYS;
+    float          x[REGISTERS];
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        Floats to = Floats(query + r * KEY_BYTES);
+        rotate(query + r * KEY_BYTES, angles, x);
+        [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
+            to.v[i * LANES + lane] = x[i];
+        }
+    }
+    Floats k = Floats(k_cache + cache + uint64_t(position - in_block) * KEY_BYTES + 4 * in_block);
+    Floats v = Floats(v_cache + cache + uint64_t(position) * KEY_BYTES);
+    rotate(key, angles, x);
+    [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
+        k.v[(i * LANES + lane) * BLOCK_KEYS] = x[i];
+        v.v[i * LANES + lane] = written_values(Written(value), i * (LANES / 4));
+    }
+}
+
 // The loop's counter, see gemm_lanes.comp.
 shared uint next;
 
@@ -88,7 +141,12 @@ void main()
         return;
     }
     const uint64_t cache = uint64_t((slots.v[row] * KV_HEADS + head / GROUP) * max_length) * KEY_BYTES;
-    Vec4s q = Vec4s(qkv_rows + 16 * uint64_t(row * (HEADS + 2 * KV_HEADS) * QUADS + head * QUADS));
+    const uint64_t token = qkv_rows + uint64_t(row) * ((HEADS + 2 * KV_HEADS) * KEY_BYTES);
+    Written q = Written(token + head * KEY_BYTES);
+    if (APPEND && length == lengths.v[row]) {
+        const uint64_t key = token + (HEADS + head / GROUP) * KEY_BYTES;
+        append(token + head * KEY_BYTES, key, key + KV_HEADS * KEY_BYTES, cache, length - 1);
+    }
 
     float sum[ROWS * REGISTERS], largest[ROWS], total[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
@@ -108,13 +166,13 @@ void main()
             next = first + BLOCK_KEYS;
         }
         const uint64_t block = cache + uint64_t(first) * KEY_BYTES, values = v_cache + block;
-        Vec4s k = Vec4s(k_cache + block);
+        Written k = Written(k_cache + block);
         vec4 product[ROWS * WIDE];
         [[unroll]] for (uint i = 0; i < QUADS; i++) {
             vec4 key[WIDE];
             [[unroll]] for (uint w = 0; w < WIDE; w++) {
                 [[unroll]] for (uint j = 0; j < 4; j++) {
-                    key[w][j] = lane_values(k, (4 * i + j) * (BLOCK_KEYS / 4) + w * (LANES / 4));
+                    key[w][j] = written_values(k, (4 * i + j) * (BLOCK_KEYS / 4) + w * (LANES / 4));
                 }
             }
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
@@ -145,10 +203,10 @@ void main()
             }
         }
         [[unroll]] for (uint j = 0; j < BLOCK_KEYS; j++) {
-            Vec4s v = Vec4s(j < count ? values + j * KEY_BYTES : values); // what lies beyond may be no number
+            Written v = Written(j < count ? values + j * KEY_BYTES : values); // what lies beyond may be no number
             float value[REGISTERS];
             [[unroll]] for (uint i = 0; i < REGISTERS; i++) {
-                value[i] = lane_values(v, i * (LANES / 4));
+                value[i] = written_values(v, i * (LANES / 4));
             }
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
                 const float share = subgroupBroadcast(weight[r * WIDE + j / LANES], j % LANES);

@@ -21,7 +21,8 @@ typedef struct DecodeRows {
     GpuStream *stream;
     GpuSpan    tokens; /* i32 [cache.rows] */
     KvRows     cache;
-    bool       few; /* products take the kernel for few rows (Matmul) */
+    bool       few;   /* products take the kernel for few rows (Matmul) */
+    bool       chunk; /* of prompts, with several rows of a slot; else each row has a slot of its own */
 } DecodeRows;
 
 /* Invariants: slots [0, width) are in use, width <= limits.slots; every running request is in one of them. While

@@ -39,7 +39,7 @@ static GpuSpan layer_panels(const Decoder *d, uint32_t layer, ModelMatrix matrix
     return d->panels[MATRIX_LAYERS + MATRICES * layer + (uint32_t)matrix];
 }
 
-/* Layer l of all rows, x to x; where `last`, no more of it than its keys and values. */
+/* Layer l of all rows, x to x; where `last`, of a chunk, no more of it than its keys and values. */
 static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, uint32_t l, bool last)
 {
     const ModelConfig *c     = &d->config;
@@ -72,11 +72,15 @@ static void layer_step(Decoder *d, const DecodeRows *rows, const Model *model, u
         rmsnorm_forward(s, typed_f32(d->qkv), d->rstd, d->qkv, model_span(p, layer->k_norm, c->head_dim), k_rows,
                         c->rms_norm_eps);
     }
-    kv_append(s, &d->cache[l], d->qkv, d->rope, &rows->cache, decoder_attention(d));
-    if (last) {
-        return;
+    if (rows->chunk) {
+        kv_append(s, &d->cache[l], d->qkv, d->rope, &rows->cache, decoder_attention(d));
+        if (last) {
+            return;
+        }
+        attention_decode(s, d->attention, &d->cache[l], d->qkv, &rows->cache, d->scratch, decoder_attention(d));
+    } else {
+        attention_step(s, d->attention, &d->cache[l], d->qkv, d->rope, &rows->cache, d->scratch, decoder_attention(d));
     }
-    attention_decode(s, d->attention, &d->cache[l], d->qkv, &rows->cache, d->scratch, decoder_attention(d));
     weight_matmul(s,
                   &(Matmul){.layout    = MATMUL_NT,
                             .c         = d->x_next,
@@ -216,6 +220,7 @@ void decoder_record_chunk(Decoder *d, const Model *model, uint32_t n)
     const uint64_t   targets = (uint64_t)ROW_FIELDS * d->chunk_stride * 4;
     const DecodeRows rows    = {.stream = d->chunks,
                                 .tokens = row_field(d, ROW_TOKEN, n),
+                                .chunk  = true,
                                 .cache  = {.rows    = n,
                                            .lengths = row_field(d, ROW_LENGTH, n),
                                            .slots   = row_field(d, ROW_CACHE, n),

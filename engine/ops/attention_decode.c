@@ -143,39 +143,53 @@ static uint32_t heads_together(AttentionShape shape)
     return together;
 }
 
-static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
-                         AttentionShape shape)
+/* Whether a workgroup of attention_decode_lanes.comp has all of a key head, and so can store it before it attends. */
+static bool appends_itself(GpuStream *stream, const KvLayer *cache, AttentionShape shape)
+{
+    return use_lanes(stream, cache, shape) && cache->max_length <= SEGMENT &&
+           heads_together(shape) == shape.heads / shape.kv_heads &&
+           shape.head_dim % (2 * gpu_info(gpu_stream_gpu(stream))->subgroup_size) == 0;
+}
+
+/* `rope`: where not empty, the rows are appended too. */
+static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache, GpuSpan qkv, GpuSpan rope,
+                         const KvRows *rows, AttentionShape shape)
 {
     const uint32_t together = heads_together(shape);
+    const bool     append   = rope.size > 0;
     const struct {
         uint64_t o, qkv, k, v, lengths, slots;
         uint32_t first_row, rows, max_length, segments;
         float    scale;
         uint32_t padding;
-    } push = {gpu_span_address(r->o),
-              gpu_span_address(qkv),
-              gpu_span_address(cache->k),
-              gpu_span_address(cache->v),
-              gpu_span_address(rows->lengths),
-              gpu_span_address(rows->slots),
-              r->first,
-              r->count,
-              cache->max_length,
-              r->segments,
-              score_scale(shape),
-              0};
-    gpu_dispatch(
-        stream, &(GpuDispatch){.kernel = "attention_decode_lanes",
-                               .spec   = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, shape.heads, shape.kv_heads,
-                                          shape.head_dim, 1, together, 1, false, SEGMENT, r->parts},
-                               .spec_count = 10,
-                               .bind       = {gpu_by_address(r->o, GPU_WRITE), gpu_by_address(qkv, GPU_READ),
-                                              gpu_by_address(cache->k, GPU_READ), gpu_by_address(cache->v, GPU_READ),
-                                              gpu_by_address(rows->lengths, GPU_READ), gpu_by_address(rows->slots, GPU_READ)},
-                               .push       = &push,
-                               .push_size  = sizeof push,
-                               .groups     = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1),
-                               .bytes      = GPU_UNKNOWN});
+        uint64_t rope;
+    } push                 = {gpu_span_address(r->o),
+                              gpu_span_address(qkv),
+                              gpu_span_address(cache->k),
+                              gpu_span_address(cache->v),
+                              gpu_span_address(rows->lengths),
+                              gpu_span_address(rows->slots),
+                              r->first,
+                              r->count,
+                              cache->max_length,
+                              r->segments,
+                              score_scale(shape),
+                              0,
+              append ? gpu_span_address(rope) : 0};
+    const GpuAccess access = append ? GPU_READ_WRITE : GPU_READ;
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel = "attention_decode_lanes",
+                                .spec   = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, shape.heads, shape.kv_heads,
+                                           shape.head_dim, 1, together, 1, false, SEGMENT, r->parts, append},
+                                .spec_count = 11,
+                                .bind       = {gpu_by_address(r->o, GPU_WRITE), gpu_by_address(qkv, access),
+                                               gpu_by_address(cache->k, access), gpu_by_address(cache->v, access),
+                                               gpu_by_address(rows->lengths, GPU_READ), gpu_by_address(rows->slots, GPU_READ),
+                                               gpu_by_address(append ? rope : rows->slots, GPU_READ)},
+                                .push       = &push,
+                                .push_size  = sizeof push,
+                                .groups = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1),
+                                .bytes  = GPU_UNKNOWN});
 }
 
 /* The same on a GPU, for which the invocations share the sums: few enough for their registers and for 32 KiB of shared
@@ -281,7 +295,7 @@ void attention_decode(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpa
         Rows r = {.first = first, .count = left < step ? left : step, .segments = segments, .parts = segments > 1};
         r.o    = segments > 1 ? gpu_span_slice(workspace, 0, r.count * row) : o;
         if (lanes) {
-            record_lanes(stream, &r, cache, qkv, rows, shape);
+            record_lanes(stream, &r, cache, qkv, (GpuSpan){0}, rows, shape);
         } else {
             record_pieces(stream, &r, cache, qkv, rows, shape);
         }
@@ -289,6 +303,18 @@ void attention_decode(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpa
             record_merge(stream, &r, o, cache->max_length, rows, shape);
         }
     }
+}
+
+void attention_step(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpan qkv, GpuSpan rope, const KvRows *rows,
+                    GpuSpan workspace, AttentionShape shape)
+{
+    if (attention_shape_ok(stream, shape) && rows->targets.buffer == NULL && appends_itself(stream, cache, shape)) {
+        const Rows all = {.count = rows->rows, .segments = 1, .o = o};
+        record_lanes(stream, &all, cache, qkv, rope, rows, shape);
+        return;
+    }
+    kv_append(stream, cache, qkv, rope, rows, shape);
+    attention_decode(stream, o, cache, qkv, rows, workspace, shape);
 }
 
 uint64_t attention_decode_workspace(uint32_t rows, uint32_t max_length, AttentionShape shape)

@@ -48,6 +48,10 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
 void attention_decode(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpan qkv, const KvRows *rows,
                       GpuSpan workspace, AttentionShape shape);
 
+/* Both, of rows of which each has a slot of its own, as in a step of decoding. */
+void attention_step(GpuStream *stream, GpuSpan o, const KvLayer *cache, GpuSpan qkv, GpuSpan rope, const KvRows *rows,
+                    GpuSpan workspace, AttentionShape shape);
+
 /* Bytes of workspace that attention_decode of so many rows wants; 0: none. */
 uint64_t attention_decode_workspace(uint32_t rows, uint32_t max_length, AttentionShape shape);
 

@@ -19,23 +19,26 @@ void find_lane()
     }
 }
 
-// lane i gets the i-th float at p.v[at]; LANES is 4, 8 or 16.
-float lane_values(Vec4s p, uint at)
-{
-    const vec4 x = p.v[at];
-    float value = x.x;
-    value = lane_is[1] ? x.y : value;
-    value = lane_is[2] ? x.z : value;
-    value = lane_is[3] ? x.w : value;
-    [[unroll]] for (uint q = 1; q < LANES / 4; q++) {
-        const vec4 y = p.v[at + q];
-        value = lane_is[4 * q] ? y.x : value;
-        value = lane_is[4 * q + 1] ? y.y : value;
-        value = lane_is[4 * q + 2] ? y.z : value;
-        value = lane_is[4 * q + 3] ? y.w : value;
+// lane i gets the i-th float at p.v[at]; LANES is 4, 8 or 16. Of buffers that the kernel does not write, and that it does.
+#define LANE_VALUES(name, Rows)                                                                                        \
+    float name(Rows p, uint at)                                                                                        \
+    {                                                                                                                  \
+        const vec4 x = p.v[at];                                                                                        \
+        float value = x.x;                                                                                             \
+        value = lane_is[1] ? x.y : value;                                                                              \
+        value = lane_is[2] ? x.z : value;                                                                              \
+        value = lane_is[3] ? x.w : value;                                                                              \
+        [[unroll]] for (uint q = 1; q < LANES / 4; q++) {                                                              \
+            const vec4 y = p.v[at + q];                                                                                \
+            value = lane_is[4 * q] ? y.x : value;                                                                      \
+            value = lane_is[4 * q + 1] ? y.y : value;                                                                  \
+            value = lane_is[4 * q + 2] ? y.z : value;                                                                  \
+            value = lane_is[4 * q + 3] ? y.w : value;                                                                  \
+        }                                                                                                              \
+        return value;                                                                                                  \
     }
-    return value;
-}
+LANE_VALUES(lane_values, Vec4s)
+LANE_VALUES(written_values, Written)
 
 // Up to eight lanes, a lane owns two neighbouring columns of a panel, so that it writes 64 bits
 // at a time. Mesa 26.2 cannot do that with sixteen, where it owns column lane and LANES + lane.

@@ -104,8 +104,9 @@ typedef struct Span {
     uint32_t sequence, first, end;
 } Span;
 
-/* Runs the rows of the spans as one batch into got [tokens, width]. */
-static void run_rows(const Problem *p, const KvLayer *cache, const Span *spans, uint32_t count, float *got)
+/* Runs the rows of the spans as one batch into got [tokens, width]; `step`: they are appended and attend in one call.
+ */
+static void run_batch(const Problem *p, const KvLayer *cache, const Span *spans, uint32_t count, bool step, float *got)
 {
     uint32_t rows = 0, *lengths = fixture_alloc((p->tokens + count) * 4),
              *slots  = fixture_alloc((p->tokens + count) * 4);
@@ -125,8 +126,12 @@ static void run_rows(const Problem *p, const KvLayer *cache, const Span *spans, 
     const uint64_t bytes     = attention_decode_workspace(rows, p->max_length, p->shape);
     const GpuSpan  workspace = fixture_empty(bytes / 4 + 1);
     GpuStream     *stream    = fixture_stream();
-    kv_append(stream, cache, packed, p->rope, &kv, p->shape);
-    attention_decode(stream, o, cache, packed, &kv, workspace, p->shape);
+    if (step) {
+        attention_step(stream, o, cache, packed, p->rope, &kv, workspace, p->shape);
+    } else {
+        kv_append(stream, cache, packed, p->rope, &kv, p->shape);
+        attention_decode(stream, o, cache, packed, &kv, workspace, p->shape);
+    }
     fixture_run();
     const float *result = fixture_download(o, (size_t)rows * p->width);
     for (uint32_t r = 0; r < rows; r++) {
@@ -137,6 +142,11 @@ static void run_rows(const Problem *p, const KvLayer *cache, const Span *spans, 
             memcpy(got + (size_t)tokens[r] * p->width, result + (size_t)r * p->width, p->width * sizeof *got);
         }
     }
+}
+
+static void run_rows(const Problem *p, const KvLayer *cache, const Span *spans, uint32_t count, float *got)
+{
+    run_batch(p, cache, spans, count, false, got);
 }
 
 static void expect_right(const Problem *p, const float *got, const char *what)
@@ -152,7 +162,7 @@ static void expect_right(const Problem *p, const float *got, const char *what)
 }
 
 /* Token by token, all sequences side by side, those at their end idle. */
-static void run_one_by_one(const Problem *p, const KvLayer *cache, float *got)
+static void run_one_by_one(const Problem *p, const KvLayer *cache, bool step, float *got)
 {
     for (uint32_t t = 0; t < p->max_length; t++) {
         Span     spans[SLOTS];
@@ -165,7 +175,7 @@ static void run_one_by_one(const Problem *p, const KvLayer *cache, float *got)
         if (running == 0) {
             break;
         }
-        run_rows(p, cache, spans, SLOTS, got);
+        run_batch(p, cache, spans, SLOTS, step, got);
     }
 }
 
@@ -190,8 +200,12 @@ static void check_shape_of(AttentionShape shape, ComputeType type)
     const size_t floats = (size_t)p.tokens * p.width;
     float       *one = fixture_alloc(floats * sizeof *one), *many = fixture_alloc(floats * sizeof *many);
     KvLayer      cache = cache_new(&p);
-    run_one_by_one(&p, &cache, one);
+    run_one_by_one(&p, &cache, false, one);
     expect_right(&p, one, "one by one");
+    cache = cache_new(&p);
+    run_one_by_one(&p, &cache, true, many);
+    assert_memory_equal(one, many, floats * sizeof *one);
+    memset(many, 0, floats * sizeof *many);
     cache = cache_new(&p);
     run_in_chunks(&p, &cache, 13, many);
     expect_right(&p, many, "in chunks");
