@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "engine/ops/matmul_parts.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/units.h"
 
@@ -78,9 +79,48 @@ void rope_table_fill(float *table, const RopeConfig *rope, uint32_t positions, u
     }
 }
 
+/* shaders/rope_address.comp, if it takes such heads. */
+static bool dispatch_by_address(GpuStream *stream, bool inverse, GpuSpan qkv, GpuSpan table, GpuSpan position,
+                                uint32_t tokens, uint32_t rotated_heads, uint32_t token_stride, uint32_t half,
+                                uint32_t positions)
+{
+    enum { UNROLLED = 16 }; /* registers of low halves in a turn of its loop over the heads */
+    const GpuInfo *info  = gpu_info(gpu_stream_gpu(stream));
+    const uint32_t lanes = info->subgroup_size;
+    if (!matmul_has_lanes(info) || half % lanes != 0 || half / lanes > UNROLLED || gpu_span_address(qkv) % 16 != 0 ||
+        gpu_span_address(table) % 16 != 0) {
+        return false;
+    }
+    uint32_t turn = UNROLLED / (half / lanes);
+    turn          = turn < rotated_heads ? turn : rotated_heads;
+    while (rotated_heads % turn != 0) {
+        turn--;
+    }
+    const struct {
+        uint64_t qkv, table, position;
+        uint32_t tokens, rotated_heads, token_stride, positions;
+    } push = {gpu_span_address(qkv), gpu_span_address(table), gpu_span_address(position),
+              tokens,                rotated_heads,           token_stride,
+              positions};
+    gpu_dispatch(stream,
+                 &(GpuDispatch){.kernel     = "rope_address",
+                                .spec       = {lanes, inverse, half, turn, turn == rotated_heads},
+                                .spec_count = 5,
+                                .bind = {gpu_by_address(qkv, GPU_READ_WRITE), gpu_by_address(table, GPU_READ),
+                                         gpu_by_address(position, GPU_READ)},
+                                .push = &push,
+                                .push_size = sizeof push,
+                                .groups    = gpu_groups(tokens, 1)});
+    return true;
+}
+
 static void dispatch(GpuStream *stream, uint32_t inverse, GpuSpan qkv, GpuSpan table, GpuSpan position, uint32_t tokens,
                      uint32_t heads, uint32_t kv_heads, uint32_t head_dim, uint32_t positions)
 {
+    if (dispatch_by_address(stream, inverse, qkv, table, position, tokens, heads + kv_heads,
+                            (heads + 2 * kv_heads) * head_dim, head_dim / 2, positions)) {
+        return;
+    }
     const Units    units   = units_for(stream, head_dim / 2, qkv);
     const uint32_t push[4] = {tokens, heads + kv_heads, (heads + 2 * kv_heads) * head_dim / units.size, positions};
     gpu_dispatch(stream, &(GpuDispatch){.kernel     = "rope",

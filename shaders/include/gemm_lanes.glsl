@@ -44,12 +44,9 @@ LANE_VALUES(written_values, Written)
 // at a time. Mesa 26.2 cannot do that with sixteen, where it owns column lane and LANES + lane.
 const bool NEIGHBOURS = LANES <= 8;
 
-// The lane's columns of PANEL floats, which start at the at-th pair.
-vec2 lane_columns(uint64_t floats, uint at)
+// Lane i gets the i-th pair of floats from the at-th on.
+vec2 lane_pairs(uint64_t floats, uint at)
 {
-    if (!NEIGHBOURS) {
-        return vec2(lane_values(Vec4s(floats), at >> 1), lane_values(Vec4s(floats), (at >> 1) + LANES / 4));
-    }
     Pairs p = Pairs(floats);
     uint64_t value = p.v[at];
     [[unroll]] for (uint i = 1; i < LANES; i++) {
@@ -57,6 +54,14 @@ vec2 lane_columns(uint64_t floats, uint at)
         value = lane_is[i] ? x : value;
     }
     return uintBitsToFloat(unpackUint2x32(value));
+}
+
+// The lane's columns of PANEL floats, which start at the at-th pair.
+vec2 lane_columns(uint64_t floats, uint at)
+{
+    return NEIGHBOURS
+               ? lane_pairs(floats, at)
+               : vec2(lane_values(Vec4s(floats), at >> 1), lane_values(Vec4s(floats), (at >> 1) + LANES / 4));
 }
 
 // Columns [begin, PANEL) of them.
