@@ -99,18 +99,21 @@ static bool dispatch_by_address(GpuStream *stream, bool inverse, GpuSpan qkv, Gp
     const struct {
         uint64_t qkv, table, position;
         uint32_t tokens, rotated_heads, token_stride, positions;
-    } push = {gpu_span_address(qkv), gpu_span_address(table), gpu_span_address(position),
-              tokens,                rotated_heads,           token_stride,
+    } push = {gpu_span_address(qkv),
+              gpu_span_address(table),
+              gpu_span_address(position),
+              tokens,
+              rotated_heads,
+              token_stride,
               positions};
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel     = "rope_address",
-                                .spec       = {lanes, inverse, half, turn, turn == rotated_heads},
-                                .spec_count = 5,
-                                .bind = {gpu_by_address(qkv, GPU_READ_WRITE), gpu_by_address(table, GPU_READ),
-                                         gpu_by_address(position, GPU_READ)},
-                                .push = &push,
-                                .push_size = sizeof push,
-                                .groups    = gpu_groups(tokens, 1)});
+    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "rope_address",
+                                        .spec       = {lanes, inverse, half, turn, turn == rotated_heads},
+                                        .spec_count = 5,
+                                        .bind = {gpu_by_address(qkv, GPU_READ_WRITE), gpu_by_address(table, GPU_READ),
+                                                 gpu_by_address(position, GPU_READ)},
+                                        .push = &push,
+                                        .push_size = sizeof push,
+                                        .groups    = gpu_groups(tokens, 1)});
     return true;
 }
 

@@ -194,6 +194,7 @@ static void rotates(void **state)
     check(7, 4, 4, 24);
     check(133, 4, 1, 16);
     check(20, 4, 2, 128);
+    check(9, 4, 4, 32);
     check(5, 1, 1, 2);
 }
 
