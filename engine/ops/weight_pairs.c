@@ -17,17 +17,19 @@ static bool record(GpuStream *stream, const Matmul *product, const Weight *w, co
     return true;
 }
 
-void weight_matmul_swiglu(GpuStream *stream, const Matmul *product, const Weight *weight, TypedSpan act, bool keep)
+bool weight_matmul_swiglu(GpuStream *stream, const Matmul *product, const Weight *weight, TypedSpan act, bool keep)
 {
     const uint32_t    ff    = product->n / 2;
     const MatmulPairs pairs = {.pairing = keep ? PAIRS_SWIGLU_KEPT : PAIRS_SWIGLU, .distance = ff, .act = act};
-    if (!record(stream, product, weight, &pairs)) {
-        weight_matmul(stream, product, weight);
-        swiglu_forward(stream, act, product->c, product->m, ff);
+    if (record(stream, product, weight, &pairs)) {
+        return true;
     }
+    weight_matmul(stream, product, weight);
+    swiglu_forward(stream, act, product->c, product->m, ff);
+    return false;
 }
 
-void weight_matmul_rope(GpuStream *stream, const Matmul *product, const Weight *weight, const RopeTurn *turn)
+bool weight_matmul_rope(GpuStream *stream, const Matmul *product, const Weight *weight, const RopeTurn *turn)
 {
     const MatmulPairs pairs = {.pairing   = PAIRS_ROPE,
                                .distance  = turn->head_dim / 2,
@@ -35,9 +37,11 @@ void weight_matmul_rope(GpuStream *stream, const Matmul *product, const Weight *
                                .position  = turn->position,
                                .positions = turn->positions,
                                .rotated   = (turn->heads + turn->kv_heads) * turn->head_dim};
-    if (!record(stream, product, weight, &pairs)) {
-        weight_matmul(stream, product, weight);
-        rope_forward(stream, product->c, turn->table, turn->position, product->m, turn->heads, turn->kv_heads,
-                     turn->head_dim, turn->positions);
+    if (record(stream, product, weight, &pairs)) {
+        return true;
     }
+    weight_matmul(stream, product, weight);
+    rope_forward(stream, product->c, turn->table, turn->position, product->m, turn->heads, turn->kv_heads,
+                 turn->head_dim, turn->positions);
+    return false;
 }

@@ -73,6 +73,10 @@ Status bench_ppo(Bench *bench, Error *error);
 Status bench_gemm(Bench *bench, Error *error);
 Status bench_attention(Bench *bench, Error *error);
 
+/* Products that take SwiGLU or RoPE along, beside a pass after them: a line each, or an object of the array that
+ * bench->line is at. What this device has no kernel for is left out. */
+Status bench_pairs(Bench *bench, ComputeType compute, Error *error);
+
 /* tiny, small, 1b, 8b, a directory or a config.json; or, with `name` NULL, a shape "width,layers,heads,kv_heads,
  * feed_forward,vocabulary"; both NULL: tiny. Both strings must outlive the model. */
 Status bench_model_choose(BenchModel *model, const char *name, const char *shape, Error *error);

@@ -201,6 +201,22 @@ static bool add_choices(Table *table, Error *error)
     return more;
 }
 
+/* In f32 and in the first 16-bit type that the device multiplies. */
+static void add_pairs(Table *table, Error *error)
+{
+    int halves = 0;
+    while (halves < table->variant_count &&
+           (table->variants[halves].compute == COMPUTE_F32 || table->variants[halves].lacks[0] != '\0')) {
+        halves++;
+    }
+    if (error->status == STATUS_OK) {
+        bench_pairs(table->bench, COMPUTE_F32, error);
+    }
+    if (error->status == STATUS_OK && halves < table->variant_count) {
+        bench_pairs(table->bench, table->variants[halves].compute, error);
+    }
+}
+
 Status bench_gemm(Bench *bench, Error *error)
 {
     _Static_assert(MEASURED >= PRODUCTS + VARIED * MATMUL_VARIANTS, "room for all");
@@ -225,6 +241,12 @@ Status bench_gemm(Bench *bench, Error *error)
     for (int i = 0; i < table.count; i++) {
         report(bench, &table.list[i], best);
     }
+    if (bench->json) {
+        json_line_end(&bench->line, ']');
+        json_line_key(&bench->line, "pairs");
+        json_line_begin(&bench->line, '[');
+    }
+    add_pairs(&table, error);
     if (bench->json) {
         json_line_end(&bench->line, ']');
     } else {

@@ -122,7 +122,7 @@ part_devices() {
 }
 
 # gpu_pack.sh takes them from this line.
-checks="test_profile test_stream test_matmul test_matmul_ragged test_matmul_tiles test_rounding test_halves test_attention test_attention_tiles test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_weight_matrices test_rows test_columns test_embedding test_value_head"
+checks="test_profile test_stream test_matmul test_matmul_ragged test_matmul_tiles test_rounding test_halves test_attention test_attention_tiles test_attention_decode test_rmsnorm test_swiglu test_logits test_weight test_weight_matrices test_weight_pairs test_rows test_columns test_embedding test_value_head"
 
 part_check() {
     passed=0 there=0 failed=
@@ -161,6 +161,10 @@ part_gemm() {
         [ "$m" = "$n" ] && [ "$n" = "$k" ] && peer=$(peer_of "$m" "$type") || peer=
         row "$layout $m x $n x $k, $type, $kernel" GFLOP/s "$gflops" "${peer:+torch.mm $type}" "$peer"
     done <"$said/products.tmp"
+    sed 's/.*"pairs":\[//; s/\].*//' "$said/gemm.json" 2>/dev/null | tr '}' '\n' | sed -n 's/.*"with":"\([^"]*\)","m":\([0-9]*\),"n":\([0-9]*\),"k":\([0-9]*\),"compute":"\([^"]*\)","seconds":\([0-9.e+-]*\),"passes_seconds":\([0-9.e+-]*\).*/\1|\2 x \3 x \4, \5|\6|\7/p' |
+        while IFS='|' read -r with what took passes; do
+            row "A Bt with $with, $what" "1/s" "$(awk "BEGIN { print 1 / $took }")" "a pass after it" "$(awk "BEGIN { print 1 / $passes }")"
+        done
     for size in $(printf '%s' "$sizes" | tr ',' ' '); do
         peer=$(peer_of "$size" tf32)
         [ -z "$peer" ] || row "torch alone: $size x $size x $size, tf32" GFLOP/s "" torch.mm "$peer"
