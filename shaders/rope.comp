@@ -45,7 +45,9 @@ void main()
             sine = -sine;
         }
         vec4 low = LOAD(qkv_texels, qkv4, qkv, at), high = LOAD(qkv_texels, qkv4, qkv, at + HALF);
-        STORE(qkv4, qkv, at, low * cosine - high * sine)
-        STORE(qkv4, qkv, at + HALF, high * cosine + low * sine)
+        precise vec4 turned_low = low * cosine - high * sine; // as in gemm_pairs.glsl, to the bit
+        precise vec4 turned_high = high * cosine + low * sine;
+        STORE(qkv4, qkv, at, turned_low)
+        STORE(qkv4, qkv, at + HALF, turned_high)
     }
 }
