@@ -77,7 +77,7 @@ static void wrong_operands(void **state)
                                                 .subgroup     = 8,
                                                 .memories     = rig.all,
                                                 .memory_count = 2,
-                                                .steps        = 2000};
+                                                .steps        = 500};
                 rig_bind(&rig, 0, 512), rig_bind(&rig, 1, 512);
                 if (shader_run(&rig.dispatch, rig.error) != SHADER_DONE) {
                     assert_true(rig.error[0] != '\0' && strchr(rig.error, '\n') == NULL);
