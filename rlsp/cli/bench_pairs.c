@@ -125,7 +125,7 @@ Status bench_pairs(Bench *bench, ComputeType compute, Error *error)
     const Shape *shapes = gpu_info(bench->gpu)->type == GPU_CPU ? cpu_shapes : gpu_shapes;
     GpuStream   *stream = gpu_stream_new(bench->gpu, error);
     Status       status = stream != NULL ? STATUS_OK : error->status;
-    for (int i = 0; i < SHAPES && status == STATUS_OK; i++) {
+    for (int i = 0; i < SHAPES && status == STATUS_OK && !bench_is_late(bench); i++) {
         double passes = 0, together = 0;
         status = measure(bench, stream, &shapes[i], compute, &passes, &together, error);
         if (status == STATUS_OK && together > 0) {
