@@ -13,8 +13,8 @@
 /* Bits of EPILOGUE, as in shaders/include/gemm.glsl. */
 enum { ADD_BIAS = 1, ADD_MATRIX = 2, ADD_C = 4 };
 
-enum { LANES_STEP = 64, PACK_STEP = 16, PADDED_STEP = 8 };  /* of k, in gemm_lanes.comp (of 6 rows), gemm_pack.comp */
-enum { TEXEL_ROWS = 8, TEXEL_COLUMNS = 8, TEXEL_STEP = 4 }; /* fewest of an invocation; as in gemm_texel.glsl */
+enum { LANES_STEP = 64, PACK_STEP = 16, PADDED_STEP = 8 }; /* of k, in gemm_lanes.comp (of 6 rows), gemm_pack.comp */
+enum { TEXEL_LEAST = 8, TEXEL_VECTOR = 4 };                /* of n, and for TN of m; columns of a lane */
 
 /* How a workgroup of gemm_coopmat.comp covers its tile of C. */
 typedef struct CoopmatTiles {
@@ -150,13 +150,13 @@ uint32_t matmul_choice_size(MatmulChoice choice, const CoopmatTiles *tiles, uint
 /* Slices of k for a plan whose tiles are set, so that there are `wanted` of them together. */
 void matmul_plan_split(MatmulPlan *plan, uint64_t wanted, MatmulLayout layout, uint32_t m, uint32_t n);
 
-/* A workgroup of gemm_texel.glsl: `rows` of an invocation, `down` of its invocations down the rows, the rest across. */
-typedef struct TexelTile {
-    uint32_t rows, down;
-} TexelTile;
+/* ROWS, STEP and PERMUTES of gemm_texel.glsl. No bit of C depends on them. */
+uint32_t matmul_texel_rows(uint32_t lanes, uint32_t m);
+uint32_t matmul_texel_step(uint32_t lanes);
+bool     matmul_texel_permutes(uint32_t lanes);
 
-/* The one that takes the least time for a product, with what it computes beyond m and n. */
-TexelTile matmul_texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n);
+/* What an epilogue adds, as texels; one of A where it does not. */
+GpuBind matmul_added_texels(const Matmul *p, bool adds, GpuSpan span);
 
 /* Which kernels of the CPU devices suit this one. */
 bool matmul_has_lanes(const GpuInfo *info);

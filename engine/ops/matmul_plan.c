@@ -153,47 +153,13 @@ static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     return plan;
 }
 
-static TexelTile texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t most_rows)
-{
-    uint64_t  least = UINT64_MAX;
-    TexelTile best  = {TEXEL_ROWS, lanes};
-    for (uint32_t rows = TEXEL_ROWS; rows <= most_rows; rows += 4) {
-        if (layout == MATMUL_TN && m < rows) {
-            continue;
-        }
-        for (uint32_t down = lanes; down > 0; down /= 2) {
-            const uint64_t tiles = (uint64_t)ceil_div(m, rows * down) * ceil_div(n, TEXEL_COLUMNS * (lanes / down));
-            const uint64_t time  = tiles * (1 + rows / 4); /* fetching 8 columns takes as long as multiplying 4 rows */
-            /* Rows of A lie far from each other, and many of them in the same few sets of a cache: on a tie, for NN not
-             * all lanes lie down them, with 12 rows two. */
-            const bool yields = rows > TEXEL_ROWS ? best.down > 2 : layout == MATMUL_NN && best.down == lanes;
-            if (time < least || (time == least && yields)) {
-                least = time;
-                best  = (TexelTile){rows, down};
-            }
-        }
-    }
-    return best;
-}
-
-TexelTile matmul_texel_tile(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n)
-{
-    return texel_tile(layout, lanes, m, n, many_registers() ? 12 : TEXEL_ROWS);
-}
-
-static void set_texel_tile(MatmulPlan *plan, uint32_t lanes, TexelTile tile)
-{
-    plan->tile_m = tile.rows * tile.down;
-    plan->tile_n = TEXEL_COLUMNS * (lanes / tile.down);
-}
-
-/* Slices are those of the smaller tiles on every processor: their number shows in the bits of a sum. */
+/* Passes and slices do not go by the tiles, which are as wide as the processor's registers: they show in a sum's bits. */
 static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
-    MatmulPlan plan = {.kernel = KERNEL_TEXEL, .tile_k = TEXEL_STEP};
-    set_texel_tile(&plan, lanes, texel_tile(layout, lanes, m, n, TEXEL_ROWS));
-    plan = plan_passes(plan, layout, m, n, k);
-    set_texel_tile(&plan, lanes, matmul_texel_tile(layout, lanes, m, n));
+    MatmulPlan plan = {.kernel = KERNEL_TEXEL, .tile_m = 64, .tile_n = 8, .tile_k = 8};
+    plan            = plan_passes(plan, layout, m, n, k);
+    plan.tile_m     = matmul_texel_rows(lanes, m);
+    plan.tile_n     = TEXEL_VECTOR * lanes;
     return plan;
 }
 
@@ -205,7 +171,8 @@ bool matmul_has_lanes(const GpuInfo *info)
 
 bool matmul_has_texel(const GpuInfo *info)
 {
-    return is_old_lavapipe(info);
+    const uint32_t lanes = info->subgroup_size;
+    return is_old_lavapipe(info) && info->tier.subgroup_shuffle && (lanes == 4 || lanes == 8 || lanes == 16);
 }
 
 static bool takes(const GpuInfo *info, MatmulKernel kernel, MatmulLayout layout, uint32_t m, uint32_t n, uint32_t k)
@@ -215,8 +182,8 @@ static bool takes(const GpuInfo *info, MatmulKernel kernel, MatmulLayout layout,
         return matmul_has_lanes(info) && n >= 2 * info->subgroup_size && (n % 4 == 0 || layout == MATMUL_NT) &&
                (layout != MATMUL_TN || m >= lanes_rows());
     case KERNEL_TEXEL:
-        return matmul_has_texel(info) && n >= TEXEL_COLUMNS && k >= TEXEL_STEP &&
-               (layout == MATMUL_NT ? k % 4 == 0 : n % 4 == 0) && (layout != MATMUL_TN || m >= TEXEL_ROWS);
+        return matmul_has_texel(info) && n >= TEXEL_LEAST && k >= TEXEL_VECTOR &&
+               (layout == MATMUL_NT ? k % 4 == 0 : n % 4 == 0) && (layout != MATMUL_TN || m >= TEXEL_LEAST);
     case KERNEL_TILED:
     case KERNEL_COOPMAT:
     case KERNEL_COOPMAT2: break;

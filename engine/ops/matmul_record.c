@@ -135,24 +135,26 @@ void matmul_record_lanes(GpuStream *stream, const Matmul *p, const MatmulPlan *p
 void matmul_record_texel(GpuStream *stream, const Matmul *p, const MatmulPlan *plan, GpuSpan c, uint32_t epilogue,
                          uint32_t first, uint32_t count)
 {
-    const uint32_t lanes   = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
-    const uint32_t down    = lanes / (plan->tile_n / TEXEL_COLUMNS);
-    const bool     ragged  = count % TEXEL_STEP != 0;
-    const uint32_t push[9] = {p->m,       p->n,          first + count,
-                              p->lda / 4, p->ldb / 4,    plan->slices > 1 ? p->n : p->ldc,
-                              first,      plan->k_slice, plan->slices > 1 ? p->m * p->n : 0};
-    gpu_dispatch(stream, &(GpuDispatch){.kernel     = "gemm_texel",
-                                        .spec       = {lanes, p->layout, epilogue, down, plan->tile_m / down, ragged},
-                                        .spec_count = 6,
-                                        .flops      = 2.0 * p->m * p->n * count,
-                                        .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c),
-                                                 gpu_texel(matmul_whole_texels(p->a)), gpu_texel(p->b),
-                                                 gpu_read(epilogue & ADD_MATRIX ? p->add : p->a),
-                                                 gpu_read(epilogue & ADD_BIAS ? p->bias : p->a)},
-                                        .push      = push,
-                                        .push_size = sizeof push,
-                                        .groups    = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m),
-                                                      ceil_div(count, plan->k_slice)}});
+    const uint32_t lanes    = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    const bool     planes   = plan->slices > 1;
+    const uint32_t step     = matmul_texel_step(lanes);
+    const uint32_t push[10] = {p->m,       p->n,          first + count,
+                               p->lda / 4, p->ldb / 4,    (planes ? p->n : p->ldc) / 4,
+                               first,      plan->k_slice, planes ? p->m * p->n / 4 : 0,
+                               0};
+    gpu_dispatch(
+        stream,
+        &(GpuDispatch){
+            .kernel = "gemm_texel",
+            .spec   = {lanes, p->layout, epilogue, plan->tile_m, step, count % step != 0, matmul_texel_permutes(lanes)},
+            .spec_count = 7,
+            .flops      = 2.0 * p->m * p->n * count,
+            .bind       = {epilogue & ADD_C ? gpu_read_write(c) : gpu_write(c), gpu_texel(matmul_whole_texels(p->a)),
+                     gpu_texel(matmul_whole_texels(p->b)), matmul_added_texels(p, epilogue & ADD_MATRIX, p->add),
+                     matmul_added_texels(p, epilogue & ADD_BIAS, p->bias), matmul_added_texels(p, epilogue & ADD_C, c)},
+            .push       = push,
+            .push_size  = sizeof push,
+            .groups = {ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), ceil_div(count, plan->k_slice)}});
 }
 
 static void record_round(GpuStream *stream, GpuSpan to, uint32_t pitch, GpuSpan from, uint32_t rows, uint32_t width,

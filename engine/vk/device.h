@@ -23,8 +23,8 @@ typedef enum GpuType { GPU_DISCRETE, GPU_INTEGRATED, GPU_VIRTUAL, GPU_CPU, GPU_O
  * there, none is needed. cooperative_matrix2: all of it that gemm_coopmat2 takes. */
 typedef struct GpuTier {
     bool fp16_storage, fp16_arithmetic, bf16, int8_storage, cooperative_matrix, cooperative_matrix2;
-    bool subgroup_arithmetic, subgroup_size_control, buffer_address, int64, timeline_semaphore, push_descriptor;
-    bool memory_budget, unified_memory, timestamps;
+    bool subgroup_arithmetic, subgroup_shuffle, subgroup_size_control, buffer_address, int64, timeline_semaphore;
+    bool push_descriptor, memory_budget, unified_memory, timestamps;
     bool second_queue;  /* two streams may be at work at once (gpu_stream_new_beside) */
     bool sparse_memory; /* a buffer may have several allocations */
     bool fp16_rounding; /* its own conversion of f32 to f16 is the correct one in shaders that ask for it: to the

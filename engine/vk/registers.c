@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 /* The first Mesa that was found right so. 26.1 keeps compiled functions that read texels in its cache on disk without
- * saying for which width: of two processes with different widths, whoever they are, the second crashes. 22.3 is slower
- * in 512 bits. */
+ * saying for which width: of two processes with different widths, whoever they are, the second crashes. 22.3 has
+ * the same bits on all processors. */
 enum { FIRST_MESA = 26, ITS_MINOR = 2 };
 
 static const char *const WIDTH = "LP_NATIVE_VECTOR_WIDTH";

@@ -134,6 +134,38 @@ static uint32_t tile_of(Gpu *gpu, MatmulLayout layout, uint32_t m, uint32_t n, u
     return matmul_plan_as(gpu_transfer_stream(gpu), NULL, COMPUTE_F32, layout, m, n, k).tile_m;
 }
 
+/* On old lavapipe, the device that a processor is with registers of 128, 256 or 512 bits: a sum's bits are its passes'
+ * and slices. */
+static void sums_do_not_go_by_the_registers(void **state)
+{
+    (void)state;
+    static const uint32_t widths[] = {8, 16, 24, 57, 64, 128, 192, 256, 768, 1536, 4096};
+    enum { WIDTHS = sizeof widths / sizeof widths[0] };
+    int split = 0;
+    for (int i = 0; i < 3 * WIDTHS * WIDTHS; i++) {
+        const MatmulLayout layout = (MatmulLayout)(i % 3);
+        const uint32_t     m = widths[i / 3 % WIDTHS], n = (widths[i / 3 / WIDTHS] + 3) & ~3u, k = 2048;
+        MatmulPlan         first = {0};
+        for (uint32_t lanes = 4; lanes <= 16; lanes *= 2) {
+            GpuInfo info               = a_card();
+            info.type                  = GPU_CPU;
+            info.driver_id             = 13;
+            info.subgroup_size         = lanes;
+            info.tier.subgroup_shuffle = true;
+            strcpy(info.driver, "llvmpipe Mesa 22.3.6 (LLVM 15.0.6)");
+            const MatmulPlan plan = matmul_plan_chosen(&info, (MatmulChoice){0}, COMPUTE_F32, layout, m, n, k);
+            assert_int_equal(plan.kernel, KERNEL_TEXEL);
+            first = lanes == 4 ? plan : first;
+            assert_int_equal(plan.k_pass, first.k_pass);
+            assert_int_equal(plan.k_slice, first.k_slice);
+            assert_int_equal(plan.slices, first.slices);
+            assert_true(layout == MATMUL_TN || plan.slices == 1);
+            split += plan.slices > 1;
+        }
+    }
+    assert_true(split > 0);
+}
+
 /* Products take what was chosen for their class, smaller tiles where they would have too few; slices of k are the
  * table's; a device that is planned for chooses as the one it is for. */
 static void products_take_what_was_chosen(void **state)
@@ -351,6 +383,7 @@ int main(void)
         cmocka_unit_test(one_kernel_for_all_rows),
         cmocka_unit_test(unmeasured_is_not_chosen),
         cmocka_unit_test(products_take_what_was_chosen),
+        cmocka_unit_test(sums_do_not_go_by_the_registers),
         cmocka_unit_test(comes_back),
         cmocka_unit_test(is_of_one_device_and_driver),
         cmocka_unit_test(a_plan_goes_by_it),
