@@ -153,7 +153,8 @@ static MatmulPlan plan_lanes(MatmulLayout layout, uint32_t lanes, uint32_t m, ui
     return plan;
 }
 
-/* Passes and slices do not go by the tiles, which are as wide as the processor's registers: they show in a sum's bits. */
+/* Passes and slices do not go by the tiles, which are as wide as the processor's registers: they show in a sum's bits.
+ */
 static MatmulPlan plan_texel(MatmulLayout layout, uint32_t lanes, uint32_t m, uint32_t n, uint32_t k)
 {
     MatmulPlan plan = {.kernel = KERNEL_TEXEL, .tile_m = 64, .tile_n = 8, .tile_k = 8};
