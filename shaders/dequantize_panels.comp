@@ -20,7 +20,7 @@ layout(push_constant) uniform Push {
 };
 
 // Where a column of a panel lies in it: what float_column() of gemm_pack.comp turns round.
-uint place(uint column) { return !NEIGHBOURS ? column : (column & 1u) * LANES + (column >> 1); }
+uint place(uint column) { return (column & 1u) * LANES + (column >> 1); }
 
 void main()
 {

@@ -22,11 +22,25 @@ layout(push_constant) uniform Push {
     uint     k;             // of B, if PADDED
 };
 
+// Sixteen lanes write the halves of a row of a panel one after the other, whose numbers lie in two registers as they are read.
+const bool HALVES = LANES > 8;
+
 // The i-th lane's column of a panel, and its second one: what lies at a lane's place in the first
 // half of a row of the panel is a lane's first column in gemm_lanes.
-uint float_column(uint at) { return NEIGHBOURS ? (at < LANES ? 2 * at : 2 * (at - LANES) + 1) : at; }
-uint first_column(uint i) { return float_column(NEIGHBOURS ? 2 * i : i); }
-uint second_column(uint i) { return float_column(NEIGHBOURS ? 2 * i + 1 : LANES + i); }
+uint float_column(uint at) { return at < LANES ? 2 * at : 2 * (at - LANES) + 1; }
+uint first_column(uint i) { return float_column(HALVES ? i : 2 * i); }
+uint second_column(uint i) { return float_column(HALVES ? LANES + i : 2 * i + 1); }
+
+void store_k(uint at, vec2 x)
+{
+    if (HALVES) {
+        Floats p = Floats(b_panels);
+        p.v[2 * at + gl_SubgroupInvocationID] = x.x;
+        p.v[2 * at + LANES + gl_SubgroupInvocationID] = x.y;
+    } else {
+        store_columns(b_panels, at, x, 0);
+    }
+}
 
 // Of B, for NT.
 uint row(uint column) { return min(column, n - 1); }
@@ -49,7 +63,7 @@ void main()
                                                      b_floats.v[bounded(from + second_column(i))]);
                 x = lane_is[i] ? x_i : x;
             }
-            store_columns(b_panels, to + j * LANES, k0 + j < k ? x : vec2(0.0), 0);
+            store_k(to + j * LANES, k0 + j < k ? x : vec2(0.0));
         }
     } else if (LAYOUT == NT) {
         const uint pitch = ldb >> 2, from = k0 >> 2;
@@ -62,19 +76,23 @@ void main()
                 y = lane_is[i] ? y_i : y;
             }
             [[unroll]] for (uint e = 0; e < 4; e++) {
-                store_columns(b_panels, to + (j + e) * LANES, vec2(x[e], y[e]), 0);
+                store_k(to + (j + e) * LANES, vec2(x[e], y[e]));
             }
         }
     } else {
         [[unroll]] for (uint j = 0; j < STEP; j++) {
             const uint from = bounded((k0 + j) * (ldb >> 2) + (column0 >> 2));
+            if (HALVES) {
+                store_k(to + j * LANES, lane_pairs(b_matrix, 2 * from));
+                continue;
+            }
             vec2 x = vec2(0.0);
             [[unroll]] for (uint i = 0; i < LANES; i++) {
                 const uint first = first_column(i), second = second_column(i);
                 const vec2 x_i = vec2(b.v[from + (first >> 2)][first & 3], b.v[from + (second >> 2)][second & 3]);
                 x = lane_is[i] ? x_i : x;
             }
-            store_columns(b_panels, to + j * LANES, x, 0);
+            store_k(to + j * LANES, x);
         }
     }
 }

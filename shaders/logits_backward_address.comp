@@ -27,8 +27,7 @@ void take_panel(uint column)
 {
     const int  lane = int(gl_SubgroupInvocationID), at = target - int(column);
     const vec2 logp = lane_columns(row_begin, column >> 1) * inverse_temperature - row_lse, p = exp(logp);
-    const vec2 own = NEIGHBOURS ? vec2(2 * lane == at ? g : 0.0, 2 * lane + 1 == at ? g : 0.0)
-                                : vec2(lane == at ? g : 0.0, lane + int(LANES) == at ? g : 0.0);
+    const vec2 own = vec2(2 * lane == at ? g : 0.0, 2 * lane + 1 == at ? g : 0.0);
     vec2 gradient = own - g * p;
     if (HAS_ENTROPY) {
         gradient -= e * p * (max(logp, -1000.0) + row_entropy); // where p is 0, logp may be -inf

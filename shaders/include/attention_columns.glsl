@@ -77,7 +77,7 @@ void store_row(uint64_t rows, uint at, const float x[HEAD_DIM], float by, bool a
     Floats floats = Floats(rows + 4 * uint64_t(at));
     [[unroll]] for (uint d = 0; d < HEAD_DIM; d += 2) {
         const vec2 value = by * vec2(x[d], x[d + 1]) + (add ? vec2(floats.v[d], floats.v[d + 1]) : vec2(0.0));
-        if (NEIGHBOURS) {
+        if (LANES <= 8) {
             pairs.v[d / 2] = packUint2x32(floatBitsToUint(value));
         } else {
             floats.v[d] = value.x;

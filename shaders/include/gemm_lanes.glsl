@@ -40,10 +40,6 @@ void find_lane()
 LANE_VALUES(lane_values, Vec4s)
 LANE_VALUES(written_values, Written)
 
-// Up to eight lanes, a lane owns two neighbouring columns of a panel, so that it writes 64 bits
-// at a time. Mesa 26.2 cannot do that with sixteen, where it owns column lane and LANES + lane.
-const bool NEIGHBOURS = LANES <= 8;
-
 // Lane i gets the i-th pair of floats from the at-th on.
 vec2 lane_pairs(uint64_t floats, uint at)
 {
@@ -56,31 +52,25 @@ vec2 lane_pairs(uint64_t floats, uint at)
     return uintBitsToFloat(unpackUint2x32(value));
 }
 
-// The lane's columns of PANEL floats, which start at the at-th pair.
-vec2 lane_columns(uint64_t floats, uint at)
+// A lane owns two neighbouring columns of a panel, so that it writes 64 bits at a time: those of PANEL floats, which start at
+// the at-th pair.
+vec2 lane_columns(uint64_t floats, uint at) { return lane_pairs(floats, at); }
+
+// Two floats as 64 bits, to be stored at `address`, whose first bit is never set: the instruction that packs sixteen of each
+// overruns a table of Mesa 26.2's compiler, which knows a shift by 32 for the same, but not one by a number it cannot tell.
+uint64_t pair_bits(vec2 x, uint64_t address)
 {
-    return NEIGHBOURS
-               ? lane_pairs(floats, at)
-               : vec2(lane_values(Vec4s(floats), at >> 1), lane_values(Vec4s(floats), (at >> 1) + LANES / 4));
+    return LANES <= 8 ? packUint2x32(floatBitsToUint(x))
+                      : uint64_t(floatBitsToUint(x.x)) | uint64_t(floatBitsToUint(x.y)) << (32 + uint(address >> 63));
 }
 
 // Columns [begin, PANEL) of them.
 void store_columns(uint64_t floats, uint at, vec2 x, uint begin)
 {
     const uint lane = gl_SubgroupInvocationID;
-    if (NEIGHBOURS) {
-        Pairs p = Pairs(floats);
-        if (2 * lane >= begin) {
-            p.v[at + lane] = packUint2x32(floatBitsToUint(x));
-        }
-        return;
-    }
-    Floats p = Floats(floats);
-    if (lane >= begin) {
-        p.v[2 * at + lane] = x.x;
-    }
-    if (LANES + lane >= begin) {
-        p.v[2 * at + LANES + lane] = x.y;
+    Pairs p = Pairs(floats);
+    if (2 * lane >= begin) {
+        p.v[at + lane] = pair_bits(x, floats);
     }
 }
 
