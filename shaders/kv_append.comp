@@ -10,9 +10,10 @@
 layout(constant_id = 3) const uint HEADS = 4;
 layout(constant_id = 4) const uint KV_HEADS = 4;
 layout(constant_id = 5) const uint HALF = 4;        // head_dim / 2, in units
-layout(constant_id = 6) const uint KEY_BLOCK = 1;   // see kv_cache.glsl
+layout(constant_id = 6) const uint KEY_BLOCK = 1;   // 16: keys by block and dimension, see attention_decode_lanes.comp
 layout(constant_id = 7) const bool SHARED = false;  // a row has several slots
 layout(constant_id = 8) const uint CACHED = 0;      // ComputeType of the cache; of 16 bits: two to a word, KEY_BLOCK 1
+layout(constant_id = 9) const uint KEY_HEADS = 1;   // whose blocks lie side by side, see attention_decode_lanes.comp
 
 layout(std430, binding = 0) buffer Qkv { float qkv[]; }; // [rows, (HEADS + 2 KV_HEADS) 2 HALF]
 layout(std430, binding = 0) buffer Qkv4 { vec4 qkv4[]; };
@@ -50,15 +51,23 @@ void turn(uint at, out vec4 cosine, out vec4 sine)
     }
 }
 
+// Where key `position` of a head lies in a slot's cache, in rows of the slots [0, slot) and the heads before; of blocks.
+uint row_of(uint slot, uint head, uint position)
+{
+    uint beside = head % KEY_HEADS;
+    return (slot * KV_HEADS + head - beside) * max_length + (position / KEY_BLOCK * KEY_HEADS + beside) * KEY_BLOCK +
+           position % KEY_BLOCK;
+}
+
 // Unit `unit` of key head `head` at `position`.
 void store_key(uint slot, uint head, uint position, uint unit, vec4 value)
 {
-    uint row = (slot * KV_HEADS + head) * max_length;
+    uint row = row_of(slot, head, position);
     if (KEY_BLOCK == 1) {
-        uint at = (row + position) * 2 * HALF + unit;
+        uint at = row * 2 * HALF + unit;
         STORE(k_cache4, k_cache, at, value)
     } else {
-        uint at = (row + position / KEY_BLOCK * KEY_BLOCK) * HEAD_DIM + unit * UNIT * KEY_BLOCK + position % KEY_BLOCK;
+        uint in_block = position % KEY_BLOCK, at = (row - in_block) * HEAD_DIM + unit * UNIT * KEY_BLOCK + in_block;
         for (uint i = 0; i < UNIT; i++) {
             k_cache[at + i * KEY_BLOCK] = value[i];
         }
@@ -131,7 +140,7 @@ void main()
             if (slot < slot_count) {
                 store_key(slot, head, position, unit, turned_low);
                 store_key(slot, head, position, unit + HALF, turned_high);
-                uint to = ((slot * KV_HEADS + head) * max_length + position) * 2 * HALF + unit;
+                uint to = row_of(slot, head, position) * 2 * HALF + unit;
                 STORE(v_cache4, v_cache, to, value_low)
                 STORE(v_cache4, v_cache, to + HALF, value_high)
             }

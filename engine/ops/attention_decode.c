@@ -9,6 +9,7 @@
 enum {
     SEGMENT   = 512,    /* keys of a workgroup; the result depends on it, so it is the same everywhere */
     KEY_BLOCK = 16,     /* keys that lie together for attention_decode_lanes.comp                    */
+    SUMS      = 8,      /* registers that attention_decode_lanes.comp sums values in                 */
     INTEL     = 0x8086, /* vendor */
 };
 
@@ -23,6 +24,33 @@ static bool use_lanes(GpuStream *stream, const KvLayer *cache, AttentionShape sh
     const uint32_t lanes = info->subgroup_size;
     return cache->type == COMPUTE_F32 && texels_outdone_by_addresses(info) &&
            (lanes == 4 || lanes == 8 || lanes == 16) && shape.head_dim % lanes == 0;
+}
+
+/* Query heads that a workgroup takes: of one key head, so that its keys are loaded once, and few enough for registers.
+ */
+static uint32_t heads_together(AttentionShape shape)
+{
+    const uint32_t group = shape.heads / shape.kv_heads, most = shape.head_dim <= 32 ? 4 : shape.head_dim <= 64 ? 2 : 1;
+    uint32_t       together = group < most ? group : most;
+    while (group % together != 0) {
+        together--;
+    }
+    return together;
+}
+
+/* Key heads that a workgroup of attention_decode_lanes.comp takes, and whose blocks lie side by side in the cache: a
+ * row's keys are then one run of memory, which processors fetch ahead. */
+static uint32_t key_heads_together(GpuStream *stream, AttentionShape shape)
+{
+    const uint32_t group = shape.heads / shape.kv_heads, lanes = gpu_info(gpu_stream_gpu(stream))->subgroup_size;
+    uint32_t       most = SUMS / (group * (shape.head_dim / lanes));
+    if (heads_together(shape) != group || most == 0) {
+        return 1;
+    }
+    while (shape.kv_heads % most != 0) {
+        most--;
+    }
+    return most;
 }
 
 /* Bytes of the keys of a token. */
@@ -87,7 +115,7 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
     if (!attention_shape_ok(stream, shape)) {
         return;
     }
-    const bool     shared = rows->targets.buffer != NULL;
+    const bool     shared = rows->targets.buffer != NULL, lanes = use_lanes(stream, cache, shape);
     const Units    units  = units_for(stream, shape.head_dim / 2, qkv);
     const bool     texels = units.texels && texels_fit(stream, rope);
     const uint64_t stores = (uint64_t)shape.kv_heads * (shape.head_dim / 2) * (shared ? cache->slots + 1 : 1);
@@ -102,9 +130,9 @@ void kv_append(GpuStream *stream, const KvLayer *cache, GpuSpan qkv, GpuSpan rop
             &(GpuDispatch){
                 .kernel     = "kv_append",
                 .spec       = {ops_group_long_row(stream, stores, 1), units.size, texels, shape.heads, shape.kv_heads,
-                               shape.head_dim / 2 / units.size, use_lanes(stream, cache, shape) ? KEY_BLOCK : 1, shared,
-                               (uint32_t)cache->type},
-                .spec_count = 9,
+                               shape.head_dim / 2 / units.size, lanes ? KEY_BLOCK : 1, shared, (uint32_t)cache->type,
+                         lanes ? key_heads_together(stream, shape) : 1},
+                .spec_count = 10,
                 .bind       = {gpu_read_write(qkv), gpu_write(piece.k), gpu_write(piece.v), gpu_read(rows->lengths),
                                gpu_read(rows->slots), gpu_read(rope), gpu_read(shared ? rows->begins : rows->slots),
                                gpu_read(shared ? rows->ends : rows->slots), gpu_read(shared ? rows->targets : rows->slots),
@@ -131,18 +159,6 @@ static float score_scale(AttentionShape shape)
     return (float)(1.0 / sqrt(shape.head_dim));
 }
 
-/* Query heads that a workgroup takes: of one key head, so that its keys are loaded once, and few enough for registers.
- */
-static uint32_t heads_together(AttentionShape shape)
-{
-    const uint32_t group = shape.heads / shape.kv_heads, most = shape.head_dim <= 32 ? 4 : shape.head_dim <= 64 ? 2 : 1;
-    uint32_t       together = group < most ? group : most;
-    while (group % together != 0) {
-        together--;
-    }
-    return together;
-}
-
 /* Whether a workgroup of attention_decode_lanes.comp has all of a key head, and so can store it before it attends. */
 static bool appends_itself(GpuStream *stream, const KvLayer *cache, AttentionShape shape)
 {
@@ -155,8 +171,8 @@ static bool appends_itself(GpuStream *stream, const KvLayer *cache, AttentionSha
 static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache, GpuSpan qkv, GpuSpan rope,
                          const KvRows *rows, AttentionShape shape)
 {
-    const uint32_t together = heads_together(shape);
-    const bool     append   = rope.size > 0;
+    const uint32_t together = heads_together(shape), key_heads = key_heads_together(stream, shape);
+    const bool     append = rope.size > 0;
     const struct {
         uint64_t o, qkv, k, v, lengths, slots;
         uint32_t first_row, rows, max_length, segments;
@@ -177,19 +193,20 @@ static void record_lanes(GpuStream *stream, const Rows *r, const KvLayer *cache,
                               0,
               append ? gpu_span_address(rope) : 0};
     const GpuAccess access = append ? GPU_READ_WRITE : GPU_READ;
-    gpu_dispatch(stream,
-                 &(GpuDispatch){.kernel = "attention_decode_lanes",
-                                .spec   = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, shape.heads, shape.kv_heads,
-                                           shape.head_dim, 1, together, 1, false, SEGMENT, r->parts, append},
-                                .spec_count = 11,
-                                .bind       = {gpu_by_address(r->o, GPU_WRITE), gpu_by_address(qkv, access),
-                                               gpu_by_address(cache->k, access), gpu_by_address(cache->v, access),
-                                               gpu_by_address(rows->lengths, GPU_READ), gpu_by_address(rows->slots, GPU_READ),
-                                               gpu_by_address(append ? rope : rows->slots, GPU_READ)},
-                                .push       = &push,
-                                .push_size  = sizeof push,
-                                .groups = gpu_groups((uint64_t)r->count * (shape.heads / together) * r->segments, 1),
-                                .bytes  = GPU_UNKNOWN});
+    gpu_dispatch(
+        stream,
+        &(GpuDispatch){
+            .kernel = "attention_decode_lanes",
+            .spec   = {gpu_info(gpu_stream_gpu(stream))->subgroup_size, shape.heads, shape.kv_heads, shape.head_dim, 1,
+                       together, 1, false, SEGMENT, r->parts, append, key_heads},
+            .spec_count = 12,
+            .bind = {gpu_by_address(r->o, GPU_WRITE), gpu_by_address(qkv, access), gpu_by_address(cache->k, access),
+                     gpu_by_address(cache->v, access), gpu_by_address(rows->lengths, GPU_READ),
+                     gpu_by_address(rows->slots, GPU_READ), gpu_by_address(append ? rope : rows->slots, GPU_READ)},
+            .push = &push,
+            .push_size = sizeof push,
+            .groups    = gpu_groups((uint64_t)r->count * (shape.heads / (together * key_heads)) * r->segments, 1),
+            .bytes     = GPU_UNKNOWN});
 }
 
 /* The same on a GPU, for which the invocations share the sums: few enough for their registers and for 32 KiB of shared

@@ -253,7 +253,7 @@ static void long_sequences(void **state)
 {
     (void)state;
     static const uint32_t starts[SLOTS + 1] = {0, 3, 515, 1028, 1029, 1030 + 1100};
-    const AttentionShape  shape             = {2, 1, 16};
+    const AttentionShape  shape             = {4, 2, 16};
     Problem               p                 = problem(shape, starts, 1200);
     const size_t          floats            = (size_t)p.tokens * p.width;
     float                *got = fixture_alloc(floats * sizeof *got), *again = fixture_alloc(floats * sizeof *again);
