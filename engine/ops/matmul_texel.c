@@ -12,10 +12,10 @@ GpuSpan matmul_whole_texels(GpuSpan span)
     return span;
 }
 
-/* Two rows a lane: then of A each lane fetches as many texels as of B. */
+/* Four rows a lane: then of A each lane fetches as many texels as of B. */
 uint32_t matmul_texel_rows(uint32_t lanes, uint32_t m)
 {
-    const uint32_t rows = ceil_div(m, ceil_div(m, 2 * lanes));
+    const uint32_t rows = ceil_div(m, ceil_div(m, 4 * lanes));
     return rows < TEXEL_VECTOR ? rows : (rows + 3) & ~3u;
 }
 
