@@ -44,10 +44,10 @@ AttentionVariant attention_choose(const GpuInfo *info, ComputeType compute, uint
 {
     const bool matrices = compute != COMPUTE_F32 && attention_takes_coopmat(info, compute, head_dim);
     return variant_of(info,
-                      attention_takes_columns(info, head_dim) ? ATTENTION_COLUMNS
-                      : info->type == GPU_CPU                 ? ATTENTION_LANES
-                      : matrices                              ? ATTENTION_COOPMAT
-                                                              : ATTENTION_TILED,
+                      attention_gains_by_columns(info, head_dim) ? ATTENTION_COLUMNS
+                      : info->type == GPU_CPU                    ? ATTENTION_LANES
+                      : matrices                                 ? ATTENTION_COOPMAT
+                                                                 : ATTENTION_TILED,
                       compute);
 }
 

@@ -17,6 +17,11 @@ bool attention_takes_columns(const GpuInfo *info, uint32_t head_dim)
            head_dim <= LARGEST_DIM;
 }
 
+bool attention_gains_by_columns(const GpuInfo *info, uint32_t head_dim)
+{
+    return attention_takes_columns(info, head_dim) && texels_lavapipe_fuses(info);
+}
+
 static uint64_t address_of(GpuSpan span)
 {
     return span.size > 0 ? gpu_span_address(span) : 0;

@@ -32,6 +32,8 @@ int attention_variants(const GpuInfo *info, AttentionVariant list[ATTENTION_VARI
 
 /* Whether attention_columns takes heads of this size here. */
 bool attention_takes_columns(const GpuInfo *info, uint32_t head_dim);
+/* Whether it is faster than attention by lanes there, too. */
+bool attention_gains_by_columns(const GpuInfo *info, uint32_t head_dim);
 
 /* Whether attention_coopmat takes heads of this size here, forward and backward: both are of one kind. */
 bool attention_takes_coopmat(const GpuInfo *info, ComputeType compute, uint32_t head_dim);

@@ -16,29 +16,36 @@
 #define ENGINE_OPS_TEXELS_H
 
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/vk/stream.h"
 
-/* Major version of Mesa if the device is lavapipe, else 0. */
-static inline long texels_lavapipe_of(const GpuInfo *info)
+/* Version of Mesa if the device is lavapipe, 100 * major + minor, else 0. */
+static inline int texels_lavapipe_of(const GpuInfo *info)
 {
-    static const char name[]  = "llvmpipe Mesa ";
-    const char *const version = strstr(info->driver, name);
-    return version ? strtol(version + sizeof name - 1, NULL, 10) : 0;
+    const char *const version = strstr(info->driver, "llvmpipe Mesa ");
+    int               major, minor;
+    return version && sscanf(version, "llvmpipe Mesa %d.%d", &major, &minor) == 2 ? 100 * major + minor : 0;
 }
-static inline long texels_lavapipe(GpuStream *stream)
+static inline int texels_lavapipe(GpuStream *stream)
 {
     return texels_lavapipe_of(gpu_info(gpu_stream_gpu(stream)));
 }
 
 /* Whether an address that all lanes share is read once for all of them: that, with multiply-adds that take it as an
- * operand, is what gemm_lanes and its like are for. Mesa 26 is the oldest that was seen to do so; with 25.0 such
+ * operand, is what gemm_lanes and its like are for. Mesa 26.1 is the oldest that was seen to do so; with 25.0 such
  * kernels have a fifth of the speed of texels (SPEED.md). The driver's number tells nothing: up to Mesa 25 it is 1. */
 static inline bool texels_outdone_by_addresses(const GpuInfo *info)
 {
-    return texels_lavapipe_of(info) >= 26 && info->tier.buffer_address && info->tier.int64;
+    return texels_lavapipe_of(info) >= 2600 && info->tier.buffer_address && info->tier.int64;
+}
+
+/* Whether fma() is one instruction: in lavapipe before Mesa 26.2 it is a multiplication and an addition, and LLVM then
+ * does not keep the sums of attention's tiles in registers (SPEED.md). */
+static inline bool texels_lavapipe_fuses(const GpuInfo *info)
+{
+    return texels_lavapipe_of(info) >= 2602;
 }
 
 /* Whether texels are faster for rows that neighbouring lanes read together, and
@@ -49,8 +56,8 @@ static inline bool texels_for_rows(GpuStream *stream)
 }
 static inline bool texels_for_shared(GpuStream *stream)
 {
-    const long mesa = texels_lavapipe(stream);
-    return mesa > 0 && mesa < 26;
+    const int mesa = texels_lavapipe(stream);
+    return mesa > 0 && mesa < 2600;
 }
 
 /* Whether `span` can be one texel view on the stream's device. */

@@ -343,9 +343,9 @@ static void gpus_get_tiles(void **state)
     check((AttentionShape){1, 1, 128}, ragged, 7, 1);
     *info = real;
     assert_string_equal(attention_choose(info, COMPUTE_F32, 64).kernel_name,
-                        attention_takes_columns(info, 64) ? "attention_columns"
-                        : info->type == GPU_CPU           ? "attention"
-                                                          : "attention_tiled");
+                        attention_gains_by_columns(info, 64) ? "attention_columns"
+                        : info->type == GPU_CPU              ? "attention"
+                                                             : "attention_tiled");
 }
 
 int main(void)
