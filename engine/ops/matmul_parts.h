@@ -1,7 +1,8 @@
 /* What the files of Matmul share: matmul.c (pieces that fit a binding, passes over k), matmul_plan.c (which kernel, and
  * how it covers a product), matmul_coopmat.c (the same for matrix units), matmul_record.c (the dispatches),
  * matmul_halves.c (operands rounded once), matmul_pack.c (a B packed once for many products), matmul_few.c (few rows on
- * GPUs), matmul_texel.c (texels of old lavapipe), matmul_pairs.c (columns in pairs), matmul_variants.c (what there is). */
+ * GPUs), matmul_texel.c (texels of old lavapipe), matmul_pairs.c (columns in pairs), matmul_variants.c (what there is).
+ */
 #ifndef ENGINE_OPS_MATMUL_PARTS_H
 #define ENGINE_OPS_MATMUL_PARTS_H
 
