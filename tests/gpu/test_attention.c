@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/ops/attention_parts.h"
+#include "engine/ops/texels.h"
 #include "tests/support/attention_fixture.h"
 #include "tests/support/gpu_fixture.h"
 
@@ -222,13 +223,16 @@ static void kernels_of_cpu_devices(void **state)
         skip();
     }
     static const uint32_t of_columns[] = {8, 24, 64, 128}, of_lanes[] = {2, 20, 136, 256};
+    const bool            gained = texels_lavapipe_fuses(info);
     for (size_t i = 0; i < 4; i++) {
-        assert_string_equal(attention_choose(info, COMPUTE_F32, of_columns[i]).kernel_name, "attention_columns");
+        assert_true(attention_takes_columns(info, of_columns[i]));
+        assert_string_equal(attention_choose(info, COMPUTE_F32, of_columns[i]).kernel_name,
+                            gained ? "attention_columns" : "attention");
         assert_string_equal(attention_choose(info, COMPUTE_F32, of_lanes[i]).kernel_name, "attention");
     }
-    const AttentionVariant lanes = attention_variant_named("attention");
-    check_as(&lanes, (AttentionShape){4, 2, 24}, ragged, 7, 1);
-    check_as(&lanes, (AttentionShape){2, 1, 64}, ragged, 7, 5);
+    const AttentionVariant other = gained ? attention_variant_named("attention") : columns; /* the one not chosen */
+    check_as(&other, (AttentionShape){4, 2, 24}, ragged, 7, 1);
+    check_as(&other, (AttentionShape){2, 1, 64}, ragged, 7, 5);
 }
 
 static const uint32_t tiles_of_64[] = {0, 1, 2, 66, 129, 129, 336}; /* lengths 1, 1, 64, 63, 0, 207 */
