@@ -18,6 +18,7 @@ layout(constant_id = 10) const bool APPEND = false; // rotates and stores, as kv
 layout(constant_id = 11) const uint KEY_HEADS = 1;  // whose blocks lie side by side in the cache
 
 #include "gemm_lanes.glsl"
+#include "lanes_reduce.glsl"
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Uints { uint v[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Output { float v[]; };
 
@@ -41,56 +42,14 @@ const uint REGISTERS = HEAD_DIM / LANES;               // of a row of values
 const uint KEY_BYTES = 4 * HEAD_DIM;
 const uint BUNDLES = HEADS / QUERIES;                   // workgroups that share a row and segment
 
-float lanes_max(float x)
-{
-    float y[LANES];
-    [[unroll]] for (uint i = 0; i < LANES; i++) {
-        y[i] = subgroupBroadcast(x, i);
-    }
-    [[unroll]] for (uint step = LANES / 2; step > 0; step /= 2) {
-        [[unroll]] for (uint i = 0; i < step; i++) {
-            y[i] = max(y[i], y[i + step]);
-        }
-    }
-    return y[0];
-}
-
-float lanes_sum(float x)
-{
-    float y[LANES];
-    [[unroll]] for (uint i = 0; i < LANES; i++) {
-        y[i] = subgroupBroadcast(x, i);
-    }
-    [[unroll]] for (uint step = LANES / 2; step > 0; step /= 2) {
-        [[unroll]] for (uint i = 0; i < step; i++) {
-            y[i] += y[i + step];
-        }
-    }
-    return y[0];
-}
-
-// Lane i gets the i-th pair of floats at `pairs`.
-void lane_pairs(uint64_t pairs, out float first, out float second)
-{
-    Vec4s p = Vec4s(pairs);
-    first = 0.0;
-    second = 0.0;
-    [[unroll]] for (uint i = 0; i < LANES; i += 2) {
-        const vec4 x = p.v[i / 2];
-        first = lane_is[i] ? x.x : lane_is[i + 1] ? x.z : first;
-        second = lane_is[i] ? x.y : lane_is[i + 1] ? x.w : second;
-    }
-}
-
 // The head at `head`, rotated by the angles at `angles`.
 void rotate(uint64_t head, uint64_t angles, out float x[REGISTERS])
 {
     Written p = Written(head);
     [[unroll]] for (uint i = 0; i < REGISTERS / 2; i++) {
         const float low = written_values(p, i * (LANES / 4)), high = written_values(p, (REGISTERS / 2 + i) * (LANES / 4));
-        float cosine, sine;
-        lane_pairs(angles + i * (8 * LANES), cosine, sine);
-        precise float turned_low = low * cosine - high * sine, turned_high = high * cosine + low * sine; // as rope.comp
+        const vec2  turn = lane_pairs(angles, i * LANES); // cos, sin
+        precise float turned_low = low * turn.x - high * turn.y, turned_high = high * turn.x + low * turn.y; // as rope.comp
         x[i] = turned_low;
         x[REGISTERS / 2 + i] = turned_high;
     }
