@@ -177,8 +177,10 @@ int cli_bench(int argc, char **argv)
         args_integer("sequences", &sequences, "N", "decode, ppo: sequences at once (256)", 1, 4096),
         args_integer("prompt", &prompt, "N", "decode, ppo: given tokens of each (32; 13)", 1, 65536),
         args_integer("new", &new_tokens, "N", "decode, ppo: new tokens of each (96; 115)", 1, 65536),
-        args_flag("peer", &bench.peer,
-                  "train, decode, ppo: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use)"),
+        args_flag(
+            "peer", &bench.peer,
+            "train, decode, ppo: the same in PyTorch, if it is there (RLSP_TORCH_PYTHON: the python to use); decode of "
+            "one sequence: in llama.cpp, too"),
         args_flag("cpu-time", &bench.cpu_time,
                   "seconds of CPU time, of the peer too, where a CPU is the device and others use it"),
         args_flag("profile", &bench.profile,

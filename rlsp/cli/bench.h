@@ -106,6 +106,10 @@ Status bench_best_product(Bench *bench, double *gflops, Error *error);
  * reports its rate and the ratio of `tokens_per_second` to it, or says that there is no peer here. */
 void bench_peer(Bench *bench, const char *what, double tokens_per_second);
 
+/* With --peer, of one sequence and a model that is not too large to be written for it: tests/bench/llama_peer.py, and
+ * the ratios of both rates, in tokens a second, to it. */
+void bench_peer_llama(Bench *bench, double prompt, double later);
+
 /* The best product as a row of the table, beside PyTorch's. */
 void bench_peer_product(Bench *bench, double gflops);
 

@@ -44,13 +44,22 @@ typedef struct Times {
     uint64_t steps;
 } Times;
 
+/* Tokens a second of the prompts, with the first new token; of new tokens after it. */
+static double prompt_rate(const Bench *bench, const Times *t)
+{
+    return (double)bench->sequences * bench->prompt / t->prompts;
+}
+static double later_rate(const Bench *bench, const Times *t)
+{
+    return bench->new_tokens > 1 && t->median > t->prompts
+               ? (double)bench->sequences * (bench->new_tokens - 1) / (t->median - t->prompts)
+               : 0;
+}
+
 static void report(Bench *bench, const Times *t)
 {
     const double tokens = (double)bench->sequences * bench->new_tokens;
-    const double prompt = (double)bench->sequences * bench->prompt / t->prompts;
-    const double after  = bench->new_tokens > 1 && t->median > t->prompts
-                              ? (double)bench->sequences * (bench->new_tokens - 1) / (t->median - t->prompts)
-                              : 0;
+    const double prompt = prompt_rate(bench, t), after = later_rate(bench, t);
     if (bench->json) {
         json_line_number_field(&bench->line, "sequences", bench->sequences);
         json_line_number_field(&bench->line, "prompt_tokens", bench->prompt);
@@ -131,6 +140,7 @@ Status bench_decode(Bench *bench, Error *error)
             bench->share_of = "the copy, by weights alone";
         }
         bench_peer(bench, "decode", (double)bench->sequences * bench->new_tokens / t.median);
+        bench_peer_llama(bench, prompt_rate(bench, &t), later_rate(bench, &t));
         bench_profile(bench, (double)t.steps * t.runs);
     }
     decoder_free(decoder);
