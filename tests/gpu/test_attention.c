@@ -335,7 +335,7 @@ static void gpus_get_tiles(void **state)
     GpuInfo *info = (GpuInfo *)(uintptr_t)gpu_info(fixture_gpu()), real = *info; /* pretended for this test */
     info->type = GPU_DISCRETE;
     assert_string_equal(attention_choose(info, COMPUTE_F32, 64).kernel_name, "attention_tiled");
-    assert_int_equal(attention_lanes(fixture_stream()), ATTENTION_GPU_LANES);
+    assert_int_equal(attention_lanes(gpu_transfer_stream(fixture_gpu())), ATTENTION_GPU_LANES);
     check((AttentionShape){2, 1, 64}, tiles_of_64, 6, 1);
     const bool matrices = attention_variant_named("attention_coopmat").lacks[0] == '\0';
     assert_string_equal(attention_choose(info, COMPUTE_F16, 64).kernel_name,
