@@ -12,8 +12,10 @@ GpuSpan matmul_bindable(GpuSpan span, uint64_t size, uint32_t *before)
     return (GpuSpan){span.buffer, span.offset - rest, (span.size + rest + 3) & ~(uint64_t)3};
 }
 
+enum { GENERAL_PUSH = 14, PAIRS_PUSH = 5 }; /* words */
+
 /* The rest of the push constants and bindings: include/gemm_pairs.glsl. */
-static void add_pairs(const Matmul *p, GpuDispatch *dispatch, uint32_t push[5])
+static void add_pairs(const Matmul *p, GpuDispatch *dispatch, uint32_t push[PAIRS_PUSH])
 {
     const MatmulPairs *pairs = p->pairs;
     const bool         rope  = pairs->pairing == PAIRS_ROPE;
@@ -40,27 +42,27 @@ void matmul_record_general(GpuStream *stream, const Matmul *p, const MatmulPlan 
                            GpuDispatch *dispatch)
 {
     uint32_t      before[5];
-    const GpuSpan to       = matmul_bindable(c, 4, &before[0]);
-    const GpuSpan a        = matmul_bindable(p->a, a_size(p), &before[1]);
-    const GpuSpan b        = matmul_bindable(p->b, b_size(p), &before[2]);
-    const GpuSpan add      = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
-    const GpuSpan bias     = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
-    uint32_t      push[19] = {p->m,          p->n,
-                              p->k,          p->lda,
-                              p->ldb,        plan->slices > 1 ? p->n : p->ldc,
-                              plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
-                              epilogue,      before[0],
-                              before[1],     before[2],
-                              before[3],     before[4]};
-    const GpuBind bind[5]  = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
+    const GpuSpan to   = matmul_bindable(c, 4, &before[0]);
+    const GpuSpan a    = matmul_bindable(p->a, a_size(p), &before[1]);
+    const GpuSpan b    = matmul_bindable(p->b, b_size(p), &before[2]);
+    const GpuSpan add  = matmul_bindable(epilogue & ADD_MATRIX ? p->add : p->a, 4, &before[3]);
+    const GpuSpan bias = matmul_bindable(epilogue & ADD_BIAS ? p->bias : p->a, 4, &before[4]);
+    uint32_t      push[GENERAL_PUSH + PAIRS_PUSH] = {p->m,          p->n,
+                                                     p->k,          p->lda,
+                                                     p->ldb,        plan->slices > 1 ? p->n : p->ldc,
+                                                     plan->k_slice, plan->slices > 1 ? p->m * p->n : 0,
+                                                     epilogue,      before[0],
+                                                     before[1],     before[2],
+                                                     before[3],     before[4]};
+    const GpuBind bind[5] = {epilogue & ADD_C ? gpu_read_write(to) : gpu_write(to), gpu_read(a), gpu_read(b),
                              gpu_read(add), gpu_read(bias)};
     memcpy(dispatch->bind, bind, sizeof bind);
     if (p->pairs != NULL) {
-        add_pairs(p, dispatch, push + 14);
+        add_pairs(p, dispatch, push + GENERAL_PUSH);
     }
     dispatch->flops     = 2.0 * p->m * p->n * p->k;
     dispatch->push      = push;
-    dispatch->push_size = p->pairs != NULL ? 76 : 56;
+    dispatch->push_size = (p->pairs != NULL ? GENERAL_PUSH + PAIRS_PUSH : GENERAL_PUSH) * sizeof *push;
     dispatch->groups    = (GpuGroups){ceil_div(p->n, plan->tile_n), ceil_div(p->m, plan->tile_m), plan->slices};
     gpu_dispatch(stream, dispatch);
 }

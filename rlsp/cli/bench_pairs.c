@@ -93,8 +93,10 @@ static Status measure(Bench *bench, GpuStream *stream, const Shape *shape, Compu
     status = status == STATUS_OK ? matmul_random_operand(bench->gpu, span[1], compute, 2, error) : status;
     status = status == STATUS_OK ? matmul_random_operand(bench->gpu, span[4], COMPUTE_F32, 3, error) : status;
     gpu_stream_begin(stream);
-    *together = record_pairs(stream, &pairs) ? 1 : 0; /* positions are read within the table, whatever they are */
-    if (status == STATUS_OK && *together > 0) {
+    const bool takes = record_pairs(stream, &pairs); /* positions are read within the table, whatever they are */
+    status           = status == STATUS_OK ? gpu_stream_end(stream, error) : status;
+    *together        = 0;
+    if (status == STATUS_OK && takes) {
         status = bench_kernel_time(stream, record_passes, &pairs, passes, error);
         status = status == STATUS_OK ? bench_kernel_time(stream, record_together, &pairs, together, error) : status;
     }
